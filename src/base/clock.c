@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Times: two clocks, docker's two ways of printing them.
+ */
+#include "base/clock.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#define NS_PER_S 1000000000LL
+
+uint64_t clock_mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
+int64_t clock_real_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+void clock_format_rfc3339(int64_t real_ns, char buf[static CLOCK_RFC3339_LEN])
+{
+	time_t seconds = (time_t)(real_ns / NS_PER_S);
+	long nanos = (long)(real_ns % NS_PER_S);
+	struct tm tm;
+	char frac[12] = "";
+
+	if (nanos < 0) {
+		nanos += NS_PER_S;
+		seconds--;
+	}
+	gmtime_r(&seconds, &tm);
+	if (nanos) {
+		int len = snprintf(frac, sizeof(frac), ".%09ld", nanos);
+
+		while (len > 1 && frac[len - 1] == '0')
+			frac[--len] = '\0';
+	}
+	snprintf(buf, CLOCK_RFC3339_LEN, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, frac);
+}
+
+/* Fixed-width decimal field; moves *S behind it. */
+static int scan_field(const char **s, int width, int *ret)
+{
+	int v = 0;
+
+	for (int i = 0; i < width; i++, (*s)++) {
+		if (**s < '0' || **s > '9')
+			return -EINVAL;
+		v = v * 10 + (**s - '0');
+	}
+	*ret = v;
+	return 0;
+}
+
+static int scan_zone(const char **s, int *ret_offset)
+{
+	int hours = 0;
+	int minutes = 0;
+	int sign = 0;
+
+	if (**s == 'Z' || **s == 'z') {
+		(*s)++;
+		*ret_offset = 0;
+		return 0;
+	}
+	sign = **s == '-' ? -1 : 1;
+	(*s)++;
+	if (scan_field(s, 2, &hours) < 0 || *(*s)++ != ':' || scan_field(s, 2, &minutes) < 0)
+		return -EINVAL;
+	*ret_offset = sign * (hours * 3600 + minutes * 60);
+	return 0;
+}
+
+int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns)
+{
+	struct tm tm = {.tm_isdst = -1};
+	int64_t nanos = 0;
+	int offset = 0;
+
+	if (scan_field(&s, 4, &tm.tm_year) < 0 || *s++ != '-' || scan_field(&s, 2, &tm.tm_mon) < 0 ||
+	    *s++ != '-' || scan_field(&s, 2, &tm.tm_mday) < 0)
+		return -EINVAL;
+	if (*s == 'T' || *s == 't') {
+		s++;
+		if (scan_field(&s, 2, &tm.tm_hour) < 0)
+			return -EINVAL;
+		if (*s == ':' && (s++, scan_field(&s, 2, &tm.tm_min) < 0))
+			return -EINVAL;
+		if (*s == ':' && (s++, scan_field(&s, 2, &tm.tm_sec) < 0))
+			return -EINVAL;
+	}
+	if (*s == '.') {
+		int64_t unit = NS_PER_S / 10;
+
+		for (s++; *s >= '0' && *s <= '9'; s++, unit /= 10)
+			nanos += (*s - '0') * unit;
+	}
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
+	    tm.tm_min > 59 || tm.tm_sec > 60)
+		return -EINVAL;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	if (*s == 'Z' || *s == 'z' || *s == '+' || *s == '-') {
+		if (scan_zone(&s, &offset) < 0 || *s)
+			return -EINVAL;
+		*ret_real_ns = ((int64_t)timegm(&tm) - offset) * NS_PER_S + nanos;
+		return 0;
+	}
+	if (*s)
+		return -EINVAL;
+	*ret_real_ns = (int64_t)mktime(&tm) * NS_PER_S + nanos;
+	return 0;
+}
+
+void clock_format_human(int64_t ns, char *buf, size_t len)
+{
+	int64_t seconds = ns / NS_PER_S;
+	int64_t minutes = seconds / 60;
+	/* go-units rounds hours to the nearest one. */
+	int64_t hours = (minutes + 30) / 60;
+
+	if (seconds < 1)
+		snprintf(buf, len, "Less than a second");
+	else if (seconds == 1)
+		snprintf(buf, len, "1 second");
+	else if (seconds < 60)
+		snprintf(buf, len, "%lld seconds", (long long)seconds);
+	else if (minutes == 1)
+		snprintf(buf, len, "About a minute");
+	else if (minutes < 60)
+		snprintf(buf, len, "%lld minutes", (long long)minutes);
+	else if (hours == 1)
+		snprintf(buf, len, "About an hour");
+	else if (hours < 48)
+		snprintf(buf, len, "%lld hours", (long long)hours);
+	else if (hours < 24 * 7 * 2)
+		snprintf(buf, len, "%lld days", (long long)hours / 24);
+	else if (hours < 24 * 30 * 2)
+		snprintf(buf, len, "%lld weeks", (long long)hours / 24 / 7);
+	else if (hours < 24 * 365 * 2)
+		snprintf(buf, len, "%lld months", (long long)hours / 24 / 30);
+	else
+		snprintf(buf, len, "%lld years", (long long)hours / 24 / 365);
+}

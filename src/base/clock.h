@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+/*
+ * Times. Intervals are measured on CLOCK_MONOTONIC, dates on CLOCK_REALTIME; both as nanoseconds.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t clock_mono_ns(void);
+/* Nanoseconds since 1970 (negative before). */
+int64_t clock_real_ns(void);
+
+/* "2006-01-02T15:04:05.999999999Z" as Go's RFC3339Nano prints UTC (trailing zeros cut). */
+#define CLOCK_RFC3339_LEN 40
+void clock_format_rfc3339(int64_t real_ns, char buf[static CLOCK_RFC3339_LEN]);
+/* RFC 3339 with zone, or docker's zone-less shortened forms taken as local time; 0 or -EINVAL. */
+int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns);
+/* Go's zero time 0001-01-01T00:00:00Z as a string constant, what docker prints for "never". */
+#define CLOCK_NEVER "0001-01-01T00:00:00Z"
+
+/* "2 hours", "About a minute", "Less than a second" (go-units HumanDuration) of NS >= 0. */
+void clock_format_human(int64_t ns, char *buf, size_t len);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * File descriptors, whole files, and the removal of trees. The walks here are for names that the
+ * engine chose itself; whatever an image, an archive or a container named goes through sys/path.
+ */
+#include "base/fd.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void fd_cleanup_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+ssize_t fd_read_full(int fd, void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = read(fd, (char *)buf + done, len - done);
+
+		if (n == 0)
+			break;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+int fd_write_full(int fd, const void *buf, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = write(fd, (const char *)buf + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int fd_read_all(int fd, size_t limit, struct str *ret)
+{
+	size_t total = 0;
+
+	for (;;) {
+		char *to = str_reserve(ret, 4096);
+		ssize_t n = read(fd, to, 4096);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		ret->len += (size_t)n;
+		ret->buf[ret->len] = '\0';
+		if (n == 0)
+			return 0;
+		total += (size_t)n;
+		if (total > limit)
+			return -EFBIG;
+	}
+}
+
+int fd_read_file_at(int dirfd, const char *path, size_t limit, struct str *ret)
+{
+	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return fd_read_all(fd, limit, ret);
+}
+
+int fd_read_kernel_file(const char *path, size_t limit, struct str *ret)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return fd_read_all(fd, limit, ret);
+}
+
+int fd_write_file_at(int dirfd, const char *path, const void *buf, size_t len, mode_t mode)
+{
+	cleanup_close int fd =
+		openat(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+
+	if (fd < 0)
+		return -errno;
+	return fd_write_full(fd, buf, len);
+}
+
+int fd_replace_file_at(int dirfd, const char *path, const void *buf, size_t len, mode_t mode,
+		       bool sync)
+{
+	cleanup_close int fd = -1;
+	char temp[512];
+	unsigned long r = 0;
+	int rc = 0;
+
+	if (getrandom(&r, sizeof(r), 0) != sizeof(r))
+		return -EIO;
+	if (snprintf(temp, sizeof(temp), "%s.%016lx~", path, r) >= (int)sizeof(temp))
+		return -ENAMETOOLONG;
+	fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+	if (fd < 0)
+		return -errno;
+	rc = fd_write_full(fd, buf, len);
+	if (rc == 0 && sync && fsync(fd) < 0)
+		rc = -errno;
+	if (rc == 0 && renameat(dirfd, temp, dirfd, path) < 0)
+		rc = -errno;
+	if (rc < 0) {
+		unlinkat(dirfd, temp, 0);
+		return rc;
+	}
+	if (!sync)
+		return 0;
+	/* The rename itself must reach the disk: sync the directory that holds the name. */
+	const char *slash = strrchr(path, '/');
+	cleanup_free char *parent = slash ? str_ndup(path, (size_t)(slash - path)) : str_dup(".");
+	cleanup_close int dir = openat(dirfd, *parent ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0 || fsync(dir) < 0)
+		return -errno;
+	return 0;
+}
+
+int fd_mkdir_p(const char *path, mode_t mode)
+{
+	cleanup_free char *copy = str_dup(path);
+
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return -errno;
+	return 0;
+}
+
+static int remove_children(int fd, dev_t dev)
+{
+	DIR *dir = fdopendir(fd);
+	struct dirent *e = NULL;
+	int rc = 0;
+
+	if (!dir) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	while (rc == 0) {
+		errno = 0;
+		e = readdir(dir);
+		if (!e) {
+			rc = -errno;
+			break;
+		}
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		if (e->d_type != DT_DIR && unlinkat(dirfd(dir), e->d_name, 0) == 0)
+			continue;
+		if (e->d_type != DT_DIR && errno != EISDIR) {
+			rc = errno == ENOENT ? 0 : -errno;
+			continue;
+		}
+		int sub = openat(dirfd(dir), e->d_name,
+				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		struct stat st;
+
+		if (sub < 0) {
+			rc = errno == ENOENT ? 0 : -errno;
+			continue;
+		}
+		if (fstat(sub, &st) < 0 || st.st_dev != dev) {
+			close(sub);
+			rc = -EXDEV;
+			continue;
+		}
+		rc = remove_children(sub, dev);
+		if (rc == 0 && unlinkat(dirfd(dir), e->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+			rc = -errno;
+	}
+	closedir(dir);
+	return rc;
+}
+
+int fd_remove_tree_at(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	int rc = 0;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 && (errno == ENOTDIR || errno == ELOOP))
+		return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
+	rc = remove_children(fd, st.st_dev);
+	if (rc < 0)
+		return rc;
+	return unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}

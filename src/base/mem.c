@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Small allocations that never fail: exhausted memory ends the process, because nothing useful can
+ * be done about a few missing bytes and code that pretends otherwise is never tested.
+ */
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+static void *check(void *p)
+{
+	if (!p) {
+		fputs("tare: out of memory\n", stderr);
+		abort();
+	}
+	return p;
+}
+
+void *mem_alloc(size_t size)
+{
+	return check(malloc(size ? size : 1));
+}
+
+void *mem_zalloc(size_t size)
+{
+	return check(calloc(1, size ? size : 1));
+}
+
+void *mem_realloc_array(void *p, size_t n, size_t size)
+{
+	size_t bytes = 0;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		check(NULL);
+	return check(realloc(p, bytes ? bytes : 1));
+}
+
+void *mem_dup(const void *p, size_t len)
+{
+	void *copy = mem_alloc(len);
+
+	if (len)
+		memcpy(copy, p, len);
+	return copy;
+}
+
+char *str_dup(const char *s)
+{
+	return s ? mem_dup(s, strlen(s) + 1) : NULL;
+}
+
+char *str_ndup(const char *s, size_t len)
+{
+	size_t n = strnlen(s, len);
+	char *copy = mem_alloc(n + 1);
+
+	memcpy(copy, s, n);
+	copy[n] = '\0';
+	return copy;
+}
+
+char *str_printf(const char *fmt, ...)
+{
+	char *out = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&out, fmt, ap) < 0)
+		out = NULL;
+	va_end(ap);
+	return check(out);
+}
+
+void str_replace(char **p, const char *s)
+{
+	char *copy = str_dup(s);
+
+	free(*p);
+	*p = copy;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Path walks that cannot be led astray, by openat2(2) (since Linux 5.6).
+ *
+ * Creation is the hard part: openat2 resolves a whole path or nothing, so a missing directory is
+ * made by resolving the longest existing prefix in the root, creating one component there by
+ * mkdirat(2), and resolving again. Each round starts from the pinned root, so a component that is
+ * exchanged for a symlink between two rounds is followed inside the root like any other, and can
+ * never point outside (CVE-2024-45310, CVE-2026-55686).
+ */
+#include "sys/path.h"
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A component can vanish or be exchanged under us; this many rounds are an attack, not bad luck. */
+#define MAX_ROUNDS 128
+
+static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(flags | O_CLOEXEC),
+		.mode = flags & (O_CREAT | __O_TMPFILE) ? mode : 0,
+		.resolve = resolve,
+	};
+	int tries = 0;
+	long fd = 0;
+
+	do {
+		/* EAGAIN: a rename raced with ".." in the walk; openat2(2) says to try again. */
+		fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
+	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < MAX_ROUNDS);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode)
+{
+	return open_resolved(root_fd, *path ? path : "/", flags, mode,
+			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int path_open_beneath(int dir_fd, const char *path, int flags, mode_t mode)
+{
+	return open_resolved(dir_fd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+}
+
+int path_open_strict(int dir_fd, const char *path, int flags)
+{
+	return open_resolved(dir_fd, path, flags, 0,
+			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
+}
+
+/* Opens PREFIX (a writable copy of some path) as a directory in the root, creating what is missing.
+ */
+static int ensure_prefix(int root_fd, char *prefix, mode_t mode, uid_t uid, gid_t gid)
+{
+	for (int round = 0; round < MAX_ROUNDS; round++) {
+		int fd = path_open_in_root(root_fd, prefix, O_PATH | O_DIRECTORY, 0);
+		size_t len = strlen(prefix);
+
+		if (fd != -ENOENT)
+			return fd;
+		/* Find the longest prefix that exists and create the one component behind it. */
+		for (;;) {
+			cleanup_close int parent = -1;
+			char *slash = NULL;
+			char *name = NULL;
+
+			while (len > 1 && prefix[len - 1] == '/')
+				prefix[--len] = '\0';
+			slash = strrchr(prefix, '/');
+			name = slash ? slash + 1 : prefix;
+			if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+				return -ENOENT;
+			cleanup_free char *up = slash ? str_ndup(prefix, (size_t)(slash - prefix))
+						      : str_dup("");
+			parent = path_open_in_root(root_fd, up, O_PATH | O_DIRECTORY, 0);
+			if (parent == -ENOENT && slash) {
+				len = (size_t)(slash - prefix);
+				prefix[len] = '\0';
+				continue;
+			}
+			if (parent < 0)
+				return parent;
+			if (mkdirat(parent, name, mode) == 0) {
+				/* Not through umask, and by descriptor of what we made. */
+				cleanup_close int made = openat(parent, name,
+								O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+				if (made >= 0 && ((uid || gid) && fchown(made, uid, gid) < 0))
+					return -errno;
+				if (made >= 0 && fchmod(made, mode) < 0)
+					return -errno;
+			} else if (errno != EEXIST) {
+				return -errno;
+			} else {
+				/* A dangling symlink stands there: nothing can be made behind it. */
+				struct stat st;
+
+				if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+				    S_ISLNK(st.st_mode))
+					return -ENOENT;
+			}
+			break;
+		}
+		return -EAGAIN; /* one component more exists now */
+	}
+	return -ELOOP;
+}
+
+static int ensure_dir(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	for (int round = 0; round < PATH_MAX / 2; round++) {
+		cleanup_free char *copy = str_dup(path);
+		int fd = ensure_prefix(root_fd, copy, mode, uid, gid);
+
+		if (fd != -EAGAIN)
+			return fd;
+	}
+	return -ELOOP;
+}
+
+int path_ensure_dir(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	return ensure_dir(root_fd, path, mode, uid, gid);
+}
+
+int path_open_parent(int root_fd, const char *path, mode_t mode, const char **ret_name)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	cleanup_free char *parent = slash ? str_ndup(path, (size_t)(slash - path)) : str_dup("");
+	int fd = -1;
+
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return -EINVAL;
+	fd = path_open_in_root(root_fd, parent, O_PATH | O_DIRECTORY, 0);
+	if (fd == -ENOENT && mode)
+		fd = ensure_dir(root_fd, parent, mode, 0, 0);
+	if (fd >= 0)
+		*ret_name = name;
+	return fd;
+}
+
+int path_ensure_file(int root_fd, const char *path, mode_t mode)
+{
+	int fd = path_open_in_root(root_fd, path, O_PATH, 0);
+	cleanup_close int parent = -1;
+	cleanup_close int made = -1;
+	const char *name = NULL;
+
+	if (fd != -ENOENT)
+		return fd;
+	parent = path_open_parent(root_fd, path, 0755, &name);
+	if (parent < 0)
+		return parent;
+	made = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (made < 0 && errno != EEXIST)
+		return -errno;
+	return path_open_in_root(root_fd, path, O_PATH, 0);
+}
+
+const char *path_of_fd(int fd, char buf[static PATH_FD_LEN])
+{
+	snprintf(buf, PATH_FD_LEN, "/proc/self/fd/%d", fd);
+	return buf;
+}

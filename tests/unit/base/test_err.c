@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Errors: context outermost first, the cause never cut. */
+#include "../unit.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+static void context_grows_outwards(void **state)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(err_sys(&err, ENOENT, "open %s", "x"), -ERR_NOT_FOUND);
+	assert_int_equal(err_wrap(&err, "import %s", "y"), -ERR_NOT_FOUND);
+	assert_string_equal(err.msg, "import y: open x: no such file or directory");
+	assert_int_equal(err.errnum, ENOENT);
+}
+
+static void the_cause_survives_a_long_context(void **state)
+{
+	struct err err = ERR_INIT;
+	char context[4000];
+
+	memset(context, 'c', sizeof(context) - 1);
+	context[sizeof(context) - 1] = '\0';
+	err_set(&err, ERR_INVALID, "the cause");
+	err_wrap(&err, "%s", context);
+	assert_non_null(strstr(err.msg, ": the cause"));
+	assert_true(strlen(err.msg) < sizeof(err.msg));
+}
+
+static void crosses_a_pipe_in_one_write(void **state)
+{
+	assert_true(sizeof(struct err) <= PIPE_BUF);
+}
+
+static void statuses(void **state)
+{
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_NO_COMMAND, "x");
+	assert_int_equal(err_run_status(&err), 127);
+	err_set(&err, ERR_NO_EXEC, "x");
+	assert_int_equal(err_run_status(&err), 126);
+	err_set(&err, ERR_CONFLICT, "x");
+	assert_int_equal(err_run_status(&err), 125);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(context_grows_outwards),
+		cmocka_unit_test(the_cause_survives_a_long_context),
+		cmocka_unit_test(crosses_a_pipe_in_one_write),
+		cmocka_unit_test(statuses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
