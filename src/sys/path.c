@@ -17,13 +17,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A component can vanish or be exchanged under us; this many rounds are an attack, not bad luck. */
-#define MAX_ROUNDS 128
+/* Renames that race with a walk make the kernel say EAGAIN; this often is an attack, not bad luck. */
+#define MAX_TRIES 128
 
 static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
@@ -38,7 +39,7 @@ static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, u
 	do {
 		/* EAGAIN: a rename raced with ".." in the walk; openat2(2) says to try again. */
 		fd = syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));
-	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < MAX_ROUNDS);
+	} while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < MAX_TRIES);
 	return fd < 0 ? -errno : (int)fd;
 }
 
@@ -59,72 +60,65 @@ int path_open_strict(int dir_fd, const char *path, int flags)
 			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 }
 
-/* Opens PREFIX (a writable copy of some path) as a directory in the root, creating what is missing.
- */
-static int ensure_prefix(int root_fd, char *prefix, mode_t mode, uid_t uid, gid_t gid)
+/* Creates NAME as a directory in PARENT with exact mode and owner; one that exists is fine. */
+static int make_dir(int parent, const char *name, mode_t mode, uid_t uid, gid_t gid)
 {
-	for (int round = 0; round < MAX_ROUNDS; round++) {
-		int fd = path_open_in_root(root_fd, prefix, O_PATH | O_DIRECTORY, 0);
-		size_t len = strlen(prefix);
+	cleanup_close int made = -1;
+	struct stat st;
 
-		if (fd != -ENOENT)
-			return fd;
-		/* Find the longest prefix that exists and create the one component behind it. */
-		for (;;) {
-			cleanup_close int parent = -1;
-			char *slash = NULL;
-			char *name = NULL;
-
-			while (len > 1 && prefix[len - 1] == '/')
-				prefix[--len] = '\0';
-			slash = strrchr(prefix, '/');
-			name = slash ? slash + 1 : prefix;
-			if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-				return -ENOENT;
-			cleanup_free char *up = slash ? str_ndup(prefix, (size_t)(slash - prefix))
-						      : str_dup("");
-			parent = path_open_in_root(root_fd, up, O_PATH | O_DIRECTORY, 0);
-			if (parent == -ENOENT && slash) {
-				len = (size_t)(slash - prefix);
-				prefix[len] = '\0';
-				continue;
-			}
-			if (parent < 0)
-				return parent;
-			if (mkdirat(parent, name, mode) == 0) {
-				/* Not through umask, and by descriptor of what we made. */
-				cleanup_close int made = openat(parent, name,
-								O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-				if (made >= 0 && ((uid || gid) && fchown(made, uid, gid) < 0))
-					return -errno;
-				if (made >= 0 && fchmod(made, mode) < 0)
-					return -errno;
-			} else if (errno != EEXIST) {
-				return -errno;
-			} else {
-				/* A dangling symlink stands there: nothing can be made behind it. */
-				struct stat st;
-
-				if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-				    S_ISLNK(st.st_mode))
-					return -ENOENT;
-			}
-			break;
-		}
-		return -EAGAIN; /* one component more exists now */
+	if (mkdirat(parent, name, mode) < 0) {
+		if (errno != EEXIST)
+			return -errno;
+		/* A dangling symlink stands there: nothing can be made behind it. */
+		if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+			return -ENOENT;
+		return 0;
 	}
-	return -ELOOP;
+	made = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (made < 0)
+		return -errno;
+	if ((uid || gid) && fchown(made, uid, gid) < 0)
+		return -errno;
+	/* mkdirat went through the umask. */
+	return fchmod(made, mode) < 0 ? -errno : 0;
+}
+
+/* Creates the first missing component of PATH (a copy, cut in place). */
+static int make_first_missing(int root_fd, char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+	for (;;) {
+		size_t len = strlen(path);
+		cleanup_close int parent = -1;
+		char *name = NULL;
+
+		while (len && path[len - 1] == '/')
+			path[--len] = '\0';
+		name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+		if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			return -ENOENT;
+		cleanup_free char *up = str_ndup(path, (size_t)(name - path));
+		parent = path_open_in_root(root_fd, up, O_PATH | O_DIRECTORY, 0);
+		if (parent >= 0)
+			return make_dir(parent, name, mode, uid, gid);
+		if (parent != -ENOENT)
+			return parent;
+		*name = '\0';
+	}
 }
 
 static int ensure_dir(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
+	/* One component a round; more rounds than components means that somebody removes them. */
 	for (int round = 0; round < PATH_MAX / 2; round++) {
 		cleanup_free char *copy = str_dup(path);
-		int fd = ensure_prefix(root_fd, copy, mode, uid, gid);
+		int fd = path_open_in_root(root_fd, path, O_PATH | O_DIRECTORY, 0);
+		int rc = 0;
 
-		if (fd != -EAGAIN)
+		if (fd != -ENOENT)
 			return fd;
+		rc = make_first_missing(root_fd, copy, mode, uid, gid);
+		if (rc < 0)
+			return rc;
 	}
 	return -ELOOP;
 }
