@@ -47,7 +47,7 @@ void str_add_char(struct str *s, char c)
 	str_add_bytes(s, &c, 1);
 }
 
-static void str_addv(struct str *s, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void str_addv(struct str *s, const char *fmt, va_list ap)
 {
 	va_list again;
 	int n = 0;

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCHIVE_INFLATE_H
+#define ARCHIVE_INFLATE_H
+/*
+ * Decompression of archives: plain, gzip or zstd, told apart by their first bytes. Other formats
+ * are refused by name. Linked dynamically (isa-l, libzstd), for helpers only.
+ */
+#include "archive/source.h"
+
+struct err;
+struct inflate;
+
+/* A zstd frame may ask for a window of 2^27 bytes at most (zstd's own default limit). */
+#define INFLATE_MAX_WINDOW_LOG 27
+
+enum inflate_format { INFLATE_PLAIN, INFLATE_GZIP, INFLATE_ZSTD, N_INFLATE_FORMATS };
+
+/* Reads the first bytes of SRC (borrowed) to find the format. Owned; NULL with ERR filled for an
+ * unsupported format, an empty stream, or an error of the source. */
+struct inflate *inflate_new(struct byte_source *src, struct err *err);
+void inflate_free(struct inflate *z);
+void inflate_cleanup(struct inflate **z);
+#define cleanup_inflate __attribute__((cleanup(inflate_cleanup)))
+
+/* Fills BUF with decompressed bytes: LEN of them, or fewer at the end of the stream, then 0; -code
+ * when the stream is damaged or cut off. Checksums are verified, the source is read to its end. */
+ssize_t inflate_read(struct inflate *z, void *buf, size_t len, struct err *err);
+
+enum inflate_format inflate_format(const struct inflate *z);
+/* "plain", "gzip", "zstd". */
+const char *inflate_format_name(enum inflate_format format);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCHIVE_SOURCE_H
+#define ARCHIVE_SOURCE_H
+/*
+ * Where bytes come from. A source hands out borrowed pieces of its own buffer, so that a byte of a
+ * file goes from the decompressor to write(2) without being copied in between.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+struct byte_source {
+	/* The next piece: returns its length (> 0) and points *RET at it, valid until the next
+	 * call; 0 at the end of the stream, again and again; -code after filling ERR. May block. */
+	ssize_t (*next)(struct byte_source *src, const uint8_t **ret, struct err *err);
+};
+
+/* Bytes in memory, handed out in pieces of STEP bytes (0: all at once). */
+struct mem_source {
+	struct byte_source base;
+	const uint8_t *bytes; /* borrowed */
+	size_t len;
+	size_t step;
+};
+
+void mem_source_init(struct mem_source *m, const void *bytes, size_t len, size_t step);
+
+/* A descriptor that is read in full pieces of FD_SOURCE_BUFFER bytes; only the last is shorter. */
+#define FD_SOURCE_BUFFER (256 * 1024)
+
+struct fd_source {
+	struct byte_source base;
+	int fd;	      /* borrowed */
+	uint8_t *buf; /* owned */
+};
+
+void fd_source_init(struct fd_source *f, int fd);
+/* Frees the buffer; the descriptor stays open. */
+void fd_source_done(struct fd_source *f);
+
+#endif

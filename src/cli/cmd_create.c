@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run and create.
+ */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "engine/create.h"
+#include "engine/lifecycle.h"
+#include "engine/script.h"
+#include "engine/start.h"
+#include "monitor/client.h"
+#include "plan/plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct run_ctx {
+	struct cli *cli;
+	struct run_request *request;
+	struct engine engine;
+	struct container_made made;
+	struct container_start start;
+	struct strv warnings;
+	uint64_t began_ns;
+};
+
+static void print_notice(const char *text)
+{
+	fprintf(stderr, "%s\n", text);
+}
+
+/* ---- the id in a file ---- */
+
+static int check_cidfile(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (!path || stat(path, &st) < 0) /* lint: path chosen by the caller */
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "container ID file found, make sure the other container isn't running or delete %s",
+		       path);
+}
+
+static int write_cidfile(const char *path, const char *id, struct err *err)
+{
+	cleanup_close int fd = -1;
+	int rc = 0;
+
+	if (!path)
+		return 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	rc = fd < 0 ? -errno : fd_write_full(fd, id, strlen(id));
+	return rc < 0 ? err_sys(err, -rc, "failed to create the container ID file: open %s", path) : 0;
+}
+
+static int make(struct run_ctx *c, struct err *err)
+{
+	const struct container_spec *spec = &c->request->spec;
+	int rc = engine_create(&c->engine, spec, print_notice, &c->made, &c->warnings, err);
+
+	if (rc < 0)
+		return rc;
+	cli_print_warnings(&c->warnings);
+	rc = write_cidfile(spec->cidfile, c->made.id, err);
+	if (rc < 0) {
+		struct err ignored = ERR_INIT;
+
+		container_made_release(&c->engine, &c->made);
+		engine_settle_ended(&c->engine, c->made.id, &ignored);
+	}
+	return rc;
+}
+
+static void done(struct run_ctx *c)
+{
+	container_start_done(&c->start);
+	if (c->made.pending_fd >= 0)
+		container_made_release(&c->engine, &c->made);
+	container_made_done(&c->made);
+	strv_done(&c->warnings);
+	engine_close(&c->engine);
+}
+
+static int begin(struct run_ctx *c, struct err *err)
+{
+	const struct container_spec *spec = &c->request->spec;
+	int rc = run_request_finish(c->request, &c->cli->args, err);
+
+	if (rc == 0)
+		rc = check_cidfile(spec->cidfile, err);
+	return rc == 0 ? engine_open(&c->engine, c->cli->root, c->cli->runroot, err) : rc;
+}
+
+int cmd_create(struct cli *cli, union verb_options *o, struct err *err)
+{
+	struct run_ctx c = {.cli = cli,
+			    .request = &o->run,
+			    .made = {.pending_fd = -1},
+			    .start = CONTAINER_START_INIT};
+	int rc = begin(&c, err);
+
+	if (rc == 0)
+		rc = make(&c, err);
+	if (rc == 0)
+		printf("%s\n", c.made.id);
+	done(&c);
+	return rc;
+}
+
+/* ---- run ---- */
+
+/* What the session connects: -a if it was given; else output, and input with -i. */
+static unsigned attached(const struct container_spec *spec)
+{
+	unsigned streams = spec->attach;
+
+	if (!streams)
+		streams = ATTACH_STDOUT | ATTACH_STDERR | (spec->open_stdin ? ATTACH_STDIN : 0U);
+	return (streams & ATTACH_STDIN && spec->open_stdin ? CLIENT_STDIN : 0U) |
+	       (streams & ATTACH_STDOUT ? CLIENT_STDOUT : 0U) |
+	       (streams & ATTACH_STDERR ? CLIENT_STDERR : 0U);
+}
+
+static int check_terminal(const struct container_spec *spec, struct cli *cli, struct err *err)
+{
+	bool wants_input = spec->open_stdin && !spec->detach &&
+			   (!spec->attach || spec->attach & ATTACH_STDIN);
+
+	if (!spec->tty || !wants_input || isatty(STDIN_FILENO))
+		return 0;
+	cli->exit_status = 1;
+	return err_set(err, ERR_INVALID, "the input device is not a TTY");
+}
+
+static int session(struct run_ctx *c, unsigned streams, struct session_result *result,
+		   struct err *err)
+{
+	const struct container_spec *spec = &c->request->spec;
+	struct session_config config = {
+		.in_fd = streams & CLIENT_STDIN ? STDIN_FILENO : -1,
+		.out_fd = streams & CLIENT_STDOUT ? STDOUT_FILENO : -1,
+		.err_fd = streams & CLIENT_STDERR ? STDERR_FILENO : -1,
+		.tty = spec->tty,
+		.sig_proxy = spec->sig_proxy,
+		.detach_keys = spec->detach_keys,
+	};
+
+	if (c->start.has_exited) {
+		*result = (struct session_result){.outcome = SESSION_EXITED,
+						  .exit_code = c->start.exit_code,
+						  .oom_killed = c->start.oom_killed};
+		return 0;
+	}
+	return monitor_client_run(c->start.client_fd, take_fd(c->start.stdin_fd), &config, result, err);
+}
+
+/* A container that did not start: with --rm it goes; a reader finds the reason otherwise. */
+static int start_failed(struct run_ctx *c, int rc)
+{
+	struct err ignored = ERR_INIT;
+
+	container_made_release(&c->engine, &c->made);
+	if (c->request->spec.auto_remove)
+		engine_settle_ended(&c->engine, c->made.id, &ignored);
+	return rc;
+}
+
+static int foreground(struct run_ctx *c, struct err *err)
+{
+	const struct container_spec *spec = &c->request->spec;
+	unsigned streams = attached(spec);
+	struct start_request start = {.client_flags = streams | CLIENT_SETTLES};
+	struct session_result result = {};
+	int rc = 0;
+
+	if (spec->tty)
+		cli_terminal_size(&start.rows, &start.columns);
+	rc = container_start(&c->engine, &c->made, &start, &c->start, err);
+	cli_print_warnings(&c->start.warnings);
+	cli_explain(&c->start.plan, c->request->explain, 1U << STEP_HOST | 1U << STEP_INSIDE);
+	if (rc < 0)
+		return start_failed(c, rc);
+	cli_explain_total(&c->start.plan, c->request->explain,
+			  c->start.plan.marks[PLAN_RUNNING] - c->began_ns);
+	container_made_release(&c->engine, &c->made);
+	rc = session(c, streams, &result, err);
+	if (rc == 0 && result.outcome == SESSION_EXITED) {
+		struct err ignored = ERR_INIT;
+
+		cli_explain(&c->start.plan, c->request->explain, 1U << STEP_TEARDOWN);
+		if (spec->auto_remove)
+			engine_settle_ended(&c->engine, c->made.id, &ignored);
+	}
+	return rc < 0 ? rc : cli_session_status(&result, err);
+}
+
+static int detached(struct run_ctx *c, struct err *err)
+{
+	struct start_request start = {};
+	int rc = container_start(&c->engine, &c->made, &start, &c->start, err);
+
+	cli_print_warnings(&c->start.warnings);
+	cli_explain(&c->start.plan, c->request->explain, 1U << STEP_HOST | 1U << STEP_INSIDE);
+	if (rc < 0)
+		return start_failed(c, rc);
+	cli_explain_total(&c->start.plan, c->request->explain,
+			  c->start.plan.marks[PLAN_RUNNING] - c->began_ns);
+	container_made_release(&c->engine, &c->made);
+	printf("%s\n", c->made.id);
+	return 0;
+}
+
+/* R4: a mount or a shared pid namespace could change what is executed while it is. */
+static bool may_need_seal(const struct container_spec *spec)
+{
+	if (spec->pid_mode && *spec->pid_mode)
+		return true;
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (spec->mounts[i].type == MOUNT_BIND)
+			return true;
+	return false;
+}
+
+static int print_script(struct run_ctx *c, struct err *err)
+{
+	cleanup_str struct str script = STR_INIT;
+	int rc = engine_script(&c->engine, &c->request->spec, print_notice, &script, err);
+
+	if (rc == 0)
+		fputs(str_get(&script), stdout);
+	return rc;
+}
+
+int cmd_run(struct cli *cli, union verb_options *o, struct err *err)
+{
+	struct run_ctx c = {.cli = cli,
+			    .request = &o->run,
+			    .made = {.pending_fd = -1},
+			    .start = CONTAINER_START_INIT,
+			    .began_ns = clock_mono_ns()};
+	int rc = begin(&c, err);
+
+	if (rc == 0 && o->run.dry_run) {
+		rc = print_script(&c, err);
+		done(&c);
+		return rc;
+	}
+	if (rc == 0)
+		rc = check_terminal(&o->run.spec, cli, err);
+	if (rc == 0 && may_need_seal(&o->run.spec))
+		rc = cli_seal(err);
+	if (rc == 0)
+		rc = make(&c, err);
+	if (rc == 0)
+		rc = o->run.spec.detach ? detached(&c, err) : foreground(&c, err);
+	done(&c);
+	return rc;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * inspect: objects found by docker's rules, as one array, or a template run on each. A template sees
+ * docker's types first; where it fails on them it runs once more on the bare JSON, in which a missing
+ * key is an error. What was found is printed even when something else was not.
+ */
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/command.h"
+#include "cli/verbs.h"
+#include "engine/describe.h"
+#include "engine/engine.h"
+#include "json/dump.h"
+#include "json/template.h"
+#include "json/value.h"
+#include "storage/container.h"
+#include "storage/image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STATUS_BAD_TEMPLATE 64
+#define INDENT		    4
+
+enum object_kind { KIND_ANY, KIND_CONTAINER, KIND_IMAGE };
+
+struct inspector {
+	struct engine *engine;
+	const struct inspect_options *options;
+	enum object_kind kind;
+	struct template *template; /* owned; NULL: JSON */
+	bool compact;
+	json_t *objects;  /* owned array */
+	struct str out;	  /* what templates made */
+	struct strv errors;
+};
+
+static void inspector_done(struct inspector *in)
+{
+	template_free(in->template);
+	json_decref(in->objects);
+	str_done(&in->out);
+	strv_done(&in->errors);
+}
+
+/* ---- finding ---- */
+
+/* 1 with a new reference, 0 when there is none, or -code. */
+static int find_container(struct inspector *in, const char *name, json_t **ret, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	int rc = container_lookup(in->engine->store, name, &record, err);
+
+	if (rc <= 0)
+		return rc;
+	rc = container_inspect(in->engine, &record, in->options->size, ret, err);
+	return rc < 0 ? rc : 1;
+}
+
+static int check_platform(const char *name, const char *platform, const json_t *image,
+			  struct err *err)
+{
+	cleanup_free char *own = str_printf("%s/%s", json_get_string(image, "Os", ""),
+					    json_get_string(image, "Architecture", ""));
+	size_t len = strlen(own);
+
+	if (!platform || (strncmp(platform, own, len) == 0 && strchr("/", platform[len])) ||
+	    strcmp(platform, json_get_string(image, "Os", "")) == 0)
+		return 0;
+	return err_set(err, ERR_NOT_FOUND,
+		       "image with reference %s was found but does not provide the specified "
+		       "platform (%s)",
+		       name, platform);
+}
+
+static int find_image(struct inspector *in, const char *name, json_t **ret, struct err *err)
+{
+	cleanup_image struct image image = IMAGE_INIT;
+	cleanup_json json_t *object = NULL;
+	int rc = image_lookup(in->engine->store, name, &image, err);
+
+	if (rc <= 0)
+		return rc;
+	if (image_inspect(in->engine->store, &image, &object, err) < 0 ||
+	    check_platform(name, in->options->platform, object, err) < 0)
+		return -err->code;
+	*ret = take_ptr(object);
+	return 1;
+}
+
+/* The reference as docker's messages complete it: "x:latest". */
+static char *complete_reference(const char *name)
+{
+	const char *last = strrchr(name, '/');
+
+	return strpbrk(last ? last : name, ":@") ? str_dup(name) : str_printf("%s:latest", name);
+}
+
+static int report_missing(const struct inspector *in, const char *name, struct err *err)
+{
+	cleanup_free char *full = complete_reference(name);
+
+	switch (in->kind) {
+	case KIND_CONTAINER:
+		return err_set(err, ERR_NOT_FOUND, "No such container: %s", name);
+	case KIND_IMAGE:
+		return err_set(err, ERR_NOT_FOUND, "No such image: %s", full);
+	case KIND_ANY:
+		break;
+	}
+	return err_set(err, ERR_NOT_FOUND, "No such object: %s", name);
+}
+
+/* Containers come before images; a name that cannot be an image's is simply not found. */
+static int find(struct inspector *in, const char *name, json_t **ret,
+		const struct json_shape **ret_shape, struct err *err)
+{
+	int rc = 0;
+
+	*ret_shape = &container_shape;
+	if (in->kind != KIND_IMAGE)
+		rc = find_container(in, name, ret, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	*ret_shape = &image_shape;
+	if (in->kind != KIND_CONTAINER)
+		rc = find_image(in, name, ret, err);
+	if (rc < 0 && (in->kind == KIND_IMAGE || err->code != ERR_INVALID))
+		return rc;
+	return rc > 0 ? 0 : report_missing(in, name, err);
+}
+
+/* ---- showing ---- */
+
+/* docker's names of members in templates, where they are not those of JSON. */
+static int call_alias(void *data, const json_t *receiver, const char *name, const json_t *args,
+		      json_t **ret, struct err *err)
+{
+	const char *alias = describe_go_alias(name);
+	json_t *value = alias && !json_object_get(receiver, name) ? json_object_get(receiver, alias)
+								  : NULL;
+
+	if (!value)
+		return 0;
+	*ret = json_incref(value);
+	return 1;
+}
+
+static int run_template(struct inspector *in, const json_t *object, const struct json_shape *shape,
+			struct err *err)
+{
+	cleanup_json json_t *typed = describe_with_nil_members(object, shape);
+	cleanup_str struct str out = STR_INIT;
+	const struct template_env first = {.shape = shape, .call = call_alias};
+	const struct template_env second = {.missing_key_error = true};
+
+	if (template_execute(in->template, typed, &first, &out, err) < 0) {
+		str_truncate(&out, 0);
+		err_clear(err);
+		if (template_execute(in->template, object, &second, &out, err) < 0)
+			return err_wrap(err, "template parsing error");
+	}
+	str_add_bytes(&in->out, str_get(&out), out.len);
+	str_add_char(&in->out, '\n');
+	return 0;
+}
+
+static int inspect_one(struct inspector *in, const char *name, struct err *err)
+{
+	cleanup_json json_t *object = NULL;
+	const struct json_shape *shape = NULL;
+
+	if (find(in, name, &object, &shape, err) < 0)
+		return -err->code;
+	if (in->template)
+		return run_template(in, object, shape, err);
+	json_array_append(in->objects, object);
+	return 0;
+}
+
+static void print(struct inspector *in)
+{
+	if (!in->template)
+		json_dump_docker(&in->out, in->objects, NULL, in->compact ? 0 : INDENT, 0);
+	/* Templates that made nothing leave an empty line, as docker does. */
+	if (!in->template || in->out.len == 0)
+		str_add_char(&in->out, '\n');
+	fwrite(str_get(&in->out), 1, in->out.len, stdout);
+	fflush(stdout);
+}
+
+static int prepare(struct inspector *in, struct cli *cli, struct err *err)
+{
+	const char *format = in->options->format;
+
+	in->objects = json_array();
+	in->compact = format && strcmp(format, "json") == 0;
+	if (!format || !*format || in->compact)
+		return 0;
+	if (template_parse(format, &in->template, err) == 0)
+		return 0;
+	cli->exit_status = STATUS_BAD_TEMPLATE;
+	return err_wrap(err, "template parsing error");
+}
+
+static int run(struct cli *cli, union verb_options *o, enum object_kind kind, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+	cleanup_with(inspector_done) struct inspector in = {
+		.engine = &engine, .options = &o->inspect, .kind = kind};
+
+	if (prepare(&in, cli, err) < 0 || engine_open(&engine, cli->root, cli->runroot, err) < 0)
+		return -err->code;
+	strv_foreach (i, &cli->args) {
+		struct err one = ERR_INIT;
+
+		if (inspect_one(&in, cli->args.items[i], &one) < 0)
+			strv_add(&in.errors, one.msg);
+	}
+	print(&in);
+	strv_foreach (i, &in.errors) {
+		err_set(err, ERR_NOT_FOUND, "%s", in.errors.items[i]);
+		cli_print_error(err);
+	}
+	return in.errors.n > 0;
+}
+
+int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err)
+{
+	static const struct {
+		const char *name;
+		enum object_kind kind;
+	} types[] = {{"", KIND_ANY}, {"container", KIND_CONTAINER}, {"image", KIND_IMAGE}};
+	const char *type = o->inspect.type ? o->inspect.type : "";
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if (strcmp(type, types[i].name) == 0)
+			return run(cli, o, types[i].kind, err);
+	return err_set(err, ERR_INVALID, "\"%s\" is not a valid value for --type", type);
+}
+
+int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err)
+{
+	return run(cli, o, KIND_CONTAINER, err);
+}
+
+int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err)
+{
+	return run(cli, o, KIND_IMAGE, err);
+}

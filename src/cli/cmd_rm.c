@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rm, rename, container prune, and the hidden settle, by which a monitor has its container removed.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "cli/command.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "engine/lifecycle.h"
+#include "engine/pending.h"
+#include "engine/prune.h"
+#include "plan/plan.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* ---- rm ---- */
+
+static int rm_one(struct engine *engine, const char *ref, const struct rm_options *o, struct err *err)
+{
+	const char *name = ref + (*ref == '/' && ref[1]);
+	struct plan plan = {};
+	int rc = plan_init(&plan, err);
+
+	if (rc == 0)
+		rc = engine_remove(engine, name, o->force, &plan, err);
+	cli_explain(&plan, o->explain, 1U << STEP_HOST | 1U << STEP_TEARDOWN);
+	plan_done(&plan);
+	return rc;
+}
+
+int cmd_rm(struct cli *cli, union verb_options *options, struct err *err)
+{
+	const struct rm_options *o = &options->rm;
+	cleanup_engine struct engine engine = {};
+	int rc = engine_open(&engine, cli->root, cli->runroot, err);
+	bool failed = false;
+
+	if (rc < 0)
+		return rc;
+	pending_sweep(&engine);
+	strv_foreach(i, &cli->args)
+	{
+		err_clear(err);
+		rc = rm_one(&engine, cli->args.items[i], o, err);
+		if (rc < 0) {
+			cli_print_error(err);
+			/* docker: -f of a missing one says so and succeeds. */
+			failed |= !(o->force && rc == -ERR_NOT_FOUND);
+		} else {
+			printf("%s\n", cli->args.items[i]);
+		}
+	}
+	err_clear(err);
+	return failed ? 1 : 0;
+}
+
+int cmd_settle(struct cli *cli, union verb_options *options, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+	int rc = engine_open(&engine, cli->root, cli->runroot, err);
+
+	strv_foreach(i, &cli->args)
+		if (rc >= 0)
+			rc = engine_settle(&engine, cli->args.items[i], true, err);
+	return rc < 0 ? rc : 0;
+}
+
+int cmd_rename(struct cli *cli, union verb_options *options, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+	int rc = engine_open(&engine, cli->root, cli->runroot, err);
+
+	if (rc == 0)
+		rc = engine_rename(&engine, cli->args.items[0], cli->args.items[1], err);
+	if (rc < 0 && *err->msg) {
+		cli_print_error(err);
+		return err_set(err, ERR_CONFLICT, "failed to rename container named %s",
+			       cli->args.items[0]);
+	}
+	return rc;
+}
+
+/* ---- prune ---- */
+
+static bool confirm(const char *warning)
+{
+	char answer[16] = "";
+
+	printf("WARNING! %s\nAre you sure you want to continue? [y/N] ", warning);
+	fflush(stdout);
+	if (!fgets(answer, sizeof(answer), stdin))
+		return false;
+	return tolower((unsigned char)answer[0]) == 'y';
+}
+
+int cmd_container_prune(struct cli *cli, union verb_options *options, struct err *err)
+{
+	const struct prune_options *o = &options->prune;
+	cleanup_engine struct engine engine = {};
+	cleanup_strv struct strv removed = STRV_INIT;
+	int64_t freed = 0;
+	char size[32];
+	int rc = 0;
+
+	if (!o->force && !confirm("This will remove all stopped containers."))
+		return 0;
+	rc = engine_open(&engine, cli->root, cli->runroot, err);
+	if (rc == 0)
+		rc = engine_prune_containers(&engine, &o->filters, &removed, &freed, err);
+	if (rc < 0)
+		return rc;
+	if (removed.n)
+		printf("Deleted Containers:\n");
+	strv_foreach(i, &removed)
+		printf("%s\n", removed.items[i]);
+	num_format_size((double)freed, 4, size, sizeof(size));
+	printf("%sTotal reclaimed space: %s\n", removed.n ? "\n" : "", size);
+	return 0;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * start and attach.
+ */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "cli/command.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "engine/lifecycle.h"
+#include "engine/pending.h"
+#include "engine/start.h"
+#include "monitor/client.h"
+#include "plan/plan.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+struct connection {
+	int client_fd, stdin_fd;
+	unsigned streams;
+	bool tty, sig_proxy, force_redraw;
+	const char *detach_keys;
+};
+
+static int relay(struct connection *c, struct err *err)
+{
+	struct session_config config = {
+		.in_fd = c->streams & CLIENT_STDIN ? STDIN_FILENO : -1,
+		.out_fd = c->streams & CLIENT_STDOUT ? STDOUT_FILENO : -1,
+		.err_fd = c->streams & CLIENT_STDERR ? STDERR_FILENO : -1,
+		.tty = c->tty,
+		.sig_proxy = c->sig_proxy,
+		.force_redraw = c->force_redraw,
+		.detach_keys = c->detach_keys,
+	};
+	struct session_result result = {};
+	int rc = monitor_client_run(c->client_fd, take_fd(c->stdin_fd), &config, &result, err);
+
+	if (rc == 0 && result.outcome == SESSION_DETACHED) {
+		fputs("read escape sequence\n", stderr);
+		return 0;
+	}
+	return rc < 0 ? rc : cli_session_status(&result, err);
+}
+
+/* ---- start ---- */
+
+static int session_after_start(struct container_start *start, const struct start_options *o,
+			       const struct container_made *made, unsigned streams, struct err *err)
+{
+	struct connection c = {
+		.client_fd = start->client_fd,
+		.stdin_fd = take_fd(start->stdin_fd),
+		.streams = streams,
+		.tty = made->config.terminal,
+		.sig_proxy = !made->config.terminal,
+		.detach_keys = o->detach_keys,
+	};
+
+	if (start->has_exited)
+		return start->exit_code;
+	return relay(&c, err);
+}
+
+static int start_loaded(struct engine *engine, const struct container_made *made,
+			const struct start_options *o, bool auto_remove, uint64_t began, struct err *err)
+{
+	cleanup_start struct container_start start = CONTAINER_START_INIT;
+	bool attach = o->attach || o->interactive;
+	unsigned streams = attach ? CLIENT_STDOUT | CLIENT_STDERR : 0U;
+	struct start_request request = {};
+	int pending = -1;
+	int rc = 0;
+
+	if (o->interactive && oci_annotation(&made->config, OCI_NOTE_STDIN))
+		streams |= CLIENT_STDIN;
+	request.client_flags = attach ? streams | CLIENT_SETTLES : 0U;
+	if (made->config.terminal)
+		cli_terminal_size(&request.rows, &request.columns);
+	/* Two starts at once: the second finds the container running, or this entry. */
+	pending = pending_open(engine, made->id, err);
+	if (pending < 0)
+		return pending;
+	rc = container_start(engine, made, &request, &start, err);
+	pending_close(engine, made->id, pending);
+	cli_print_warnings(&start.warnings);
+	cli_explain(&start.plan, o->explain, 1U << STEP_HOST | 1U << STEP_INSIDE);
+	if (rc < 0)
+		return rc;
+	cli_explain_total(&start.plan, o->explain, start.plan.marks[PLAN_RUNNING] - began);
+	if (!attach)
+		return 0;
+	rc = session_after_start(&start, o, made, streams, err);
+	if (rc >= 0) {
+		struct err ignored = ERR_INIT;
+
+		cli_explain(&start.plan, o->explain, 1U << STEP_TEARDOWN);
+		if (auto_remove)
+			engine_settle(engine, made->id, true, &ignored);
+	}
+	return rc;
+}
+
+static int start_one(struct engine *engine, const char *ref, const struct start_options *o,
+		     struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	cleanup_made struct container_made made = {.pending_fd = -1};
+	struct container_state state;
+	uint64_t began = clock_mono_ns();
+	int rc = container_find(engine, ref, &record, &state, err);
+
+	if (rc < 0)
+		return rc;
+	if (state.status == STATUS_PAUSED)
+		return err_set(err, ERR_CONFLICT,
+			       "cannot start a paused container, try unpause instead");
+	if (container_is_running(&state))
+		return 0;
+	rc = engine_load(engine, record.row.id, &made, err);
+	if (rc == 0 && container_needs_seal(&made.config))
+		rc = cli_seal(err);
+	return rc < 0 ? rc
+		      : start_loaded(engine, &made, o, record.row.auto_remove, began, err);
+}
+
+int cmd_start(struct cli *cli, union verb_options *options, struct err *err)
+{
+	const struct start_options *o = &options->start;
+	cleanup_engine struct engine engine = {};
+	cleanup_strv struct strv failed = STRV_INIT;
+	int rc = 0;
+
+	if ((o->attach || o->interactive) && cli->args.n > 1) {
+		cli->exit_status = 1;
+		return err_set(err, ERR_INVALID, "you cannot start and attach multiple containers at once");
+	}
+	rc = engine_open(&engine, cli->root, cli->runroot, err);
+	if (rc < 0)
+		return rc;
+	pending_sweep(&engine);
+	if (o->attach || o->interactive)
+		return start_one(&engine, cli->args.items[0], o, err);
+	strv_foreach(i, &cli->args)
+	{
+		rc = start_one(&engine, cli->args.items[i], o, err);
+		if (rc < 0) {
+			cli_print_error(err);
+			strv_add(&failed, cli->args.items[i]);
+		} else {
+			printf("%s\n", cli->args.items[i]);
+		}
+	}
+	if (!failed.n)
+		return 0;
+	cleanup_free char *names = strv_join(&failed, ", ");
+
+	return err_set(err, ERR_CONFLICT, "failed to start containers: %s", names);
+}
+
+/* ---- attach ---- */
+
+static int check_attachable(const struct container_state *state, struct err *err)
+{
+	if (state->status == STATUS_PAUSED)
+		return err_set(err, ERR_CONFLICT,
+			       "You cannot attach to a paused container, unpause it first");
+	if (!container_is_running(state))
+		return err_set(err, ERR_CONFLICT,
+			       "You cannot attach to a stopped container, start it first");
+	return 0;
+}
+
+int cmd_attach(struct cli *cli, union verb_options *options, struct err *err)
+{
+	const struct attach_options *o = &options->attach;
+	cleanup_engine struct engine engine = {};
+	cleanup_container struct container_record record = {};
+	cleanup_made struct container_made made = {.pending_fd = -1};
+	cleanup_close int dir = -1;
+	cleanup_close int client = -1;
+	struct monitor_started started = {.stdin_fd = -1};
+	struct connection c = {.streams = CLIENT_STDOUT | CLIENT_STDERR, .detach_keys = o->detach_keys};
+	struct container_state state;
+	int rc = engine_open(&engine, cli->root, cli->runroot, err);
+
+	if (rc == 0)
+		rc = container_find(&engine, cli->args.items[0], &record, &state, err);
+	if (rc == 0)
+		rc = check_attachable(&state, err);
+	if (rc == 0)
+		rc = engine_load(&engine, record.row.id, &made, err);
+	if (rc < 0)
+		return rc;
+	if (!o->no_stdin && oci_annotation(&made.config, OCI_NOTE_STDIN))
+		c.streams |= CLIENT_STDIN;
+	if (made.config.terminal && c.streams & CLIENT_STDIN && !isatty(STDIN_FILENO))
+		return err_set(err, ERR_INVALID, "the input device is not a TTY");
+	dir = engine_open_run_dir(&engine, record.row.id, false);
+	client = dir < 0 ? dir : monitor_client_connect(dir, c.streams, err);
+	if (client < 0)
+		return err_set(err, ERR_CONFLICT,
+			       "You cannot attach to a stopped container, start it first");
+	rc = monitor_client_wait_started(client, &started, err);
+	if (rc < 0 || started.has_exited)
+		return rc < 0 ? rc : started.exit_code;
+	c.client_fd = client;
+	c.stdin_fd = started.stdin_fd;
+	c.tty = made.config.terminal;
+	c.force_redraw = c.tty;
+	c.sig_proxy = o->sig_proxy && !c.tty;
+	return relay(&c, err);
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From words to a command. Phases: global options, the command's name (at the top level or in a
+ * group), its options, its number of arguments, then its function. Each phase that ends the program
+ * prints docker's text on the stream docker uses and gives docker's exit status: 125 for a bad
+ * option of any command, 1 for a wrong number of arguments or an unknown command.
+ */
+#include "cli/command.h"
+#include "cli/session.h"
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/help.h"
+#include "cli/verbs.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define STATUS_USAGE	1
+#define STATUS_BAD_FLAG 125
+
+/* ---- lookup ---- */
+
+static bool word_is_in(const char *words, const char *word)
+{
+	cleanup_strv struct strv list = STRV_INIT;
+
+	if (!words)
+		return false;
+	strv_split(&list, words, ' ');
+	return strv_has(&list, word);
+}
+
+const struct command *command_lookup(const char *group, const char *name)
+{
+	for (size_t i = 0; i < n_commands; i++) {
+		const struct command *c = &commands[i];
+		const char *top = c->group ? c->top : c->name;
+
+		if (!group && top && strcmp(top, name) == 0)
+			return c;
+		if (group && str_is_equal(c->group, group) &&
+		    (strcmp(c->name, name) == 0 || word_is_in(c->aliases, name)))
+			return c;
+	}
+	return NULL;
+}
+
+const struct command_group *command_group_lookup(const char *name)
+{
+	for (size_t i = 0; i < n_command_groups; i++)
+		if (strcmp(command_groups[i].name, name) == 0)
+			return &command_groups[i];
+	return NULL;
+}
+
+char *command_path(const struct command *c, const char *group)
+{
+	if (group)
+		return str_printf("%s %s", group, c->name);
+	return str_dup(c->group ? c->top : c->name);
+}
+
+/* ---- what is printed ---- */
+
+static void print(FILE *to, const struct str *text)
+{
+	fputs(str_get(text), to);
+}
+
+void cli_print_error(const struct err *err)
+{
+	fprintf(stderr, PROGRAM ": %s\n", err->msg);
+	if (err->hint[0])
+		fprintf(stderr, "hint: %s\n", err->hint);
+}
+
+/* "Run 'tare ps --help' for more information" under an empty line; VERB is docker's Run or See. */
+static void print_see_help(const char *verb, const char *path)
+{
+	fprintf(stderr, "\n%s '" PROGRAM "%s%s --help' for more information\n", verb,
+		path ? " " : "", path ? path : "");
+}
+
+static int fail_usage(const char *msg, const char *path, const char *usage, const char *verb)
+{
+	cleanup_str struct str line = STR_INIT;
+
+	help_usage_line(&line, path, usage);
+	fprintf(stderr, "%s\n\n", msg);
+	print(stderr, &line);
+	print_see_help(verb, path);
+	return STATUS_USAGE;
+}
+
+static int fail_flag(const struct err *err, const char *path, const char *usage)
+{
+	fail_usage(err->msg, path, usage, "Run");
+	return STATUS_BAD_FLAG;
+}
+
+static void print_short_help_warning(const struct option_parse *p)
+{
+	if (p->help_short)
+		puts("Flag shorthand -h has been deprecated, use --help");
+}
+
+/* ---- one command ---- */
+
+static const char *plural(int n)
+{
+	return n == 1 ? "" : "s";
+}
+
+/* Checks the number of arguments; 0, or the exit status after printing docker's complaint. */
+static int check_arguments(const struct cli *cli)
+{
+	const struct command *c = cli->command;
+	cleanup_str struct str msg = STR_INIT;
+	int n = (int)cli->args.n;
+
+	if (n >= c->min_args && (c->max_args < 0 || n <= c->max_args))
+		return 0;
+	str_addf(&msg, PROGRAM ": '" PROGRAM " %s' ", cli->path);
+	if (c->max_args == 0)
+		str_add(&msg, "accepts no arguments");
+	else if (c->max_args < 0)
+		str_addf(&msg, "requires at least %d argument%s", c->min_args, plural(c->min_args));
+	else if (c->min_args == c->max_args)
+		str_addf(&msg, "requires %d argument%s", c->min_args, plural(c->min_args));
+	else if (c->min_args == 0)
+		str_addf(&msg, "requires at most %d argument%s", c->max_args, plural(c->max_args));
+	else
+		str_addf(&msg, "requires at least %d and at most %d arguments", c->min_args,
+			 c->max_args);
+	return fail_usage(str_get(&msg), cli->path, c->usage, c->max_args < 0 ? "See" : "Run");
+}
+
+static int status_of_error(const struct cli *cli, const struct err *err)
+{
+	bool is_command = err->code == ERR_NO_EXEC || err->code == ERR_NO_COMMAND;
+
+	if (cli->exit_status)
+		return cli->exit_status;
+	if (cli->command->flags & COMMAND_RUN_STATUS)
+		return err_run_status(err);
+	return is_command && (cli->command->flags & COMMAND_EXEC_STATUS) ? err_run_status(err) : 1;
+}
+
+/* An empty message means that the verb has printed everything itself. */
+static int finish_error(const struct cli *cli, const struct err *err)
+{
+	if (err->msg[0]) {
+		cli_print_error(err);
+		if (cli->command->flags & COMMAND_RUN_STATUS && !cli->exit_status)
+			print_see_help("Run", cli->path);
+	}
+	return status_of_error(cli, err);
+}
+
+static int command_call(struct cli *cli, union verb_options *o, const struct option *refused)
+{
+	struct err err = ERR_INIT;
+	int rc = 0;
+
+	if (refused)
+		rc = err_set(&err, ERR_UNSUPPORTED, "--%s: %s", refused->name, refused->missing);
+	else if (!cli->command->run)
+		rc = err_set(&err, ERR_UNSUPPORTED, "%s is not there yet", cli->path);
+	else
+		rc = cli->command->run(cli, o, &err);
+	if (rc < 0)
+		rc = finish_error(cli, &err);
+	/* Output that did not reach its reader is a failure too. */
+	if (fflush(stdout) != 0 && rc == 0)
+		rc = 1;
+	return rc;
+}
+
+/* Help, a bad flag, a wrong number of arguments, or the call; returns the exit status. */
+static int command_parse_and_call(struct cli *cli, union verb_options *o, char *const *args,
+				  size_t n)
+{
+	const struct command *c = cli->command;
+	struct option_parse p = {.target = o,
+				 .stop_at_first = c->flags & COMMAND_STOP_AT_ARGUMENT,
+				 .ret_args = &cli->args};
+	struct err err = ERR_INIT;
+	int rc = 0;
+
+	memcpy(p.tables, c->tables, sizeof(p.tables));
+	if (option_parse(&p, args, n, &err) < 0)
+		return fail_flag(&err, cli->path, c->usage);
+	print_short_help_warning(&p);
+	if (p.help) {
+		cleanup_str struct str page = STR_INIT;
+
+		help_command(&page, c, cli->path, help_width());
+		print(stdout, &page);
+		return 0;
+	}
+	if (p.old_name)
+		fprintf(stderr, "Flag --%s has been deprecated, %s\n", p.old_name->name,
+			p.old_name->deprecated);
+	rc = check_arguments(cli);
+	return rc ? rc : command_call(cli, o, p.refused);
+}
+
+static int command_main(struct cli *cli, char *const *args, size_t n)
+{
+	cleanup_free union verb_options *o = mem_zalloc(sizeof(*o));
+	const struct command *c = cli->command;
+	int rc = 0;
+
+	if (c->init)
+		c->init(o);
+	rc = command_parse_and_call(cli, o, args, n);
+	if (c->done)
+		c->done(o);
+	else
+		option_free(c->tables, o);
+	return rc;
+}
+
+/* ---- groups, help, the program ---- */
+
+static int fail_unknown(const char *group, const char *name)
+{
+	cleanup_free char *path = group ? str_printf("%s %s", group, name) : str_dup(name);
+
+	fprintf(stderr, PROGRAM ": unknown command: " PROGRAM " %s\n", path);
+	if (group) {
+		cleanup_str struct str usage = STR_INIT;
+
+		help_usage_line(&usage, group, NULL);
+		fprintf(stderr, "\n%s", str_get(&usage));
+	}
+	print_see_help("Run", group);
+	return STATUS_USAGE;
+}
+
+/* `tare container`, `tare container --help`, or the command that follows the group's name. */
+static int group_main(struct cli *cli, const struct command_group *g, char *const *args, size_t n)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	cleanup_str struct str page = STR_INIT;
+	cleanup_free char *path = NULL;
+	struct option_parse p = {.target = cli, .stop_at_first = true, .ret_args = &words};
+	struct err err = ERR_INIT;
+
+	if (option_parse(&p, args, n, &err) < 0)
+		return fail_flag(&err, g->name, NULL);
+	print_short_help_warning(&p);
+	if (p.help || words.n == 0) {
+		help_group(&page, g);
+		print(p.help ? stdout : stderr, &page);
+		return 0;
+	}
+	cli->command = command_lookup(g->name, words.items[0]);
+	if (!cli->command)
+		return fail_unknown(g->name, words.items[0]);
+	path = command_path(cli->command, g->name);
+	cli->path = path;
+	return command_main(cli, words.items + 1, words.n - 1);
+}
+
+/* `tare help [COMMAND | GROUP [COMMAND]]` */
+static int help_main(char *const *args, size_t n)
+{
+	cleanup_str struct str page = STR_INIT;
+	cleanup_free char *path = NULL;
+	const struct command_group *g = n ? command_group_lookup(args[0]) : NULL;
+	const char *group = g && n > 1 ? g->name : NULL;
+	const struct command *c = n ? command_lookup(group, args[group ? 1 : 0]) : NULL;
+
+	if (n == 0) {
+		help_program(&page, help_width());
+	} else if (c) {
+		path = command_path(c, group);
+		help_command(&page, c, path, help_width());
+	} else if (g && n == 1) {
+		help_group(&page, g);
+	} else {
+		cleanup_str struct str topic = STR_INIT;
+
+		for (size_t i = 0; i < n; i++)
+			str_addf(&topic, "%s%s", i ? " " : "", args[i]);
+		fprintf(stderr, "unknown help topic: %s\n", str_get(&topic));
+		return STATUS_USAGE;
+	}
+	print(stdout, &page);
+	return 0;
+}
+
+static int dispatch(struct cli *cli, char *const *args, size_t n)
+{
+	cleanup_free char *path = NULL;
+	const struct command_group *g = command_group_lookup(args[0]);
+
+	if (strcmp(args[0], "help") == 0)
+		return help_main(args + 1, n - 1);
+	if (g)
+		return group_main(cli, g, args + 1, n - 1);
+	cli->command = command_lookup(NULL, args[0]);
+	if (!cli->command)
+		return fail_unknown(NULL, args[0]);
+	path = command_path(cli->command, NULL);
+	cli->path = path;
+	return command_main(cli, args + 1, n - 1);
+}
+
+/* ---- global options ---- */
+
+struct globals {
+	char *root, *runroot, *config, *context, *log_level;
+	struct strv hosts;
+	char *tls_text;
+	bool debug, version, tls;
+};
+
+#define AT(f)  offsetof(struct globals, f)
+#define NO_TLS "there is no daemon to connect to"
+
+const struct option global_options[] = {
+	{"config", 0, OPT_STRING, AT(config), NULL, "string", "Location of client config files",
+	 "\"~/.docker\""},
+	{"context", 'c', OPT_STRING, AT(context), NULL, "string",
+	 "Accepted for compatibility; only \"default\" exists"},
+	{"debug", 'D', OPT_BOOL, AT(debug), NULL, NULL, "Enable debug mode"},
+	{"host", 'H', OPT_LIST, AT(hosts), NULL, "list",
+	 "Accepted for compatibility; there is no daemon to connect to"},
+	{"log-level", 'l', OPT_STRING, AT(log_level), NULL, "string",
+	 "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", "\"info\""},
+	{"root", 0, OPT_STRING, AT(root), NULL, "string",
+	 "Directory of images and containers (TARE_ROOT)", "\"/var/lib/tare\""},
+	{"runroot", 0, OPT_STRING, AT(runroot), NULL, "string",
+	 "Directory of what is alive (TARE_RUNROOT)", "\"/run/tare\""},
+	{"tls", 0, OPT_BOOL, AT(tls), NULL, NULL, "", NULL, NO_TLS, .hidden = true},
+	{"tlsverify", 0, OPT_BOOL, AT(tls), NULL, NULL, "", NULL, NO_TLS, .hidden = true},
+	{"tlscacert", 0, OPT_STRING, AT(tls_text), NULL, "string", "", NULL, NO_TLS,
+	 .hidden = true},
+	{"tlscert", 0, OPT_STRING, AT(tls_text), NULL, "string", "", NULL, NO_TLS, .hidden = true},
+	{"tlskey", 0, OPT_STRING, AT(tls_text), NULL, "string", "", NULL, NO_TLS, .hidden = true},
+	{"version", 'v', OPT_BOOL, AT(version), NULL, NULL, "Print version information and quit"},
+	{},
+};
+
+/* The first of an option, an environment variable and a default that says something. */
+static const char *first_of(const char *option, const char *variable, const char *otherwise)
+{
+	const char *env = getenv(variable);
+
+	if (option && *option)
+		return option;
+	return env && *env ? env : otherwise;
+}
+
+static int apply_globals(struct cli *cli, const struct globals *g, struct err *err)
+{
+	cli->root = first_of(g->root, "TARE_ROOT", "/var/lib/tare");
+	cli->runroot = first_of(g->runroot, "TARE_RUNROOT", "/run/tare");
+	cli->debug = g->debug;
+	if (cli->root[0] != '/' || cli->runroot[0] != '/')
+		return err_set(err, ERR_INVALID, "--root and --runroot must be absolute paths");
+	if (g->log_level && log_set_level(g->log_level) < 0)
+		return err_set(err, ERR_INVALID, "Unable to parse logging level: %s", g->log_level);
+	if (g->debug)
+		log_set_level("debug");
+	if (g->context && *g->context && strcmp(g->context, "default") != 0)
+		return err_set(err, ERR_NOT_FOUND,
+			       "context \"%s\": " NO_TLS ", only \"default\" exists", g->context);
+	strv_foreach (i, &g->hosts)
+		if (strcmp(g->hosts.items[i], "unix:///var/run/docker.sock") != 0)
+			return err_set(err, ERR_UNSUPPORTED, "--host %s: " NO_TLS,
+				       g->hosts.items[i]);
+	return 0;
+}
+
+static int program_main(struct cli *cli, struct globals *g, char *const *argv, size_t n)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	cleanup_str struct str page = STR_INIT;
+	struct option_parse p = {
+		.tables = {global_options}, .target = g, .stop_at_first = true, .ret_args = &words};
+	struct err err = ERR_INIT;
+
+	if (option_parse(&p, argv, n, &err) < 0)
+		return fail_flag(&err, NULL, "[OPTIONS] COMMAND [ARG...]");
+	print_short_help_warning(&p);
+	if (g->version) {
+		version_print_line();
+		return 0;
+	}
+	if (p.help || words.n == 0) {
+		help_program(&page, help_width());
+		print(p.help ? stdout : stderr, &page);
+		return 0;
+	}
+	if (p.refused)
+		err_set(&err, ERR_UNSUPPORTED, "--%s: %s", p.refused->name, p.refused->missing);
+	else
+		apply_globals(cli, g, &err);
+	if (err.code != ERR_NONE) {
+		cli_print_error(&err);
+		return STATUS_USAGE;
+	}
+	return dispatch(cli, words.items, words.n);
+}
+
+int cli_main(int argc, char **argv)
+{
+	const struct option *tables[OPTION_TABLES_MAX] = {global_options};
+	struct globals g = {};
+	struct cli cli = {};
+	int rc = 0;
+
+	cli_set_argv(argv);
+	rc = program_main(&cli, &g, argv + 1, argc > 0 ? (size_t)argc - 1 : 0);
+
+	strv_done(&cli.args);
+	option_free(tables, &g);
+	return fflush(stdout) != 0 && rc == 0 ? 1 : rc;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Texts of lists. docker's own configuration file may name a default format; it is read as far as
+ * that and never trusted with anything else.
+ */
+#include "cli/list_common.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "json/format.h"
+#include "json/value.h"
+
+#define MAX_CONFIG	((size_t)1 << 20)
+#define SECOND_NS	1000000000LL
+#define SHORT_ID_LEN	12
+#define LIST_SIZE_DIGITS 3
+
+char *list_created_at(int64_t ns)
+{
+	time_t seconds = (time_t)(ns / SECOND_NS);
+	char text[64];
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", &tm);
+	return str_dup(text);
+}
+
+char *list_ago(int64_t ns, int64_t now_ns)
+{
+	char text[48];
+
+	clock_format_human(now_ns > ns ? now_ns - ns : 0, text, sizeof(text));
+	return str_printf("%s ago", text);
+}
+
+char *list_size(int64_t bytes)
+{
+	char text[32];
+
+	num_format_size((double)bytes, LIST_SIZE_DIGITS, text, sizeof(text));
+	return str_dup(text);
+}
+
+char *list_image_id(const char *hex, bool no_trunc)
+{
+	return no_trunc ? str_printf("sha256:%s", hex) : str_ndup(hex, SHORT_ID_LEN);
+}
+
+bool list_format_is_default(const char *format)
+{
+	return !format || !*format || strcmp(format, "table") == 0;
+}
+
+/* Member KEY of docker's configuration file; owned, NULL when there is none. */
+static char *configured_format(const char *key)
+{
+	cleanup_json json_t *config = NULL;
+	cleanup_free char *path = NULL;
+	cleanup_str struct str text = STR_INIT;
+	const char *dir = getenv("DOCKER_CONFIG");
+	const char *home = getenv("HOME");
+	struct err ignored = ERR_INIT;
+
+	if (dir && *dir)
+		path = str_printf("%s/config.json", dir);
+	else if (home && *home)
+		path = str_printf("%s/.docker/config.json", home);
+	if (!path || fd_read_file_at(AT_FDCWD, path, MAX_CONFIG, &text) < 0)
+		return NULL;
+	/* Most such files hold credentials only: no need to parse them. */
+	if (!strstr(str_get(&text), key) ||
+	    json_parse(str_get(&text), text.len, MAX_CONFIG, path, &config, &ignored) < 0)
+		return NULL;
+	return str_dup(json_get_string(config, key, NULL));
+}
+
+char *list_format_choose(const char *typed, const char *key, bool quiet)
+{
+	if (typed && *typed)
+		return str_dup(typed);
+	return quiet ? NULL : configured_format(key);
+}
+
+int list_print(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
+	       struct err *err)
+{
+	cleanup_str struct str out = STR_INIT;
+	int rc = format_rows(spec, format, quiet, rows, &out, err);
+
+	if (rc < 0)
+		return rc;
+	fwrite(str_get(&out), 1, out.len, stdout);
+	return 0;
+}
+
+bool prompt_confirm(const char *text)
+{
+	cleanup_free char *line = NULL;
+	size_t size = 0;
+
+	printf("%s [y/N] ", text);
+	fflush(stdout);
+	if (getline(&line, &size, stdin) < 0)
+		return false;
+	return strcasecmp(str_trim(line), "y") == 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_LIST_COMMON_H
+#define CLI_LIST_COMMON_H
+/* What the list commands share: their format, times and output. */
+#include "base/str.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct format_spec;
+
+/* Owned "2006-01-02 15:04:05 -0700 MST" in the local time zone. */
+char *list_created_at(int64_t ns);
+/* Owned "2 hours ago". */
+char *list_ago(int64_t ns, int64_t now_ns);
+/* Owned "1.23MB", three digits as lists have them. */
+char *list_size(int64_t bytes);
+/* Owned 12 digits, or "sha256:" with all of them. */
+char *list_image_id(const char *hex, bool no_trunc);
+
+/* Whether FORMAT (may be NULL) asks for the default table. */
+bool list_format_is_default(const char *format);
+
+/* The format to use: TYPED, or where that is NULL the member KEY ("psFormat") of docker's
+ * configuration file ($DOCKER_CONFIG or ~/.docker, config.json), or NULL. Owned. */
+char *list_format_choose(const char *typed, const char *key, bool quiet);
+
+/* Prints ROWS on standard output as format_rows does. 0 or -ERR_INVALID. */
+int list_print(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
+	       struct err *err);
+
+/* Asks TEXT on standard output ("[y/N] " is added) and reads one line of standard input. */
+bool prompt_confirm(const char *text);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the verbs that connect a person to a process share: the terminal, the end of a session, the
+ * printed plan.
+ */
+#include "cli/session.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "plan/plan.h"
+#include "sys/process.h"
+#include "sys/pty.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static char **program_argv;
+
+void cli_set_argv(char **argv)
+{
+	program_argv = argv;
+}
+
+int cli_seal(struct err *err)
+{
+	int rc = 0;
+
+	if (process_is_sealed())
+		return 0;
+	rc = process_seal(program_argv);
+	return err_sys(err, -rc, "seal the program against the container");
+}
+
+void cli_terminal_size(unsigned short *rows, unsigned short *columns)
+{
+	uint16_t r = 0;
+	uint16_t c = 0;
+
+	if (pty_get_size(STDOUT_FILENO, &r, &c) < 0 && pty_get_size(STDIN_FILENO, &r, &c) < 0)
+		r = c = 0;
+	*rows = r;
+	*columns = c;
+}
+
+void cli_die_of(int number)
+{
+	signal(number, SIG_DFL);
+	raise(number);
+	_exit(128 + number);
+}
+
+int cli_session_status(const struct session_result *result, struct err *err)
+{
+	switch (result->outcome) {
+	case SESSION_EXITED:
+		return result->exit_code;
+	case SESSION_DETACHED:
+		return 0;
+	case SESSION_FORCED:
+		fputs("\ngot 3 SIGTERM/SIGINTs, forcefully exiting\n", stderr);
+		return 1;
+	case SESSION_SIGNALLED:
+		cli_die_of(result->signal);
+		break;
+	case SESSION_BROKEN_PIPE:
+		cli_die_of(SIGPIPE);
+		break;
+	case SESSION_LOST:
+		break;
+	}
+	return err_set(err, ERR_UNAVAILABLE, "the container's monitor was killed, and the container with it");
+}
+
+void cli_print_warnings(const struct strv *warnings)
+{
+	strv_foreach(i, warnings)
+		fprintf(stderr, "WARNING: %s\n", warnings->items[i]);
+}
+
+void cli_explain(const struct plan *plan, enum explain_mode mode, unsigned parts)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	if (mode == EXPLAIN_NO)
+		return;
+	if (mode == EXPLAIN_JSON)
+		plan_explain_json(plan, parts, &text);
+	else
+		plan_explain(plan, parts, &text);
+	fputs(str_get(&text), stderr);
+}
+
+void cli_explain_total(const struct plan *plan, enum explain_mode mode, uint64_t wall_ns)
+{
+	size_t steps = 0;
+	uint64_t kernel = plan_total_ns(plan, 1U << STEP_HOST | 1U << STEP_INSIDE, &steps);
+
+	if (mode != EXPLAIN_SHELL)
+		return;
+	fprintf(stderr, "# %zu steps, %.2f ms: %.2f in the steps, %.2f in tare between them\n", steps,
+		(double)wall_ns / 1e6, (double)kernel / 1e6,
+		wall_ns > kernel ? (double)(wall_ns - kernel) / 1e6 : 0.0);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+/* What the verbs that connect a person to a process share. */
+#include "base/err.h"
+#include "cli/option.h"
+#include "cli/verbs.h"
+#include "monitor/session.h"
+
+struct plan;
+struct strv;
+
+/* Size of the caller's terminal; 0 x 0 without one. */
+void cli_terminal_size(unsigned short *rows, unsigned short *columns);
+/* What a session's end means for the exit status; prints what docker prints. LOST is an error. */
+int cli_session_status(const struct session_result *result, struct err *err);
+/* Exits by the signal that ended the session, as the shell expects it. */
+void cli_die_of(int signal);
+/* "WARNING: ..." lines on stderr. */
+void cli_print_warnings(const struct strv *warnings);
+/* The steps of PARTS on stderr in the form that MODE asks for; nothing for EXPLAIN_NO. */
+void cli_explain(const struct plan *plan, enum explain_mode mode, unsigned parts);
+/* The closing lines: what was taken down, and the whole. */
+void cli_explain_total(const struct plan *plan, enum explain_mode mode, uint64_t wall_ns);
+/* Executes this program again from a place that no container can write to, unless it is there
+ * already. -code when that is impossible. */
+int cli_seal(struct err *err);
+/* Remembers the command line for cli_seal; main calls it. */
+void cli_set_argv(char **argv);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+/*
+ * What each command's options become: one plain struct for each family, the tables that fill them
+ * (options_*.c) and the functions that run them (cmd_*.c). The positional arguments are in
+ * cli->args.
+ *
+ * A verb gets its filled options and returns an exit status >= 0, or -code with ERR filled; the
+ * dispatcher prints the error and turns the code into docker's exit status.
+ */
+#include "base/str.h"
+#include "engine/spec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cli;
+struct err;
+struct option;
+
+/* Whether and how the plan is printed on stderr as it runs. */
+enum explain_mode { EXPLAIN_NO, EXPLAIN_SHELL, EXPLAIN_JSON };
+
+/* run and create. `spec` is complete once run_request_finish has been through. */
+struct run_request {
+	struct container_spec spec; /* first: option setters take it by its address */
+	/* Raw texts that docker reads only after all flags were parsed. */
+	struct strv env, env_files, labels, label_files, volumes, tmpfs, publish, expose, devices;
+	struct strv security_options;
+	char *restart, *pull;
+	enum explain_mode explain; /* run only */
+	bool dry_run;		   /* run only: print the script, change nothing */
+	/* Options that are known and refused land here, and are not looked at. */
+	struct {
+		struct strv lists;
+		char *text;
+		int64_t number;
+		bool flag;
+	} unused;
+};
+
+struct start_options {
+	bool attach, interactive;
+	char *detach_keys, *checkpoint, *checkpoint_dir;
+	enum explain_mode explain;
+};
+
+struct attach_options {
+	bool no_stdin, sig_proxy; /* sig_proxy starts true */
+	char *detach_keys;
+};
+
+struct stop_options {
+	char *signal;
+	bool has_timeout, has_time;
+	int64_t timeout_s; /* -1 waits for ever */
+	enum explain_mode explain;
+};
+
+struct kill_options {
+	char *signal; /* NULL for KILL */
+};
+
+struct rm_options {
+	bool force, link, volumes;
+	enum explain_mode explain;
+};
+
+struct ps_options {
+	bool all, latest, no_trunc, quiet, size;
+	int64_t last; /* -1 when not said */
+	char *format;
+	struct strv filters; /* "key=value" */
+};
+
+struct logs_options {
+	bool details, follow, timestamps;
+	char *since, *until, *tail; /* tail: NULL or "all" or a number */
+};
+
+struct exec_options {
+	bool detach, interactive, privileged, tty;
+	char *detach_keys, *user, *workdir;
+	struct strv env, env_files; /* as typed; exec_collect_env makes one list of them */
+	enum explain_mode explain;
+};
+
+/* inspect, container inspect, image inspect, version, info. */
+struct inspect_options {
+	char *format, *type, *platform;
+	bool size;
+};
+
+/* container prune, image prune. */
+struct prune_options {
+	bool all, force;
+	struct strv filters;
+};
+
+struct images_options {
+	bool all, digests, no_trunc, quiet, tree;
+	char *format;
+	struct strv filters;
+};
+
+struct rmi_options {
+	bool force, no_prune;
+	struct strv platforms;
+};
+
+struct import_options {
+	struct strv changes;
+	char *message, *platform;
+};
+
+struct pull_options {
+	bool all_tags, quiet, disable_content_trust;
+	char *platform;
+};
+
+/* Every family's options; the dispatcher owns one of these for the command that runs. */
+union verb_options {
+	struct run_request run;
+	struct start_options start;
+	struct attach_options attach;
+	struct stop_options stop;
+	struct kill_options kill;
+	struct rm_options rm;
+	struct ps_options ps;
+	struct logs_options logs;
+	struct exec_options exec;
+	struct inspect_options inspect;
+	struct prune_options prune;
+	struct images_options images;
+	struct rmi_options rmi;
+	struct import_options import;
+	struct pull_options pull;
+};
+
+extern const struct option container_options[]; /* run and create */
+extern const struct option run_only_options[];
+extern const struct option start_options[], attach_options[], stop_options[], kill_options[],
+	rm_options[], ps_options[], logs_options[], exec_options[], inspect_options[],
+	container_inspect_options[], image_inspect_options[], format_options[], prune_options[],
+	image_prune_options[], images_options[], rmi_options[], import_options[], pull_options[];
+
+/* option_set for --explain[=shell|json]; the field is an enum explain_mode. */
+int explain_option_set(void *field, const char *value, struct err *err);
+
+/* How a union starts and, where the rows of the tables cannot say it, how it is freed. */
+void run_options_init(union verb_options *o);
+void run_options_done(union verb_options *o);
+void attach_options_init(union verb_options *o);
+void ps_options_init(union verb_options *o);
+void pull_options_init(union verb_options *o);
+
+/* Turns what was collected into a checked spec: image and command from ARGS, env and label files,
+ * volumes, ports, devices, security options, restart and pull policies, then spec_validate. Reads
+ * the named files, changes nothing. 0 or -code with docker's text. */
+int run_request_finish(struct run_request *r, const struct strv *args, struct err *err);
+
+int cmd_run(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_start(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_attach(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_exec(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_logs(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_stop(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_kill(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_wait(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_pause(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_unpause(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_rename(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_rm(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_container_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_settle(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_ps(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_images(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_tag(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_image_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_import(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_pull(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_version(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_completion(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
+
+/* "tare version X, build Y", the answer to --version. */
+void version_print_line(void);
+
+/* exec's environment: files first, then -e, bare names taken from the host. */
+int exec_collect_env(const struct exec_options *o, struct strv *ret, struct err *err);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making containers. The order is what makes a crash harmless: a pending entry, the directory with
+ * all its files, then the row in the index, which is the moment the container exists.
+ */
+#include "engine/create.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "engine/configure.h"
+#include "engine/describe.h"
+#include "engine/host_files.h"
+#include "engine/names.h"
+#include "engine/pending.h"
+#include "engine/seccomp_profile.h"
+#include "json/dump.h"
+#include "oci/image_config.h"
+#include "oci/reference.h"
+#include "storage/container.h"
+#include "storage/import.h"
+#include "storage/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_CONFIG  (4 << 20)
+#define NAME_TRIES  20
+
+struct create_ctx {
+	struct engine *engine;
+	const struct container_spec *spec;
+	struct image image;
+	struct image_run run;
+	char *dir; /* owned: the container's directory */
+	struct container_made *made;
+	struct strv *warnings;
+};
+
+void container_made_done(struct container_made *made)
+{
+	oci_config_done(&made->config);
+	strv_done(&made->lowers);
+	fd_cleanup_close(&made->pending_fd);
+}
+
+void container_made_release(struct engine *engine, struct container_made *made)
+{
+	pending_close(engine, made->id, made->pending_fd);
+	made->pending_fd = -1;
+}
+
+/* ---- the image ---- */
+
+static int not_found(const char *ref, enum pull_policy pull, struct err *err)
+{
+	cleanup_reference struct reference r = REFERENCE_INIT;
+	cleanup_free char *familiar = NULL;
+	int rc = reference_parse(ref, &r, err);
+
+	if (rc < 0)
+		return rc;
+	reference_ensure_tag(&r);
+	familiar = reference_format_familiar(&r);
+	if (pull == PULL_NEVER)
+		return err_set(err, ERR_NOT_FOUND, "No such image: %s", familiar);
+	err_set(err, ERR_NOT_FOUND,
+		"pull access denied for %s: there are no registries yet, only images that were imported "
+		"or come with tare", familiar);
+	return err_hint(err, "`tare import FILE.tar %s` makes an image of a root filesystem", familiar);
+}
+
+int engine_find_image(struct engine *engine, const char *ref, enum pull_policy pull,
+		      engine_notice_fn notice, struct image *ret, struct err *err)
+{
+	int found = image_lookup(engine->store, ref, ret, err);
+	cleanup_reference struct reference r = REFERENCE_INIT;
+	cleanup_free char *familiar = NULL;
+
+	if (found != 0 || pull == PULL_NEVER)
+		return found == 1 ? 0 : found < 0 ? found : not_found(ref, pull, err);
+	if (reference_parse(ref, &r, err) < 0)
+		return -err->code;
+	if (!r.digest)
+		reference_ensure_tag(&r);
+	familiar = reference_format_familiar(&r);
+	cleanup_free char *line = str_printf("Unable to find image '%s' locally", familiar);
+	notice(line);
+	found = image_ensure_bundled(engine->store, ref, engine->images, err);
+	if (found < 0)
+		return found;
+	if (found == 0)
+		return not_found(ref, pull, err);
+	cleanup_free char *used = str_printf("Using the image '%s' that comes with tare", familiar);
+	notice(used);
+	return image_find(engine->store, ref, ret, err);
+}
+
+/* ---- files ---- */
+
+static int make_dirs(struct create_ctx *c, struct err *err)
+{
+	static const char *const names[] = {"upper", "work", "root", "etc"};
+	cleanup_close int fd = -1;
+	int rc = fd_mkdir_p(c->dir, 0700);
+
+	if (rc < 0)
+		return err_sys(err, -rc, "create %s", c->dir);
+	fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", c->dir);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (mkdirat(fd, names[i], 0755) < 0)
+			return err_sys(err, errno, "create %s/%s", c->dir, names[i]);
+	/* The upper directory is the container's "/": every user inside must get through it. */
+	if (fchmodat(fd, "upper", 0755, 0) < 0 || fchmodat(fd, "etc", 0755, 0) < 0)
+		return err_sys(err, errno, "set the mode of %s/upper", c->dir);
+	return host_files_write(fd, &c->made->config, c->spec, err);
+}
+
+static int write_config(struct create_ctx *c, struct err *err)
+{
+	cleanup_free char *text = oci_config_format(&c->made->config);
+	cleanup_free char *path = str_printf("%s/config.json", c->dir);
+	int rc = fd_write_file_at(AT_FDCWD, path, text, strlen(text), 0600);
+
+	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
+}
+
+static int create_bind_sources(const struct container_spec *spec, struct err *err)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const struct mount_spec *m = &spec->mounts[i];
+		int rc = 0;
+
+		if (m->type != MOUNT_BIND || !m->create_source || access(m->source, F_OK) == 0)
+			continue;
+		rc = fd_mkdir_p(m->source, 0755);
+		if (rc == 0 && chmod(m->source, 0755) < 0) /* lint: path chosen by the user of the host */
+			rc = -errno;
+		if (rc < 0)
+			return err_sys(err, -rc, "error while creating mount source path '%s'", m->source);
+	}
+	return 0;
+}
+
+/* ---- the row ---- */
+
+static char *command_text(const struct oci_runtime_config *config)
+{
+	return strv_join(&config->args, " ");
+}
+
+static void add_label(struct str *s, const char *key, const char *value)
+{
+	if (s->len > 1)
+		str_add_char(s, ',');
+	json_dump_string(s, key, strlen(key), 0);
+	str_add_char(s, ':');
+	json_dump_string(s, value, strlen(value), 0);
+}
+
+static char *labels_json(const struct image_run *run)
+{
+	struct str s = STR_INIT;
+
+	str_add_char(&s, '{');
+	strv_foreach(i, &run->label_keys)
+		add_label(&s, run->label_keys.items[i], run->label_values.items[i]);
+	str_add_char(&s, '}');
+	return str_take(&s);
+}
+
+static char *mounts_text(const struct container_spec *spec)
+{
+	struct strv v = STRV_INIT;
+
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (spec->mounts[i].type == MOUNT_BIND)
+			strv_add(&v, spec->mounts[i].source);
+	char *text = strv_join(&v, ",");
+
+	strv_done(&v);
+	return text;
+}
+
+static int name_conflict(const char *name, const char *holder, struct err *err)
+{
+	return err_set(err, ERR_CONFLICT,
+		       "Conflict. The container name \"/%s\" is already in use by container \"%s\". You "
+		       "have to remove (or rename) that container to be able to reuse that name.",
+		       name, holder);
+}
+
+/* A name held by a container that was to be removed at its end, and has ended, is free. */
+static bool free_name(struct engine *engine, const char *holder)
+{
+	cleanup_container struct container_record record = {};
+	struct err err = ERR_INIT;
+
+	if (container_lookup(engine->store, holder, &record, &err) != 1 || !record.row.auto_remove ||
+	    pending_is_held(engine, holder))
+		return false;
+	return engine_settle(engine, holder, true, &err) == 1;
+}
+
+static int insert_row(struct create_ctx *c, const char *name, struct err *err)
+{
+	cleanup_free char *command = command_text(&c->made->config);
+	cleanup_free char *labels = labels_json(&c->run);
+	cleanup_free char *mounts = mounts_text(c->spec);
+	cleanup_free char *config = describe_config(c->spec, &c->run, c->made->id);
+	cleanup_free char *host = describe_host(c->spec);
+	char holder[ID_LEN + 1] = "";
+	struct container_row row = {
+		.id = c->made->id,
+		.name = name,
+		.image_id = c->image.id,
+		.image_ref = c->spec->image,
+		.image_name = c->image.reference ? c->image.reference : "",
+		.command = command,
+		.labels = labels,
+		.network_mode = spec_network_mode(c->spec),
+		.mounts = mounts,
+		.config = config,
+		.host = host,
+		.extra = "{}",
+		.created_ns = clock_real_ns(),
+		.auto_remove = c->spec->auto_remove,
+	};
+	int rc = container_insert(c->engine->store, &row, holder, err);
+
+	if (rc == -ERR_CONFLICT && *holder && free_name(c->engine, holder))
+		rc = container_insert(c->engine->store, &row, holder, err);
+	if (rc == -ERR_CONFLICT && *holder)
+		return name_conflict(name, holder, err);
+	if (rc >= 0)
+		snprintf(c->made->name, sizeof(c->made->name), "%s", name);
+	return rc;
+}
+
+static int insert(struct create_ctx *c, struct err *err)
+{
+	int rc = 0;
+
+	if (c->spec->name && *c->spec->name)
+		return insert_row(c, c->spec->name + (*c->spec->name == '/'), err);
+	for (int i = 0; i < NAME_TRIES; i++) {
+		char name[NAME_LEN];
+
+		name_make_random(name);
+		rc = insert_row(c, name, err);
+		if (rc != -ERR_CONFLICT)
+			return rc;
+	}
+	return rc;
+}
+
+/* ---- all of it ---- */
+
+static int prepare(struct create_ctx *c, struct err *err)
+{
+	cleanup_image_config struct image_config config = IMAGE_CONFIG_INIT;
+	int rc = image_config_parse(c->image.config, strlen(c->image.config), &config, err);
+
+	if (rc == 0)
+		rc = configure_run(c->spec, &config.run, &c->run, err);
+	if (rc == 0 && config.run.volumes.n)
+		strv_addf(c->warnings,
+			  "the image declares volumes (%s): there are no volumes yet, so what is written "
+			  "there goes with the container", config.run.volumes.items[0]);
+	if (rc < 0)
+		return rc;
+	rand_hex(ID_LEN / 2, c->made->id);
+	c->dir = store_container_path(c->engine->store, c->made->id, "");
+	image_get_lower_dirs(c->engine->store, &c->image, &c->made->lowers);
+	return configure_oci(c->spec, &c->run, c->made->id, c->dir, &c->made->config, c->warnings, err);
+}
+
+static void note_layers(struct create_ctx *c)
+{
+	cleanup_strv struct strv ids = STRV_INIT;
+	cleanup_free char *text = NULL;
+
+	for (size_t i = c->image.chain_ids.n; i-- > 0;)
+		strv_add(&ids, c->image.chain_ids.items[i]);
+	text = strv_join(&ids, ":");
+	oci_annotate(&c->made->config, OCI_NOTE_LAYERS, text);
+}
+
+static int build(struct create_ctx *c, struct err *err)
+{
+	int rc = make_dirs(c, err);
+
+	note_layers(c);
+	if (rc == 0)
+		rc = seccomp_profile_store(c->engine, c->spec, c->dir, c->made->config.capabilities, err);
+	if (rc == 0)
+		rc = create_bind_sources(c->spec, err);
+	if (rc == 0)
+		rc = write_config(c, err);
+	return rc == 0 ? insert(c, err) : rc;
+}
+
+int engine_create(struct engine *engine, const struct container_spec *spec, engine_notice_fn notice,
+		  struct container_made *ret, struct strv *warnings, struct err *err)
+{
+	struct create_ctx c = {.engine = engine, .spec = spec, .made = ret, .warnings = warnings};
+	int rc = 0;
+
+	*ret = (struct container_made){.pending_fd = -1};
+	pending_sweep(engine);
+	rc = engine_find_image(engine, spec->image, spec->pull, notice, &c.image, err);
+	if (rc == 0)
+		rc = prepare(&c, err);
+	if (rc == 0) {
+		ret->pending_fd = pending_open(engine, ret->id, err);
+		rc = ret->pending_fd < 0 ? ret->pending_fd : build(&c, err);
+		if (rc < 0 && ret->pending_fd >= 0) {
+			struct err ignored = ERR_INIT;
+
+			engine_remove_traces(engine, ret->id, &ignored);
+			container_made_release(engine, ret);
+		}
+	}
+	image_done(&c.image);
+	image_run_done(&c.run);
+	free(c.dir);
+	if (rc < 0)
+		container_made_done(ret);
+	return rc;
+}
+
+/* ---- back from disk ---- */
+
+int engine_load(struct engine *engine, const char *id, struct container_made *ret, struct err *err)
+{
+	cleanup_close int dir = engine_open_container_dir(engine, id);
+	cleanup_str struct str text = STR_INIT;
+	cleanup_strv struct strv ids = STRV_INIT;
+	const char *layers = NULL;
+	int rc = dir < 0 ? dir : fd_read_file_at(dir, "config.json", MAX_CONFIG, &text);
+
+	*ret = (struct container_made){.pending_fd = -1};
+	if (rc < 0)
+		return err_sys(err, -rc, "read the configuration of container %.12s", id);
+	rc = oci_config_parse(str_get(&text), text.len, &ret->config, err);
+	if (rc < 0)
+		return err_wrap(err, "container %.12s", id);
+	snprintf(ret->id, sizeof(ret->id), "%s", id);
+	layers = oci_annotation(&ret->config, OCI_NOTE_LAYERS);
+	strv_split(&ids, layers ? layers : "", ':');
+	strv_foreach(i, &ids)
+		if (hex_is_valid(ids.items[i], ID_LEN))
+			strv_addf(&ret->lowers, "%s/layers/%s/diff", engine->root, ids.items[i]);
+	if (!ret->lowers.n)
+		return err_set(err, ERR_INVALID, "container %.12s: no layers in its configuration", id);
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_EXEC_H
+#define ENGINE_EXEC_H
+/* Further commands in running containers. */
+#include "engine/engine.h"
+#include "monitor/relay.h"
+#include "plan/plan.h"
+#include "plan/steps.h"
+
+struct exec_request {
+	const char *ref;
+	struct strv args;
+	struct strv env;     /* "K=V", over the container's own */
+	const char *user;    /* NULL: the container's */
+	const char *workdir; /* NULL: the container's */
+	bool privileged, tty, interactive, detach;
+	unsigned short rows, columns;
+};
+
+/* A command that runs, and this side's ends of its streams. */
+struct exec_started {
+	struct relay_process process;
+	pid_t pid;
+};
+
+/* Starts REQUEST's command; returns when it runs. The caller must be sealed (sys/process.h): the
+ * container can see the process that enters it. PLAN (plan_init is the caller's) keeps the steps.
+ * ERR_CONFLICT "container ID is not running", "Container ID is paused, ..."; NO_COMMAND and NO_EXEC as
+ * run. */
+int engine_exec(struct engine *engine, const struct exec_request *request, struct plan *plan,
+		struct exec_started *ret, struct err *err);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hosts, hostname and resolv.conf. With the host's network a container sees the host's files (a
+ * copy); else its own, with the host's name servers, but for those on loopback, which mean another
+ * machine inside.
+ */
+#include "engine/host_files.h"
+
+#include "base/fd.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define MAX_FILE (1 << 20)
+
+static const char standard_hosts[] = "127.0.0.1\tlocalhost\n"
+				     "::1\tlocalhost ip6-localhost ip6-loopback\n"
+				     "fe00::\tip6-localnet\n"
+				     "ff00::\tip6-mcastprefix\n"
+				     "ff02::1\tip6-allnodes\n"
+				     "ff02::2\tip6-allrouters\n";
+
+static bool is_host_network(const struct container_spec *spec)
+{
+	return strcmp(spec_network_mode(spec), "host") == 0;
+}
+
+static int write_file(int dir_fd, const char *path, const struct str *text, struct err *err)
+{
+	int rc = fd_write_file_at(dir_fd, path, str_get(text), text->len, 0644);
+
+	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
+}
+
+static void add_hosts(const struct container_spec *spec, struct str *out)
+{
+	if (!is_host_network(spec) || fd_read_kernel_file("/etc/hosts", MAX_FILE, out) < 0) {
+		str_truncate(out, 0);
+		str_add(out, standard_hosts);
+	}
+	strv_foreach(i, &spec->extra_hosts)
+	{
+		const char *text = spec->extra_hosts.items[i];
+		size_t name = strcspn(text, ":=");
+
+		if (text[name])
+			str_addf(out, "%s\t%.*s\n", text + name + 1, (int)name, text);
+	}
+}
+
+static bool line_has(const char *line, const char *keyword)
+{
+	return str_has_prefix(line, keyword) &&
+	       (line[strlen(keyword)] == ' ' || line[strlen(keyword)] == '\t');
+}
+
+/* The host's resolv.conf without what --dns and its sisters replace, and without loopback servers. */
+static void add_host_resolv(const struct container_spec *spec, bool keep_loopback, struct str *out)
+{
+	cleanup_str struct str text = STR_INIT;
+	char *line = NULL;
+	char *cursor = NULL;
+
+	if (fd_read_kernel_file("/etc/resolv.conf", MAX_FILE, &text) < 0 || !text.buf)
+		return;
+	cursor = text.buf;
+	while ((line = strsep(&cursor, "\n")) != NULL) {
+		const char *address = line + strcspn(line, " \t");
+
+		address += strspn(address, " \t");
+		if (!*line || (line_has(line, "nameserver") && spec->dns.n) ||
+		    (line_has(line, "search") && spec->dns_search.n) ||
+		    (line_has(line, "options") && spec->dns_options.n))
+			continue;
+		if (!keep_loopback && line_has(line, "nameserver") &&
+		    (str_has_prefix(address, "127.") || strcmp(address, "::1") == 0))
+			continue;
+		str_addf(out, "%s\n", line);
+	}
+}
+
+static void add_resolv(const struct container_spec *spec, struct str *out)
+{
+	cleanup_free char *search = strv_join(&spec->dns_search, " ");
+	cleanup_free char *options = strv_join(&spec->dns_options, " ");
+
+	strv_foreach(i, &spec->dns)
+		str_addf(out, "nameserver %s\n", spec->dns.items[i]);
+	/* "." alone means no search list at all. */
+	if (spec->dns_search.n && strcmp(search, ".") != 0)
+		str_addf(out, "search %s\n", search);
+	if (spec->dns_options.n)
+		str_addf(out, "options %s\n", options);
+	add_host_resolv(spec, is_host_network(spec), out);
+}
+
+/* The three files, by what fills them. */
+enum host_file { FILE_HOSTS, FILE_RESOLV, FILE_NAME, N_HOST_FILES };
+
+static const char *const file_paths[] = {
+	[FILE_HOSTS] = "etc/hosts", [FILE_RESOLV] = "etc/resolv.conf", [FILE_NAME] = "etc/hostname"};
+
+static void add_content(enum host_file file, const struct oci_runtime_config *config,
+			const struct container_spec *spec, struct str *out)
+{
+	if (file == FILE_HOSTS)
+		add_hosts(spec, out);
+	else if (file == FILE_RESOLV)
+		add_resolv(spec, out);
+	else
+		str_addf(out, "%s\n", config->hostname);
+}
+
+int host_files_write(int dir_fd, const struct oci_runtime_config *config,
+		     const struct container_spec *spec, struct err *err)
+{
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < N_HOST_FILES; i++) {
+		cleanup_str struct str text = STR_INIT;
+
+		add_content((enum host_file)i, config, spec, &text);
+		rc = write_file(dir_fd, file_paths[i], &text, err);
+		/* Every user inside reads them, whatever the caller's umask. */
+		if (rc == 0 && fchmodat(dir_fd, file_paths[i], 0644, 0) < 0)
+			rc = err_sys(err, errno, "set the mode of %s", file_paths[i]);
+	}
+	return rc;
+}
+
+void host_files_plan(struct plan *plan, const char *dir, const struct oci_runtime_config *config,
+		     const struct container_spec *spec)
+{
+	for (int i = 0; i < N_HOST_FILES; i++) {
+		cleanup_str struct str text = STR_INIT;
+		cleanup_free char *path = str_printf("%s/%s", dir, file_paths[i]);
+
+		add_content((enum host_file)i, config, spec, &text);
+		plan_create_file(plan, path, str_get(&text), 0644);
+	}
+}

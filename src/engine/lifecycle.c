@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verbs on containers that exist. Signals go to a pidfd whose start time was checked, never to a bare
+ * number from a file; the end of a container is what its monitor has written down, so every wait
+ * here is for that and not only for the process.
+ */
+#include "engine/lifecycle.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "engine/pending.h"
+#include "json/value.h"
+#include "monitor/client.h"
+#include "plan/steps.h"
+#include "storage/image.h"
+#include "storage/store.h"
+#include "sys/cgroup_live.h"
+#include "sys/process.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <strings.h>
+#include <unistd.h>
+
+#define DEFAULT_STOP_S	  10
+#define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
+/* After SIGKILL a container ends when the kernel gets to it; a device that hangs may hold it. */
+#define KILL_TIMEOUT_MS 30000
+
+/* ---- finding ---- */
+
+int container_find(struct engine *engine, const char *ref, struct container_record *ret,
+		   struct container_state *ret_state, struct err *err)
+{
+	int rc = container_lookup_by_ref(engine->store, ref, ret, err);
+
+	if (rc < 0)
+		return rc;
+	container_state_read(engine, ret->row.id, ret_state);
+	if (ret_state->monitor_lost && !pending_is_held(engine, ret->row.id)) {
+		struct err ignored = ERR_INIT;
+
+		if (engine_settle(engine, ret->row.id, ret->row.auto_remove, &ignored) == 1)
+			return err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
+		container_state_read(engine, ret->row.id, ret_state);
+	}
+	return 0;
+}
+
+int signal_parse(const char *name)
+{
+	int number = 0;
+
+	if (num_parse_int(name, &number) == 0)
+		return number > 0 && number < NSIG ? number : -1;
+	if (strncasecmp(name, "SIG", 3) == 0)
+		name += 3;
+	for (int i = 1; i < NSIG; i++) {
+		const char *abbrev = sigabbrev_np(i);
+
+		if (abbrev && strcasecmp(abbrev, name) == 0)
+			return i;
+	}
+	if (strncasecmp(name, "RTMIN", 5) == 0) {
+		number = 0;
+		if (name[5] && (name[5] != '+' || num_parse_int(name + 6, &number) < 0))
+			return -1;
+		return SIGRTMIN + number <= SIGRTMAX ? SIGRTMIN + number : -1;
+	}
+	return -1;
+}
+
+const char *signal_name(int number)
+{
+	return sigabbrev_np(number);
+}
+
+/* ---- waiting ---- */
+
+int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
+{
+	uint64_t deadline = clock_mono_ns() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000;
+
+	for (;;) {
+		struct container_state state;
+		cleanup_close int monitor = -1;
+		int left = -1;
+
+		container_state_read(engine, id, &state);
+		if (!container_is_running(&state))
+			return 0;
+		if (timeout_ms >= 0) {
+			uint64_t now = clock_mono_ns();
+
+			left = now >= deadline ? 0 : (int)((deadline - now) / 1000000) + 1;
+			if (now >= deadline)
+				return -ETIMEDOUT;
+		}
+		/* The monitor goes last, after everything is on record. */
+		monitor = process_open(state.monitor_pid, state.monitor_start_time);
+		if (monitor < 0)
+			monitor = process_open(state.pid, state.start_time);
+		if (monitor >= 0)
+			process_wait_gone(monitor, left);
+	}
+}
+
+int engine_wait(struct engine *engine, const char *ref, int *ret_code, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	struct container_state state;
+	cleanup_close int dir = -1;
+	cleanup_close int client = -1;
+	struct session_result result = {};
+	int rc = container_find(engine, ref, &record, &state, err);
+
+	if (rc < 0)
+		return rc;
+	*ret_code = state.exit_code;
+	if (!container_is_running(&state))
+		return 0;
+	/* By connection: a container that removes itself leaves no file with its code. */
+	dir = engine_open_run_dir(engine, record.row.id, false);
+	client = dir < 0 ? -1 : monitor_client_connect(dir, 0, err);
+	if (client >= 0) {
+		struct monitor_started started = {.stdin_fd = -1};
+
+		rc = monitor_client_wait_started(client, &started, err);
+		if (rc == 0 && started.has_exited) {
+			*ret_code = started.exit_code;
+			return 0;
+		}
+		if (rc == 0)
+			rc = monitor_client_wait_exit(client, &result, err);
+		if (rc == 0 && result.outcome == SESSION_EXITED) {
+			*ret_code = result.exit_code;
+			container_wait_exit(engine, record.row.id, KILL_TIMEOUT_MS);
+			return 0;
+		}
+	}
+	err_clear(err);
+	container_wait_exit(engine, record.row.id, -1);
+	container_state_read(engine, record.row.id, &state);
+	*ret_code = state.exit_code;
+	return 0;
+}
+
+/* ---- signals, as plan steps ---- */
+
+static int run_signal(struct plan_run *run, const struct step *step, struct err *err)
+{
+	int rc = process_signal((int)step->number[0], (int)step->number[1]);
+
+	if (rc < 0 && rc != -ESRCH)
+		return err_sys(err, -rc, "send signal %d", (int)step->number[1]);
+	return 0;
+}
+
+static void explain_signal(const struct step *step, enum step_text mode, struct str *out)
+{
+	const char *name = signal_name((int)step->number[1]);
+
+	if (name)
+		str_addf(out, "kill -%s %s", name, step->text);
+	else
+		str_addf(out, "kill -%d %s", (int)step->number[1], step->text);
+}
+
+static const struct step_op step_signal = {"signal", run_signal, explain_signal};
+
+struct wait_data {
+	struct engine *engine;
+	const char *id;
+	int timeout_ms;
+	int result;
+};
+
+static int run_wait(struct plan_run *run, const struct step *step, struct err *err)
+{
+	struct wait_data *wait = (struct wait_data *)(uintptr_t)step->number[0];
+
+	wait->result = container_wait_exit(wait->engine, wait->id, wait->timeout_ms);
+	return 0;
+}
+
+static void explain_wait(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_addf(out, "timeout %s tail --pid=%s -f /dev/null   # until its monitor has it on record",
+		 step->path, step->text);
+}
+
+static const struct step_op step_wait = {"wait", run_wait, explain_wait};
+
+static void add_signal(struct plan *plan, int pidfd, pid_t pid, int number)
+{
+	struct step *step = plan_add(plan, &step_signal, STEP_HOST);
+
+	step->text = str_printf("%d", pid);
+	step->number[0] = (uint64_t)pidfd;
+	step->number[1] = (uint64_t)number;
+}
+
+static void add_wait(struct plan *plan, struct wait_data *wait, pid_t pid)
+{
+	struct step *step = plan_add(plan, &step_wait, STEP_HOST);
+
+	step->text = str_printf("%d", pid);
+	step->path = wait->timeout_ms < 0 ? str_dup("infinity")
+					  : str_printf("%.1f", wait->timeout_ms / 1000.0);
+	step->number[0] = (uint64_t)(uintptr_t)wait;
+}
+
+static int signal_and_wait(struct engine *engine, const char *id, const struct container_state *state,
+			   int number, int timeout_ms, struct plan *plan, struct err *err)
+{
+	cleanup_close int pidfd = process_open(state->pid, state->start_time);
+	struct wait_data wait = {.engine = engine, .id = id, .timeout_ms = timeout_ms};
+	struct plan_run run;
+	size_t first = plan->n;
+	int rc = 0;
+
+	if (pidfd < 0)
+		return container_wait_exit(engine, id, KILL_TIMEOUT_MS);
+	plan_run_init(&run);
+	add_signal(plan, pidfd, state->pid, number);
+	add_wait(plan, &wait, state->pid);
+	rc = plan_execute_from(plan, first, STEP_HOST, &run, err);
+	return rc < 0 ? rc : wait.result;
+}
+
+static int thaw(struct engine *engine, const char *id, struct err *err)
+{
+	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_close int dir = engine_open_run_dir(engine, id, false);
+	int rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, false, FREEZE_TIMEOUT_NS);
+
+	if (rc < 0)
+		return err_sys(err, -rc, "thaw container %.12s", id);
+	if (dir >= 0 && monitor_client_set_paused(dir, false, err) < 0)
+		err_clear(err);
+	return 0;
+}
+
+/* ---- stop and kill ---- */
+
+/* A value of docker's Config of the container: "StopSignal", "StopTimeout". */
+static json_t *config_of(const struct container_record *record)
+{
+	struct err ignored = ERR_INIT;
+	json_t *config = NULL;
+
+	if (json_parse(record->row.config, strlen(record->row.config), 4 << 20, "config", &config,
+		       &ignored) < 0)
+		return NULL;
+	return config;
+}
+
+static int stop_signal(const struct container_record *record, const char *asked)
+{
+	cleanup_json json_t *config = asked ? NULL : config_of(record);
+	const char *name = asked ? asked : json_get_string(config, "StopSignal", "");
+	int number = *name ? signal_parse(name) : SIGTERM;
+
+	return number;
+}
+
+static int64_t stop_timeout(const struct container_record *record, const struct stop_request *request)
+{
+	cleanup_json json_t *config = NULL;
+
+	if (request->has_timeout)
+		return request->timeout_s;
+	config = config_of(record);
+	return json_get_int(config, "StopTimeout", DEFAULT_STOP_S);
+}
+
+int engine_stop(struct engine *engine, const char *ref, const struct stop_request *request,
+		struct plan *plan, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	struct container_state state;
+	int64_t timeout = 0;
+	int number = 0;
+	int rc = container_find(engine, ref, &record, &state, err);
+
+	if (rc < 0 || !container_is_running(&state))
+		return rc;
+	number = stop_signal(&record, request->signal);
+	if (number < 0)
+		return err_set(err, ERR_INVALID, "Invalid signal: %s",
+			       request->signal ? request->signal : "in the image");
+	timeout = stop_timeout(&record, request);
+	plan_group(plan, "a polite word, and time to finish");
+	if (state.status == STATUS_PAUSED)
+		rc = thaw(engine, record.row.id, err);
+	if (rc == 0)
+		rc = signal_and_wait(engine, record.row.id, &state, number,
+				     timeout < 0 ? -1 : (int)timeout * 1000, plan, err);
+	if (rc != -ETIMEDOUT)
+		return rc;
+	plan_group(plan, "it did not: the kernel ends it, and with it every process inside");
+	rc = signal_and_wait(engine, record.row.id, &state, SIGKILL, KILL_TIMEOUT_MS, plan, err);
+	if (rc == -ETIMEDOUT)
+		return err_set(err, ERR_SYSTEM,
+			       "cannot stop container: %s: tried to kill container, but did not receive "
+			       "an exit event", ref);
+	return rc;
+}
+
+int engine_kill(struct engine *engine, const char *ref, const char *signal, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	cleanup_close int pidfd = -1;
+	struct container_state state;
+	int number = signal && *signal ? signal_parse(signal) : SIGKILL;
+	int rc = container_find(engine, ref, &record, &state, err);
+
+	if (rc < 0)
+		return rc;
+	if (number < 0)
+		return err_set(err, ERR_INVALID, "Invalid signal: %s", signal);
+	if (!container_is_running(&state))
+		return err_set(err, ERR_CONFLICT,
+			       "cannot kill container: %s: container %s is not running", ref,
+			       record.row.id);
+	/* A frozen process takes SIGKILL only when it thaws (v1); any other waits with it. */
+	if (state.status == STATUS_PAUSED && number == SIGKILL)
+		rc = thaw(engine, record.row.id, err);
+	pidfd = process_open(state.pid, state.start_time);
+	if (pidfd >= 0 && rc == 0)
+		rc = process_signal(pidfd, number);
+	if (rc < 0 && rc != -ESRCH)
+		return err_sys(err, -rc, "cannot kill container: %s", ref);
+	if (number == SIGKILL && container_wait_exit(engine, record.row.id, KILL_TIMEOUT_MS) < 0)
+		return err_set(err, ERR_SYSTEM, "cannot kill container: %s: it does not end", ref);
+	return 0;
+}
+
+/* ---- pause ---- */
+
+int engine_pause(struct engine *engine, const char *ref, bool pause, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	cleanup_free char *cgroup = NULL;
+	cleanup_close int dir = -1;
+	struct container_state state;
+	int rc = container_find(engine, ref, &record, &state, err);
+
+	if (rc < 0)
+		return rc;
+	if (!container_is_running(&state))
+		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
+	if (pause && state.status == STATUS_PAUSED)
+		return err_set(err, ERR_CONFLICT, "Container %s is already paused", record.row.id);
+	if (!pause && state.status != STATUS_PAUSED)
+		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
+	if (!pause)
+		return thaw(engine, record.row.id, err);
+	cgroup = str_printf("tare/%s", record.row.id);
+	rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, true, FREEZE_TIMEOUT_NS);
+	if (rc < 0)
+		return err_sys(err, -rc, "Cannot pause container %s", ref);
+	dir = engine_open_run_dir(engine, record.row.id, false);
+	return dir < 0 ? err_sys(err, -dir, "open the state of container %s", ref)
+		       : monitor_client_set_paused(dir, true, err);
+}
+
+/* ---- rename and remove ---- */
+
+static bool name_is_valid(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n >= 2 && isalnum((unsigned char)name[0]) &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n;
+}
+
+int engine_rename(struct engine *engine, const char *ref, const char *name, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	char holder[ID_LEN + 1] = "";
+	const char *bare = name + (*name == '/');
+	int rc = 0;
+
+	if (!*name)
+		return err_set(err, ERR_INVALID, "Neither old nor new names may be empty");
+	rc = container_lookup_by_ref(engine->store, ref, &record, err);
+	if (rc < 0)
+		return rc;
+	if (!name_is_valid(bare))
+		return err_set(err, ERR_INVALID,
+			       "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", bare);
+	if (strcmp(record.row.name, bare) == 0)
+		return err_set(err, ERR_INVALID,
+			       "Renaming a container with the same name as its current name");
+	rc = container_rename(engine->store, record.row.id, bare, holder, err);
+	if (rc == -ERR_CONFLICT && *holder)
+		return err_set(err, ERR_CONFLICT,
+			       "Conflict. The container name \"/%s\" is already in use by container \"%s\". "
+			       "You have to remove (or rename) that container to be able to reuse that name.",
+			       bare, holder);
+	return rc;
+}
+
+/* The files of ID, after its row is gone. */
+static int remove_files(struct engine *engine, const char *id, struct plan *plan, struct err *err)
+{
+	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
+	cleanup_free char *dir = store_container_path(engine->store, id, "");
+	size_t first = plan->n;
+	struct plan_run run;
+
+	plan_group(plan, "its writable layer, its configuration and its log");
+	plan_remove_tree(plan, run_dir);
+	plan_remove_tree(plan, dir);
+	plan_run_init(&run);
+	return plan_execute_from(plan, first, STEP_TEARDOWN, &run, err);
+}
+
+static int remove_stopped(struct engine *engine, const char *id, struct plan *plan, struct err *err)
+{
+	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	int pending = pending_open(engine, id, err);
+	int rc = pending < 0 ? pending : 0;
+
+	if (rc < 0)
+		return rc;
+	/* First the name in the index, then the files: no listed container is ever half there. */
+	rc = container_delete(engine->store, id, err);
+	if (rc >= 0) {
+		rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
+		if (rc < 0)
+			log_debug("remove control group %s: %s", cgroup, strerrordesc_np(-rc));
+		rc = remove_files(engine, id, plan, err);
+	}
+	pending_close(engine, id, pending);
+	return rc;
+}
+
+int engine_settle_ended(struct engine *engine, const char *id, struct err *err)
+{
+	struct plan plan;
+	int rc = plan_init(&plan, err);
+
+	if (rc == 0)
+		rc = remove_stopped(engine, id, &plan, err);
+	plan_done(&plan);
+	return rc;
+}
+
+int engine_remove(struct engine *engine, const char *ref, bool force, struct plan *plan,
+		  struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	struct container_state state;
+	int rc = container_find(engine, ref, &record, &state, err);
+
+	if (rc < 0)
+		return rc;
+	if (container_is_running(&state) && !force) {
+		bool paused = state.status == STATUS_PAUSED;
+
+		return err_set(err, ERR_CONFLICT,
+			       "cannot remove container \"/%s\": container is %s: %s before removing or "
+			       "force remove", record.row.name, paused ? "paused" : "running",
+			       paused ? "unpause the container and then stop" : "stop the container");
+	}
+	if (container_is_running(&state)) {
+		plan_group(plan, "--force: the kernel ends it first");
+		if (state.status == STATUS_PAUSED)
+			rc = thaw(engine, record.row.id, err);
+		if (rc == 0)
+			rc = signal_and_wait(engine, record.row.id, &state, SIGKILL, KILL_TIMEOUT_MS, plan,
+					     err);
+		if (rc == -ETIMEDOUT)
+			return err_set(err, ERR_SYSTEM, "cannot remove container \"/%s\": it does not end",
+				       record.row.name);
+		if (rc < 0)
+			return rc;
+	}
+	rc = remove_stopped(engine, record.row.id, plan, err);
+	/* Its own monitor may have been faster (--rm). */
+	if (rc == -ERR_CONFLICT && record.row.auto_remove) {
+		err_clear(err);
+		return 0;
+	}
+	return rc;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Conditions of `ps --filter`: a table of keys, each with the check of its values and the test of a
+ * container. The stored JSON is parsed only for keys that cannot be answered from the row.
+ */
+#include "engine/list_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "engine/pattern.h"
+#include "json/value.h"
+#include "storage/container.h"
+
+#define MAX_STORED ((size_t)8 << 20)
+
+/* What a test may look at; the trees are parsed when the first test wants them. */
+struct subject {
+	const struct container_row *row;
+	const struct container_state *state;
+	json_t *labels, *config, *host; /* owned */
+};
+
+struct filter_key {
+	const char *name;
+	int (*check)(const char *value, struct err *err); /* NULL: anything goes */
+	bool (*test)(struct subject *s, const char *value); /* NULL: not a matter of one container */
+	bool needs_json;
+	bool match_every; /* all values must hold, not one of them */
+};
+
+/* ---- checks ---- */
+
+static int check_status(const char *value, struct err *err)
+{
+	static const char *const states[] = {"paused", "restarting", "removing", "running",
+					     "dead",   "created",    "exited"};
+
+	for (size_t i = 0; i < ARRAY_LEN(states); i++)
+		if (strcmp(states[i], value) == 0)
+			return 0;
+	return err_set(err, ERR_INVALID, "invalid filter 'status=%s'", value);
+}
+
+static int check_health(const char *value, struct err *err)
+{
+	static const char *const states[] = {"none", "starting", "healthy", "unhealthy"};
+
+	for (size_t i = 0; i < ARRAY_LEN(states); i++)
+		if (strcmp(states[i], value) == 0)
+			return 0;
+	return err_set(err, ERR_INVALID, "invalid filter 'health=%s'", value);
+}
+
+static int check_exited(const char *value, struct err *err)
+{
+	int code = 0;
+
+	if (num_parse_int(*value == '+' ? value + 1 : value, &code) == 0)
+		return 0;
+	return err_set(err, ERR_INVALID, "strconv.Atoi: parsing \"%s\": invalid syntax", value);
+}
+
+static int check_bool(const char *value, struct err *err)
+{
+	bool on = false;
+
+	if (num_parse_bool(value, &on) == 0)
+		return 0;
+	return err_set(err, ERR_INVALID, "invalid filter 'is-task=[%s]'", value);
+}
+
+/* "80", "80/udp" or "80-90/tcp". */
+static int parse_ports(const char *value, uint64_t *ret_first, uint64_t *ret_last,
+		       const char **ret_proto)
+{
+	cleanup_free char *ports = str_ndup(value, strcspn(value, "/"));
+	char *dash = strchr(ports, '-');
+
+	*ret_proto = value[strlen(ports)] ? value + strlen(ports) + 1 : "tcp";
+	if (dash)
+		*dash = '\0';
+	if (num_parse_u64(ports, ret_first) < 0 || *ret_first > 65535)
+		return -1;
+	*ret_last = *ret_first;
+	if (dash && (num_parse_u64(dash + 1, ret_last) < 0 || *ret_last > 65535))
+		return -1;
+	if (*ret_last < *ret_first)
+		return -1;
+	return strcmp(*ret_proto, "tcp") == 0 || strcmp(*ret_proto, "udp") == 0 ||
+			       strcmp(*ret_proto, "sctp") == 0
+		       ? 0
+		       : -1;
+}
+
+static int check_ports(const char *value, struct err *err)
+{
+	const char *proto = NULL;
+	uint64_t first = 0;
+	uint64_t last = 0;
+
+	if (parse_ports(value, &first, &last, &proto) == 0)
+		return 0;
+	return err_set(err, ERR_INVALID, "Invalid port specification: \"%s\"", value);
+}
+
+/* ---- tests ---- */
+
+static json_t *parsed(json_t **tree, const char *text)
+{
+	struct err ignored = ERR_INIT;
+
+	if (!*tree && text)
+		json_parse(text, strlen(text), MAX_STORED, "container", tree, &ignored);
+	return *tree;
+}
+
+static bool test_id(struct subject *s, const char *value)
+{
+	return pattern_matches(value, s->row->id);
+}
+
+static bool test_name(struct subject *s, const char *value)
+{
+	cleanup_free char *slashed = str_printf("/%s", s->row->name);
+
+	return pattern_matches(value, s->row->name) || pattern_matches(value, slashed);
+}
+
+static bool test_label(struct subject *s, const char *value)
+{
+	size_t len = strcspn(value, "=");
+	cleanup_free char *key = str_ndup(value, len);
+	const char *label = NULL;
+
+	/* Most containers have none of the labels that are asked for. */
+	if (!strstr(s->row->labels, key) && !strpbrk(key, "\"\\/"))
+		return false;
+	label = json_string_value(json_object_get(parsed(&s->labels, s->row->labels), key));
+	return label && (!value[len] || strcmp(label, value + len + 1) == 0);
+}
+
+static bool test_exited(struct subject *s, const char *value)
+{
+	int code = 0;
+
+	num_parse_int(*value == '+' ? value + 1 : value, &code);
+	return !container_is_running(s->state) && s->state->started_ns &&
+	       s->state->exit_code == code;
+}
+
+static bool test_status(struct subject *s, const char *value)
+{
+	return strcmp(container_status_name(s->state->status), value) == 0;
+}
+
+static bool test_network(struct subject *s, const char *value)
+{
+	const char *mode = s->row->network_mode;
+
+	return strcmp(strcmp(mode, "default") == 0 ? "none" : mode, value) == 0;
+}
+
+/* A mount's source or target; `volume` has no meaning of its own for binds in docker either. */
+static bool test_volume(struct subject *s, const char *value)
+{
+	json_t *host = parsed(&s->host, s->row->host);
+	json_t *item = NULL;
+	size_t i = 0;
+
+	json_array_foreach (json_object_get(host, "Binds"), i, item) {
+		cleanup_strv struct strv parts = STRV_INIT;
+
+		strv_split(&parts, json_string_value(item) ? json_string_value(item) : "", ':');
+		if (strcmp(parts.items[0], value) == 0 ||
+		    (parts.n > 1 && strcmp(parts.items[1], value) == 0))
+			return true;
+	}
+	json_array_foreach (json_object_get(host, "Mounts"), i, item)
+		if (strcmp(json_get_string(item, "Source", ""), value) == 0 ||
+		    strcmp(json_get_string(item, "Target", ""), value) == 0)
+			return true;
+	return false;
+}
+
+/* Whether PORTS has a key "80/tcp" among those of VALUE. */
+static bool has_port(const json_t *ports, const char *value)
+{
+	const char *proto = NULL;
+	uint64_t first = 0;
+	uint64_t last = 0;
+
+	if (parse_ports(value, &first, &last, &proto) < 0)
+		return false;
+	for (uint64_t port = first; port <= last; port++) {
+		char key[32];
+
+		snprintf(key, sizeof(key), "%u/%s", (unsigned)port, proto);
+		if (json_object_get(ports, key))
+			return true;
+	}
+	return false;
+}
+
+static bool test_expose(struct subject *s, const char *value)
+{
+	json_t *config = parsed(&s->config, s->row->config);
+
+	return has_port(json_object_get(config, "ExposedPorts"), value);
+}
+
+static bool test_publish(struct subject *s, const char *value)
+{
+	json_t *host = parsed(&s->host, s->row->host);
+	const char *proto = NULL;
+	const char *key = NULL;
+	json_t *bindings = NULL;
+	uint64_t first = 0;
+	uint64_t last = 0;
+
+	if (parse_ports(value, &first, &last, &proto) < 0)
+		return false;
+	json_object_foreach (json_object_get(host, "PortBindings"), key, bindings) {
+		json_t *item = NULL;
+		size_t i = 0;
+
+		if (!str_has_suffix(key, proto))
+			continue;
+		json_array_foreach (bindings, i, item) {
+			uint64_t port = 0;
+
+			if (num_parse_u64(json_get_string(item, "HostPort", ""), &port) == 0 &&
+			    port >= first && port <= last)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* No container has a health state yet. */
+static bool test_health(struct subject *s, const char *value)
+{
+	return strcmp(value, "none") == 0;
+}
+
+/* Tasks belong to swarms. */
+static bool test_task(struct subject *s, const char *value)
+{
+	bool on = false;
+
+	num_parse_bool(value, &on);
+	return !on;
+}
+
+static const struct filter_key keys[] = {
+	[FILTER_ID] = {"id", NULL, test_id},
+	[FILTER_NAME] = {"name", NULL, test_name},
+	[FILTER_LABEL] = {"label", NULL, test_label, .match_every = true},
+	[FILTER_EXITED] = {"exited", check_exited, test_exited},
+	[FILTER_STATUS] = {"status", check_status, test_status},
+	[FILTER_ANCESTOR] = {"ancestor"},
+	[FILTER_BEFORE] = {"before"},
+	[FILTER_SINCE] = {"since"},
+	[FILTER_VOLUME] = {"volume", NULL, test_volume, .needs_json = true},
+	[FILTER_NETWORK] = {"network", NULL, test_network},
+	[FILTER_PUBLISH] = {"publish", check_ports, test_publish, .needs_json = true},
+	[FILTER_EXPOSE] = {"expose", check_ports, test_expose, .needs_json = true},
+	[FILTER_HEALTH] = {"health", check_health, test_health},
+	[FILTER_IS_TASK] = {"is-task", check_bool, test_task},
+};
+_Static_assert(ARRAY_LEN(keys) == N_FILTERS, "one row for each key");
+
+/* ---- the filter ---- */
+
+struct list_filter *list_filter_new(void)
+{
+	return mem_zalloc(sizeof(struct list_filter));
+}
+
+void list_filter_free(struct list_filter *filter)
+{
+	if (!filter)
+		return;
+	for (size_t i = 0; i < N_FILTERS; i++)
+		strv_done(&filter->values[i]);
+	free(filter);
+}
+
+void list_filter_cleanup(struct list_filter **filter)
+{
+	list_filter_free(*filter);
+	*filter = NULL;
+}
+
+int list_filter_add(struct list_filter *filter, const char *condition, struct err *err)
+{
+	size_t len = strcspn(condition, "=");
+	const char *value = condition[len] ? condition + len + 1 : "";
+
+	for (size_t i = 0; i < N_FILTERS; i++) {
+		if (strlen(keys[i].name) != len || strncmp(keys[i].name, condition, len) != 0)
+			continue;
+		if (keys[i].check && keys[i].check(value, err) < 0)
+			return -err->code;
+		strv_add(&filter->values[i], value);
+		return 0;
+	}
+	return err_set(err, ERR_INVALID, "invalid filter '%.*s'", (int)len, condition);
+}
+
+bool list_filter_needs_json(const struct list_filter *filter)
+{
+	for (size_t i = 0; i < N_FILTERS; i++)
+		if (keys[i].needs_json && filter->values[i].n)
+			return true;
+	return false;
+}
+
+static bool key_matches(const struct filter_key *key, const struct strv *values, struct subject *s)
+{
+	strv_foreach (i, values)
+		if (key->test(s, values->items[i]) != key->match_every)
+			return !key->match_every;
+	return key->match_every || values->n == 0;
+}
+
+bool list_filter_matches(const struct list_filter *filter, const struct container_row *row,
+			 const struct container_state *state)
+{
+	struct subject s = {.row = row, .state = state};
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < N_FILTERS; i++)
+		if (keys[i].test && filter->values[i].n)
+			ok = key_matches(&keys[i], &filter->values[i], &s);
+	json_decref(s.labels);
+	json_decref(s.config);
+	json_decref(s.host);
+	return ok;
+}

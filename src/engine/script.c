@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dry run. The container that the script makes is the one that run would make: the same
+ * configuration, the same plan; only its directory is the script's own, and files that create would
+ * have written are steps of the plan.
+ */
+#include "engine/script.h"
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "engine/configure.h"
+#include "engine/host_files.h"
+#include "engine/start.h"
+#include "oci/image_config.h"
+#include "oci/layout.h"
+#include "oci/reference.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct script_ctx {
+	struct engine *engine;
+	const struct container_spec *spec;
+	struct image_config image;
+	struct image_run run;
+	struct container_made made;
+	struct container_start start;
+	struct strv archives; /* layer archives to unpack, lowest first */
+	char *dir;	      /* owned */
+};
+
+/* ---- the image ---- */
+
+/* The image of a bundle that was never used: its configuration, and its archives to unpack. */
+static int read_bundled(struct script_ctx *c, engine_notice_fn notice, struct err *err)
+{
+	cleanup_reference struct reference r = REFERENCE_INIT;
+	cleanup_layout_image struct layout_image layout = LAYOUT_IMAGE_INIT;
+	cleanup_close int dir = -1;
+	const char *name = NULL;
+	int rc = reference_parse(c->spec->image, &r, err);
+
+	if (rc < 0)
+		return rc;
+	name = strrchr(r.path, '/') ? strrchr(r.path, '/') + 1 : r.path;
+	cleanup_free char *path = str_printf("%s/%s", c->engine->images, name);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || (r.tag && strcmp(r.tag, REFERENCE_DEFAULT_TAG) != 0))
+		return err_set(err, ERR_NOT_FOUND, "No such image: %s", c->spec->image);
+	rc = layout_read_image(dir, layout_host_arch(), &layout, err);
+	if (rc == 0)
+		rc = image_config_parse(str_get(&layout.config), layout.config.len, &c->image, err);
+	for (size_t i = 0; rc == 0 && i < layout.n_layers; i++) {
+		strv_addf(&c->archives, "%s/blobs/sha256/%s", path, layout.layers[i].hex);
+		strv_addf(&c->made.lowers, "%s/layer%zu", c->dir, layout.n_layers - 1 - i);
+	}
+	return rc;
+}
+
+static int find_image(struct script_ctx *c, engine_notice_fn notice, struct err *err)
+{
+	cleanup_image struct image image = IMAGE_INIT;
+	int found = image_lookup(c->engine->store, c->spec->image, &image, err);
+
+	if (found < 0)
+		return found;
+	if (found == 0)
+		return read_bundled(c, notice, err);
+	image_get_lower_dirs(c->engine->store, &image, &c->made.lowers);
+	return image_config_parse(image.config, strlen(image.config), &c->image, err);
+}
+
+/* ---- the plan ---- */
+
+static void add_files(struct script_ctx *c, struct plan *plan)
+{
+	static const char *const dirs[] = {"upper", "work", "root", "etc"};
+
+	plan_group(plan, "a directory for this container: a layer to write to, a place for its root");
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		cleanup_free char *path = str_printf("%s/%s", c->dir, dirs[i]);
+
+		plan_mkdir(plan, STEP_HOST, path, 0755);
+	}
+	if (c->archives.n)
+		plan_group(plan, "the image's layers, unpacked");
+	strv_foreach(i, &c->archives)
+	{
+		const char *layer = c->made.lowers.items[c->archives.n - 1 - i];
+
+		plan_mkdir(plan, STEP_HOST, layer, 0755);
+		plan_unpack(plan, c->archives.items[i], layer);
+	}
+	plan_group(plan, "the files with its names");
+	host_files_plan(plan, c->dir, &c->made.config, c->spec);
+}
+
+/* The plan's own steps come behind these: a plan is built front to back. */
+static int build(struct script_ctx *c, struct err *err)
+{
+	struct start_request request = {};
+	cleanup_strv struct strv warnings = STRV_INIT;
+	int rc = configure_run(c->spec, &c->image.run, &c->run, err);
+
+	if (rc == 0)
+		rc = configure_oci(c->spec, &c->run, c->made.id, c->dir, &c->made.config, &warnings, err);
+	if (rc == 0)
+		rc = plan_init(&c->start.plan, err);
+	if (rc < 0)
+		return rc;
+	add_files(c, &c->start.plan);
+	rc = container_plan(c->engine, &c->made, &request, c->dir, &c->start, err);
+	if (rc < 0)
+		return rc;
+	plan_group(&c->start.plan, "and the directory");
+	plan_remove_tree(&c->start.plan, c->dir);
+	return 0;
+}
+
+int engine_script(struct engine *engine, const struct container_spec *spec, engine_notice_fn notice,
+		  struct str *out, struct err *err)
+{
+	struct script_ctx c = {.engine = engine,
+			       .spec = spec,
+			       .made = {.pending_fd = -1},
+			       .start = CONTAINER_START_INIT};
+	int rc = 0;
+
+	rand_hex(ID_LEN / 2, c.made.id);
+	c.dir = str_printf("%s/script/%.12s", engine->runroot, c.made.id);
+	rc = find_image(&c, notice, err);
+	if (rc == 0)
+		rc = build(&c, err);
+	if (rc == 0)
+		plan_script(&c.start.plan, out);
+	container_start_done(&c.start);
+	container_made_done(&c.made);
+	image_config_done(&c.image);
+	image_run_done(&c.run);
+	strv_done(&c.archives);
+	free(c.dir);
+	return rc;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Go types behind inspect, as far as JSON does not show them: which members are slices and maps
+ * (a template prints a nil one as [] or map[]), which are left out of JSON while unset though
+ * templates may ask for them, and which have another name in Go.
+ */
+#include "engine/describe.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "json/dump.h"
+
+static const struct json_field host_fields[] = {
+	{"Binds", &json_shape_strings},
+	{"PortBindings", &json_shape_slice_map},
+	{"VolumesFrom", &json_shape_strings},
+	{"ConsoleSize", &json_shape_strings},
+	{"Annotations", &json_shape_string_map},
+	{"CapAdd", &json_shape_strings},
+	{"CapDrop", &json_shape_strings},
+	{"Dns", &json_shape_strings},
+	{"DnsOptions", &json_shape_strings},
+	{"DnsSearch", &json_shape_strings},
+	{"ExtraHosts", &json_shape_strings},
+	{"GroupAdd", &json_shape_strings},
+	{"Links", &json_shape_strings},
+	{"SecurityOpt", &json_shape_strings},
+	{"StorageOpt", &json_shape_string_map},
+	{"Tmpfs", &json_shape_string_map},
+	{"Sysctls", &json_shape_string_map},
+	{"BlkioWeightDevice", &json_shape_structs},
+	{"BlkioDeviceReadBps", &json_shape_structs},
+	{"BlkioDeviceWriteBps", &json_shape_structs},
+	{"BlkioDeviceReadIOps", &json_shape_structs},
+	{"BlkioDeviceWriteIOps", &json_shape_structs},
+	{"Devices", &json_shape_structs},
+	{"DeviceCgroupRules", &json_shape_strings},
+	{"DeviceRequests", &json_shape_structs},
+	{"Ulimits", &json_shape_structs},
+	{"Mounts", &json_shape_structs},
+	{"MaskedPaths", &json_shape_strings},
+	{"ReadonlyPaths", &json_shape_strings},
+	{"LogConfig",
+	 &(const struct json_shape){SHAPE_STRUCT, "container.LogConfig", NULL,
+				    (const struct json_field[]){{"Config", &json_shape_string_map},
+								{NULL, NULL}}}},
+	{NULL, NULL},
+};
+static const struct json_shape host_shape = {SHAPE_STRUCT, "*container.HostConfig", NULL,
+					     host_fields};
+
+static const struct json_field config_fields[] = {
+	{"ExposedPorts", &json_shape_struct_map}, {"Env", &json_shape_strings},
+	{"Cmd", &json_shape_strings},		  {"Volumes", &json_shape_struct_map},
+	{"Entrypoint", &json_shape_strings},	  {"OnBuild", &json_shape_strings},
+	{"Labels", &json_shape_string_map},	  {"Shell", &json_shape_strings},
+	{NULL, NULL},
+};
+static const struct json_shape config_shape = {SHAPE_STRUCT, "*container.Config", NULL,
+					       config_fields};
+
+static const struct json_shape state_shape = {SHAPE_STRUCT, "*container.State", NULL, NULL};
+
+static const struct json_field driver_fields[] = {
+	{"Data", &json_shape_string_map},
+	{NULL, NULL},
+};
+static const struct json_shape driver_shape = {SHAPE_STRUCT, "storage.DriverData", NULL,
+					       driver_fields};
+
+static const struct json_field endpoint_fields[] = {
+	{"Links", &json_shape_strings},
+	{"Aliases", &json_shape_strings},
+	{"DriverOpts", &json_shape_string_map},
+	{"DNSNames", &json_shape_strings},
+	{NULL, NULL},
+};
+static const struct json_shape endpoint_shape = {SHAPE_STRUCT, "*network.EndpointSettings", NULL,
+						 endpoint_fields};
+static const struct json_shape endpoints_shape = {SHAPE_MAP, NULL, &endpoint_shape, NULL};
+
+static const struct json_field network_fields[] = {
+	{"Ports", &json_shape_slice_map},
+	{"SecondaryIPAddresses", &json_shape_structs},
+	{"SecondaryIPv6Addresses", &json_shape_structs},
+	{"Networks", &endpoints_shape},
+	{NULL, NULL},
+};
+static const struct json_shape network_shape = {SHAPE_STRUCT, "*container.NetworkSettings", NULL,
+						network_fields};
+
+static const struct json_field container_fields[] = {
+	{"Args", &json_shape_strings},	   {"State", &state_shape},
+	{"ExecIDs", &json_shape_strings},  {"HostConfig", &host_shape},
+	{"GraphDriver", &driver_shape},	   {"Mounts", &json_shape_structs},
+	{"Config", &config_shape},	   {"NetworkSettings", &network_shape},
+	{NULL, NULL},
+};
+const struct json_shape container_shape = {SHAPE_STRUCT, "*container.InspectResponse", NULL,
+					   container_fields};
+
+static const struct json_field root_fs_fields[] = {
+	{"Layers", &json_shape_strings},
+	{NULL, NULL},
+};
+static const struct json_shape root_fs_shape = {SHAPE_STRUCT, "image.RootFS", NULL,
+						root_fs_fields};
+
+static const struct json_field image_fields[] = {
+	{"RepoTags", &json_shape_strings}, {"RepoDigests", &json_shape_strings},
+	{"Config", &config_shape},	   {"GraphDriver", &driver_shape},
+	{"RootFS", &root_fs_shape},	   {NULL, NULL},
+};
+const struct json_shape image_shape = {SHAPE_STRUCT, "image.InspectResponse", NULL, image_fields};
+
+/* Members that JSON leaves out while they are nil, zero or empty. */
+static const struct {
+	const struct json_shape *shape;
+	const char *key;
+} omitted[] = {
+	{&container_shape, "SizeRw"},	{&container_shape, "SizeRootFs"},
+	{&state_shape, "Health"},	{&host_shape, "Annotations"},
+	{&host_shape, "StorageOpt"},	{&host_shape, "Tmpfs"},
+	{&host_shape, "Sysctls"},	{&host_shape, "Mounts"},
+	{&host_shape, "Init"},		{&config_shape, "ExposedPorts"},
+	{&config_shape, "Healthcheck"}, {&config_shape, "StopTimeout"},
+	{&config_shape, "Shell"},
+};
+
+/* Those that are a string in Go. */
+static const struct {
+	const struct json_shape *shape;
+	const char *key;
+} omitted_text[] = {
+	{&config_shape, "StopSignal"},
+	{&config_shape, "MacAddress"},
+	{&image_shape, "Variant"},
+	{&image_shape, "OsVersion"},
+};
+
+static void add_members(json_t *object, const struct json_shape *shape)
+{
+	for (size_t i = 0; i < ARRAY_LEN(omitted); i++)
+		if (omitted[i].shape == shape && !json_object_get(object, omitted[i].key))
+			json_object_set_new(object, omitted[i].key, json_null());
+	for (size_t i = 0; i < ARRAY_LEN(omitted_text); i++)
+		if (omitted_text[i].shape == shape && !json_object_get(object, omitted_text[i].key))
+			json_object_set_new(object, omitted_text[i].key, json_string(""));
+}
+
+json_t *describe_with_nil_members(const json_t *object, const struct json_shape *shape)
+{
+	json_t *copy = json_copy((json_t *)(uintptr_t)object);
+
+	add_members(copy, shape);
+	for (const struct json_field *f = shape->fields; f && f->name; f++) {
+		const json_t *member = json_object_get(copy, f->name);
+
+		if (json_is_object(member) && f->shape->kind == SHAPE_STRUCT)
+			json_object_set_new(copy, f->name,
+					    describe_with_nil_members(member, f->shape));
+	}
+	return copy;
+}
+
+const char *describe_go_alias(const char *name)
+{
+	static const struct {
+		const char *go, *json;
+	} aliases[] = {
+		{"ID", "Id"},
+		{"DNS", "Dns"},
+		{"DNSOptions", "DnsOptions"},
+		{"DNSSearch", "DnsSearch"},
+		{"CPUShares", "CpuShares"},
+		{"NanoCPUs", "NanoCpus"},
+		{"CPUPeriod", "CpuPeriod"},
+		{"CPUQuota", "CpuQuota"},
+		{"CPURealtimePeriod", "CpuRealtimePeriod"},
+		{"CPURealtimeRuntime", "CpuRealtimeRuntime"},
+		{"CPUCount", "CpuCount"},
+		{"CPUPercent", "CpuPercent"},
+		{"APIVersion", "ApiVersion"},
+		{"HostIP", "HostIp"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+		if (strcmp(aliases[i].go, name) == 0)
+			return aliases[i].json;
+	return NULL;
+}

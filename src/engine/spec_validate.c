@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules of a container specification that need neither host nor image. Each group of rules is
+ * one function; the texts are docker's, which scripts and people know. spec_validate runs the
+ * groups in order and stops at the first that objects.
+ */
+#include "engine/spec.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/num.h"
+
+#include <inttypes.h>
+
+#define MEMORY_MIN (6LL << 20) /* docker's floor: less cannot hold an exec'd init */
+
+#define fail(...) err_set(err, ERR_INVALID, __VA_ARGS__)
+
+static bool is_in(const char *s, const char *const *set, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(s, set[i]) == 0)
+			return true;
+	return false;
+}
+
+static int check_lifecycle(const struct container_spec *s, struct err *err)
+{
+	static const char *const policies[] = {"", "no", "always", "on-failure", "unless-stopped"};
+	const char *name = s->restart_name ? s->restart_name : "";
+
+	if (s->detach && s->attach)
+		return fail("conflicting options: cannot specify both --attach and --detach");
+	if (s->auto_remove && name[0] && strcmp(name, "no") != 0)
+		return fail("conflicting options: cannot specify both --restart and --rm");
+	if (!is_in(name, policies, ARRAY_LEN(policies)))
+		return fail(
+			"invalid restart policy: unknown policy '%s'; use one of 'no', 'always', "
+			"'on-failure', or 'unless-stopped'",
+			name);
+	if (s->restart_max != 0 && s->restart != RESTART_ON_FAILURE)
+		return fail("invalid restart policy: maximum retry count can only be used with "
+			    "'on-failure'%s",
+			    s->restart_max < 0 ? " and cannot be negative" : "");
+	if (s->restart_max < 0)
+		return fail("invalid restart policy: maximum retry count cannot be negative");
+	if (s->has_stop_timeout && s->stop_timeout_s < -1)
+		return fail("invalid stop timeout: %" PRId64 ", -1 waits for ever",
+			    s->stop_timeout_s);
+	return 0;
+}
+
+static int check_memory(const struct container_spec *s, struct err *err)
+{
+	if (s->memory < 0 || s->memory_reservation < 0)
+		return fail("invalid memory limit: must not be negative");
+	if (s->memory > 0 && s->memory < MEMORY_MIN)
+		return fail("Minimum memory limit allowed is 6MB");
+	if (s->memory > 0 && s->memory_swap > 0 && s->memory_swap < s->memory)
+		return fail(
+			"Minimum memoryswap limit should be larger than memory limit, see usage");
+	if (s->memory == 0 && s->memory_swap > 0)
+		return fail(
+			"You should always set the Memory limit when using Memoryswap limit, see "
+			"usage");
+	if (s->memory_swappiness < -1 || s->memory_swappiness > 100)
+		return fail("invalid value: %" PRId64 ". Valid memory swappiness range is 0-100",
+			    s->memory_swappiness);
+	if (s->memory_reservation > 0 && s->memory_reservation < MEMORY_MIN)
+		return fail("Minimum memory reservation allowed is 6MB");
+	if (s->memory > 0 && s->memory_reservation > s->memory)
+		return fail(
+			"Minimum memory limit can not be less than memory reservation limit, see "
+			"usage");
+	if (s->shm_size < 0)
+		return fail("SHM size can not be less than 0");
+	if (s->oom_score_adj < -1000 || s->oom_score_adj > 1000)
+		return fail("Invalid value %" PRId64 ", range for oom score adj is [-1000, 1000]",
+			    s->oom_score_adj);
+	return 0;
+}
+
+static int check_cpu_and_io(const struct container_spec *s, struct err *err)
+{
+	if (s->nano_cpus != 0 && s->cpu_period != 0)
+		return fail("Conflicting options: Nano CPUs and CPU Period cannot both be set");
+	if (s->nano_cpus != 0 && s->cpu_quota != 0)
+		return fail("Conflicting options: Nano CPUs and CPU Quota cannot both be set");
+	if (s->cpu_period != 0 && (s->cpu_period < 1000 || s->cpu_period > 1000000))
+		return fail("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s "
+			    "(i.e. 1000000)");
+	if (s->cpu_quota > 0 && s->cpu_quota < 1000)
+		return fail("CPU cfs quota can not be less than 1ms (i.e. 1000)");
+	if (s->cpu_shares < 0)
+		return fail("invalid CPU shares (%" PRId64 "): value must be a positive integer",
+			    s->cpu_shares);
+	if (s->blkio_weight != 0 && (s->blkio_weight < 10 || s->blkio_weight > 1000))
+		return fail("Range of blkio weight is from 10 to 1000");
+	return 0;
+}
+
+/* "host", "", one of EXTRA, or (when CONTAINER) "container:NAME". */
+static bool mode_is_valid(const char *mode, const char *extra, bool container)
+{
+	if (!mode || !mode[0] || strcmp(mode, "host") == 0)
+		return true;
+	if (extra && strcmp(mode, extra) == 0)
+		return true;
+	return container && strncmp(mode, "container:", 10) == 0 && mode[10];
+}
+
+static int check_namespaces(const struct container_spec *s, struct err *err)
+{
+	static const char *const ipc[] = {"none", "private", "shareable"};
+
+	if (!mode_is_valid(s->pid_mode, NULL, true))
+		return fail("--pid: invalid PID mode");
+	if (!mode_is_valid(s->uts_mode, NULL, false))
+		return fail("--uts: invalid UTS mode");
+	if (!mode_is_valid(s->userns_mode, NULL, false))
+		return fail("--userns: invalid USER mode");
+	if (!mode_is_valid(s->cgroupns_mode, "private", false))
+		return fail("--cgroupns: invalid CGROUP mode");
+	if (s->ipc_mode && !is_in(s->ipc_mode, ipc, ARRAY_LEN(ipc)) &&
+	    !mode_is_valid(s->ipc_mode, NULL, true))
+		return fail("invalid IPC mode: %s", s->ipc_mode);
+	if (str_is_equal(s->uts_mode, "host") && s->hostname)
+		return fail("conflicting options: hostname and the UTS mode");
+	return 0;
+}
+
+static int check_network(const struct container_spec *s, struct err *err)
+{
+	const char *mode = spec_network_mode(s);
+	bool is_container = strncmp(mode, "container:", 10) == 0;
+
+	strv_foreach (i, &s->networks)
+		if (!s->networks.items[i][0])
+			return fail("no name set for network");
+	if (s->networks.n > 1)
+		return fail("conflicting options: cannot attach both user-defined and "
+			    "non-user-defined network-modes");
+	if (strcmp(mode, "container") == 0 || (is_container && !mode[10]))
+		return fail("invalid container format container:<name|id>");
+	if (!is_container)
+		return 0;
+	if (s->hostname)
+		return fail("conflicting options: hostname and the network mode");
+	if (s->dns.n)
+		return fail("conflicting options: dns and the network mode");
+	if (s->extra_hosts.n)
+		return fail("conflicting options: custom host-to-IP mapping and the network mode");
+	if (s->n_ports || s->publish_all)
+		return fail(
+			"conflicting options: port publishing and the container type network mode");
+	if (s->expose.n)
+		return fail(
+			"conflicting options: port exposing and the container type network mode");
+	return 0;
+}
+
+static bool hostname_is_valid(const char *name)
+{
+	size_t label = 0;
+
+	for (const char *p = name; *p; p++) {
+		bool alnum = (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') ||
+			     (*p >= 'A' && *p <= 'Z');
+
+		if (*p == '.') {
+			if (label == 0 || p[-1] == '-')
+				return false;
+			label = 0;
+			continue;
+		}
+		/* An underscore is not in RFC 1123, but Linux and docker take it. */
+		if (!alnum && *p != '_' && (*p != '-' || label == 0))
+			return false;
+		if (++label > 63)
+			return false;
+	}
+	return true;
+}
+
+/* docker's rule [a-zA-Z0-9][a-zA-Z0-9_.-]+, with or without a leading slash. */
+static bool name_is_valid(const char *name)
+{
+	static const char alnum[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	static const char other[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+
+	name += *name == '/';
+	return name[0] && strchr(alnum, name[0]) && name[1] && name[strspn(name, other)] == '\0';
+}
+
+static int check_identity(const struct container_spec *s, struct err *err)
+{
+	if (s->name && s->name[0] && !name_is_valid(s->name))
+		return fail(
+			"Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			s->name);
+	/* sethostname(2) takes at most HOST_NAME_MAX (64) bytes. */
+	if (s->hostname && (strlen(s->hostname) > 64 || !hostname_is_valid(s->hostname)))
+		return fail("invalid hostname format: %s", s->hostname);
+	if (s->domainname && strlen(s->domainname) > 64)
+		return fail("invalid domain name: %s is longer than 64 bytes", s->domainname);
+	if (s->workdir && s->workdir[0] && s->workdir[0] != '/')
+		return fail(
+			"the working directory '%s' is invalid, it needs to be an absolute path",
+			s->workdir);
+	strv_foreach (i, &s->env)
+		if (!s->env.items[i][0] || s->env.items[i][0] == '=')
+			return fail("invalid environment variable: %s", s->env.items[i]);
+	return 0;
+}
+
+static const char *const type_names[] = {
+	[MOUNT_BIND] = "bind",	 [MOUNT_VOLUME] = "volume", [MOUNT_TMPFS] = "tmpfs",
+	[MOUNT_IMAGE] = "image", [MOUNT_UNKNOWN] = "",
+};
+
+/* Whether PATH names the root: "/", "//", "/.", "/x/..". Purely lexical, as docker's path.Clean. */
+static bool path_is_root(const char *path)
+{
+	size_t depth = 0;
+
+	if (path[0] != '/')
+		return false;
+	while (*path) {
+		size_t len = 0;
+
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 2 && path[0] == '.' && path[1] == '.')
+			depth -= depth > 0;
+		else if (len > 0 && !(len == 1 && path[0] == '.'))
+			depth++;
+		path += len;
+	}
+	return depth == 0;
+}
+
+static int check_mount_type(const struct mount_spec *m, struct err *err)
+{
+	static const char *const modes[] = {"private", "rprivate", "slave",
+					    "rslave",  "shared",   "rshared"};
+
+	switch (m->type) {
+	case MOUNT_BIND:
+		if (!m->source || !m->source[0])
+			return fail("field Source must not be empty");
+		if (m->propagation && !is_in(m->propagation, modes, ARRAY_LEN(modes)))
+			return fail("invalid propagation mode: %s", m->propagation);
+		if (m->source[0] != '/')
+			return fail("invalid mount path: '%s' mount path must be absolute",
+				    m->source);
+		return 0;
+	case MOUNT_TMPFS:
+		return m->source ? fail("field Source must not be specified") : 0;
+	case MOUNT_IMAGE:
+		return m->source && m->source[0] ? 0 : fail("field Source must not be empty");
+	case MOUNT_VOLUME:
+		if (m->read_only && (!m->source || !m->source[0]) && !m->from_option_v)
+			return fail("must not set ReadOnly mode when using anonymous volumes");
+		return 0;
+	case MOUNT_UNKNOWN:
+		break;
+	}
+	return fail("mount type unknown");
+}
+
+static int check_mount(const struct mount_spec *m, struct err *err)
+{
+	int rc = 0;
+
+	if (!m->target || !m->target[0])
+		rc = fail("field Target must not be empty");
+	else if (path_is_root(m->target))
+		rc = fail("invalid specification: destination can't be '/'");
+	else if (m->target[0] != '/')
+		rc = fail("invalid mount path: '%s' mount path must be absolute", m->target);
+	else
+		rc = check_mount_type(m, err);
+	if (rc == 0)
+		return 0;
+	if (m->from_tmpfs)
+		return rc;
+	err_wrap(err, "invalid mount config for type \"%s\"",
+		 m->type == MOUNT_UNKNOWN ? m->type_name : type_names[m->type]);
+	if (m->from_option_v)
+		err_wrap(err, "invalid volume specification: '%s%s%s%s%s'",
+			 m->source ? m->source : "", m->source ? ":" : "",
+			 m->target ? m->target : "", m->mode ? ":" : "", m->mode ? m->mode : "");
+	return -err->code;
+}
+
+/* The words that --tmpfs takes: flags of mount(8) and the options of tmpfs(5). */
+static int check_tmpfs_options(const char *mode, struct err *err)
+{
+	static const char *const words[] = {
+		"",
+		"defaults",
+		"ro",
+		"rw",
+		"suid",
+		"nosuid",
+		"dev",
+		"nodev",
+		"exec",
+		"noexec",
+		"sync",
+		"async",
+		"dirsync",
+		"mand",
+		"nomand",
+		"atime",
+		"noatime",
+		"diratime",
+		"nodiratime",
+		"relatime",
+		"norelatime",
+		"strictatime",
+		"nostrictatime",
+		"private",
+		"rprivate",
+		"shared",
+		"rshared",
+		"slave",
+		"rslave",
+		"unbindable",
+		"runbindable",
+		"mode=",
+		"uid=",
+		"gid=",
+		"nr_inodes=",
+		"nr_blocks=",
+		"size=",
+		"mpol=",
+	};
+	cleanup_strv struct strv parts = STRV_INIT;
+
+	strv_split(&parts, mode ? mode : "", ',');
+	strv_foreach (i, &parts) {
+		const char *value = strchr(parts.items[i], '=');
+		size_t len = value ? (size_t)(value + 1 - parts.items[i]) : strlen(parts.items[i]);
+		cleanup_free char *word = str_ndup(parts.items[i], len);
+
+		if (!is_in(word, words, ARRAY_LEN(words)))
+			return fail("Invalid tmpfs option \"%s\"", parts.items[i]);
+	}
+	return 0;
+}
+
+/* Whether two paths name the same place once slashes are counted once. */
+static bool target_is_same(const char *a, const char *b)
+{
+	for (;;) {
+		size_t n = 0, m = 0;
+
+		a += strspn(a, "/");
+		b += strspn(b, "/");
+		n = strcspn(a, "/");
+		m = strcspn(b, "/");
+		if (n != m || memcmp(a, b, n) != 0)
+			return false;
+		if (n == 0)
+			return true;
+		a += n;
+		b += m;
+	}
+}
+
+static int check_mounts(const struct container_spec *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_mounts; i++) {
+		int rc = check_mount(&s->mounts[i], err);
+
+		if (rc == 0 && s->mounts[i].from_tmpfs)
+			rc = check_tmpfs_options(s->mounts[i].mode, err);
+		if (rc < 0)
+			return rc;
+		for (size_t j = 0; j < i; j++)
+			if (target_is_same(s->mounts[i].target, s->mounts[j].target))
+				return fail("Duplicate mount point: %s", s->mounts[i].target);
+	}
+	return 0;
+}
+
+static int check_log_option(const char *text, struct err *err)
+{
+	static const char *const names[] = {"max-size", "max-file", "compress",	    "labels",
+					    "env",	"tag",	    "labels-regex", "env-regex"};
+	size_t len = strcspn(text, "=");
+	cleanup_free char *name = str_ndup(text, len);
+	const char *value = text[len] ? text + len + 1 : "";
+	int64_t n = 0;
+
+	if (!is_in(name, names, ARRAY_LEN(names)))
+		return fail("unknown log opt '%s' for json-file log driver", name);
+	if (strcmp(name, "max-size") == 0 && (num_parse_size(value, &n) < 0 || n <= 0))
+		return fail("invalid value for max-size: invalid size: '%s'", value);
+	if (strcmp(name, "max-file") == 0 && (num_parse_i64(value, &n) < 0 || n < 1))
+		return fail("max-file cannot be less than 1");
+	return 0;
+}
+
+static int check_logging(const struct container_spec *s, struct err *err)
+{
+	static const char *const drivers[] = {"", "json-file", "none"};
+	const char *driver = s->log_driver ? s->log_driver : "";
+
+	if (strcmp(driver, "none") == 0 && s->log_options.n)
+		return fail("invalid logging opts for driver none");
+	if (!is_in(driver, drivers, ARRAY_LEN(drivers))) {
+		err_set(err, ERR_INVALID, "logger: no log driver named '%s' is registered", driver);
+		return err_hint(err, "json-file and none are there");
+	}
+	strv_foreach (i, &s->log_options)
+		if (check_log_option(s->log_options.items[i], err) < 0)
+			return -err->code;
+	return 0;
+}
+
+int spec_validate(const struct container_spec *spec, struct err *err)
+{
+	static int (*const groups[])(const struct container_spec *, struct err *) = {
+		check_lifecycle, check_memory,	 check_cpu_and_io, check_namespaces,
+		check_network,	 check_identity, check_mounts,	   check_logging,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		int rc = groups[i](spec, err);
+
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}

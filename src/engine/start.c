@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting containers. The command builds the plan in memory, forks the monitor, and the monitor
+ * runs it: so the container's parent is the process that stays with it.
+ */
+#include "engine/start.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/joins.h"
+#include "engine/pending.h"
+#include "engine/seccomp_profile.h"
+#include "monitor/client.h"
+#include "monitor/monitor.h"
+#include "monitor/state.h"
+#include "runtime/container_plan.h"
+#include "runtime/start.h"
+#include "storage/store.h"
+#include "sys/cgroup_live.h"
+#include "sys/process.h"
+#include "sys/pty.h"
+#include "sys/seccomp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define KILL_TIMEOUT_NS (5000 * 1000000ULL)
+#define EXIT_UNKNOWN	255
+
+/* What the monitor needs of its starter; lives in both after the fork. */
+struct start_ctx {
+	struct engine *engine;
+	const struct container_made *made;
+	struct container_start *start;
+	struct joins joins;
+	char *dir; /* owned */
+	char *init; /* owned; NULL without --init */
+};
+
+void container_start_done(struct container_start *start)
+{
+	fd_cleanup_close(&start->client_fd);
+	fd_cleanup_close(&start->stdin_fd);
+	plan_done(&start->plan);
+	seccomp_done(&start->seccomp);
+	strv_done(&start->warnings);
+}
+
+bool container_needs_seal(const struct oci_runtime_config *config)
+{
+	const struct oci_namespace *pid = oci_find_namespace(config, CLONE_NEWPID);
+
+	if (!pid || pid->path)
+		return true;
+	for (size_t i = 0; i < config->n_mounts; i++)
+		if (config->mounts[i].flag && strcmp(config->mounts[i].type, "bind") == 0)
+			return true;
+	return false;
+}
+
+/* ---- in the monitor ---- */
+
+static int run_plan(struct start_ctx *c, struct plan_run *run, struct monitor_process *ret,
+		    struct err *err)
+{
+	struct runtime_process process = RUNTIME_PROCESS_INIT;
+	int rc = runtime_start(&c->start->plan, run, &process, err);
+
+	if (rc < 0)
+		return rc;
+	ret->pid = process.pid;
+	ret->pid_fd = process.pidfd;
+	ret->start_time = process.starttime;
+	return 0;
+}
+
+static int receive_console(int socket_fd, int *ret, struct err *err)
+{
+	int fds[PTY_FDS_MAX];
+	char byte = 0;
+	ssize_t n = pty_recv_fds(socket_fd, &byte, 1, fds, MSG_DONTWAIT);
+
+	if (n <= 0)
+		return err_sys(err, n < 0 ? (int)-n : EPIPE, "receive the terminal");
+	*ret = fds[0];
+	return 0;
+}
+
+static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor_process *ret,
+		    struct err *err)
+{
+	struct start_ctx *c = ctx;
+	cleanup_close int console = -1;
+	struct plan_run run;
+	int pair[2] = {-1, -1};
+	int rc = 0;
+
+	plan_run_init(&run);
+	ret->console_fd = -1;
+	if (c->made->config.terminal &&
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, errno, "make a socket pair");
+	console = pair[0];
+	run.report_fd = pair[1];
+	run.stdio[0] = stdio->in_fd;
+	run.stdio[1] = stdio->out_fd;
+	run.stdio[2] = stdio->err_fd;
+	run.pdeath_signal = SIGKILL;
+	strv_add_all(&run.env, &c->made->config.env);
+	rc = run_plan(c, &run, ret, err);
+	if (rc == 0 && console >= 0)
+		rc = receive_console(console, &ret->console_fd, err);
+	/* The pipes are the monitor's. */
+	run.stdio[0] = run.stdio[1] = run.stdio[2] = -1;
+	plan_run_done(&run);
+	if (rc < 0) {
+		struct err ignored = ERR_INIT;
+
+		plan_execute(&c->start->plan, STEP_TEARDOWN, &run, &ignored);
+	}
+	return rc;
+}
+
+static void on_finish(void *ctx, int exit_code, bool *ret_oom)
+{
+	struct start_ctx *c = ctx;
+	const struct cgroup_layout *cgroups = &c->engine->cgroups;
+	const char *name = c->made->config.cgroup;
+	struct err err = ERR_INIT;
+	struct plan_run run;
+	uint64_t oom_kills = 0;
+
+	plan_run_init(&run);
+	if (cgroup_read_oom_kills(cgroups, name, &oom_kills) == 0)
+		*ret_oom = oom_kills > 0;
+	/* With a pid namespace of another's, processes may be left that nobody ended. */
+	if (!oci_find_namespace(&c->made->config, CLONE_NEWPID) ||
+	    oci_find_namespace(&c->made->config, CLONE_NEWPID)->path)
+		cgroup_kill(cgroups, name, KILL_TIMEOUT_NS);
+	if (plan_execute(&c->start->plan, STEP_TEARDOWN, &run, &err) < 0) {
+		/* The container may have made groups of its own below. */
+		int rc = cgroup_remove(cgroups, name, KILL_TIMEOUT_NS);
+
+		if (rc < 0)
+			log_debug("%s", err.msg);
+	}
+}
+
+/* ---- in the command ---- */
+
+/* The kernel refuses a volatile layer that was not unmounted cleanly; it is known to be ours. */
+static void forget_volatile(struct start_ctx *c)
+{
+	cleanup_close int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0)
+		fd_remove_tree_at(dir, "work/work/incompat");
+}
+
+static int build_plan(struct start_ctx *c, const struct start_request *request, bool script,
+		      struct err *err)
+{
+	const struct oci_runtime_config *config = &c->made->config;
+	struct container_start *start = c->start;
+	struct runtime_place place = {
+		.dir = c->dir,
+		.lowers = &c->made->lowers,
+		.cgroups = engine_get_cgroups(c->engine),
+		.joins = c->joins.items,
+		.n_joins = c->joins.n,
+		.rows = request->rows,
+		.columns = request->columns,
+		.script = script,
+	};
+	int rc = seccomp_profile_load(c->engine, config, c->made->id, config->capabilities,
+				      &start->seccomp, &place.seccomp_name, err);
+
+	if (rc < 0)
+		return rc;
+	if (start->seccomp.len)
+		place.seccomp = &start->seccomp;
+	if (oci_annotation(config, OCI_NOTE_INIT))
+		c->init = engine_helper_path(c->engine, "tare-init");
+	place.init_path = c->init;
+	rc = runtime_plan_start(config, &place, &start->info, &start->plan, &start->warnings, err);
+	if (rc == 0)
+		runtime_plan_teardown(place.cgroups, config->cgroup,
+				      config->limits.cpuset_cpus || config->limits.cpuset_mems,
+				      &start->plan);
+	return rc;
+}
+
+static bool note_is(const struct container_made *made, const char *key, const char *value)
+{
+	const char *found = oci_annotation(&made->config, key);
+
+	return found && strcmp(found, value) == 0;
+}
+
+/* From here on the container has been started, whatever happens to whoever knows more about it: a
+ * power cut, or a monitor that is killed, leaves "nobody knows how it ended". */
+static int write_started(int container_dir, struct err *err)
+{
+	const struct monitor_exit unknown = {.code = EXIT_UNKNOWN, .started_ns = clock_real_ns()};
+	int rc = monitor_exit_write(container_dir, &unknown);
+
+	return rc < 0 ? err_sys(err, -rc, "write down the start") : 0;
+}
+
+static int spawn(struct start_ctx *c, const struct start_request *request, int state_dir,
+		 int container_dir, struct err *err)
+{
+	const struct container_made *made = c->made;
+	bool auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true");
+	char *settle[] = {c->engine->exe,     (char[]){"--root"}, c->engine->root,
+			  (char[]){"--runroot"}, c->engine->runroot, (char[]){"container"},
+			  (char[]){"settle"},  str_dup(made->id),    NULL};
+	struct monitor_config config = {
+		.id = made->id,
+		.bundle = c->dir,
+		.state_dir_fd = state_dir,
+		.container_dir_fd = container_dir,
+		.tty = made->config.terminal,
+		.open_stdin = oci_annotation(&made->config, OCI_NOTE_STDIN) != NULL,
+		.stdin_once = note_is(made, OCI_NOTE_STDIN, "once"),
+		.auto_remove = auto_remove,
+		.log_driver = note_is(made, OCI_NOTE_LOG, "none") ? MONITOR_LOG_NONE
+								  : MONITOR_LOG_JSON_FILE,
+		.log_max_size = MONITOR_LOG_MAX_SIZE,
+		.log_max_files = MONITOR_LOG_MAX_FILES,
+		.client_flags = request->client_flags,
+		.settle_argv = settle,
+		.start = on_start,
+		.finish = on_finish,
+		.ctx = c,
+	};
+	int rc = auto_remove ? 0 : write_started(container_dir, err);
+
+	if (rc == 0)
+		rc = monitor_spawn(&config, &c->start->client_fd, NULL, err);
+	free(settle[7]);
+	return rc;
+}
+
+static int wait_started(struct container_start *start, struct err *err)
+{
+	struct monitor_started started = {.stdin_fd = -1};
+	int rc = monitor_client_wait_started(start->client_fd, &started, err);
+
+	if (rc < 0)
+		return rc;
+	start->stdin_fd = started.stdin_fd;
+	start->has_exited = started.has_exited;
+	start->exit_code = started.exit_code;
+	start->oom_killed = started.oom_killed;
+	return 0;
+}
+
+static int prepare(struct start_ctx *c, struct err *err)
+{
+	int rc = plan_init(&c->start->plan, err);
+
+	c->dir = store_container_path(c->engine->store, c->made->id, "");
+	/* Stores end paths of directories without a slash; options of overlayfs need it so. */
+	if (str_has_suffix(c->dir, "/"))
+		c->dir[strlen(c->dir) - 1] = '\0';
+	return rc == 0 ? joins_open(c->engine, &c->made->config, &c->joins, err) : rc;
+}
+
+static void finish(struct start_ctx *c)
+{
+	joins_done(&c->joins);
+	free(c->dir);
+	free(c->init);
+}
+
+int container_plan(struct engine *engine, const struct container_made *made,
+		   const struct start_request *request, const char *dir, struct container_start *ret,
+		   struct err *err)
+{
+	struct start_ctx c = {.engine = engine, .made = made, .start = ret, .dir = str_dup(dir)};
+	int rc = joins_open(engine, &made->config, &c.joins, err);
+
+	if (rc == 0)
+		rc = build_plan(&c, request, true, err);
+	finish(&c);
+	return rc;
+}
+
+int container_start(struct engine *engine, const struct container_made *made,
+		    const struct start_request *request, struct container_start *ret,
+		    struct err *err)
+{
+	struct start_ctx c = {.engine = engine, .made = made, .start = ret};
+	cleanup_close int state_dir = engine_open_run_dir(engine, made->id, true);
+	cleanup_close int container_dir = engine_open_container_dir(engine, made->id);
+	int rc = 0;
+
+	*ret = (struct container_start)CONTAINER_START_INIT;
+	if (state_dir < 0 || container_dir < 0)
+		return err_sys(err, state_dir < 0 ? -state_dir : -container_dir,
+			       "open the directories of container %.12s", made->id);
+	rc = prepare(&c, err);
+	if (rc == 0)
+		rc = build_plan(&c, request, false, err);
+	if (rc == 0) {
+		if (note_is(made, OCI_NOTE_VOLATILE, "true"))
+			forget_volatile(&c);
+		rc = spawn(&c, request, state_dir, container_dir, err);
+	}
+	if (rc == 0)
+		rc = wait_started(ret, err);
+	finish(&c);
+	return rc;
+}

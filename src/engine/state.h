@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_STATE_H
+#define ENGINE_STATE_H
+/*
+ * What a container is doing, from the files that its monitor keeps and the processes that they name.
+ * A container whose state names another boot, or a process with another start time, is not running;
+ * nothing here is guessed from the index.
+ */
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct engine;
+
+enum container_status {
+	STATUS_CREATED,
+	STATUS_RUNNING,
+	STATUS_PAUSED,
+	STATUS_EXITED,
+	STATUS_DEAD, /* its monitor was killed and it is being cleaned up */
+};
+
+struct container_state {
+	enum container_status status;
+	pid_t pid; /* host pid of the first process, 0 when not running */
+	uint64_t start_time;
+	pid_t monitor_pid;
+	uint64_t monitor_start_time;
+	bool monitor_lost; /* its monitor was killed: engine_settle has work to do */
+	int exit_code;
+	bool oom_killed;
+	int64_t started_ns, finished_ns; /* 0: never */
+	char error[512];
+};
+
+/* Reads the state of container ID, which exists. Never fails: unreadable files read as what they
+ * leave: Created, or Exited (255) when it is known to have started. */
+void container_state_read(const struct engine *engine, const char *id, struct container_state *ret);
+
+/* "created", "running", "paused", "exited", "dead": State.Status of inspect. */
+const char *container_status_name(enum container_status status);
+/* STATUS of ps: "Up 3 minutes (Paused)", "Exited (0) 2 hours ago", "Created". NOW_NS as
+ * clock_real_ns. */
+#define STATUS_TEXT_LEN 96
+void container_status_format(const struct container_state *state, int64_t now_ns,
+			     char buf[static STATUS_TEXT_LEN]);
+bool container_is_running(const struct container_state *state); /* running or paused */
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MONITOR_CLIENT_H
+#define MONITOR_CLIENT_H
+/*
+ * The command's side of a monitor: connect, wait for the start, then either the whole session in
+ * the foreground or one small request.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "monitor/protocol.h"
+#include "monitor/session.h"
+
+struct err;
+
+/* The answer to a connection. */
+struct monitor_started {
+	pid_t pid;
+	int stdin_fd;	 /* owned by the caller; -1 when none was asked for or there is none */
+	bool has_exited; /* it ended before it could answer: exit_code and oom_killed count */
+	int exit_code;
+	bool oom_killed;
+};
+
+/* Connects to the monitor of the container whose state directory is STATE_DIR_FD and says HELLO
+ * with CLIENT_* FLAGS. The socket, or -code: ERR_NOT_FOUND when no monitor is there,
+ * ERR_UNAVAILABLE when it does not take us (FANOUT_CLIENTS_MAX). */
+int monitor_client_connect(int state_dir_fd, uint32_t flags, struct err *err);
+/* Waits (blocking) for STARTED, after connect or monitor_spawn. 0; -code with the monitor's own
+ * error when the container did not start; ERR_UNAVAILABLE when the monitor is gone. */
+int monitor_client_wait_started(int socket_fd, struct monitor_started *ret, struct err *err);
+
+/* The session, until it ends in one of the ways of session_outcome. STDIN_FD (handed over, may be
+ * -1) is the one from monitor_started. All output that precedes the exit has been written when it
+ * returns. 0 or -code. */
+int monitor_client_run(int socket_fd, int stdin_fd, const struct session_config *config,
+		       struct session_result *ret, struct err *err);
+/* Waits (blocking) for the exit alone; connect with no flags. EXITED or LOST; 0 or -code. */
+int monitor_client_wait_exit(int socket_fd, struct session_result *ret, struct err *err);
+
+/* Requests on a connection: 0 or -errno. */
+int monitor_client_signal(int socket_fd, int number);
+int monitor_client_resize(int socket_fd, uint16_t rows, uint16_t columns);
+/* Has the monitor write "paused" or "running" to state.json, and waits until it stands there. 0 or
+ * -code. */
+int monitor_client_set_paused(int state_dir_fd, bool is_paused, struct err *err);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MONITOR_LOG_WRITER_H
+#define MONITOR_LOG_WRITER_H
+/*
+ * Writes a container's log: log/json.log in the container's directory, older parts json.log.1 and
+ * up.
+ *
+ * Output is cut at newlines, and at LOG_LINE_MAX bytes where none comes; what follows the last
+ * newline waits for the rest of its line. Each call ends with one write(2) of whole entries. A file
+ * that would grow past its limit is renamed first; nothing is ever written to a renamed file again,
+ * which is what lets a reader follow without loss. A full disk costs the container nothing: entries
+ * are dropped whole, and a line says how much as soon as there is room again.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "monitor/log_entry.h"
+
+#define LOG_DIR_NAME  "log"
+#define LOG_FILE_NAME "json.log"
+/* docker's line buffer (daemon/logger/copier.go): longer lines become several entries. */
+#define LOG_LINE_MAX 16384
+
+struct log_writer {
+	int dir_fd; /* -1: nothing is logged */
+	int file_fd;
+	uint64_t max_size; /* bytes a file may have, 0 for no limit */
+	unsigned max_files;
+	uint64_t size;	  /* of the current file, as far as whole entries go */
+	uint64_t dropped; /* bytes of output lost since the last successful write */
+	uint8_t *out;	  /* mapped: entries not yet written */
+	size_t out_len;
+	uint64_t out_raw; /* bytes of output those stand for */
+	uint8_t *lines;	  /* mapped: N_LOG_STREAMS unfinished lines */
+	size_t line_len[N_LOG_STREAMS];
+	char tail[N_LOG_STREAMS][96]; /* the end of each entry of the chunk at hand */
+	size_t tail_len[N_LOG_STREAMS];
+};
+
+#define LOG_WRITER_INIT                     \
+	{                                   \
+		.dir_fd = -1, .file_fd = -1 \
+	}
+
+/* Opens (creating what is missing, appending to what is there) the log of the container whose
+ * directory is CONTAINER_DIR_FD. MAX_FILES counts the current one. 0 or -errno. */
+int log_writer_open(struct log_writer *log, int container_dir_fd, uint64_t max_size,
+		    unsigned max_files);
+/* Writes what came from STREAM just now (NOW_NS since 1970). Never fails: see above. Nothing for a
+ * writer that was not opened. */
+void log_writer_write(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
+		      int64_t now_ns);
+/* Writes unfinished lines too, as they are, and closes. */
+void log_writer_close(struct log_writer *log, int64_t now_ns);
+/* Gives the memory of idle buffers back to the kernel. */
+void log_writer_trim(struct log_writer *log);
+
+#endif

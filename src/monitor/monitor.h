@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MONITOR_MONITOR_H
+#define MONITOR_MONITOR_H
+/*
+ * The process beside each container. It is forked from the command that starts the container,
+ * starts it, and stays until the exit is on record: it owns standard input, output and error,
+ * writes the log, serves the attach socket, keeps state.json true, and at the end writes exit.json.
+ * It sleeps in one epoll_wait(2) and holds a few small buffers that it gives back when nothing
+ * happens.
+ *
+ * At the end, in this order: the container is torn down (finish), all output that is left goes to
+ * the log and the clients' queue, exit.json is written, the state directory removed, and EXIT is
+ * told to every client. So who sees any of these finds the earlier ones done.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "monitor/protocol.h"
+
+struct err;
+struct monitor;
+
+enum monitor_log_driver { MONITOR_LOG_JSON_FILE, MONITOR_LOG_NONE };
+
+/* docker has no limit by default; a machine full of logs is what its users report most. */
+#define MONITOR_LOG_MAX_SIZE  (10 * 1024 * 1024)
+#define MONITOR_LOG_MAX_FILES 5
+
+/* What a container's process gets as 0, 1 and 2; all -1 with a terminal. Borrowed, O_CLOEXEC. */
+struct monitor_stdio {
+	int in_fd;
+	int out_fd;
+	int err_fd;
+	struct monitor *monitor; /* for monitor_publish */
+};
+
+/* The started container. */
+struct monitor_process {
+	pid_t pid;
+	int pid_fd;	     /* handed over */
+	uint64_t start_time; /* clock ticks, 0: the monitor looks it up */
+	int console_fd;	     /* terminal's master, handed over; -1 without a terminal */
+};
+
+struct monitor_config {
+	const char *id;
+	const char *bundle; /* for state.json; NULL: left out */
+	int state_dir_fd;   /* <runroot>/containers/<id>, exists; emptied and removed at the end */
+	int container_dir_fd; /* <root>/containers/<id> */
+	bool tty;
+	bool open_stdin;
+	bool stdin_once;  /* close standard input when the first client's ends (not with tty) */
+	bool auto_remove; /* run settle_argv at the end unless a client settles */
+	enum monitor_log_driver log_driver;
+	uint64_t log_max_size;
+	unsigned log_max_files;
+	uint32_t client_flags; /* CLIENT_* of the starting command; 0 when it only waits for STARTED
+				*/
+	char *const *settle_argv; /* absolute program first; NULL: none */
+	const int *keep_fds; /* what finish needs; every other descriptor is closed after start */
+	size_t n_keep_fds;
+
+	/* Creates the container and returns once its command has been executed (or could not be:
+	 * then -code, and nothing of it is left). Runs in the monitor, which is the process's
+	 * parent; the handlers it inherits are caught signals, so exec resets them, and no signal
+	 * is blocked. */
+	int (*start)(void *ctx, const struct monitor_stdio *stdio, struct monitor_process *ret,
+		     struct err *err);
+	/* Tears down what start made, killing what is left of it; the init is dead and reaped. Sets
+	 * RET_OOM when the container's memory limit killed one of its processes. May be NULL. */
+	void (*finish)(void *ctx, int exit_code, bool *ret_oom);
+	void *ctx;
+};
+
+/* Forks the monitor. The child never returns. RET_CLIENT_FD is the starting command's connection,
+ * on which STARTED or ERROR comes first (monitor/client.h reads it); RET_PID may be NULL. Closing
+ * the connection leaves the container running. Single-threaded callers only. 0 or -code. */
+int monitor_spawn(const struct monitor_config *config, int *ret_client_fd, pid_t *ret_pid,
+		  struct err *err);
+
+/* Writes state.json as soon as PROCESS is known, for a start callback whose child has not executed
+ * its command yet: a monitor that dies from here on leaves a container that others can find.
+ * Optional. */
+int monitor_publish(struct monitor *monitor, const struct monitor_process *process,
+		    struct err *err);
+
+/* The exit code on record for a container that did not start: 126, 127 or 128. */
+int monitor_start_exit_code(const struct err *err);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a monitor does while its container runs, and how it ends.
+ *
+ * Reading stops while some client has not yet been sent all of the last frame: then the pipe fills
+ * and the container waits, as it would in a shell pipeline. After the exit nobody can add to the
+ * output any more (the kernel kills a pid namespace with its init; finish kills what shared
+ * another), so what the pipes still hold is read at once into the queue, the exit is put on record
+ * without waiting for any client, and slow clients get the rest at their own pace.
+ */
+#include "base/clock.h"
+#include "base/fd.h"
+#include "monitor/monitor_private.h"
+#include "monitor/state.h"
+#include "sys/process.h"
+#include "sys/pty.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Buffers are given back after this long without output: one wake-up, then none. */
+#define IDLE_NS 500000000ULL
+/* How long a process outside the container may keep its output open after its end. */
+#define DRAIN_MS 100
+
+static int on_stream(void *data, uint32_t events);
+
+static void stream_close(struct monitor_stream *s)
+{
+	loop_remove(&s->monitor->loop, &s->source);
+	fd_cleanup_close(&s->fd);
+}
+
+/* A source that is only muted would still report a hang-up, so a stream that is not to be read is
+ * taken out of the loop. */
+static void set_reading(struct monitor *m, bool on)
+{
+	for (int i = 0; i < N_LOG_STREAMS; i++) {
+		struct monitor_stream *s = &m->streams[i];
+
+		if (s->fd < 0 || on == loop_has(&s->source))
+			continue;
+		if (!on)
+			loop_remove(&m->loop, &s->source);
+		else if (loop_add(&m->loop, &s->source, s->fd, EPOLLIN, on_stream, s) < 0)
+			fd_cleanup_close(&s->fd);
+	}
+}
+
+/* Reads one frame's worth and passes it on. Bytes read, 0 at the end, -EAGAIN when there is nothing
+ * now, -ENOBUFS when the queue is full. */
+static ssize_t stream_read(struct monitor_stream *s)
+{
+	struct monitor *m = s->monitor;
+	uint32_t flag = s->log == LOG_STDOUT ? CLIENT_STDOUT : CLIENT_STDERR;
+	uint8_t *to = fanout_reserve(&m->fanout, FRAME_PAYLOAD_MAX);
+	ssize_t n = 0;
+
+	if (!to)
+		return -ENOBUFS;
+	n = read(s->fd, to, FRAME_PAYLOAD_MAX);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return -EAGAIN;
+	if (n <= 0)
+		return 0; /* a terminal ends with EIO */
+	log_writer_write(&m->log, s->log, to, (size_t)n, clock_real_ns());
+	if (fanout_has_client(&m->fanout, flag))
+		fanout_commit(&m->fanout, s->frame, (size_t)n);
+	return n;
+}
+
+static int on_stream(void *data, uint32_t events)
+{
+	struct monitor_stream *s = data;
+	struct monitor *m = s->monitor;
+	ssize_t n = stream_read(s);
+
+	if (n == 0)
+		stream_close(s);
+	if (n <= 0)
+		return 0;
+	if (!m->is_timer_set) {
+		loop_timer_set(&m->idle_timer, IDLE_NS);
+		m->is_timer_set = true;
+	}
+	fanout_flush(&m->fanout);
+	if (!fanout_is_idle(&m->fanout))
+		set_reading(m, false);
+	return 0;
+}
+
+static int on_idle_timer(void *data, uint32_t events)
+{
+	struct monitor *m = data;
+
+	m->is_timer_set = false;
+	fanout_trim(&m->fanout);
+	log_writer_trim(&m->log);
+	malloc_trim(0);
+	return 0;
+}
+
+static void on_all_sent(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	if (m->has_exited)
+		loop_stop(&m->loop, 0);
+	else
+		set_reading(m, true);
+}
+
+/* Ends the container's standard input. Clients hold the write end too and are told to let it go. */
+static void close_stdin(struct monitor *m)
+{
+	if (!m->config->stdin_once || m->config->tty || m->stdin_fd < 0)
+		return;
+	m->fanout.stdin_fd = -1;
+	fd_cleanup_close(&m->stdin_fd);
+	if (fanout_has_client(&m->fanout, CLIENT_STDIN) && fanout_reserve(&m->fanout, 0))
+		fanout_commit(&m->fanout, FRAME_STDIN_EOF, 0);
+}
+
+static int set_paused(struct monitor *m, struct fanout_client *client, bool is_paused)
+{
+	/* The answer must not fall between two pieces of an output frame. */
+	if (client->flags & (CLIENT_STDOUT | CLIENT_STDERR))
+		return -EPROTO;
+	m->is_paused = is_paused;
+	if (!m->has_exited)
+		monitor_write_state(m, is_paused ? "paused" : "running");
+	return frame_send(client->source.fd, FRAME_DONE, NULL, 0, -1);
+}
+
+static int on_request(void *ctx, struct fanout_client *client, const struct frame_span *frame)
+{
+	struct monitor *m = ctx;
+	uint32_t n = 0;
+
+	switch (frame->type) {
+	case FRAME_RESIZE:
+		if (m->config->tty && m->streams[LOG_STDOUT].fd >= 0)
+			pty_set_size(m->streams[LOG_STDOUT].fd, frame_get_u16(frame->data),
+				     frame_get_u16(frame->data + 2));
+		return 0;
+	case FRAME_SIGNAL:
+		n = frame_get_u32(frame->data);
+		if (!m->has_exited && n > 0 && n <= (uint32_t)SIGRTMAX)
+			process_signal(m->process.pid_fd, (int)n);
+		return 0;
+	case FRAME_STDIN_EOF:
+		if (!(client->flags & CLIENT_STDIN))
+			return -EPROTO;
+		close_stdin(m);
+		fanout_flush(&m->fanout);
+		return 0;
+	case FRAME_PAUSED:
+		return set_paused(m, client, frame->data[0] != 0);
+	default:
+		return -EPROTO;
+	}
+}
+
+static void on_client_gone(void *ctx, uint32_t flags)
+{
+	/* Not flushed here: this may be called while others are being sent to. */
+	if (flags & CLIENT_STDIN)
+		close_stdin(ctx);
+}
+
+static const struct fanout_ops ops = {
+	.request = on_request,
+	.gone = on_client_gone,
+	.idle = on_all_sent,
+};
+
+/* The init's status as a shell would show it: 128 + n for signal n. */
+static int reap(struct monitor *m)
+{
+	siginfo_t info = {};
+
+	while (waitid(P_PIDFD, (id_t)m->process.pid_fd, &info, WEXITED) < 0) {
+		if (errno != EINTR)
+			return 255;
+	}
+	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+static int wait_more(struct monitor *m, uint64_t deadline_ns)
+{
+	struct pollfd fds[N_LOG_STREAMS];
+	uint64_t now = clock_mono_ns();
+
+	for (int i = 0; i < N_LOG_STREAMS; i++)
+		fds[i] = (struct pollfd){.fd = m->streams[i].fd, .events = POLLIN};
+	if (now >= deadline_ns)
+		return 0;
+	return poll(fds, N_LOG_STREAMS, (int)((deadline_ns - now) / 1000000) + 1);
+}
+
+/* Reads both outputs to their end. Where some process outside the container keeps one open, what is
+ * there is taken and the wait is bounded. */
+static void drain(struct monitor *m)
+{
+	uint64_t deadline = clock_mono_ns() + DRAIN_MS * 1000000ULL;
+	bool is_open = true;
+
+	while (is_open) {
+		bool has_read = false;
+
+		is_open = false;
+		for (int i = 0; i < N_LOG_STREAMS; i++) {
+			struct monitor_stream *s = &m->streams[i];
+			ssize_t n = s->fd >= 0 ? stream_read(s) : 0;
+
+			if (n == -ENOBUFS)
+				return;
+			if (n == 0)
+				stream_close(s);
+			has_read |= n > 0;
+			is_open |= s->fd >= 0;
+		}
+		if (is_open && !has_read && wait_more(m, deadline) <= 0)
+			return;
+	}
+}
+
+static void tell_exit(struct monitor *m, const struct monitor_exit *exit)
+{
+	uint8_t *to = fanout_reserve(&m->fanout, FRAME_EXIT_LEN);
+
+	fanout_close_listen(&m->fanout);
+	/* drain leaves room by stopping a whole frame before the end. */
+	if (to) {
+		frame_put_u32(to, (uint32_t)exit->code);
+		to[4] = exit->oom_killed;
+		fanout_commit(&m->fanout, FRAME_EXIT, FRAME_EXIT_LEN);
+	}
+	m->has_exited = true;
+	fanout_flush(&m->fanout);
+	/* Without any client there is nothing to wait for. */
+	if (fanout_is_idle(&m->fanout))
+		loop_stop(&m->loop, 0);
+}
+
+static int on_exit_event(void *data, uint32_t events)
+{
+	struct monitor *m = data;
+	struct monitor_exit exit = {.code = reap(m), .started_ns = m->started_ns};
+
+	exit.finished_ns = clock_real_ns();
+	loop_remove(&m->loop, &m->exit);
+	set_reading(m, false);
+	if (m->config->finish)
+		m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
+	fd_cleanup_close(&m->tty_peer_fd);
+	drain(m);
+	log_writer_close(&m->log, clock_real_ns());
+	monitor_exit_write(m->config->container_dir_fd, &exit);
+	monitor_remove_state(m);
+	m->fanout.stdin_fd = -1;
+	tell_exit(m, &exit);
+	return 0;
+}
+
+int monitor_loop(struct monitor *m)
+{
+	int rc = loop_timer_add(&m->loop, &m->idle_timer, on_idle_timer, m);
+
+	if (rc == 0)
+		rc = fanout_begin(&m->fanout, m->process.pid, m->stdin_fd);
+	if (rc == 0)
+		rc = loop_add(&m->loop, &m->exit, m->process.pid_fd, EPOLLIN, on_exit_event, m);
+	if (rc == 0)
+		rc = loop_timer_set(&m->idle_timer, IDLE_NS);
+	if (rc < 0)
+		return rc;
+	m->is_timer_set = true;
+	/* A starting command that is gone already does not matter. */
+	fanout_add(&m->fanout, take_fd(m->client_fd), m->config->client_flags);
+	set_reading(m, true);
+	return loop_run(&m->loop);
+}
+
+int monitor_init_fanout(struct monitor *m)
+{
+	return fanout_init(&m->fanout, &m->loop, &ops, m);
+}

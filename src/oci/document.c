@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bounded JSON documents and typed access to their members. */
+#include "oci/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+void document_unref(json_t **doc)
+{
+	json_decref(*doc);
+	*doc = NULL;
+}
+
+/* The deepest nesting of TEXT, counted outside strings: the parser recurses, so it must not be the
+ * one to find out. */
+static size_t measure_depth(const char *text, size_t len)
+{
+	size_t depth = 0;
+	size_t deepest = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (in_string && text[i] == '\\')
+			i++;
+		else if (text[i] == '"')
+			in_string = !in_string;
+		else if (!in_string && (text[i] == '{' || text[i] == '['))
+			deepest = ++depth > deepest ? depth : deepest;
+		else if (!in_string && (text[i] == '}' || text[i] == ']') && depth > 0)
+			depth--;
+	}
+	return deepest;
+}
+
+int document_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
+{
+	json_error_t at = {};
+	json_t *doc = NULL;
+
+	if (len > DOCUMENT_MAX_SIZE)
+		return err_set(err, ERR_INVALID, "%s is larger than %zu bytes", what,
+			       DOCUMENT_MAX_SIZE);
+	if (measure_depth(text, len) > DOCUMENT_MAX_DEPTH)
+		return err_set(err, ERR_INVALID, "%s is nested deeper than %d", what,
+			       DOCUMENT_MAX_DEPTH);
+	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
+	if (!doc)
+		return err_set(err, ERR_INVALID, "%s: line %d: %s", what, at.line, at.text);
+	if (!json_is_object(doc)) {
+		json_decref(doc);
+		return err_set(err, ERR_INVALID, "%s is not a JSON object", what);
+	}
+	*ret = doc;
+	return 0;
+}
+
+/* The member, NULL when it is absent or null. */
+static json_t *lookup(const json_t *doc, const char *key)
+{
+	json_t *v = json_object_get(doc, key);
+
+	return json_is_null(v) ? NULL : v;
+}
+
+static int wrong_type(const char *key, const char *type, struct err *err)
+{
+	return err_set(err, ERR_INVALID, "\"%s\" is not %s", key, type);
+}
+
+int document_get_string(const json_t *doc, const char *key, const char **ret, struct err *err)
+{
+	json_t *v = lookup(doc, key);
+
+	if (v && !json_is_string(v))
+		return wrong_type(key, "a string", err);
+	/* Everything here ends in C strings; jansson refuses escaped NULs unless asked. */
+	*ret = json_string_value(v);
+	return 0;
+}
+
+int document_get_object(const json_t *doc, const char *key, json_t **ret, struct err *err)
+{
+	json_t *v = lookup(doc, key);
+
+	if (v && !json_is_object(v))
+		return wrong_type(key, "an object", err);
+	*ret = v;
+	return 0;
+}
+
+int document_get_array(const json_t *doc, const char *key, json_t **ret, struct err *err)
+{
+	json_t *v = lookup(doc, key);
+
+	if (v && !json_is_array(v))
+		return wrong_type(key, "a list", err);
+	*ret = v;
+	return 0;
+}
+
+int document_get_int(const json_t *doc, const char *key, json_int_t *ret, struct err *err)
+{
+	json_t *v = lookup(doc, key);
+
+	if (v && !json_is_integer(v))
+		return wrong_type(key, "an integer", err);
+	*ret = json_integer_value(v);
+	return 0;
+}
+
+int document_get_bool(const json_t *doc, const char *key, bool *ret, struct err *err)
+{
+	json_t *v = lookup(doc, key);
+
+	if (v && !json_is_boolean(v))
+		return wrong_type(key, "true or false", err);
+	*ret = json_is_true(v);
+	return 0;
+}
+
+int document_get_strings(const json_t *doc, const char *key, struct strv *ret, struct err *err)
+{
+	json_t *list = NULL;
+	json_t *v = NULL;
+	size_t i = 0;
+
+	if (document_get_array(doc, key, &list, err) < 0)
+		return -err->code;
+	json_array_foreach (list, i, v) {
+		if (!json_is_string(v))
+			return wrong_type(key, "a list of strings", err);
+		strv_add(ret, json_string_value(v));
+	}
+	return 0;
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int document_get_keys(const json_t *doc, const char *key, struct strv *ret, struct err *err)
+{
+	size_t before = ret->n;
+	json_t *object = NULL;
+	const char *name = NULL;
+	json_t *v = NULL;
+
+	if (document_get_object(doc, key, &object, err) < 0)
+		return -err->code;
+	json_object_foreach (object, name, v)
+		strv_add(ret, name);
+	if (ret->n - before > 1)
+		qsort(ret->items + before, ret->n - before, sizeof(char *), compare_strings);
+	return 0;
+}

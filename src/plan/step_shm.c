@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Steps that share between containers, and the console's place in /dev.
+ */
+#include "plan/steps.h"
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "sys/mount.h"
+#include "sys/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- a mount of another container ---- */
+
+static int clone_in_namespace(int namespace_fd, const char *path)
+{
+	cleanup_close int back = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	cleanup_close int root = -1;
+	cleanup_close int found = -1;
+	int rc = 0;
+
+	if (back < 0 || setns(namespace_fd, CLONE_NEWNS) < 0)
+		return -errno;
+	/* Inside that view nothing is executed or loaded: one walk in its root, and back. */
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	found = root < 0 ? -errno : path_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
+	rc = found < 0 ? found : mount_clone(found, false);
+	if (setns(back, CLONE_NEWNS) < 0) {
+		int saved = errno;
+
+		if (rc >= 0)
+			close(rc);
+		return -saved;
+	}
+	return rc;
+}
+
+static int run_open_shared(struct plan_run *run, const struct step *step, struct err *err)
+{
+	int fd = clone_in_namespace((int)step->number[1], step->path);
+
+	if (fd < 0)
+		return err_sys(err, -fd, "take %s of container %s", step->path, step->text);
+	return plan_run_set_source(run, step->number[0], fd);
+}
+
+static void explain_open_shared(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_addf(out, "# %s of container %s is shared: no shell form", step->path, step->text);
+}
+
+static const struct step_op step_open_shared = {"share", run_open_shared, explain_open_shared};
+
+void plan_open_shared(struct plan *plan, size_t index, int namespace_fd, const char *container,
+		      const char *path)
+{
+	struct step *step = plan_add(plan, &step_open_shared, STEP_HOST);
+
+	step->path = str_dup(path);
+	step->text = str_dup(container);
+	step->number[0] = index;
+	step->number[1] = (uint64_t)namespace_fd;
+}
+
+/* ---- /dev/console ---- */
+
+static int run_console(struct plan_run *run, const struct step *step, struct err *err)
+{
+	cleanup_close int target = path_ensure_file(run->dev_fd, "console", 0600);
+	cleanup_close int copy = target < 0 ? target : mount_clone(run->tty_fd, false);
+	int rc = copy < 0 ? copy : mount_attach(copy, target);
+
+	return rc < 0 ? err_sys(err, -rc, "put the terminal at /dev/console") : 0;
+}
+
+static void explain_console(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_add(out, mode == TEXT_TRACE ? "mount --bind $(tty) ./dev/console" : "");
+}
+
+static const struct step_op step_console = {"console", run_console, explain_console};
+
+void plan_console(struct plan *plan)
+{
+	plan_add(plan, &step_console, STEP_INSIDE);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of a container, group by group. A person who reads the groups in order learns what a
+ * container is: a place among the control groups, new namespaces, a root made of layers, the file
+ * systems that programs expect, what is hidden, and how a process stops being anybody special.
+ */
+#include "runtime/container_plan.h"
+
+#include "base/mem.h"
+#include "oci/runtime_default.h"
+#include "plan/mount_text.h"
+#include "runtime/cgroup_steps.h"
+#include "sys/caps.h"
+
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+struct build {
+	const struct oci_runtime_config *config;
+	const struct runtime_place *place;
+	struct plan *plan;
+	size_t n_sources;
+};
+
+uint64_t runtime_clone_flags(const struct oci_runtime_config *config)
+{
+	uint64_t flags = 0;
+
+	for (size_t i = 0; i < config->n_namespaces; i++)
+		if (!config->namespaces[i].path && config->namespaces[i].flag != CLONE_NEWCGROUP)
+			flags |= config->namespaces[i].flag;
+	return flags;
+}
+
+static bool has_new(const struct oci_runtime_config *config, uint64_t flag)
+{
+	const struct oci_namespace *ns = oci_find_namespace(config, flag);
+
+	return ns && !ns->path;
+}
+
+static bool note_is(const struct oci_runtime_config *config, const char *key, const char *value)
+{
+	return str_is_equal(oci_annotation(config, key), value);
+}
+
+/* ---- on the host ---- */
+
+static bool is_bind(const struct oci_mount *m)
+{
+	return strcmp(m->type, "bind") == 0 || strcmp(m->type, "shared") == 0;
+}
+
+static bool is_recursive(const struct oci_mount *m)
+{
+	return strv_has(&m->options, "rbind");
+}
+
+static void add_sources(struct build *b)
+{
+	size_t index = 0;
+
+	plan_group(b->plan, "what is mounted from outside: held by descriptor before anything of the "
+			    "container runs");
+	for (size_t i = 0; i < b->config->n_mounts; i++) {
+		const struct oci_mount *m = &b->config->mounts[i];
+
+		if (!is_bind(m))
+			continue;
+		if (strcmp(m->type, "bind") == 0) {
+			plan_open_source(b->plan, index++, m->source, is_recursive(m), m->flag);
+			continue;
+		}
+		for (size_t k = 0; k < b->place->n_joins; k++)
+			if (b->place->joins[k].flag == CLONE_NEWNS)
+				plan_open_shared(b->plan, index, b->place->joins[k].fd, m->source,
+						 m->destination);
+		index++;
+	}
+	if (b->place->init_path)
+		plan_open_source(b->plan, index++, b->place->init_path, false, "--init");
+	b->n_sources = index;
+	plan_group(b->plan, NULL);
+}
+
+static void add_joins(struct build *b, enum step_where where)
+{
+	for (size_t i = 0; i < b->place->n_joins; i++) {
+		const struct runtime_join *join = &b->place->joins[i];
+		/* A process never moves to another pid namespace itself: its children are born there. */
+		enum step_where here = join->flag == CLONE_NEWPID ? STEP_HOST : STEP_INSIDE;
+
+		if (join->flag != CLONE_NEWNS && here == where)
+			plan_join_namespace(b->plan, where, join->fd, join->path, join->flag);
+	}
+}
+
+/* ---- the root and its mounts ---- */
+
+static void add_root(struct build *b)
+{
+	unsigned long propagation = MS_PRIVATE;
+	uint64_t unused = 0;
+	uint64_t wanted = 0;
+
+	if (b->config->propagation && mount_attrs_parse(b->config->propagation, &unused, &wanted) &&
+	    wanted != MS_PRIVATE)
+		propagation = MS_SLAVE;
+	plan_group(b->plan, "the root: the image's layers, shared by all its containers, below one "
+			    "fresh layer to write to");
+	plan_make_private(b->plan, propagation);
+	plan_mount_overlay(b->plan, b->place->lowers, b->place->dir,
+			   note_is(b->config, OCI_NOTE_VOLATILE, "true"));
+}
+
+/* Splits OPTIONS into attributes of the mount and options of the file system. */
+static void split_options(const struct oci_mount *m, uint64_t *attrs, uint64_t *propagation,
+			  struct strv *rest)
+{
+	*attrs = 0;
+	*propagation = 0;
+	strv_foreach(i, &m->options)
+	{
+		const char *word = m->options.items[i];
+
+		if (mount_attrs_parse(word, attrs, propagation) || strcmp(word, "bind") == 0 ||
+		    strcmp(word, "rbind") == 0)
+			continue;
+		strv_add(rest, word);
+	}
+}
+
+static void add_devices(struct build *b)
+{
+	for (size_t i = 0; i < b->config->n_devices; i++) {
+		const struct oci_device *d = &b->config->devices[i];
+
+		plan_mknod(b->plan, d->path, d->mode, d->dev, d->uid, d->gid);
+	}
+	for (size_t i = 0; oci_default_links[i][0]; i++)
+		plan_symlink(b->plan, oci_default_links[i][0], oci_default_links[i][1]);
+}
+
+static void add_new_mount(struct build *b, const struct oci_mount *m)
+{
+	cleanup_strv struct strv rest = STRV_INIT;
+	uint64_t attrs = 0;
+	uint64_t propagation = 0;
+
+	split_options(m, &attrs, &propagation, &rest);
+	if (strcmp(m->type, "cgroup") == 0) {
+		runtime_add_cgroup_mounts(b->plan, b->place->cgroups, m->destination, attrs);
+		return;
+	}
+	plan_mount(b->plan, m->type, m->source, m->destination, &rest, attrs);
+	if (strcmp(m->destination, "/dev") == 0)
+		add_devices(b);
+}
+
+static void add_bind(struct build *b, const struct oci_mount *m, size_t index)
+{
+	cleanup_strv struct strv rest = STRV_INIT;
+	uint64_t attrs = 0;
+	uint64_t propagation = 0;
+
+	split_options(m, &attrs, &propagation, &rest);
+	plan_bind(b->plan, index, m->source, m->destination, attrs,
+		  propagation ? propagation : MS_PRIVATE, is_recursive(m))
+		->flag = str_dup(m->flag);
+}
+
+static void add_mounts(struct build *b)
+{
+	size_t index = 0;
+	bool told = false;
+
+	plan_group(b->plan, "what programs expect to find: processes, devices, terminals, kernel "
+			    "objects, shared memory");
+	for (size_t i = 0; i < b->config->n_mounts; i++) {
+		const struct oci_mount *m = &b->config->mounts[i];
+
+		if (!is_bind(m)) {
+			add_new_mount(b, m);
+			continue;
+		}
+		if (!told)
+			plan_group(b->plan, "what the user mounts, and the files with the container's "
+					    "names");
+		told = true;
+		add_bind(b, m, index++);
+	}
+	if (b->place->init_path)
+		plan_bind(b->plan, index, b->place->init_path, "/dev/init",
+			  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, MS_PRIVATE, false);
+}
+
+/* ---- names and the network of an empty namespace ---- */
+
+static void add_names(struct build *b)
+{
+	const struct oci_runtime_config *c = b->config;
+
+	plan_group(b->plan, "its own name, its own network (nothing but loopback), its own kernel "
+			    "parameters");
+	if (c->hostname && has_new(c, CLONE_NEWUTS))
+		plan_set_hostname(b->plan, c->hostname);
+	if (c->domainname && has_new(c, CLONE_NEWUTS))
+		plan_set_domainname(b->plan, c->domainname);
+	/* A bridge's links, addresses and routes are added here, before the network is sealed. */
+	if (has_new(c, CLONE_NEWNET))
+		plan_link_up(b->plan, "lo");
+	for (size_t i = 0; i < c->n_sysctls; i++)
+		plan_sysctl(b->plan, c->sysctls[i].key, c->sysctls[i].value, "--sysctl");
+	plan_group(b->plan, NULL);
+}
+
+static void add_hidden(struct build *b)
+{
+	plan_group(b->plan, "what tells about the host, or changes it, is hidden or read-only");
+	strv_foreach(i, &b->config->masked_paths)
+		plan_mask(b->plan, b->config->masked_paths.items[i]);
+	strv_foreach(i, &b->config->readonly_paths)
+		plan_readonly(b->plan, b->config->readonly_paths.items[i]);
+	if (b->config->root_readonly)
+		plan_readonly_root(b->plan);
+	plan_group(b->plan, NULL);
+}
+
+/* ---- the process ---- */
+
+static void add_limits(struct build *b)
+{
+	const struct oci_runtime_config *c = b->config;
+
+	for (size_t i = 0; i < c->n_rlimits; i++) {
+		const char *name = oci_rlimit_name(c->rlimits[i].resource);
+
+		plan_rlimit(b->plan, c->rlimits[i].resource, name ? name : "?", c->rlimits[i].soft,
+			    c->rlimits[i].hard, NULL);
+	}
+	plan_oom_score(b->plan, c->oom_score_adj, NULL);
+}
+
+static void add_args(struct build *b, const struct plan_exec_info *info)
+{
+	cleanup_strv struct strv args = STRV_INIT;
+
+	if (b->place->init_path) {
+		strv_add(&args, "/dev/init");
+		strv_add(&args, "--");
+	}
+	strv_add_all(&args, &b->config->args);
+	plan_exec(b->plan, &args, info);
+}
+
+static void add_process(struct build *b, const struct plan_exec_info *info)
+{
+	const struct oci_runtime_config *c = b->config;
+	const char *groups = oci_annotation(c, OCI_NOTE_GROUPS);
+	cleanup_strv struct strv extra = STRV_INIT;
+
+	if (groups)
+		strv_split(&extra, groups, ',');
+	plan_group(b->plan, "a session and limits of its own");
+	plan_session(b->plan, c->terminal, b->place->rows, b->place->columns);
+	if (c->terminal)
+		plan_console(b->plan);
+	plan_keyring(b->plan, c->hostname ? c->hostname : "tare");
+	add_limits(b);
+	plan_group(b->plan, "the new root, and nothing of the old one");
+	plan_user(b->plan, oci_annotation(c, OCI_NOTE_USER), &extra);
+	plan_create_workdir(b->plan, c->cwd);
+	plan_pivot(b->plan);
+	plan_group(b->plan, "nobody special any more");
+	/* Without no_new_privs a filter takes CAP_SYS_ADMIN to load, which is about to go. */
+	if (b->place->seccomp && !c->no_new_privs)
+		plan_seccomp(b->plan, b->place->seccomp, b->place->seccomp_name);
+	plan_identity(b->plan, c->capabilities);
+	if (c->no_new_privs)
+		plan_no_new_privs(b->plan);
+	plan_workdir(b->plan, c->cwd);
+	if (b->place->seccomp && c->no_new_privs)
+		plan_seccomp(b->plan, b->place->seccomp, b->place->seccomp_name);
+	add_args(b, info);
+}
+
+static void fill_info(const struct oci_runtime_config *config, struct plan_exec_info *info)
+{
+	*info = (struct plan_exec_info){
+		.env = &config->env,
+		.user = oci_annotation(config, OCI_NOTE_USER),
+		.cwd = config->cwd,
+		.bounding = config->capabilities,
+		.no_new_privs = config->no_new_privs,
+		.open_stdin = oci_annotation(config, OCI_NOTE_STDIN) != NULL,
+	};
+}
+
+int runtime_plan_start(const struct oci_runtime_config *config, const struct runtime_place *place,
+		       struct plan_exec_info *info, struct plan *plan, struct strv *warnings,
+		       struct err *err)
+{
+	struct build b = {.config = config, .place = place, .plan = plan};
+	struct cgroup_actions actions = {};
+	int rc = 0;
+
+	fill_info(config, info);
+	rc = runtime_add_cgroup_steps(plan, place->cgroups, config->cgroup, &config->limits, &actions,
+				      warnings, err);
+	if (rc < 0)
+		return rc;
+	add_sources(&b);
+	plan_group(plan, "new namespaces: a view of its own of mounts, processes, names, message "
+			 "queues, network");
+	add_joins(&b, STEP_HOST);
+	plan_clone(plan, runtime_clone_flags(config));
+	runtime_add_cgroup_joins(plan, &actions);
+	cgroup_actions_done(&actions);
+	if (has_new(config, CLONE_NEWCGROUP))
+		plan_unshare_cgroup(plan);
+	add_joins(&b, STEP_INSIDE);
+	add_root(&b);
+	add_mounts(&b);
+	add_names(&b);
+	add_hidden(&b);
+	add_process(&b, info);
+	return 0;
+}

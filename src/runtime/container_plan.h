@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_CONTAINER_PLAN_H
+#define RUNTIME_CONTAINER_PLAN_H
+/*
+ * From a runtime configuration to the plan of a container: what the host does, what the first
+ * process does inside, and how it is all taken down again. Pure data: nothing is changed here.
+ */
+#include "oci/runtime_config.h"
+#include "plan/plan.h"
+#include "plan/steps.h"
+
+#include <linux/filter.h>
+
+/* A join target that is alive: descriptors are borrowed and must stay open until the plan ran. */
+struct runtime_join {
+	uint64_t flag; /* CLONE_NEW* */
+	int fd;
+	const char *path;
+};
+
+/* What the configuration does not say: where things are on this host, at this start. */
+struct runtime_place {
+	const char *dir;	    /* the container's directory */
+	const struct strv *lowers;  /* layer directories, uppermost first */
+	const struct cgroup_layout *cgroups;
+	const struct sock_fprog *seccomp; /* NULL: unconfined */
+	const char *seccomp_name;
+	const struct runtime_join *joins;
+	size_t n_joins;
+	const char *init_path;	    /* reaper to put in front of the command, NULL for none */
+	unsigned short rows, columns; /* of the console, 0 when unknown */
+	bool script;		    /* the plan is to become a script */
+};
+
+/* Adds the steps that start CONFIG's container. INFO and CONFIG are borrowed until the plan has run.
+ * 0 or -code (a limit that this host cannot apply: R9). Warnings are appended to WARNINGS. */
+int runtime_plan_start(const struct oci_runtime_config *config, const struct runtime_place *place,
+		       struct plan_exec_info *info, struct plan *plan, struct strv *warnings,
+		       struct err *err);
+
+/* Adds the steps that remove the control groups of a container after its end. */
+void runtime_plan_teardown(const struct cgroup_layout *cgroups, const char *cgroup, bool has_cpuset,
+			   struct plan *plan);
+
+/* The namespaces that CONFIG wants new, as CLONE_NEW* bits. The cgroup namespace is not among them:
+ * it is made after the control groups were joined. */
+uint64_t runtime_clone_flags(const struct oci_runtime_config *config);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORAGE_DB_H
+#define STORAGE_DB_H
+/*
+ * The index: an SQLite database in WAL mode. Of this module only. Every function opens the database
+ * when it is not yet open.
+ */
+#include "base/err.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;
+
+/* Finalizes an owning statement variable. */
+void db_finalize(sqlite3_stmt **stmt);
+#define cleanup_stmt __attribute__((cleanup(db_finalize)))
+
+/* Prepares SQL into RET and binds its parameters in order, one argument for each letter of TYPES:
+ * 't' const char * (NULL binds NULL; must live until the statement is finalized), 'i' int64_t. */
+int db_prepare(struct store *store, sqlite3_stmt **ret, struct err *err, const char *sql,
+	       const char *types, ...);
+/* 1: there is a row; 0: done. A uniqueness violation is ERR_CONFLICT. */
+int db_step(struct store *store, sqlite3_stmt *stmt, struct err *err);
+/* Prepares, runs to the end and finalizes. Returns the number of rows changed. */
+int db_run(struct store *store, struct err *err, const char *sql, const char *types, ...);
+
+/* Text of a column, "" for NULL; borrowed until the next step. */
+const char *db_text(sqlite3_stmt *stmt, int column);
+
+/* A write transaction. A durable one is on disk when db_commit returns. Not nested. */
+int db_begin(struct store *store, bool durable, struct err *err);
+int db_commit(struct store *store, struct err *err);
+/* Undoes an open transaction; harmless without one. */
+void db_rollback(struct store *store);
+
+/* Ends the transaction of a scope that was not committed: `cleanup_transaction struct store *tx =
+ * store;` */
+void db_cleanup_transaction(struct store **store);
+#define cleanup_transaction __attribute__((cleanup(db_cleanup_transaction)))
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking images up, and their names. */
+#include "storage/image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "oci/reference.h"
+#include "storage/db.h"
+#include "storage/image_private.h"
+#include "storage/store_private.h"
+
+#define IMAGE_SELECT                                                                       \
+	"SELECT i.id,i.config,i.created_ns,i.size,(SELECT group_concat(chain_id,' ') FROM" \
+	" (SELECT chain_id FROM image_layer WHERE image_id=i.id ORDER BY idx)) FROM image i "
+
+void image_done(struct image *image)
+{
+	free(image->config);
+	free(image->reference);
+	strv_done(&image->chain_ids);
+	*image = (struct image)IMAGE_INIT;
+}
+
+char *image_canonical(const struct reference *ref)
+{
+	if (ref->digest)
+		return str_printf("%s/%s@%s", ref->domain, ref->path, ref->digest);
+	return str_printf("%s/%s:%s", ref->domain, ref->path,
+			  ref->tag ? ref->tag : REFERENCE_DEFAULT_TAG);
+}
+
+char *image_familiar(const char *canonical)
+{
+	cleanup_reference struct reference ref = REFERENCE_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (reference_parse(canonical, &ref, &ignored) < 0)
+		return str_dup(canonical);
+	return reference_format_familiar(&ref);
+}
+
+static void read_image(sqlite3_stmt *stmt, struct image *ret)
+{
+	const char *chain_ids = db_text(stmt, 4);
+
+	snprintf(ret->id, sizeof(ret->id), "%s", db_text(stmt, 0));
+	ret->config = str_dup(db_text(stmt, 1));
+	ret->created_ns = sqlite3_column_int64(stmt, 2);
+	ret->size = sqlite3_column_int64(stmt, 3);
+	if (*chain_ids)
+		strv_split(&ret->chain_ids, chain_ids, ' ');
+}
+
+/* The image that SQL finds; more than one counts as none, as in docker. */
+static int lookup_where(struct store *store, const char *sql, const char *a, const char *b,
+			struct image *ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(store, &stmt, err, sql, b ? "tt" : "t", a, b);
+
+	if (rc == 0)
+		rc = db_step(store, stmt, err);
+	if (rc <= 0)
+		return rc;
+	read_image(stmt, ret);
+	rc = db_step(store, stmt, err);
+	if (rc != 0)
+		image_done(ret);
+	return rc < 0 ? rc : rc == 0;
+}
+
+static int lookup_by_id(struct store *store, const char *hex, struct image *ret, struct err *err)
+{
+	return lookup_where(store, IMAGE_SELECT "WHERE i.id=? AND i.hidden=0", hex, NULL, ret, err);
+}
+
+static int lookup_by_name(struct store *store, const struct reference *name, struct image *ret,
+			  struct err *err)
+{
+	cleanup_free char *canonical = image_canonical(name);
+	int rc = lookup_where(store,
+			      IMAGE_SELECT "JOIN tag t ON t.image_id=i.id WHERE t.reference=?",
+			      canonical, NULL, ret, err);
+
+	if (rc > 0)
+		ret->reference = take_ptr(canonical);
+	return rc;
+}
+
+static int lookup_by_prefix(struct store *store, const char *ref, struct image *ret,
+			    struct err *err)
+{
+	const char *prefix = str_has_prefix(ref, DIGEST_PREFIX) ? ref + strlen(DIGEST_PREFIX) : ref;
+	size_t len = strlen(prefix);
+	cleanup_free char *end = str_printf("%sg", prefix); /* 'g' follows 'f' */
+
+	if (len == 0 || len > DIGEST_HEX_LEN || !hex_is_valid(prefix, len))
+		return 0;
+	return lookup_where(store, IMAGE_SELECT "WHERE i.id>=? AND i.id<? AND i.hidden=0 LIMIT 2",
+			    prefix, end, ret, err);
+}
+
+int image_lookup(struct store *store, const char *ref, struct image *ret, struct err *err)
+{
+	cleanup_reference struct reference name = REFERENCE_INIT;
+	int rc = 0;
+
+	if (digest_is_valid(ref))
+		return lookup_by_id(store, ref + strlen(DIGEST_PREFIX), ret, err);
+	if (hex_is_valid(ref, DIGEST_HEX_LEN))
+		return lookup_by_id(store, ref, ret, err);
+	if (reference_parse(ref, &name, err) < 0)
+		return -err->code;
+	rc = lookup_by_name(store, &name, ret, err);
+	return rc != 0 ? rc : lookup_by_prefix(store, ref, ret, err);
+}
+
+int image_find(struct store *store, const char *ref, struct image *ret, struct err *err)
+{
+	cleanup_reference struct reference name = REFERENCE_INIT;
+	cleanup_free char *shown = NULL;
+	struct err ignored = ERR_INIT;
+	int rc = image_lookup(store, ref, ret, err);
+
+	if (rc != 0)
+		return rc;
+	if (hex_is_valid(ref, DIGEST_HEX_LEN)) {
+		shown = str_printf(DIGEST_PREFIX "%s", ref);
+	} else if (!digest_is_valid(ref) && reference_parse(ref, &name, &ignored) == 0) {
+		reference_ensure_tag(&name);
+		shown = reference_format_familiar(&name);
+	}
+	return err_set(err, ERR_NOT_FOUND, "No such image: %s", shown ? shown : ref);
+}
+
+void image_get_lower_dirs(const struct store *store, const struct image *image, struct strv *ret)
+{
+	for (size_t i = image->chain_ids.n; i > 0; i--)
+		strv_addf(ret, "%s/" STORE_LAYERS "/%s/diff", store->root,
+			  image->chain_ids.items[i - 1]);
+}
+
+int image_set_tag(struct store *store, const char *canonical, const char *id, struct err *err)
+{
+	return db_run(store, err,
+		      "INSERT OR REPLACE INTO tag(reference,image_id,tagged_ns) VALUES(?,?,?)",
+		      "tti", canonical, id, clock_real_ns());
+}
+
+int image_get_tags(struct store *store, const char *id, struct strv *ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(store, &stmt, err,
+			    "SELECT reference FROM tag WHERE image_id=? ORDER BY reference", "t",
+			    id);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = db_step(store, stmt, err)) > 0)
+		strv_add(ret, db_text(stmt, 0));
+	return rc;
+}
+
+/* Docker's two refusals beyond the grammar. */
+static int parse_target(const char *target, struct reference *ret, struct err *err)
+{
+	cleanup_free char *name = NULL;
+
+	if (reference_parse(target, ret, err) < 0)
+		return err_wrap(err,
+				"Error parsing reference: \"%s\" is not a valid repository/tag",
+				target);
+	if (ret->digest)
+		return err_set(err, ERR_INVALID,
+			       "refusing to create a tag with a digest reference");
+	name = reference_format_familiar_name(ret);
+	if (strcmp(name, "sha256") == 0)
+		return err_set(
+			err, ERR_INVALID,
+			"refusing to create an ambiguous tag using digest algorithm as name");
+	return 0;
+}
+
+int image_tag(struct store *store, const char *source, const char *target, struct err *err)
+{
+	cleanup_reference struct reference ref = REFERENCE_INIT;
+	cleanup_transaction struct store *tx = NULL;
+	cleanup_image struct image image = IMAGE_INIT;
+	cleanup_free char *canonical = NULL;
+
+	if (parse_target(target, &ref, err) < 0)
+		return -err->code;
+	canonical = image_canonical(&ref);
+	if (db_begin(store, true, err) < 0)
+		return -err->code;
+	tx = store;
+	if (image_find(store, source, &image, err) < 0 ||
+	    image_set_tag(store, canonical, image.id, err) < 0)
+		return -err->code;
+	return db_commit(store, err);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORAGE_LAYER_META_H
+#define STORAGE_LAYER_META_H
+/* Owner, mode, extended attributes and times of what a layer brings, in the order that keeps them.
+ */
+
+struct err;
+struct tar_entry;
+
+/* For an open file or directory. Times of files only: a directory's wait (layer_tree_add_dir). */
+int layer_set_file_meta(int fd, const struct tar_entry *e, struct err *err);
+int layer_set_dir_meta(int fd, const struct tar_entry *e, struct err *err);
+/* For a symlink, FIFO or device NAME just made in PARENT_FD; nothing is opened or followed. */
+int layer_set_node_meta(int parent_fd, const char *name, const struct tar_entry *e,
+			struct err *err);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORAGE_STORE_PRIVATE_H
+#define STORAGE_STORE_PRIVATE_H
+/* What the files of this module know of a store. */
+#include "storage/store.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#define STORE_BLOBS	 "blobs/sha256"
+#define STORE_LAYERS	 "layers"
+#define STORE_CONTAINERS "containers"
+#define STORE_STAGING	 "staging"
+
+struct store {
+	char *root;
+	char *runroot;
+	char *helper_dir;
+	int root_fd; /* O_PATH */
+	sqlite3 *db; /* NULL until something needs it */
+	int db_sync; /* what PRAGMA synchronous was last set to; -1 never */
+	bool in_transaction;
+};
+
+/* Ensures PATH below the root (several components) with mode 0700. Returns an owned descriptor that
+ * can be synced and locked, or -code. */
+int store_open_dir(struct store *store, const char *path, struct err *err);
+/* flock(2) of a directory of the store. OPERATION as there; waits at most 60 s. */
+int store_lock(int dir_fd, int operation, const char *what, struct err *err);
+
+#endif

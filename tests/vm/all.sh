@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every job of the virtual machine, one "ok" or "not ok" line for each besides those it prints itself.
+#
+#	all.sh [BUILD]            BUILD (build) is a finished build directory
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+build=${1:-build}
+failed=0
+for job in cgroup2 limits; do
+	status=0
+	out=$(tests/vm/run-vm.sh -b "$build" "tests/vm/$job.sh" 2>&1) || status=$?
+	printf '%s\n' "$out"
+	if [ $status = 0 ]; then
+		echo "ok vm/$job"
+	else
+		echo "not ok vm/$job: exit status $status"
+		failed=1
+	fi
+done
+exit $failed

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What cgroup v2 must do with the limits a user types: each is read back from its file and felt inside.
+# Job for run-vm.sh; prints "ok WHAT" and "not ok WHAT", and its status is 1 when a check failed.
+#
+#	run-vm.sh -b BUILD tests/vm/limits.sh
+tare=$TARE_BUILD/tare
+failed=0
+export TARE_ROOT=/run/vm/tare TARE_RUNROOT=/run/tare
+group() { # of container NAME
+	echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$("$tare" inspect -f '{{.State.Pid}}' "$1")/cgroup")"
+}
+check() { # WHAT WANTED GOT
+	if [ "$2" = "$3" ]; then
+		echo "ok $1"
+	else
+		echo "# $1: wanted '$2', got '$3'"
+		echo "not ok $1"
+		failed=1
+	fi
+}
+up() { # NAME OPTION...: a container that is up
+	name=$1
+	shift
+	"$tare" run -d --network none --name "$name" "$@" busybox sleep 1000 >/dev/null
+}
+
+check "the controllers are on v2 alone" 0 "$(grep -c '^cgroup ' /proc/mounts)"
+check "a container runs" hi "$("$tare" run --rm --network none busybox echo hi 2>/dev/null)"
+
+up limits -m 64m --memory-swap 96m --memory-reservation 32m --cpus 0.5 --cpu-shares 512 --pids-limit 50 --cpuset-cpus 0
+dir=$(group limits)
+while read -r file wanted; do
+	check "v2 $file" "$wanted" "$(cat "$dir/$file" 2>&1)"
+done <<FILES
+memory.max 67108864
+memory.swap.max 33554432
+memory.low 33554432
+cpu.max 50000 100000
+cpu.weight 50
+pids.max 50
+cpuset.cpus 0
+FILES
+check "seen from inside" 67108864 "$("$tare" exec limits cat /sys/fs/cgroup/memory.max)"
+"$tare" pause limits >/dev/null
+check "pause" "frozen 1" "$(grep frozen "$dir/cgroup.events")"
+"$tare" unpause limits >/dev/null
+check "unpause" "frozen 0" "$(grep frozen "$dir/cgroup.events")"
+"$tare" rm -f limits >/dev/null
+check "the group is gone" gone "$([ -d "$dir" ] || echo gone)"
+
+up shares --cpu-shares 20
+check "20 shares" 1 "$(cat "$(group shares)/cpu.weight")"
+"$tare" rm -f shares >/dev/null
+up shares --cpu-shares 1024
+check "1024 shares are the kernel's 100" 100 "$(cat "$(group shares)/cpu.weight")"
+"$tare" rm -f shares >/dev/null
+
+"$tare" run --name oom --network none -m 16m --memory-swap 16m busybox \
+	sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1' >/dev/null 2>&1
+check "over the limit: status" 137 $?
+check "over the limit: flag" true "$("$tare" inspect -f '{{.State.OOMKilled}}' oom)"
+"$tare" rm oom >/dev/null
+
+check "fork bomb stops at the limit" stopped "$("$tare" run --rm --network none --pids-limit 20 busybox sh -c '
+	i=0; while [ $i -lt 40 ]; do sleep 5 & i=$((i + 1)); done' 2>/dev/null || echo stopped)"
+
+check "a device that is not allowed" refused "$("$tare" run --rm --network none --cap-add MKNOD busybox sh -c '
+	mknod /tmp/mem c 1 1; head -c 1 /tmp/mem >/dev/null 2>&1 && echo read || echo refused')"
+check "a device that is allowed" 1 "$("$tare" run --rm --network none busybox sh -c 'head -c 1 /dev/zero | wc -c')"
+
+up low --cpu-shares 205 --cpuset-cpus 0
+up high --cpu-shares 819 --cpuset-cpus 0
+for c in low high; do "$tare" exec -d "$c" sh -c 'while :; do :; done'; done
+usage() { sed -n 's/^usage_usec //p' "$(group "$1")/cpu.stat"; }
+low0=$(usage low) high0=$(usage high)
+sleep 4 # the length of the measurement
+low1=$(usage low) high1=$(usage high)
+share=$((100 * (low1 - low0) / (low1 - low0 + high1 - high0)))
+check "20:80 (low got $share %)" yes "$([ $share -ge 15 ] && [ $share -le 25 ] && echo yes)"
+"$tare" rm -f low high >/dev/null
+check "nothing left" 0 "$(find /sys/fs/cgroup -mindepth 1 -type d -path '*tare/*' | wc -l)"
+exit $failed
