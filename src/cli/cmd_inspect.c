@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/command.h"
+#include "cli/list_common.h"
 #include "cli/verbs.h"
 #include "engine/describe.h"
 #include "engine/engine.h"
@@ -133,26 +134,12 @@ static int find(struct inspector *in, const char *name, json_t **ret,
 
 /* ---- showing ---- */
 
-/* docker's names of members in templates, where they are not those of JSON. */
-static int call_alias(void *data, const json_t *receiver, const char *name, const json_t *args,
-		      json_t **ret, struct err *err)
-{
-	const char *alias = describe_go_alias(name);
-	json_t *value = alias && !json_object_get(receiver, name) ? json_object_get(receiver, alias)
-								  : NULL;
-
-	if (!value)
-		return 0;
-	*ret = json_incref(value);
-	return 1;
-}
-
 static int run_template(struct inspector *in, const json_t *object, const struct json_shape *shape,
 			struct err *err)
 {
 	cleanup_json json_t *typed = describe_with_nil_members(object, shape);
 	cleanup_str struct str out = STR_INIT;
-	const struct template_env first = {.shape = shape, .call = call_alias};
+	const struct template_env first = {.shape = shape, .call = call_go_alias};
 	const struct template_env second = {.missing_key_error = true};
 
 	if (template_execute(in->template, typed, &first, &out, err) < 0) {

@@ -5,11 +5,11 @@
  */
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/list_common.h"
 #include "cli/verbs.h"
-#include "json/template.h"
+#include "json/dump.h"
 #include "json/value.h"
 
 #include <stdio.h>
@@ -111,6 +111,7 @@ static json_t *version_tree(const struct utsname *host)
 	};
 	const struct pair server[] = {
 		{"Platform", NULL},
+		{"Components", NULL},
 		{"Version", TARE_VERSION},
 		{"ApiVersion", API_VERSION},
 		{"MinAPIVersion", API_VERSION_MIN},
@@ -128,34 +129,40 @@ static json_t *version_tree(const struct utsname *host)
 	json_object_set_new(tree, "Server", new_object(server, ARRAY_LEN(server)));
 	json_object_set_new(json_get(tree, "Client"), "Platform", new_object(platform, 1));
 	json_object_set_new(json_get(tree, "Server"), "Platform", new_object(platform, 1));
+	json_object_set_new(json_get(tree, "Server"), "Components", json_array());
 	return tree;
 }
 
-static int print_format(struct cli *cli, const char *format, const struct utsname *host,
-			struct err *err)
-{
-	static const struct template_env env = {.shape = &json_shape_struct};
-	cleanup_template struct template *t = NULL;
-	cleanup_json json_t *tree = version_tree(host);
-	cleanup_str struct str out = STR_INIT;
+static const struct json_field server_fields[] = {
+	{"Components", &json_shape_structs},
+	{NULL, NULL},
+};
+static const struct json_shape server_shape = {SHAPE_STRUCT, "*types.Version", NULL, server_fields};
+static const struct json_shape client_shape = {SHAPE_STRUCT, "system.clientVersion", NULL, NULL};
+static const struct json_field version_fields[] = {
+	{"Client", &client_shape},
+	{"Server", &server_shape},
+	{NULL, NULL},
+};
+static const struct json_shape version_shape = {SHAPE_STRUCT, "system.versionInfo", NULL,
+						version_fields};
 
-	if (template_parse(strcmp(format, "json") == 0 ? "{{json .}}" : format, &t, err) < 0) {
-		cli->exit_status = STATUS_TEMPLATE;
-		return err_wrap(err, "template parsing error");
-	}
-	if (template_execute(t, tree, &env, &out, err) < 0)
-		return -err->code;
-	puts(str_get(&out));
-	return 0;
+const char *version_text(void)
+{
+	return TARE_VERSION;
 }
 
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err)
 {
+	cleanup_json json_t *object = NULL;
+	const char *format = o->inspect.format;
 	struct utsname host;
 
 	uname(&host);
-	if (o->inspect.format && o->inspect.format[0])
-		return print_format(cli, o->inspect.format, &host, err);
-	print_text(&host);
-	return 0;
+	if (!format || !*format) {
+		print_text(&host);
+		return 0;
+	}
+	object = version_tree(&host);
+	return object_print(cli, format, object, &version_shape, err);
 }

@@ -39,7 +39,7 @@ const struct command commands[] = {
 	  { format_options }, 0, 0, 6, 0, NULL, NULL, cmd_version },
 	{ "system", "info", NULL, "info", "[OPTIONS]",
 	  "Display system-wide information",
-	  { format_options }, 0, 0, 7, 0, NULL, NULL, NULL },
+	  { format_options }, 0, 0, 7, 0, NULL, NULL, cmd_info },
 
 	{ "container", "attach", NULL, "attach", "[OPTIONS] CONTAINER",
 	  "Attach local standard input, output, and error streams to a running container",

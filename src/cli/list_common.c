@@ -16,13 +16,18 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "cli/command.h"
+#include "engine/describe.h"
+#include "json/dump.h"
 #include "json/format.h"
+#include "json/template.h"
 #include "json/value.h"
 
 #define MAX_CONFIG	((size_t)1 << 20)
 #define SECOND_NS	1000000000LL
 #define SHORT_ID_LEN	12
 #define LIST_SIZE_DIGITS 3
+#define STATUS_BAD_TEMPLATE 64
 
 char *list_created_at(int64_t ns)
 {
@@ -101,6 +106,41 @@ int list_print(const struct format_spec *spec, const char *format, bool quiet, c
 		return rc;
 	fwrite(str_get(&out), 1, out.len, stdout);
 	return 0;
+}
+
+int call_go_alias(void *data, const json_t *receiver, const char *name, const json_t *args,
+		  json_t **ret, struct err *err)
+{
+	const char *alias = describe_go_alias(name);
+	json_t *value = NULL;
+
+	if (alias && !json_object_get(receiver, name))
+		value = json_object_get(receiver, alias);
+	if (!value)
+		return 0;
+	*ret = json_incref(value);
+	return 1;
+}
+
+int object_print(struct cli *cli, const char *format, const json_t *object,
+		 const struct json_shape *shape, struct err *err)
+{
+	const struct template_env env = {.shape = shape, .call = call_go_alias};
+	cleanup_template struct template *t = NULL;
+	cleanup_str struct str out = STR_INIT;
+	int rc = 0;
+
+	if (strcmp(format, "json") == 0) {
+		json_dump_docker(&out, object, shape, 0, 0);
+	} else if (template_parse(format, &t, err) < 0) {
+		cli->exit_status = STATUS_BAD_TEMPLATE;
+		return err_wrap(err, "template parsing error");
+	} else {
+		rc = template_execute(t, object, &env, &out, err);
+	}
+	str_add_char(&out, '\n');
+	fwrite(str_get(&out), 1, out.len, stdout);
+	return rc;
 }
 
 bool prompt_confirm(const char *text)

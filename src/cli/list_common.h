@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cli;
 struct err;
 struct format_spec;
+struct json_shape;
 
 /* Owned "2006-01-02 15:04:05 -0700 MST" in the local time zone. */
 char *list_created_at(int64_t ns);
@@ -30,6 +32,17 @@ char *list_format_choose(const char *typed, const char *key, bool quiet);
 /* Prints ROWS on standard output as format_rows does. 0 or -ERR_INVALID. */
 int list_print(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
 	       struct err *err);
+
+/* Prints one OBJECT of type SHAPE as FORMAT asks: "json" or a template, which may use docker's Go
+ * names (describe_go_alias). A template that does not parse exits 64, one that fails prints what it
+ * made and an error. */
+int object_print(struct cli *cli, const char *format, const json_t *object,
+		 const struct json_shape *shape, struct err *err);
+
+/* A method for templates: docker's Go name of a member that has another one in JSON. See struct
+ * template_env. */
+int call_go_alias(void *data, const json_t *receiver, const char *name, const json_t *args,
+		  json_t **ret, struct err *err);
 
 /* Asks TEXT on standard output ("[y/N] " is added) and reads one line of standard input. */
 bool prompt_confirm(const char *text);

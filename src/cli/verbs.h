@@ -185,10 +185,13 @@ int cmd_pull(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_info(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_completion(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
 
+/* The program's version: "0.1.0". */
+const char *version_text(void);
 /* "tare version X, build Y", the answer to --version. */
 void version_print_line(void);
 

@@ -97,7 +97,8 @@ int engine_find_image(struct engine *engine, const char *ref, enum pull_policy p
 		return not_found(ref, pull, err);
 	cleanup_free char *used = str_printf("Using the image '%s' that comes with tare", familiar);
 	notice(used);
-	return image_find(engine->store, ref, ret, err);
+	found = image_find(engine->store, ref, ret, err);
+	return found < 0 ? found : 0;
 }
 
 /* ---- files ---- */

@@ -45,6 +45,9 @@ static int start_child(void *ctx, const struct monitor_stdio *stdio, struct moni
 {
 	struct box *b = ctx;
 	cleanup_close int peer = -1;
+	cleanup_close int execed = -1;
+	int sync[2];
+	char byte = 0;
 	pid_t pid = -1;
 
 	if (!b->argv)
@@ -55,6 +58,8 @@ static int start_child(void *ctx, const struct monitor_stdio *stdio, struct moni
 		if (peer < 0)
 			return err_sys(err, -peer, "open pty");
 	}
+	if (pipe2(sync, O_CLOEXEC) < 0)
+		return err_sys(err, errno, "create pipe");
 	pid = fork();
 	if (pid == 0) {
 		if (b->config.tty) {
@@ -70,7 +75,10 @@ static int start_child(void *ctx, const struct monitor_stdio *stdio, struct moni
 	}
 	ret->pid = pid;
 	ret->pid_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	return 0;
+	/* Closed by the exec: from then on the child's signals are its own. */
+	close(sync[1]);
+	execed = sync[0];
+	return read(execed, &byte, 1) == 0 ? 0 : err_set(err, ERR_SYSTEM, "no exec");
 }
 
 static void finish_child(void *ctx, int exit_code, bool *ret_oom)
