@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -96,7 +97,11 @@ static int begin(struct run_ctx *c, struct err *err)
 
 	if (rc == 0)
 		rc = check_cidfile(spec->cidfile, err);
-	return rc == 0 ? engine_open(&c->engine, c->cli->root, c->cli->runroot, err) : rc;
+	if (rc < 0)
+		return rc;
+	if (c->request->dry_run)
+		return engine_open_unchanged(&c->engine, c->cli->root, c->cli->runroot, err);
+	return engine_open(&c->engine, c->cli->root, c->cli->runroot, err);
 }
 
 int cmd_create(struct cli *cli, union verb_options *o, struct err *err)
@@ -140,11 +145,9 @@ static int check_terminal(const struct container_spec *spec, struct cli *cli, st
 	return err_set(err, ERR_INVALID, "the input device is not a TTY");
 }
 
-static int session(struct run_ctx *c, unsigned streams, struct session_result *result,
-		   struct err *err)
+static struct session_config session_of(const struct container_spec *spec, unsigned streams)
 {
-	const struct container_spec *spec = &c->request->spec;
-	struct session_config config = {
+	return (struct session_config){
 		.in_fd = streams & CLIENT_STDIN ? STDIN_FILENO : -1,
 		.out_fd = streams & CLIENT_STDOUT ? STDOUT_FILENO : -1,
 		.err_fd = streams & CLIENT_STDERR ? STDERR_FILENO : -1,
@@ -152,6 +155,12 @@ static int session(struct run_ctx *c, unsigned streams, struct session_result *r
 		.sig_proxy = spec->sig_proxy,
 		.detach_keys = spec->detach_keys,
 	};
+}
+
+static int session(struct run_ctx *c, unsigned streams, struct session_result *result,
+		   struct err *err)
+{
+	struct session_config config = session_of(&c->request->spec, streams);
 
 	if (c->start.has_exited) {
 		*result = (struct session_result){.outcome = SESSION_EXITED,
@@ -181,8 +190,14 @@ static int foreground(struct run_ctx *c, struct err *err)
 	struct session_result result = {};
 	int rc = 0;
 
+	struct session_config config = session_of(spec, streams);
+	sigset_t held;
+
 	if (spec->tty)
 		cli_terminal_size(&start.rows, &start.columns);
+	/* A signal that comes while the container starts waits for the session, which passes it on. */
+	session_get_signals(&config, &held);
+	sigprocmask(SIG_BLOCK, &held, NULL);
 	rc = container_start(&c->engine, &c->made, &start, &c->start, err);
 	cli_print_warnings(&c->start.warnings);
 	cli_explain(&c->start.plan, c->request->explain, 1U << STEP_HOST | 1U << STEP_INSIDE);

@@ -7,17 +7,25 @@
 #include "cli/list_common.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
+#include "storage/image.h"
 #include "json/format.h"
 #include "json/value.h"
-#include "storage/image.h"
 
 #include <stdlib.h>
 
 static const struct format_field fields[] = {
-	{"ID", "IMAGE ID"},	     {"Repository", "REPOSITORY"}, {"Tag", "TAG"},
-	{"Digest", "DIGEST"},	     {"CreatedSince", "CREATED"},  {"CreatedAt", "CREATED AT"},
-	{"Size", "SIZE"},	     {"Containers", "CONTAINERS"}, {"VirtualSize", "SIZE"},
-	{"SharedSize", "SHARED SIZE"}, {"UniqueSize", "UNIQUE SIZE"}, {NULL, NULL},
+	{"ID", "IMAGE ID"},
+	{"Repository", "REPOSITORY"},
+	{"Tag", "TAG"},
+	{"Digest", "DIGEST"},
+	{"CreatedSince", "CREATED"},
+	{"CreatedAt", "CREATED AT"},
+	{"Size", "SIZE"},
+	{"Containers", "CONTAINERS"},
+	{"VirtualSize", "SIZE"},
+	{"SharedSize", "SHARED SIZE"},
+	{"UniqueSize", "UNIQUE SIZE"},
+	{NULL, NULL},
 };
 
 static const char *const columns[] = {"Repository", "Tag", "ID", "CreatedSince", "Size", NULL};
@@ -79,10 +87,9 @@ int cmd_images(struct cli *cli, union verb_options *o, struct err *err)
 	cleanup_engine struct engine engine = {};
 	cleanup_image_filter struct image_filter filter = {};
 	cleanup_json json_t *rows = json_array();
-	cleanup_free char *format =
-		list_format_choose(o->images.format, "imagesFormat", o->images.quiet);
-	struct images images = {
-		.options = &o->images, .now_ns = clock_real_ns(), .rows = rows};
+	cleanup_free char *format = list_format_choose(o->images.format, "imagesFormat",
+						       o->images.quiet);
+	struct images images = {.options = &o->images, .now_ns = clock_real_ns(), .rows = rows};
 
 	image_filter_init(&filter);
 	if (make_filter(&o->images, cli->args.n ? cli->args.items[0] : NULL, &filter, err) < 0 ||

@@ -90,11 +90,10 @@ int cmd_import(struct cli *cli, union verb_options *o, struct err *err)
 static int check_pull(const struct pull_options *o, struct err *err)
 {
 	const char *arch = o->platform && str_has_prefix(o->platform, "linux/") ? o->platform + 6
-										 : NULL;
+										: NULL;
 
 	if (o->all_tags)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--all-tags: registries are not there yet");
+		return err_set(err, ERR_UNSUPPORTED, "--all-tags: registries are not there yet");
 	if (o->platform && strcmp(o->platform, "linux") != 0 &&
 	    (!arch || strncmp(arch, layout_host_arch(), strlen(layout_host_arch())) != 0))
 		return err_set(err, ERR_UNSUPPORTED,
@@ -152,8 +151,7 @@ int cmd_pull(struct cli *cli, union verb_options *o, struct err *err)
 	cleanup_free char *familiar = NULL;
 	cleanup_free char *canonical = NULL;
 
-	if (reference_parse(cli->args.items[0], &ref, err) < 0 ||
-	    check_pull(&o->pull, err) < 0 ||
+	if (reference_parse(cli->args.items[0], &ref, err) < 0 || check_pull(&o->pull, err) < 0 ||
 	    engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
 	if (!ref.tag && !ref.digest && !o->pull.quiet)

@@ -14,9 +14,9 @@
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/list.h"
+#include "storage/image.h"
 #include "json/dump.h"
 #include "json/value.h"
-#include "storage/image.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -104,8 +104,8 @@ static const char *filesystem_name(const char *path)
 		unsigned long magic;
 		const char *name;
 	} names[] = {
-		{EXT4_SUPER_MAGIC, "extfs"},	  {XFS_SUPER_MAGIC, "xfs"},
-		{BTRFS_SUPER_MAGIC, "btrfs"},	  {TMPFS_MAGIC, "tmpfs"},
+		{EXT4_SUPER_MAGIC, "extfs"},	      {XFS_SUPER_MAGIC, "xfs"},
+		{BTRFS_SUPER_MAGIC, "btrfs"},	      {TMPFS_MAGIC, "tmpfs"},
 		{OVERLAYFS_SUPER_MAGIC, "overlayfs"}, {ZFS_SUPER_MAGIC, "zfs"},
 	};
 	struct statfs st;
@@ -186,9 +186,9 @@ static void add_storage(struct info *info)
 	json_t *log = json_array();
 
 	json_set_text(info->object, "Driver", "overlay2");
-	json_object_set_new(info->object, "DriverStatus",
-			    json_pack("[[s,s]]", "Backing Filesystem",
-				      filesystem_name(info->engine->root)));
+	json_object_set_new(
+		info->object, "DriverStatus",
+		json_pack("[[s,s]]", "Backing Filesystem", filesystem_name(info->engine->root)));
 	json_array_append_new(log, json_string("json-file"));
 	json_array_append_new(log, json_string("none"));
 	json_object_set_new(plugins, "Volume", json_array());
@@ -240,7 +240,8 @@ static void add_host(struct info *info, const struct cli *cli)
 	json_object_set_new(o, "Labels", json_array());
 	set_bool(o, "ExperimentalBuild", false);
 	json_set_text(o, "ServerVersion", version_text());
-	json_object_set_new(o, "Runtimes", json_pack("{s:{s:s}}", "tare", "path", info->engine->exe));
+	json_object_set_new(o, "Runtimes",
+			    json_pack("{s:{s:s}}", "tare", "path", info->engine->exe));
 	json_set_text(o, "DefaultRuntime", "tare");
 	json_object_set_new(o, "Swarm", json_pack("{s:s}", "LocalNodeState", "inactive"));
 	set_bool(o, "LiveRestoreEnabled", true);
@@ -370,9 +371,9 @@ static void print_text(const struct info *info, const struct cli *cli)
 }
 
 static const struct json_field info_fields[] = {
-	{"DriverStatus", &json_shape_any},     {"Labels", &json_shape_strings},
-	{"Runtimes", &json_shape_struct_map},  {"SecurityOptions", &json_shape_strings},
-	{"Warnings", &json_shape_strings},     {NULL, NULL},
+	{"DriverStatus", &json_shape_any},    {"Labels", &json_shape_strings},
+	{"Runtimes", &json_shape_struct_map}, {"SecurityOptions", &json_shape_strings},
+	{"Warnings", &json_shape_strings},    {NULL, NULL},
 };
 static const struct json_shape info_shape = {SHAPE_STRUCT, "system.dockerInfo", NULL, info_fields};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inspect: objects found by docker's rules, as one array, or a template run on each. A template sees
- * docker's types first; where it fails on them it runs once more on the bare JSON, in which a missing
- * key is an error. What was found is printed even when something else was not.
+ * inspect: objects found by docker's rules, as one array, or a template run on each. A template
+ * sees docker's types first; where it fails on them it runs once more on the bare JSON, in which a
+ * missing key is an error. What was found is printed even when something else was not.
  */
 #include "base/err.h"
 #include "base/mem.h"
@@ -12,11 +12,11 @@
 #include "cli/verbs.h"
 #include "engine/describe.h"
 #include "engine/engine.h"
+#include "storage/container.h"
+#include "storage/image.h"
 #include "json/dump.h"
 #include "json/template.h"
 #include "json/value.h"
-#include "storage/container.h"
-#include "storage/image.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +32,8 @@ struct inspector {
 	enum object_kind kind;
 	struct template *template; /* owned; NULL: JSON */
 	bool compact;
-	json_t *objects;  /* owned array */
-	struct str out;	  /* what templates made */
+	json_t *objects; /* owned array */
+	struct str out;	 /* what templates made */
 	struct strv errors;
 };
 

@@ -15,13 +15,13 @@
 #include "engine/disk_size.h"
 #include "engine/engine.h"
 #include "engine/list.h"
+#include "storage/container.h"
+#include "storage/image.h"
+#include "storage/store.h"
 #include "json/dump.h"
 #include "json/format.h"
 #include "json/rune.h"
 #include "json/value.h"
-#include "storage/container.h"
-#include "storage/image.h"
-#include "storage/store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,11 +32,20 @@
 #define MAX_LABELS	((size_t)8 << 20)
 
 static const struct format_field fields[] = {
-	{"ID", "CONTAINER ID"},	   {"Image", "IMAGE"},	    {"Command", "COMMAND"},
-	{"CreatedAt", "CREATED AT"}, {"RunningFor", "CREATED"}, {"Ports", "PORTS"},
-	{"State", "STATE"},	   {"Status", "STATUS"},    {"Size", "SIZE"},
-	{"Names", "NAMES"},	   {"Labels", "LABELS"},    {"Mounts", "MOUNTS"},
-	{"LocalVolumes", "LOCAL VOLUMES"}, {"Networks", "NETWORKS"},
+	{"ID", "CONTAINER ID"},
+	{"Image", "IMAGE"},
+	{"Command", "COMMAND"},
+	{"CreatedAt", "CREATED AT"},
+	{"RunningFor", "CREATED"},
+	{"Ports", "PORTS"},
+	{"State", "STATE"},
+	{"Status", "STATUS"},
+	{"Size", "SIZE"},
+	{"Names", "NAMES"},
+	{"Labels", "LABELS"},
+	{"Mounts", "MOUNTS"},
+	{"LocalVolumes", "LOCAL VOLUMES"},
+	{"Networks", "NETWORKS"},
 	{NULL, NULL},
 };
 
@@ -167,8 +176,7 @@ static void add_rest(const struct ps *ps, const struct listed_container *c, json
 
 	set_take(row, "CreatedAt", list_created_at(c->row->created_ns));
 	json_set_text(row, "State", container_status_name(c->state.status));
-	set_take(row, "Labels",
-		 labels_text(ps, json_get_string(row, "ID", ""), c->row->labels));
+	set_take(row, "Labels", labels_text(ps, json_get_string(row, "ID", ""), c->row->labels));
 	set_take(row, "Mounts", mounts_text(ps, c->row));
 	json_set_text(row, "LocalVolumes", "0");
 	json_set_text(row, "Networks", strcmp(mode, "default") == 0 ? "none" : mode);
@@ -186,9 +194,8 @@ static int add_row(const struct listed_container *c, void *data, struct err *err
 		if (ps->all_fields)
 			add_rest(ps, c, row);
 	}
-	return json_array_append_new(ps->rows, row) < 0
-		       ? err_set(err, ERR_SYSTEM, "out of memory")
-		       : 0;
+	return json_array_append_new(ps->rows, row) < 0 ? err_set(err, ERR_SYSTEM, "out of memory")
+							: 0;
 }
 
 /* ---- {{.Label "x"}} ---- */
@@ -256,8 +263,7 @@ int cmd_ps(struct cli *cli, union verb_options *o, struct err *err)
 	cleanup_engine struct engine engine = {};
 	cleanup_json json_t *rows = json_array();
 	cleanup_json json_t *labels = json_object();
-	cleanup_free char *format =
-		list_format_choose(o->ps.format, "psFormat", o->ps.quiet);
+	cleanup_free char *format = list_format_choose(o->ps.format, "psFormat", o->ps.quiet);
 	struct ps ps = {.engine = &engine, .options = &o->ps, .rows = rows, .labels = labels};
 
 	if (o->ps.quiet && format)

@@ -23,10 +23,10 @@
 #include "json/template.h"
 #include "json/value.h"
 
-#define MAX_CONFIG	((size_t)1 << 20)
-#define SECOND_NS	1000000000LL
-#define SHORT_ID_LEN	12
-#define LIST_SIZE_DIGITS 3
+#define MAX_CONFIG	    ((size_t)1 << 20)
+#define SECOND_NS	    1000000000LL
+#define SHORT_ID_LEN	    12
+#define LIST_SIZE_DIGITS    3
 #define STATUS_BAD_TEMPLATE 64
 
 char *list_created_at(int64_t ns)

@@ -56,9 +56,11 @@ static void write_healthcheck(struct str *out, const struct image_healthcheck *c
 		const char *key;
 		int64_t value;
 	} numbers[] = {
-		{"Interval", check->interval_ns},	     {"Timeout", check->timeout_ns},
+		{"Interval", check->interval_ns},
+		{"Timeout", check->timeout_ns},
 		{"StartPeriod", check->start_period_ns},
-		{"StartInterval", check->start_interval_ns}, {"Retries", check->retries},
+		{"StartInterval", check->start_interval_ns},
+		{"Retries", check->retries},
 	};
 
 	member_open(out, "Healthcheck", '{');

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * docker's "HostConfig": what the caller said about the host's side of the container. A member that
- * docker derives from others (the swap limit, normalised capabilities) is derived here the same way.
+ * docker derives from others (the swap limit, normalised capabilities) is derived here the same
+ * way.
  */
 #include "engine/describe.h"
 
@@ -346,8 +347,8 @@ static void write_life(struct str *out, const struct container_spec *spec)
 	write_binds(out, spec);
 	member_text(out, "ContainerIDFile", spec->cidfile);
 	member_open(out, "LogConfig", '{');
-	member_text(out, "Type", spec->log_driver && *spec->log_driver ? spec->log_driver
-								       : "json-file");
+	member_text(out, "Type",
+		    spec->log_driver && *spec->log_driver ? spec->log_driver : "json-file");
 	member_map(out, "Config", &spec->log_options);
 	str_add_char(out, '}');
 	member_text(out, "NetworkMode", strcmp(mode, "default") == 0 ? "none" : mode);

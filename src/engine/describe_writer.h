@@ -9,7 +9,7 @@ struct str;
 struct strv;
 
 /* Each writes a comma unless the object was just opened, then "KEY": and the value. */
-void member_open(struct str *out, const char *key, char bracket); /* '{' or '[' follows */
+void member_open(struct str *out, const char *key, char bracket);      /* '{' or '[' follows */
 void member_text(struct str *out, const char *key, const char *value); /* NULL is "" */
 void member_bool(struct str *out, const char *key, bool value);
 void member_int(struct str *out, const char *key, int64_t value);

@@ -48,10 +48,8 @@ static char *absolute(const char *path)
 	return cwd ? str_printf("%s/%s", cwd, path) : str_dup(path);
 }
 
-int engine_open(struct engine *ret, const char *root, const char *runroot, struct err *err)
+static int open_common(struct engine *ret, const char *root, const char *runroot, struct err *err)
 {
-	int rc = 0;
-
 	if (geteuid() != 0) {
 		err_set(err, ERR_DENIED, "permission denied: tare needs root on this host");
 		return err_hint(err, "run it with sudo; running without root comes later");
@@ -60,12 +58,33 @@ int engine_open(struct engine *ret, const char *root, const char *runroot, struc
 	ret->runroot = absolute(runroot);
 	find_parts(ret);
 	umask(077);
-	rc = storage_open(ret->root, ret->runroot, ret->libexec, &ret->store, err);
-	if (rc < 0) {
-		engine_close(ret);
-		return rc;
-	}
 	return 0;
+}
+
+static int open_store(struct engine *ret, struct err *err)
+{
+	int rc = storage_open(ret->root, ret->runroot, ret->libexec, &ret->store, err);
+
+	if (rc < 0)
+		engine_close(ret);
+	return rc;
+}
+
+int engine_open(struct engine *ret, const char *root, const char *runroot, struct err *err)
+{
+	int rc = open_common(ret, root, runroot, err);
+
+	return rc < 0 ? rc : open_store(ret, err);
+}
+
+int engine_open_unchanged(struct engine *ret, const char *root, const char *runroot, struct err *err)
+{
+	int rc = open_common(ret, root, runroot, err);
+	cleanup_free char *index = rc < 0 ? NULL : str_printf("%s/tare.db", ret->root);
+
+	if (rc < 0 || access(index, F_OK) < 0)
+		return rc;
+	return open_store(ret, err);
 }
 
 void engine_close(struct engine *engine)

@@ -25,6 +25,8 @@ struct engine {
 /* Opens the state directories, creating them. RET must be all zero. ERR_DENIED with a hint when the
  * caller is not root, ERR_* when a directory cannot be used. */
 int engine_open(struct engine *ret, const char *root, const char *runroot, struct err *err);
+/* The same for reading alone: where nothing was ever made, nothing is, and ret->store is NULL. */
+int engine_open_unchanged(struct engine *ret, const char *root, const char *runroot, struct err *err);
 void engine_close(struct engine *engine);
 #define cleanup_engine __attribute__((cleanup(engine_close)))
 

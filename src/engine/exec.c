@@ -176,6 +176,7 @@ static int build_plan(struct exec_ctx *c, struct plan *plan, struct err *err)
 		.rows = r->rows,
 		.columns = r->columns,
 		.cgroups = &c->cgroups,
+		.cgroups_are_v1 = engine_get_cgroups(c->engine)->mode != CGROUP_V2,
 		.pid = c->state.pid,
 		.pidfd = c->pidfd,
 	};

@@ -14,11 +14,11 @@
 #include "engine/disk_size.h"
 #include "engine/engine.h"
 #include "engine/state.h"
-#include "json/value.h"
 #include "monitor/log_writer.h"
 #include "storage/container.h"
 #include "storage/image.h"
 #include "storage/store.h"
+#include "json/value.h"
 
 /* Stored by us; a seccomp profile of a megabyte may be inside. */
 #define MAX_STORED ((size_t)8 << 20)
@@ -145,8 +145,8 @@ static void add_driver(struct inspection *in, const struct image *image)
 	json_set_text(data, "ID", in->row->id);
 	json_set_text(data, "LowerDir", joined);
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-		cleanup_free char *path =
-			store_container_path(in->engine->store, in->row->id, dirs[i].leaf);
+		cleanup_free char *path = store_container_path(in->engine->store, in->row->id,
+							       dirs[i].leaf);
 
 		json_set_text(data, dirs[i].key, path);
 	}
@@ -157,8 +157,7 @@ static void add_driver(struct inspection *in, const struct image *image)
 
 static void add_size(struct inspection *in, const struct image *image)
 {
-	cleanup_free char *upper =
-		store_container_path(in->engine->store, in->row->id, "upper");
+	cleanup_free char *upper = store_container_path(in->engine->store, in->row->id, "upper");
 	int64_t written = disk_size(upper);
 
 	set(in->result, "SizeRw", json_integer(written));
@@ -234,7 +233,8 @@ static void add_mounts(struct inspection *in)
 	size_t i = 0;
 
 	json_array_foreach (json_object_get(in->host, "Binds"), i, item) {
-		json_t *mount = bind_to_mount(json_string_value(item) ? json_string_value(item) : "");
+		json_t *mount = bind_to_mount(json_string_value(item) ? json_string_value(item)
+								      : "");
 
 		if (mount)
 			json_array_append_new(list, mount);

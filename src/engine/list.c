@@ -18,13 +18,13 @@ struct listing {
 	struct engine *engine;
 	const struct list_options *options;
 	const struct list_filter *filter;
-	bool all;		       /* also those that do not run */
+	bool all; /* also those that do not run */
 	bool needs_state;
-	struct strv ancestors;	       /* ids of images */
-	char before[ID_LEN + 1];       /* ids of containers; "" when not asked for */
+	struct strv ancestors;	 /* ids of images */
+	char before[ID_LEN + 1]; /* ids of containers; "" when not asked for */
 	char since[ID_LEN + 1];
-	bool seen_before, seen_since;  /* the pass has come to them */
-	int64_t n;		       /* listed so far */
+	bool seen_before, seen_since; /* the pass has come to them */
+	int64_t n;		      /* listed so far */
 	list_fn fn;
 	void *data;
 };
@@ -123,11 +123,8 @@ static int list_row(const struct container_row *row, void *data, struct err *err
 int list_containers(struct engine *engine, const struct list_options *options,
 		    const struct list_filter *filter, list_fn fn, void *data, struct err *err)
 {
-	cleanup_with(listing_done) struct listing l = {.engine = engine,
-						       .options = options,
-						       .filter = filter,
-						       .fn = fn,
-						       .data = data};
+	cleanup_with(listing_done) struct listing l = {
+		.engine = engine, .options = options, .filter = filter, .fn = fn, .data = data};
 
 	if (resolve(&l, err) < 0)
 		return -err->code;

@@ -25,7 +25,8 @@ struct list_options {
 };
 
 struct listed_container {
-	const struct container_row *row; /* borrowed; the JSON columns only where a filter needs them */
+	const struct container_row
+		*row; /* borrowed; the JSON columns only where a filter needs them */
 	struct container_state state;
 };
 

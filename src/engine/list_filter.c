@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/pattern.h"
-#include "json/value.h"
 #include "storage/container.h"
+#include "json/value.h"
 
 #define MAX_STORED ((size_t)8 << 20)
 
@@ -27,7 +27,8 @@ struct subject {
 struct filter_key {
 	const char *name;
 	int (*check)(const char *value, struct err *err); /* NULL: anything goes */
-	bool (*test)(struct subject *s, const char *value); /* NULL: not a matter of one container */
+	bool (*test)(struct subject *s,
+		     const char *value); /* NULL: not a matter of one container */
 	bool needs_json;
 	bool match_every; /* all values must hold, not one of them */
 };

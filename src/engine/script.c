@@ -62,7 +62,8 @@ static int read_bundled(struct script_ctx *c, engine_notice_fn notice, struct er
 static int find_image(struct script_ctx *c, engine_notice_fn notice, struct err *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
-	int found = image_lookup(c->engine->store, c->spec->image, &image, err);
+	/* Without a store nothing was ever imported, and making one would be a change. */
+	int found = c->engine->store ? image_lookup(c->engine->store, c->spec->image, &image, err) : 0;
 
 	if (found < 0)
 		return found;
@@ -97,6 +98,21 @@ static void add_files(struct script_ctx *c, struct plan *plan)
 	host_files_plan(plan, c->dir, &c->made.config, c->spec);
 }
 
+/* A script leaves nothing: neither its directory nor the parents that a first run makes. */
+static void add_clean_up(struct script_ctx *c)
+{
+	const struct cgroup_layout *cgroups = engine_get_cgroups(c->engine);
+	struct plan *plan = &c->start.plan;
+
+	for (size_t i = 0; i < cgroups->n; i++) {
+		cleanup_free char *parent = str_printf("%s/tare", cgroups->hierarchies[i].root);
+
+		plan_rmdir_if_empty(plan, parent);
+	}
+	plan_group(plan, "and the directory");
+	plan_remove_tree(plan, c->dir);
+}
+
 /* The plan's own steps come behind these: a plan is built front to back. */
 static int build(struct script_ctx *c, struct err *err)
 {
@@ -114,8 +130,7 @@ static int build(struct script_ctx *c, struct err *err)
 	rc = container_plan(c->engine, &c->made, &request, c->dir, &c->start, err);
 	if (rc < 0)
 		return rc;
-	plan_group(&c->start.plan, "and the directory");
-	plan_remove_tree(&c->start.plan, c->dir);
+	add_clean_up(c);
 	return 0;
 }
 
@@ -129,7 +144,7 @@ int engine_script(struct engine *engine, const struct container_spec *spec, engi
 	int rc = 0;
 
 	rand_hex(ID_LEN / 2, c.made.id);
-	c.dir = str_printf("%s/script/%.12s", engine->runroot, c.made.id);
+	c.dir = str_printf("/run/tare-script.%.12s", c.made.id);
 	rc = find_image(&c, notice, err);
 	if (rc == 0)
 		rc = build(&c, err);

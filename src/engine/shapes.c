@@ -42,19 +42,23 @@ static const struct json_field host_fields[] = {
 	{"MaskedPaths", &json_shape_strings},
 	{"ReadonlyPaths", &json_shape_strings},
 	{"LogConfig",
-	 &(const struct json_shape){SHAPE_STRUCT, "container.LogConfig", NULL,
-				    (const struct json_field[]){{"Config", &json_shape_string_map},
-								{NULL, NULL}}}},
+	 &(const struct json_shape){
+		 SHAPE_STRUCT, "container.LogConfig", NULL,
+		 (const struct json_field[]){{"Config", &json_shape_string_map}, {NULL, NULL}}}},
 	{NULL, NULL},
 };
 static const struct json_shape host_shape = {SHAPE_STRUCT, "*container.HostConfig", NULL,
 					     host_fields};
 
 static const struct json_field config_fields[] = {
-	{"ExposedPorts", &json_shape_struct_map}, {"Env", &json_shape_strings},
-	{"Cmd", &json_shape_strings},		  {"Volumes", &json_shape_struct_map},
-	{"Entrypoint", &json_shape_strings},	  {"OnBuild", &json_shape_strings},
-	{"Labels", &json_shape_string_map},	  {"Shell", &json_shape_strings},
+	{"ExposedPorts", &json_shape_struct_map},
+	{"Env", &json_shape_strings},
+	{"Cmd", &json_shape_strings},
+	{"Volumes", &json_shape_struct_map},
+	{"Entrypoint", &json_shape_strings},
+	{"OnBuild", &json_shape_strings},
+	{"Labels", &json_shape_string_map},
+	{"Shell", &json_shape_strings},
 	{NULL, NULL},
 };
 static const struct json_shape config_shape = {SHAPE_STRUCT, "*container.Config", NULL,
@@ -91,10 +95,14 @@ static const struct json_shape network_shape = {SHAPE_STRUCT, "*container.Networ
 						network_fields};
 
 static const struct json_field container_fields[] = {
-	{"Args", &json_shape_strings},	   {"State", &state_shape},
-	{"ExecIDs", &json_shape_strings},  {"HostConfig", &host_shape},
-	{"GraphDriver", &driver_shape},	   {"Mounts", &json_shape_structs},
-	{"Config", &config_shape},	   {"NetworkSettings", &network_shape},
+	{"Args", &json_shape_strings},
+	{"State", &state_shape},
+	{"ExecIDs", &json_shape_strings},
+	{"HostConfig", &host_shape},
+	{"GraphDriver", &driver_shape},
+	{"Mounts", &json_shape_structs},
+	{"Config", &config_shape},
+	{"NetworkSettings", &network_shape},
 	{NULL, NULL},
 };
 const struct json_shape container_shape = {SHAPE_STRUCT, "*container.InspectResponse", NULL,
@@ -104,8 +112,7 @@ static const struct json_field root_fs_fields[] = {
 	{"Layers", &json_shape_strings},
 	{NULL, NULL},
 };
-static const struct json_shape root_fs_shape = {SHAPE_STRUCT, "image.RootFS", NULL,
-						root_fs_fields};
+static const struct json_shape root_fs_shape = {SHAPE_STRUCT, "image.RootFS", NULL, root_fs_fields};
 
 static const struct json_field image_fields[] = {
 	{"RepoTags", &json_shape_strings}, {"RepoDigests", &json_shape_strings},

@@ -159,7 +159,8 @@ bool rune_is_word(uint32_t r)
 	if (r < 0x80)
 		return r == '_' || (r >= '0' && r <= '9') ||
 		       ((r | 0x20) >= 'a' && (r | 0x20) <= 'z');
-	return r != RUNE_ERROR && !is_in(symbol_ranges, ARRAY_LEN(symbol_ranges), r);
+	return r <= RUNE_MAX && r != RUNE_ERROR &&
+	       !is_in(symbol_ranges, ARRAY_LEN(symbol_ranges), r);
 }
 
 bool rune_is_print(uint32_t r)

@@ -40,7 +40,14 @@ static int equal_other(struct call *c, const struct value *a, const struct value
 		*ret = is_nil(a) == is_nil(b);
 		return 0;
 	}
-	value_print(&s, b);
+	value_print(&s, json_typeof(a->json) == json_typeof(b->json) ? b : a);
+	if (json_typeof(a->json) != json_typeof(b->json)) {
+		cleanup_str struct str other = STR_INIT;
+
+		value_print(&other, b);
+		return call_fail(c, "non-comparable types %s: %s, %s: %s", str_get(&s),
+				 value_type(a), value_type(b), str_get(&other));
+	}
 	return call_fail(c, "non-comparable type %s: %s", str_get(&s), value_type(b));
 }
 

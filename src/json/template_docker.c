@@ -188,6 +188,11 @@ int template_truncate(struct call *c)
 	return call_return(c, json_stringn_nocheck(arg_text(c, 0), (size_t)max));
 }
 
+static bool is_untyped_nil(const struct value *v)
+{
+	return !v->json || (json_is_null(v->json) && v->shape->kind == SHAPE_ANY);
+}
+
 /* The arguments of an escaper as one text: a single string as it is, else as print does. */
 static int escape_input(struct call *c, struct str *out)
 {
@@ -198,7 +203,8 @@ static int escape_input(struct call *c, struct str *out)
 	int rc = 0;
 
 	for (size_t i = 0; i < c->n_args; i++)
-		args[i] = c->args[i].json ? c->args[i] : (struct value){missing, &json_shape_any};
+		args[i] = !is_untyped_nil(&c->args[i]) ? c->args[i]
+						       : (struct value){missing, &json_shape_any};
 	inner.args = args;
 	inner.ret = none;
 	rc = template_print(&inner);

@@ -211,7 +211,6 @@ static int eval_fields(struct exec *x, struct value dot, struct value receiver,
 		       const struct node *n, size_t first, const struct operands *o,
 		       struct value *ret)
 {
-	x->at = n;
 	for (size_t i = first; i < n->names.n; i++) {
 		bool is_last = i + 1 == n->names.n;
 		int rc = eval_field(x, dot, receiver, n->names.items[i], is_last ? o : &no_operands,
@@ -447,6 +446,7 @@ static int eval_command(struct exec *x, struct value dot, const struct node *cmd
 
 	switch (first->type) {
 	case NODE_FIELD:
+		x->at = first;
 		return eval_fields(x, dot, dot, first, 0, &o, ret);
 	case NODE_CHAIN:
 		if (first->pipe->type == NODE_NIL)

@@ -245,6 +245,8 @@ int template_execute(const struct template *t, const json_t *data, const struct 
 	/* The run takes references of its own and never changes the tree. */
 	x.root = (struct value){(json_t *)(uintptr_t)data,
 				x.env->shape ? x.env->shape : &json_shape_any};
+	if (json_is_null(data) && x.root.shape->kind == SHAPE_ANY)
+		x.root.json = NULL;
 	x.out = out;
 	x.out_start = out->len;
 	var_push(&x, "$", x.root);

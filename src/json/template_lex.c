@@ -337,7 +337,7 @@ static struct token lex_paren(struct lexer *l, uint32_t r)
 {
 	l->paren_depth += r == '(' ? 1 : -1;
 	if (l->paren_depth < 0)
-		return lex_error(l, "unexpected right paren U+0029 ')'");
+		return lex_error(l, "unexpected right paren");
 	return lex_emit(l, r == '(' ? TOKEN_LEFT_PAREN : TOKEN_RIGHT_PAREN);
 }
 

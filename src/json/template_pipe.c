@@ -63,6 +63,9 @@ static json_t *parse_number(struct parser *p, struct token t)
 
 		if (rc == 0)
 			return json_integer(i);
+		/* "09" is no octal number, but Go's second try, as a float, takes it. */
+		if (strspn(str_get(&s), "+-0123456789") == s.len)
+			rc = -ERANGE;
 		parser_fail(p, rc == -ERANGE ? "integer overflow: %s" : "illegal number syntax: %s",
 			    str_get(&quoted));
 		return NULL;

@@ -300,7 +300,7 @@ static void format_struct(struct str *out, const struct conversion *f, const str
 		struct value elem = value_child(v, member, name);
 
 		str_add(out, first ? "" : " ");
-		if (f->plus && f->verb == 'v')
+		if (f->names)
 			str_addf(out, "%s:", name);
 		conversion_format(out, f, &elem);
 		first = false;

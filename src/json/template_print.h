@@ -11,6 +11,7 @@ struct value;
 
 struct conversion {
 	bool minus, plus, sharp, space, zero;
+	bool names;    /* %+v: structs show the names of their members */
 	int width;     /* -1: none */
 	int precision; /* -1: none */
 	uint32_t verb;

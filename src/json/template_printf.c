@@ -17,9 +17,27 @@
 struct format_run {
 	const char *p, *end;
 	struct call *c;
-	size_t next; /* argument */
+	size_t next;	/* argument */
+	bool reordered; /* by %[n]: unused arguments are no mistake */
 	struct str out;
 };
+
+/* "[N]" makes the Nth argument the next one. */
+static void read_index(struct format_run *r)
+{
+	const char *p = r->p + 1;
+	size_t n = 0;
+
+	if (r->p >= r->end || *r->p != '[')
+		return;
+	for (; p < r->end && *p >= '0' && *p <= '9' && n < MAX_WIDTH; p++)
+		n = n * 10 + (size_t)(*p - '0');
+	if (p >= r->end || *p != ']' || n == 0)
+		return;
+	r->p = p + 1;
+	r->next = n;
+	r->reordered = true;
+}
 
 /* A width or precision: digits, or "*" for an argument. -1 when there is none. */
 static int read_number(struct format_run *r, const char *what)
@@ -74,6 +92,7 @@ static void read_flags(struct format_run *r, struct conversion *f)
 static void read_conversion(struct format_run *r, struct conversion *f)
 {
 	read_flags(r, f);
+	read_index(r);
 	f->width = read_number(r, "WIDTH");
 	if (f->width < -1) {
 		f->minus = true;
@@ -87,6 +106,7 @@ static void read_conversion(struct format_run *r, struct conversion *f)
 	}
 	if (f->minus)
 		f->zero = false;
+	read_index(r);
 }
 
 static void run_conversion(struct format_run *r)
@@ -100,6 +120,8 @@ static void run_conversion(struct format_run *r)
 		return;
 	}
 	r->p += rune_decode(r->p, (size_t)(r->end - r->p), &f.verb);
+	f.names = f.verb == 'v' && f.plus;
+	f.plus = f.plus && !f.names;
 	if (f.verb == '%') {
 		str_add_char(&r->out, '%');
 		return;
@@ -147,7 +169,7 @@ int template_printf(struct call *c)
 		if (percent)
 			run_conversion(&r);
 	}
-	if (r.next < c->n_args && r.out.len <= TEMPLATE_MAX_OUTPUT)
+	if (!r.reordered && r.next < c->n_args && r.out.len <= TEMPLATE_MAX_OUTPUT)
 		add_extra(&r);
 	rc = r.out.len > TEMPLATE_MAX_OUTPUT ? call_fail(c, "result too large")
 					     : call_return_str(c, &r.out);

@@ -64,8 +64,8 @@ struct monitor_config {
 
 	/* Creates the container and returns once its command has been executed (or could not be:
 	 * then -code, and nothing of it is left). Runs in the monitor, which is the process's
-	 * parent; the handlers it inherits are caught signals, so exec resets them, and no signal
-	 * is blocked. */
+	 * parent. The child inherits caught signals, which exec resets (one sent before the exec
+	 * is lost), and none blocked. */
 	int (*start)(void *ctx, const struct monitor_stdio *stdio, struct monitor_process *ret,
 		     struct err *err);
 	/* Tears down what start made, killing what is left of it; the init is dead and reaped. Sets

@@ -34,7 +34,7 @@ void output_open(struct output *out, int fd)
 		out->kind = OUTPUT_NONBLOCKING;
 	else if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
 		out->kind = OUTPUT_SOCKET;
-	else if (S_ISREG(st.st_mode))
+	else if (S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && !isatty(fd)))
 		out->kind = OUTPUT_FILE;
 	if (out->kind != OUTPUT_LIMITED || !(S_ISFIFO(st.st_mode) || isatty(fd)))
 		return;

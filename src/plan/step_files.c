@@ -82,35 +82,6 @@ void plan_create_file(struct plan *plan, const char *path, const char *text, mod
 	step->number[0] = mode;
 }
 
-static int run_write(struct plan_run *run, const struct step *step, struct err *err)
-{
-	cleanup_close int fd = open(step->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	int rc = fd < 0 ? -errno : fd_write_full(fd, step->text, strlen(step->text));
-
-	return rc < 0 ? err_sys(err, -rc, "write '%s' to %s", step->text, step->path) : 0;
-}
-
-static void explain_write(const struct step *step, enum step_text mode, struct str *out)
-{
-	str_add(out, "echo ");
-	str_add_shell(out, step->text);
-	str_add(out, " > ");
-	str_add_shell(out, step->path);
-}
-
-static const struct step_op step_write = {"set", run_write, explain_write};
-
-struct step *plan_write(struct plan *plan, enum step_where where, const char *path, const char *value,
-			const char *flag)
-{
-	struct step *step = plan_add(plan, &step_write, where);
-
-	step->path = str_dup(path);
-	step->text = str_dup(value);
-	step->flag = str_dup(flag);
-	return step;
-}
-
 /* ---- layers in scripts ---- */
 
 static int run_unpack(struct plan_run *run, const struct step *step, struct err *err)
@@ -168,6 +139,27 @@ static const struct step_op step_rmdir = {"rmdir", run_rmdir, explain_rmdir};
 void plan_rmdir(struct plan *plan, const char *path)
 {
 	plan_add(plan, &step_rmdir, STEP_TEARDOWN)->path = str_dup(path);
+}
+
+static int run_rmdir_if_empty(struct plan_run *run, const struct step *step, struct err *err)
+{
+	if (rmdir(step->path) < 0 && errno != ENOTEMPTY && errno != EBUSY && errno != ENOENT)
+		return err_sys(err, errno, "remove %s", step->path);
+	return 0;
+}
+
+static void explain_rmdir_if_empty(const struct step *step, enum step_text mode, struct str *out)
+{
+	add_words(out, "rmdir", step->path);
+	str_add(out, " 2>/dev/null");
+}
+
+static const struct step_op step_rmdir_if_empty = {"rmdir", run_rmdir_if_empty,
+						   explain_rmdir_if_empty};
+
+void plan_rmdir_if_empty(struct plan *plan, const char *path)
+{
+	plan_add(plan, &step_rmdir_if_empty, STEP_TEARDOWN)->path = str_dup(path);
 }
 
 static int run_remove_tree(struct plan_run *run, const struct step *step, struct err *err)

@@ -50,9 +50,12 @@ static void explain_clone(const struct step *step, enum step_text mode, struct s
 
 const struct step_op step_clone = {"clone", run_clone, explain_clone};
 
-void plan_clone(struct plan *plan, uint64_t flags)
+void plan_clone(struct plan *plan, uint64_t flags, const char *cgroup)
 {
-	plan_add(plan, &step_clone, STEP_HOST)->number[0] = flags;
+	struct step *step = plan_add(plan, &step_clone, STEP_HOST);
+
+	step->number[0] = flags;
+	step->path = str_dup(cgroup);
 }
 
 /* ---- join ---- */
@@ -87,9 +90,14 @@ void plan_join_namespace(struct plan *plan, enum step_where where, int fd, const
 
 static int run_join_cgroup(struct plan_run *run, const struct step *step, struct err *err)
 {
-	cleanup_close int fd = open(step->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	cleanup_close int fd = -1;
+	int rc = 0;
+
+	if (step->number[0])
+		return 0; /* born there */
+	fd = open(step->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	/* "0" is the writer itself, whatever its pid in whichever namespace. */
-	int rc = fd < 0 ? -errno : fd_write_full(fd, "0", 1);
+	rc = fd < 0 ? -errno : fd_write_full(fd, "0", 1);
 
 	return rc < 0 ? err_sys(err, -rc, "join control group %s", step->path) : 0;
 }
@@ -98,13 +106,21 @@ static void explain_join_cgroup(const struct step *step, enum step_text mode, st
 {
 	str_add(out, "echo 0 > ");
 	str_add_shell(out, step->path);
+	if (step->number[0] && mode == TEXT_TRACE)
+		str_add(out, "   # clone3(CLONE_INTO_CGROUP): it was born there");
 }
 
 static const struct step_op step_join_cgroup = {"join cgroup", run_join_cgroup, explain_join_cgroup};
 
-void plan_join_cgroup(struct plan *plan, const char *path)
+void plan_join_cgroup(struct plan *plan, const char *path, bool is_v1)
 {
-	plan_add(plan, &step_join_cgroup, STEP_INSIDE)->path = str_printf("%s/cgroup.procs", path);
+	struct step *step = plan_add(plan, &step_join_cgroup, STEP_INSIDE);
+
+	/* A thread that moves itself by v1's "tasks" does not stop the forks of the whole machine for a
+	 * moment, as "cgroup.procs" does (cgroup_procs_write_start in the kernel): up to 10 ms on a busy
+	 * host. The child has one thread. On v2 it is cloned into the group instead. */
+	step->path = str_printf("%s/%s", path, is_v1 ? "tasks" : "cgroup.procs");
+	step->number[0] = !is_v1;
 }
 
 static int run_unshare_cgroup(struct plan_run *run, const struct step *step, struct err *err)

@@ -50,13 +50,12 @@ int plan_run_set_source(struct plan_run *run, size_t index, int fd);
 void plan_mkdir(struct plan *plan, enum step_where where, const char *path, mode_t mode);
 /* Writes TEXT as the whole content of a small new file. */
 void plan_create_file(struct plan *plan, const char *path, const char *text, mode_t mode);
-/* Writes VALUE to an existing kernel file. FLAG is the user's option behind it or NULL. */
-struct step *plan_write(struct plan *plan, enum step_where where, const char *path, const char *value,
-			const char *flag);
 /* Unpacks layer archive PATH into directory DIR: in scripts for images not yet unpacked. */
 void plan_unpack(struct plan *plan, const char *path, const char *dir);
 /* rmdir PATH, again while it is busy, for a bounded time. */
 void plan_rmdir(struct plan *plan, const char *path);
+/* rmdir PATH if it is empty; for what several containers share. */
+void plan_rmdir_if_empty(struct plan *plan, const char *path);
 /* rm -r PATH. */
 void plan_remove_tree(struct plan *plan, const char *path);
 
@@ -97,8 +96,9 @@ void plan_pivot(struct plan *plan);
 
 /* ---- namespaces and identity (HOST: clone; INSIDE: the rest) ---- */
 
-/* The clone itself: FLAGS are CLONE_NEW*; run by the runtime, explained here. */
-void plan_clone(struct plan *plan, uint64_t flags);
+/* The clone itself: FLAGS are CLONE_NEW*, CGROUP the v2 directory that the child is born in, or NULL.
+ * Run by the runtime, explained here. */
+void plan_clone(struct plan *plan, uint64_t flags, const char *cgroup);
 /* Joins the namespace that FD (borrowed, open until the plan ran) refers to; FLAG is its CLONE_NEW*,
  * PATH its name for people. */
 void plan_join_namespace(struct plan *plan, enum step_where where, int fd, const char *path,
@@ -107,8 +107,8 @@ void plan_join_namespace(struct plan *plan, enum step_where where, int fd, const
  * clone that follows is born in its pid namespace; and INSIDE, all other namespaces at once. */
 void plan_enter_pid(struct plan *plan, int pidfd, pid_t pid);
 void plan_enter(struct plan *plan, int pidfd, pid_t pid);
-/* Joins the control group directory PATH. */
-void plan_join_cgroup(struct plan *plan, const char *path);
+/* Joins the control group directory PATH of a v1 hierarchy; on v2 the clone has done it. */
+void plan_join_cgroup(struct plan *plan, const char *path, bool is_v1);
 /* A view of the control groups that starts at the current one. */
 void plan_unshare_cgroup(struct plan *plan);
 void plan_set_hostname(struct plan *plan, const char *name);

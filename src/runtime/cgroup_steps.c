@@ -54,6 +54,38 @@ static void add_devfilter(struct plan *plan, const struct cgroup_actions *action
 
 /* ---- making a group ---- */
 
+/* ---- a limit: a write whose failure names the user's option ---- */
+
+static int run_limit(struct plan_run *run, const struct step *step, struct err *err)
+{
+	cleanup_close int fd = open(step->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	int rc = fd < 0 ? -errno : fd_write_full(fd, step->text, strlen(step->text));
+	const struct cgroup_action action = {
+		.kind = CGROUP_WRITE, .path = step->path, .value = step->text, .flag = step->type};
+
+	return rc < 0 ? cgroup_action_error(&action, -rc, err) : 0;
+}
+
+static void explain_limit(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_add(out, "echo ");
+	str_add_shell(out, step->text);
+	str_add(out, " > ");
+	str_add_shell(out, step->path);
+}
+
+static const struct step_op step_limit = {"limit", run_limit, explain_limit};
+
+static void add_limit(struct plan *plan, const struct cgroup_action *action)
+{
+	struct step *step = plan_add(plan, &step_limit, STEP_HOST);
+
+	step->path = str_dup(action->path);
+	step->text = str_dup(action->value);
+	step->type = str_dup(action->flag);
+	step->is_optional = !action->required;
+}
+
 static void add_action(struct plan *plan, const struct cgroup_actions *actions, size_t i)
 {
 	const struct cgroup_action *action = &actions->items[i];
@@ -63,12 +95,11 @@ static void add_action(struct plan *plan, const struct cgroup_actions *actions, 
 		plan_mkdir(plan, STEP_HOST, action->path, 0755);
 		break;
 	case CGROUP_WRITE:
-		plan_write(plan, STEP_HOST, action->path, action->value,
-			   action->required ? action->flag : NULL)
-			->is_optional = !action->required;
+		add_limit(plan, action);
 		break;
 	case CGROUP_DEVFILTER:
 		add_devfilter(plan, actions, action->path);
+		plan->steps[plan->n - 1]->is_optional = !action->required;
 		break;
 	}
 }
@@ -89,11 +120,12 @@ int runtime_add_cgroup_steps(struct plan *plan, const struct cgroup_layout *layo
 	return 0;
 }
 
-void runtime_add_cgroup_joins(struct plan *plan, const struct cgroup_actions *actions)
+void runtime_add_cgroup_joins(struct plan *plan, const struct cgroup_layout *layout,
+			      const struct cgroup_actions *actions)
 {
 	plan_group(plan, "the first process joins its control groups, and sees nothing above them");
 	strv_foreach(i, &actions->dirs)
-		plan_join_cgroup(plan, actions->dirs.items[i]);
+		plan_join_cgroup(plan, actions->dirs.items[i], layout->mode != CGROUP_V2);
 }
 
 /* ---- the container's view ---- */

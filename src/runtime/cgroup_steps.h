@@ -10,7 +10,8 @@ int runtime_add_cgroup_steps(struct plan *plan, const struct cgroup_layout *layo
 			     const struct cgroup_limits *limits, struct cgroup_actions *actions,
 			     struct strv *warnings, struct err *err);
 /* INSIDE: joins them. */
-void runtime_add_cgroup_joins(struct plan *plan, const struct cgroup_actions *actions);
+void runtime_add_cgroup_joins(struct plan *plan, const struct cgroup_layout *layout,
+			      const struct cgroup_actions *actions);
 /* INSIDE: the container's view of its control groups at TARGET. */
 void runtime_add_cgroup_mounts(struct plan *plan, const struct cgroup_layout *layout,
 			       const char *target, uint64_t attrs);

@@ -315,8 +315,9 @@ int runtime_plan_start(const struct oci_runtime_config *config, const struct run
 	plan_group(plan, "new namespaces: a view of its own of mounts, processes, names, message "
 			 "queues, network");
 	add_joins(&b, STEP_HOST);
-	plan_clone(plan, runtime_clone_flags(config));
-	runtime_add_cgroup_joins(plan, &actions);
+	plan_clone(plan, runtime_clone_flags(config),
+		   actions.join_by_clone ? actions.dirs.items[0] : NULL);
+	runtime_add_cgroup_joins(plan, place->cgroups, &actions);
 	cgroup_actions_done(&actions);
 	if (has_new(config, CLONE_NEWCGROUP))
 		plan_unshare_cgroup(plan);

@@ -16,6 +16,7 @@ struct runtime_exec {
 	const struct sock_fprog *seccomp; /* NULL: unconfined */
 	const char *seccomp_name;
 	const struct strv *cgroups; /* directories to join */
+	bool cgroups_are_v1;
 	pid_t pid;		    /* first process of the container, and its pidfd (borrowed) */
 	int pidfd;
 };

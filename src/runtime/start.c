@@ -15,17 +15,15 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "sys/clone.h"
 #include "sys/process.h"
 
 #include <errno.h>
-#include <sched.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define STACK_SIZE (256 * 1024)
 
 struct clone_call {
 	struct plan *plan;
@@ -53,40 +51,22 @@ static int child_main(void *arg)
 	_exit(127);
 }
 
-static int clone_child(struct clone_call *call, uint64_t flags)
-{
-	char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
-	sigset_t all;
-	sigset_t saved;
-	int pidfd = -1;
-	pid_t pid = 0;
-	int rc = 0;
-
-	if (stack == MAP_FAILED)
-		return -errno;
-	/* No handler of the parent's may run on the child's stack. */
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &saved);
-	pid = clone(child_main, stack + STACK_SIZE,
-		    (int)flags | CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, call, &pidfd);
-	rc = pid < 0 ? -errno : 0;
-	sigprocmask(SIG_SETMASK, &saved, NULL);
-	munmap(stack, STACK_SIZE);
-	call->process->pid = pid;
-	call->process->pidfd = pidfd;
-	return rc;
-}
-
 static int run_clone(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct clone_call *call = run->clone_arg;
-	int rc = 0;
+	cleanup_close int cgroup = -1;
+	pid_t pid = 0;
 
 	call->err = err;
-	rc = clone_child(call, step->number[0]);
-	if (rc < 0)
-		return err_sys(err, -rc, "create the container's first process");
+	if (step->path) {
+		cgroup = open(step->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (cgroup < 0)
+			return err_sys(err, errno, "open control group %s", step->path);
+	}
+	pid = clone_vfork(child_main, call, step->number[0], cgroup, &call->process->pidfd);
+	if (pid < 0)
+		return err_sys(err, -pid, "create the new process");
+	call->process->pid = pid;
 	if (!call->failed)
 		return 0;
 	waitpid(call->process->pid, NULL, 0);

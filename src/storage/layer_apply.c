@@ -119,7 +119,7 @@ static int make_replacing(struct apply *a, const struct layer_place *place,
 static int create_file(struct apply *a, const struct layer_place *place, const struct tar_entry *e)
 {
 	int fd = openat(place->parent_fd, place->name,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, e->mode & 0777);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -57,11 +57,19 @@ static int set_xattrs(int fd, const struct tar_entry *e, struct err *err)
 	return 0;
 }
 
+/* Most files are made with the right owner and mode: to look costs a tenth of setting them again,
+ * for which the filesystem starts a transaction each. */
 int layer_set_dir_meta(int fd, const struct tar_entry *e, struct err *err)
 {
-	if (fchown(fd, e->uid, e->gid) < 0)
+	bool is_owned = false;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "look at what was made");
+	is_owned = st.st_uid == e->uid && st.st_gid == e->gid;
+	if (!is_owned && fchown(fd, e->uid, e->gid) < 0)
 		return err_sys(err, errno, "set owner %u:%u", e->uid, e->gid);
-	if (fchmod(fd, e->mode) < 0)
+	if ((!is_owned || (st.st_mode & 07777) != e->mode) && fchmod(fd, e->mode) < 0)
 		return err_sys(err, errno, "set mode %04o", e->mode);
 	return set_xattrs(fd, e, err);
 }

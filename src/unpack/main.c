@@ -30,6 +30,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct arguments {
@@ -142,6 +143,8 @@ int main(int argc, char **argv)
 	struct err err = ERR_INIT;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* Files are made with their final mode at once. The tree is nobody else's to look into. */
+	umask(0);
 	if (parse_arguments(argc, argv, &args, &err) < 0) {
 		print_error(&err);
 		return 2;

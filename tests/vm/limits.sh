@@ -51,7 +51,7 @@ check "unpause" "frozen 0" "$(grep frozen "$dir/cgroup.events")"
 check "the group is gone" gone "$([ -d "$dir" ] || echo gone)"
 
 up shares --cpu-shares 20
-check "20 shares" 1 "$(cat "$(group shares)/cpu.weight")"
+check "20 shares, rounded so that 20:80 stays 20:80" 2 "$(cat "$(group shares)/cpu.weight")"
 "$tare" rm -f shares >/dev/null
 up shares --cpu-shares 1024
 check "1024 shares are the kernel's 100" 100 "$(cat "$(group shares)/cpu.weight")"
@@ -70,8 +70,8 @@ check "a device that is not allowed" refused "$("$tare" run --rm --network none 
 	mknod /tmp/mem c 1 1; head -c 1 /tmp/mem >/dev/null 2>&1 && echo read || echo refused')"
 check "a device that is allowed" 1 "$("$tare" run --rm --network none busybox sh -c 'head -c 1 /dev/zero | wc -c')"
 
-up low --cpu-shares 205 --cpuset-cpus 0
-up high --cpu-shares 819 --cpuset-cpus 0
+up low --cpu-shares 20 --cpuset-cpus 0
+up high --cpu-shares 80 --cpuset-cpus 0
 for c in low high; do "$tare" exec -d "$c" sh -c 'while :; do :; done'; done
 usage() { sed -n 's/^usage_usec //p' "$(group "$1")/cpu.stat"; }
 low0=$(usage low) high0=$(usage high)
