@@ -87,7 +87,7 @@ int seccomp_profile_load(struct engine *engine, const struct oci_runtime_config 
 			 const char **ret_name, struct err *err)
 {
 	const char *kind = oci_annotation(config, OCI_NOTE_SECCOMP);
-	cleanup_free char *path = store_container_path(engine->store, id, FILTER_NAME);
+	cleanup_free char *path = NULL;
 	cleanup_str struct str filter = STR_INIT;
 	int rc = 0;
 
@@ -101,6 +101,7 @@ int seccomp_profile_load(struct engine *engine, const struct oci_runtime_config 
 		return rc < 0 ? err_sys(err, -rc, "compose the system call filter") : 0;
 	}
 	*ret_name = "the user's";
+	path = store_container_path(engine->store, id, FILTER_NAME);
 	rc = fd_read_file_at(AT_FDCWD, path, MAX_FILTER, &filter);
 	if (rc == 0)
 		rc = seccomp_from_bytes(filter.buf, filter.len, ret);

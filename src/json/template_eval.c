@@ -291,7 +291,7 @@ static int check_type(struct exec *x, struct value v, char type, struct value *r
 	*ret = v;
 	if (fits)
 		return 0;
-	if (is_nil)
+	if (!v.json)
 		return exec_fail(x, "invalid value; expected %s", param_type(type));
 	return exec_fail(x, "wrong type for value; expected %s; got %s", param_type(type),
 			 value_type(&v));

@@ -293,7 +293,8 @@ static void lex_accept_run(struct lexer *l, const char *set)
 		;
 }
 
-static struct token lex_number(struct lexer *l)
+/* Takes one number; false when a letter or digit follows that it cannot hold. */
+static bool scan_number(struct lexer *l)
 {
 	const char *digits = "0123456789_";
 	const char *exponent = "eE";
@@ -316,20 +317,31 @@ static struct token lex_number(struct lexer *l)
 		lex_accept(l, "+-");
 		lex_accept_run(l, "0123456789_");
 	}
-	if (rune_is_word(lex_peek(l))) {
-		cleanup_str struct str s = STR_INIT;
+	lex_accept(l, "i"); /* complex numbers are read as Go reads them and refused later */
+	if (!rune_is_word(lex_peek(l)))
+		return true;
+	lex_take(l);
+	return false;
+}
 
-		lex_take(l);
-		str_add_quoted(&s, l->input + l->start, l->pos - l->start);
-		return lex_error(l, "bad number syntax: %s", str_get(&s));
-	}
-	return lex_emit(l, TOKEN_NUMBER);
+static struct token lex_number(struct lexer *l)
+{
+	cleanup_str struct str s = STR_INIT;
+	bool is_good = scan_number(l);
+	uint32_t r = lex_peek(l);
+
+	if (is_good && (r == '+' || r == '-'))
+		is_good = scan_number(l) && l->input[l->pos - 1] == 'i';
+	if (is_good)
+		return lex_emit(l, TOKEN_NUMBER);
+	str_add_quoted(&s, l->input + l->start, l->pos - l->start);
+	return lex_error(l, "bad number syntax: %s", str_get(&s));
 }
 
 static bool begins_number(const struct lexer *l, uint32_t r)
 {
 	if (r == '.')
-		return l->pos < l->len && l->input[l->pos] >= '0' && l->input[l->pos] <= '9';
+		return l->pos >= l->len || (l->input[l->pos] >= '0' && l->input[l->pos] <= '9');
 	return r == '+' || r == '-' || (r >= '0' && r <= '9');
 }
 

@@ -64,7 +64,7 @@ static json_t *parse_number(struct parser *p, struct token t)
 		if (rc == 0)
 			return json_integer(i);
 		/* "09" is no octal number, but Go's second try, as a float, takes it. */
-		if (strspn(str_get(&s), "+-0123456789") == s.len)
+		if (strspn(str_get(&s), "+-0123456789") == s.len && s.len > 1)
 			rc = -ERANGE;
 		parser_fail(p, rc == -ERANGE ? "integer overflow: %s" : "illegal number syntax: %s",
 			    str_get(&quoted));

@@ -210,39 +210,49 @@ static void add_command(const struct step *step, struct str *out)
 	}
 }
 
-/* setpriv starts chroot, which starts the command: capabilities are dropped at the first exec, the
- * root changes at the second. */
+/* The capabilities that the script's own tools need for the last steps. */
+#define TOOLS_NEED (CAPS_BIT(6) | CAPS_BIT(7) | CAPS_BIT(18)) /* SETGID, SETUID, SYS_CHROOT */
+
+/* setpriv starts the tool that changes the root, which starts the command: capabilities are dropped at
+ * the first exec, the root changes at the second. */
+static void add_setpriv(const struct plan_exec_info *info, bool lend, struct str *out)
+{
+	str_addf(out, " \"$(command -v setpriv)\" --inh-caps=-all%s",
+		 lend ? ",+setgid,+setuid,+sys_chroot" : "");
+	/* The inheritable set can only grow while the bounding set has it. */
+	if (lend)
+		str_add(out, " \"$(command -v setpriv)\"");
+	str_add(out, " --clear-groups --bounding-set=");
+	caps_format_setpriv(info->bounding, out);
+	if (info->no_new_privs)
+		str_add(out, " --no-new-privs");
+}
+
 static void explain_exec_script(const struct step *step, struct str *out)
 {
 	const struct plan_exec_info *info = step->data;
-	bool in_root = strcmp(info->cwd, "/") == 0;
-	/* Without the capability the second step could not change the root: lend it, and say so. */
-	bool lend = !(info->bounding & CAPS_BIT(18));
+	bool has_user = info->user && *info->user;
+	bool lend = (info->bounding & TOOLS_NEED) != TOOLS_NEED;
 
+	if (lend)
+		str_add(out, "# A script's tools change root and user after capabilities are dropped, so they are\n"
+			     "# lent three of them, which stay inheritable; tare drops last, and keeps none.\n");
 	str_add(out, "exec env -i");
 	strv_foreach(i, info->env) {
 		str_add_char(out, ' ');
 		str_add_shell(out, info->env->items[i]);
 	}
 	if (!env_get(info->env, "HOME"))
-		str_add(out, " HOME=/root");
-	str_add(out, " \"$(command -v setpriv)\" --clear-groups --bounding-set=");
-	caps_format_setpriv(info->bounding, out);
-	str_addf(out, " --inh-caps=%s", lend ? "-all,+sys_chroot" : "-all");
-	if (info->no_new_privs)
-		str_add(out, " --no-new-privs");
-	if (in_root)
-		str_add(out, " \"$(command -v chroot)\"");
-	else
+		str_add(out, has_user ? " HOME=/" : " HOME=/root");
+	add_setpriv(info, lend, out);
+	if (!has_user && strcmp(info->cwd, "/") == 0) {
+		str_add(out, " \"$(command -v chroot)\" .");
+	} else {
 		str_add(out, " \"$(command -v unshare)\" --root=. --wd=");
-	if (!in_root)
 		str_add_shell(out, info->cwd);
-	if (in_root && info->user && *info->user) {
-		str_add(out, " --userspec=");
-		str_add_shell(out, info->user);
+		if (has_user)
+			str_add(out, " --setgid=\"$gid\" --setuid=\"$uid\"");
 	}
-	if (in_root)
-		str_add(out, " .");
 	add_command(step, out);
 	if (!info->open_stdin)
 		str_add(out, " </dev/null");

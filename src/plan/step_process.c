@@ -203,8 +203,39 @@ static int run_user(struct plan_run *run, const struct step *step, struct err *e
 	return 0;
 }
 
+/* One column of a passwd or group file into a shell variable, where another one matches. */
+static void add_lookup(struct str *out, const char *file, const char *key, const char *value,
+		       const char *assign)
+{
+	str_addf(out, "\nwhile IFS=: read -r name _ number group _; do [ \"$%s\" != ", key);
+	str_add_shell(out, value);
+	str_addf(out, " ] || { %s; break; }; done < ./etc/%s", assign, file);
+}
+
+static void explain_user_script(const char *user, struct str *out)
+{
+	const char *colon = strchr(user, ':');
+	cleanup_free char *name = str_ndup(user, colon ? (size_t)(colon - user) : strlen(user));
+	bool numeric = name[strspn(name, "0123456789")] == '\0';
+
+	str_add(out, "# the user, from the image's own files\n");
+	str_addf(out, "uid=%s gid=0", numeric && *name ? name : "0");
+	add_lookup(out, "passwd", numeric ? "number" : "name", name, "uid=$number gid=$group");
+	if (!colon || !colon[1])
+		return;
+	numeric = colon[1 + strspn(colon + 1, "0123456789")] == '\0';
+	if (numeric)
+		str_addf(out, "\ngid=%s", colon + 1);
+	else
+		add_lookup(out, "group", "name", colon + 1, "gid=$number");
+}
+
 static void explain_user(const struct step *step, enum step_text mode, struct str *out)
 {
+	if (mode == TEXT_SCRIPT && *step->text) {
+		explain_user_script(step->text, out);
+		return;
+	}
 	str_addf(out, "# user %s: looked up in the image's own /etc/passwd and /etc/group",
 		 *step->text ? step->text : "root");
 }
