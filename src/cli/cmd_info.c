@@ -110,7 +110,7 @@ static const char *filesystem_name(const char *path)
 	};
 	struct statfs st;
 
-	if (statfs(path, &st) < 0)
+	if (statfs(path, &st) < 0) /* lint: path of the state directory */
 		return "<unknown>";
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if ((unsigned long)st.f_type == names[i].magic)
@@ -163,6 +163,7 @@ static bool has_swap_limit(const struct cgroup_layout *layout)
 	if (!h)
 		return false;
 	path = str_printf("%s/memory.memsw.limit_in_bytes", h->root);
+	/* lint: path of the host's control groups */
 	return layout->mode == CGROUP_V2 || access(path, F_OK) == 0;
 }
 

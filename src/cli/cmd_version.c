@@ -32,7 +32,6 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-#define STATUS_TEMPLATE 64 /* a template that does not parse */
 
 void version_print_line(void)
 {

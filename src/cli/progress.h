@@ -15,6 +15,7 @@ struct progress {
 	bool drawn;
 };
 
+/* Begins to show WHAT is being done, of TOTAL bytes (0: unknown). Draws nothing yet. */
 void progress_init(struct progress *p, const char *what, uint64_t total);
 /* Draws N_BYTES done, at most ten times a second. DATA is the struct progress. */
 void progress_update(uint64_t n_bytes, void *data);

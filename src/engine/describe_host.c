@@ -18,6 +18,7 @@
 #include "oci/runtime_default.h"
 
 #define DEFAULT_SHM_SIZE (64LL << 20)
+#define TYPICAL_SIZE	 2500 /* bytes of the object of a plain container */
 
 /* ---- mounts ---- */
 
@@ -403,6 +404,7 @@ char *describe_host(const struct container_spec *spec)
 {
 	struct str out = STR_INIT;
 
+	str_reserve(&out, TYPICAL_SIZE);
 	str_add_char(&out, '{');
 	write_life(&out, spec);
 	write_isolation(&out, spec);

@@ -16,6 +16,10 @@
 
 void text_write(struct str *out, const char *s)
 {
+	if (!*s) {
+		str_add_bytes(out, "\"\"", 2);
+		return;
+	}
 	json_dump_string(out, s, strlen(s), 0);
 }
 
@@ -27,10 +31,25 @@ void element_begin(struct str *out)
 		str_add_char(out, ',');
 }
 
+/* Nearly every key is a constant of ours. */
+static bool is_plain(const char *s)
+{
+	for (; *s; s++)
+		if (*s < ' ' || *s == '"' || *s == '\\' || *s > '~')
+			return false;
+	return true;
+}
+
 static void key_write(struct str *out, const char *key)
 {
 	element_begin(out);
-	text_write(out, key);
+	if (is_plain(key)) {
+		str_add_char(out, '"');
+		str_add(out, key);
+		str_add_char(out, '"');
+	} else {
+		text_write(out, key);
+	}
 	str_add_char(out, ':');
 }
 

@@ -10,12 +10,12 @@
 #include "oci/runtime_default.h"
 #include "plan/mount_text.h"
 #include "runtime/cgroup_steps.h"
+#include "runtime/limit_steps.h"
 #include "sys/caps.h"
 
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 
 struct build {
 	const struct oci_runtime_config *config;
@@ -230,19 +230,6 @@ static void add_hidden(struct build *b)
 
 /* ---- the process ---- */
 
-static void add_limits(struct build *b)
-{
-	const struct oci_runtime_config *c = b->config;
-
-	for (size_t i = 0; i < c->n_rlimits; i++) {
-		const char *name = oci_rlimit_name(c->rlimits[i].resource);
-
-		plan_rlimit(b->plan, c->rlimits[i].resource, name ? name : "?", c->rlimits[i].soft,
-			    c->rlimits[i].hard, NULL);
-	}
-	plan_oom_score(b->plan, c->oom_score_adj, NULL);
-}
-
 static void add_args(struct build *b, const struct plan_exec_info *info)
 {
 	cleanup_strv struct strv args = STRV_INIT;
@@ -268,7 +255,8 @@ static void add_process(struct build *b, const struct plan_exec_info *info)
 	if (c->terminal)
 		plan_console(b->plan);
 	plan_keyring(b->plan, c->hostname ? c->hostname : "tare");
-	add_limits(b);
+	runtime_add_limits(b->plan, c, false);
+	plan_oom_score(b->plan, c->oom_score_adj, NULL);
 	plan_group(b->plan, "the new root, and nothing of the old one");
 	plan_user(b->plan, oci_annotation(c, OCI_NOTE_USER), &extra);
 	plan_create_workdir(b->plan, c->cwd);
@@ -281,6 +269,7 @@ static void add_process(struct build *b, const struct plan_exec_info *info)
 	if (c->no_new_privs)
 		plan_no_new_privs(b->plan);
 	plan_workdir(b->plan, c->cwd);
+	runtime_add_limits(b->plan, c, true);
 	if (b->place->seccomp && c->no_new_privs)
 		plan_seccomp(b->plan, b->place->seccomp, b->place->seccomp_name);
 	add_args(b, info);

@@ -6,17 +6,7 @@
 #include "runtime/exec_plan.h"
 
 #include "base/mem.h"
-
-static void add_limits(const struct oci_runtime_config *config, struct plan *plan)
-{
-	for (size_t i = 0; i < config->n_rlimits; i++) {
-		const char *name = oci_rlimit_name(config->rlimits[i].resource);
-
-		plan_rlimit(plan, config->rlimits[i].resource, name ? name : "?",
-			    config->rlimits[i].soft, config->rlimits[i].hard, NULL);
-	}
-	plan_oom_score(plan, config->oom_score_adj, NULL);
-}
+#include "runtime/limit_steps.h"
 
 void runtime_plan_exec(const struct oci_runtime_config *config, const struct runtime_exec *exec,
 		       struct plan_exec_info *info, struct plan *plan)
@@ -38,7 +28,8 @@ void runtime_plan_exec(const struct oci_runtime_config *config, const struct run
 	plan_group(plan, "a session and the container's limits");
 	plan_session(plan, exec->terminal, exec->rows, exec->columns);
 	plan_keyring(plan, "tare");
-	add_limits(config, plan);
+	runtime_add_limits(plan, config, false);
+	plan_oom_score(plan, config->oom_score_adj, NULL);
 	plan_group(plan, "nobody special any more");
 	plan_user(plan, exec->user, exec->groups);
 	if (exec->seccomp && !exec->no_new_privs)
@@ -47,6 +38,7 @@ void runtime_plan_exec(const struct oci_runtime_config *config, const struct run
 	if (exec->no_new_privs)
 		plan_no_new_privs(plan);
 	plan_workdir(plan, exec->cwd);
+	runtime_add_limits(plan, config, true);
 	if (exec->seccomp && exec->no_new_privs)
 		plan_seccomp(plan, exec->seccomp, exec->seccomp_name);
 	plan_exec(plan, exec->args, info);
