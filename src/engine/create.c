@@ -201,10 +201,14 @@ static int name_conflict(const char *name, const char *holder, struct err *err)
 static bool free_name(struct engine *engine, const char *holder)
 {
 	cleanup_container struct container_record record = {};
+	struct container_state state;
 	struct err err = ERR_INIT;
 
 	if (container_lookup(engine->store, holder, &record, &err) != 1 || !record.row.auto_remove ||
 	    pending_is_held(engine, holder))
+		return false;
+	container_state_read(engine, holder, &state);
+	if (!container_is_overdue(&state, true))
 		return false;
 	return engine_settle(engine, holder, true, &err) == 1;
 }

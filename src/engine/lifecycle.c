@@ -44,7 +44,8 @@ int container_find(struct engine *engine, const char *ref, struct container_reco
 	if (rc < 0)
 		return rc;
 	container_state_read(engine, ret->row.id, ret_state);
-	if (ret_state->monitor_lost && !pending_is_held(engine, ret->row.id)) {
+	if (container_is_overdue(ret_state, ret->row.auto_remove) &&
+	    !pending_is_held(engine, ret->row.id)) {
 		struct err ignored = ERR_INIT;
 
 		if (engine_settle(engine, ret->row.id, ret->row.auto_remove, &ignored) == 1)
@@ -424,24 +425,35 @@ static int remove_files(struct engine *engine, const char *id, struct plan *plan
 	return plan_execute_from(plan, first, STEP_TEARDOWN, &run, err);
 }
 
+/* For who holds the entry. 1, or 0 when somebody has removed it meanwhile. */
 static int remove_stopped(struct engine *engine, const char *id, struct plan *plan, struct err *err)
 {
 	cleanup_free char *cgroup = str_printf("tare/%s", id);
-	int pending = pending_open(engine, id, err);
-	int rc = pending < 0 ? pending : 0;
-
-	if (rc < 0)
-		return rc;
 	/* First the name in the index, then the files: no listed container is ever half there. */
-	rc = container_delete(engine->store, id, err);
-	if (rc >= 0) {
-		rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
-		if (rc < 0)
-			log_debug("remove control group %s: %s", cgroup, strerrordesc_np(-rc));
-		rc = remove_files(engine, id, plan, err);
-	}
-	pending_close(engine, id, pending);
-	return rc;
+	int deleted = container_delete(engine->store, id, err);
+	int rc = 0;
+
+	if (deleted <= 0)
+		return deleted;
+	rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
+	if (rc < 0)
+		engine_remove_run(engine, id);
+	if (rc < 0)
+		log_debug("remove control group %s: %s", cgroup, strerrordesc_np(-rc));
+	rc = remove_files(engine, id, plan, err);
+	return rc < 0 ? rc : 1;
+}
+
+static int settle_ended(struct engine *engine, const char *id, struct plan *plan, struct err *err)
+{
+	struct container_state state;
+	int rc = 0;
+
+	container_state_read(engine, id, &state);
+	if (container_is_running(&state))
+		return err_set(err, ERR_CONFLICT, "container %.12s is running", id);
+	rc = remove_stopped(engine, id, plan, err);
+	return rc < 0 ? rc : 0;
 }
 
 int engine_settle_ended(struct engine *engine, const char *id, struct err *err)
@@ -449,10 +461,67 @@ int engine_settle_ended(struct engine *engine, const char *id, struct err *err)
 	struct plan plan;
 	int rc = plan_init(&plan, err);
 
-	if (rc == 0)
-		rc = remove_stopped(engine, id, &plan, err);
+	if (rc == 0) {
+		int pending = pending_wait(engine, id, err);
+
+		rc = pending < 0 ? pending : settle_ended(engine, id, &plan, err);
+		pending_close(engine, id, pending);
+	}
 	plan_done(&plan);
 	return rc;
+}
+
+static int check_not_running(const struct container_record *record,
+			     const struct container_state *state, struct err *err)
+{
+	bool paused = state->status == STATUS_PAUSED;
+
+	if (!container_is_running(state))
+		return 0;
+	return err_set(err, ERR_CONFLICT,
+		       "cannot remove container \"/%s\": container is %s: %s before removing or force "
+		       "remove", record->row.name, paused ? "paused" : "running",
+		       paused ? "unpause the container and then stop" : "stop the container");
+}
+
+/* --force: the kernel ends it first. */
+static int remove_kill(struct engine *engine, const struct container_record *record,
+		       const struct container_state *state, struct plan *plan, struct err *err)
+{
+	const char *id = record->row.id;
+	int rc = 0;
+
+	if (!container_is_running(state))
+		return 0;
+	plan_group(plan, "--force: the kernel ends it first");
+	if (state->status == STATUS_PAUSED)
+		rc = thaw(engine, id, err);
+	if (rc == 0)
+		rc = signal_and_wait(engine, id, state, SIGKILL, KILL_TIMEOUT_MS, plan, err);
+	if (rc == -ETIMEDOUT)
+		return err_set(err, ERR_SYSTEM, "cannot remove container \"/%s\": it does not end",
+			       record->row.name);
+	return rc;
+}
+
+/* For who holds the entry: what others did before counts. */
+static int remove_held(struct engine *engine, const struct container_record *record, const char *ref,
+		       bool force, struct plan *plan, struct err *err)
+{
+	struct container_state state;
+	int rc = 0;
+
+	container_state_read(engine, record->row.id, &state);
+	rc = force ? remove_kill(engine, record, &state, plan, err)
+		   : check_not_running(record, &state, err);
+	if (rc == 0)
+		rc = remove_stopped(engine, record->row.id, plan, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	/* Its own monitor may have been faster (--rm), or another rm. */
+	return record->row.auto_remove
+		       ? 0
+		       : err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
 }
 
 int engine_remove(struct engine *engine, const char *ref, bool force, struct plan *plan,
@@ -460,36 +529,15 @@ int engine_remove(struct engine *engine, const char *ref, bool force, struct pla
 {
 	cleanup_container struct container_record record = {};
 	struct container_state state;
+	int pending = -1;
 	int rc = container_find(engine, ref, &record, &state, err);
 
+	if (rc == 0 && !force)
+		rc = check_not_running(&record, &state, err);
 	if (rc < 0)
 		return rc;
-	if (container_is_running(&state) && !force) {
-		bool paused = state.status == STATUS_PAUSED;
-
-		return err_set(err, ERR_CONFLICT,
-			       "cannot remove container \"/%s\": container is %s: %s before removing or "
-			       "force remove", record.row.name, paused ? "paused" : "running",
-			       paused ? "unpause the container and then stop" : "stop the container");
-	}
-	if (container_is_running(&state)) {
-		plan_group(plan, "--force: the kernel ends it first");
-		if (state.status == STATUS_PAUSED)
-			rc = thaw(engine, record.row.id, err);
-		if (rc == 0)
-			rc = signal_and_wait(engine, record.row.id, &state, SIGKILL, KILL_TIMEOUT_MS, plan,
-					     err);
-		if (rc == -ETIMEDOUT)
-			return err_set(err, ERR_SYSTEM, "cannot remove container \"/%s\": it does not end",
-				       record.row.name);
-		if (rc < 0)
-			return rc;
-	}
-	rc = remove_stopped(engine, record.row.id, plan, err);
-	/* Its own monitor may have been faster (--rm). */
-	if (rc == -ERR_CONFLICT && record.row.auto_remove) {
-		err_clear(err);
-		return 0;
-	}
+	pending = pending_wait(engine, record.row.id, err);
+	rc = pending < 0 ? pending : remove_held(engine, &record, ref, force, plan, err);
+	pending_close(engine, record.row.id, pending);
 	return rc;
 }

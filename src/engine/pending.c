@@ -13,6 +13,7 @@
 #include "engine/state.h"
 #include "monitor/state.h"
 #include "storage/container.h"
+#include "storage/import.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/path.h"
@@ -25,10 +26,16 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXIT_UNKNOWN	255
 #define KILL_TIMEOUT_NS (5000 * 1000000ULL)
+/* How long a command waits for another that works on the same container. */
+#define WAIT_DEADLINE_NS (30000 * 1000000ULL)
+#define WAIT_POLL_NS	 1000000
+
+static void finish_one(struct engine *engine, const char *id);
 
 static char *pending_path(const struct engine *engine, const char *id)
 {
@@ -63,6 +70,49 @@ int pending_open(struct engine *engine, const char *id, struct err *err)
 	return take_fd(fd);
 }
 
+/* Another's entry: 0 when it is gone, or was taken over and finished, -EWOULDBLOCK while it is held. */
+static int finish_abandoned(struct engine *engine, int dir_fd, const char *id)
+{
+	cleanup_close int fd = openat(dir_fd, id, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	/* Its holder may have finished between our open and our lock. */
+	if (fstat(fd, &st) < 0 || st.st_nlink == 0)
+		return 0;
+	finish_one(engine, id);
+	return unlinkat(dir_fd, id, 0) < 0 ? -errno : 0;
+}
+
+int pending_wait(struct engine *engine, const char *id, struct err *err)
+{
+	cleanup_free char *path = str_printf("%s/pending", engine->runroot);
+	cleanup_close int dir_fd = -1;
+	const struct timespec pause = {.tv_nsec = WAIT_POLL_NS};
+	uint64_t deadline = clock_mono_ns() + WAIT_DEADLINE_NS;
+
+	for (;;) {
+		int fd = pending_open(engine, id, err);
+		int rc = 0;
+
+		if (fd != -ERR_CONFLICT || clock_mono_ns() > deadline)
+			return fd;
+		err_clear(err);
+		if (dir_fd < 0)
+			dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (dir_fd < 0)
+			return err_sys(err, errno, "open %s", path);
+		rc = finish_abandoned(engine, dir_fd, id);
+		if (rc == -EWOULDBLOCK)
+			nanosleep(&pause, NULL);
+		else if (rc < 0)
+			return err_sys(err, -rc, "take over %s/%s", path, id);
+	}
+}
+
 void pending_close(struct engine *engine, const char *id, int fd)
 {
 	cleanup_free char *path = pending_path(engine, id);
@@ -79,39 +129,47 @@ bool pending_is_held(const struct engine *engine, const char *id)
 	cleanup_free char *path = pending_path(engine, id);
 	cleanup_close int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0;
+	/* Shared, so that two who ask do not take each other for the holder. */
+	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 
 /* ---- taking away ---- */
 
-int engine_remove_traces(struct engine *engine, const char *id, struct err *err)
+void engine_remove_run(struct engine *engine, const char *id)
 {
 	cleanup_free char *run = str_printf("%s/containers/%s", engine->runroot, id);
-	cleanup_free char *dir = store_container_path(engine->store, id, "");
 	cleanup_free char *cgroup = str_printf("tare/%s", id);
-	int rc = cgroup_remove(engine_get_cgroups(engine), cgroup, KILL_TIMEOUT_NS);
+	const struct cgroup_layout *layout = engine_get_cgroups(engine);
+	int rc = cgroup_kill(layout, cgroup, KILL_TIMEOUT_NS);
 
+	if (rc == 0)
+		rc = cgroup_remove(layout, cgroup, KILL_TIMEOUT_NS);
 	if (rc < 0)
 		log_debug("remove control group %s: %s", cgroup, strerrordesc_np(-rc));
 	rc = fd_remove_tree_at(AT_FDCWD, run);
 	if (rc < 0)
-		return err_sys(err, -rc, "remove %s", run);
+		log_debug("remove %s: %s", run, strerrordesc_np(-rc));
+}
+
+int engine_remove_traces(struct engine *engine, const char *id, struct err *err)
+{
+	cleanup_free char *dir = store_container_path(engine->store, id, "");
+	int rc = 0;
+
+	engine_remove_run(engine, id);
 	rc = fd_remove_tree_at(AT_FDCWD, dir);
 	return rc < 0 ? err_sys(err, -rc, "remove %s", dir) : 0;
 }
 
-/* Ends what is left of a container without a monitor; nobody else would. */
-static void kill_orphan(struct engine *engine, const char *id, const struct container_state *state)
+/* Ends the first process of a container without a monitor, and with it its pid namespace. */
+static void kill_orphan(const struct container_state *state)
 {
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
 	cleanup_close int pidfd = process_open(state->pid, state->start_time);
 
-	if (pidfd >= 0) {
-		process_signal(pidfd, SIGKILL);
-		process_wait_gone(pidfd, (int)(KILL_TIMEOUT_NS / 1000000));
-	}
-	cgroup_kill(engine_get_cgroups(engine), cgroup, KILL_TIMEOUT_NS);
-	cgroup_remove(engine_get_cgroups(engine), cgroup, KILL_TIMEOUT_NS);
+	if (pidfd < 0)
+		return;
+	process_signal(pidfd, SIGKILL);
+	process_wait_gone(pidfd, (int)(KILL_TIMEOUT_NS / 1000000));
 }
 
 static void write_unknown_exit(struct engine *engine, const char *id,
@@ -128,22 +186,25 @@ static void write_unknown_exit(struct engine *engine, const char *id,
 		monitor_exit_write(dir, &how);
 }
 
-int engine_settle(struct engine *engine, const char *id, bool auto_remove, struct err *err)
+bool container_is_overdue(const struct container_state *state, bool auto_remove)
 {
-	cleanup_free char *run = str_printf("%s/containers/%s", engine->runroot, id);
+	return state->monitor_lost || state->is_unknown || (auto_remove && state->status == STATUS_EXITED);
+}
+
+int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
+{
 	struct container_state state;
 	int rc = 0;
 
 	container_state_read(engine, id, &state);
-	if (state.monitor_lost) {
-		kill_orphan(engine, id, &state);
-		/* A monitor killed between its last two acts has written the truth already. */
-		if (container_is_running(&state) || state.exit_code == EXIT_UNKNOWN)
-			write_unknown_exit(engine, id, &state);
-		fd_remove_tree_at(AT_FDCWD, run);
-	} else if (container_is_running(&state)) {
+	if (container_is_running(&state) && !state.monitor_lost)
 		return 0;
-	}
+	if (state.monitor_lost)
+		kill_orphan(&state);
+	/* A monitor killed between its last two acts has written the truth already. */
+	if (container_is_running(&state) || state.is_unknown)
+		write_unknown_exit(engine, id, &state);
+	engine_remove_run(engine, id);
 	if (!auto_remove)
 		return 0;
 	rc = container_delete(engine->store, id, err);
@@ -153,49 +214,107 @@ int engine_settle(struct engine *engine, const char *id, bool auto_remove, struc
 	return rc < 0 ? rc : 1;
 }
 
+int engine_settle(struct engine *engine, const char *id, bool auto_remove, struct err *err)
+{
+	int pending = pending_wait(engine, id, err);
+	int rc = pending < 0 ? pending : engine_settle_held(engine, id, auto_remove, err);
+
+	pending_close(engine, id, pending);
+	return rc;
+}
+
 /* ---- the sweep ---- */
 
 static void finish_one(struct engine *engine, const char *id)
 {
 	cleanup_container struct container_record record = {};
 	struct err err = ERR_INIT;
-	int found = container_lookup(engine->store, id, &record, &err);
+	int rc = container_lookup(engine->store, id, &record, &err);
 
-	if (found == 0) {
+	if (rc == 0) {
 		/* Made but never named, or unnamed and not yet gone. */
 		struct container_state state;
 
 		container_state_read(engine, id, &state);
-		kill_orphan(engine, id, &state);
-		if (engine_remove_traces(engine, id, &err) < 0)
-			log_debug("%s", err.msg);
-		return;
+		kill_orphan(&state);
+		rc = engine_remove_traces(engine, id, &err);
+	} else if (rc > 0) {
+		rc = engine_settle_held(engine, id, record.row.auto_remove, &err);
 	}
-	if (found > 0)
-		engine_settle(engine, id, record.row.auto_remove, &err);
+	if (rc < 0)
+		log_debug("finish %s: %s", id, err.msg);
+}
+
+/* Calls FN for every entry of PATH that is the id of a container; 0, or -ENOENT. */
+static int for_each_id(struct engine *engine, const char *path,
+		       void (*fn)(struct engine *engine, int dir_fd, const char *id))
+{
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return -errno;
+	for (struct dirent *e = readdir(dir); e; e = readdir(dir))
+		if (hex_is_valid(e->d_name, ID_LEN))
+			fn(engine, dirfd(dir), e->d_name);
+	closedir(dir);
+	return 0;
+}
+
+static void sweep_entry(struct engine *engine, int dir_fd, const char *id)
+{
+	finish_abandoned(engine, dir_fd, id);
+}
+
+/* ---- once per boot ---- */
+
+/* Whether a container that is not running has ever been started: overlayfs leaves a directory in its
+ * work directory. One of --rm has no exit on record. */
+static bool was_started(const struct engine *engine, const char *id)
+{
+	cleanup_free char *path = store_container_path(engine->store, id, "work/work");
+
+	return access(path, F_OK) == 0;
+}
+
+/* A directory without a row, or a container whose end the last boot cut off. */
+static void check_dir(struct engine *engine, int dir_fd, const char *id)
+{
+	cleanup_container struct container_record record = {};
+	struct container_state state;
+	struct err err = ERR_INIT;
+	int pending = pending_open(engine, id, &err);
+	int rc = pending < 0 ? -1 : container_lookup(engine->store, id, &record, &err);
+
+	container_state_read(engine, id, &state);
+	if (rc == 0)
+		finish_one(engine, id);
+	else if (rc > 0 && !container_is_running(&state))
+		engine_settle_held(engine, id, record.row.auto_remove && was_started(engine, id), &err);
+	pending_close(engine, id, pending);
+}
+
+static void sweep_boot(struct engine *engine)
+{
+	cleanup_free char *mark = str_printf("%s/swept.%s", engine->runroot, process_boot_id());
+	cleanup_free char *dirs = store_container_path(engine->store, "", "");
+	cleanup_free char *runs = str_printf("%s/containers", engine->runroot);
+	cleanup_close int fd = -1;
+
+	if (access(mark, F_OK) == 0)
+		return;
+	for_each_id(engine, dirs, check_dir);
+	for_each_id(engine, runs, check_dir);
+	fd_mkdir_p(engine->runroot, 0700);
+	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		log_debug("create %s: %m", mark);
 }
 
 void pending_sweep(struct engine *engine)
 {
 	cleanup_free char *dir = str_printf("%s/pending", engine->runroot);
-	DIR *d = opendir(dir);
-	struct dirent *e = NULL;
 
-	for (e = d ? readdir(d) : NULL; e; e = readdir(d)) {
-		cleanup_close int fd = -1;
-		struct stat st;
-
-		if (!hex_is_valid(e->d_name, ID_LEN))
-			continue;
-		fd = openat(dirfd(d), e->d_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
-			continue;
-		/* Its holder may have finished between our open and our lock. */
-		if (fstat(fd, &st) < 0 || st.st_nlink == 0)
-			continue;
-		finish_one(engine, e->d_name);
-		unlinkat(dirfd(d), e->d_name, 0);
-	}
-	if (d)
-		closedir(d);
+	for_each_id(engine, dir, sweep_entry);
+	sweep_boot(engine);
+	storage_sweep(engine->store);
 }

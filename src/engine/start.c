@@ -318,5 +318,11 @@ int container_start(struct engine *engine, const struct container_made *made,
 	if (rc == 0)
 		rc = wait_started(ret, err);
 	finish(&c);
+	if (rc < 0) {
+		struct err ignored = ERR_INIT;
+
+		/* A monitor that was killed in between has left what nobody else would find. */
+		engine_settle_held(engine, made->id, false, &ignored);
+	}
 	return rc;
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/pending.h"
 #include "monitor/state.h"
 #include "sys/process.h"
 
@@ -21,6 +22,7 @@
 #define MAX_STATE 8192
 /* What docker shows for a container that nobody saw end. */
 #define EXIT_UNKNOWN 255
+#define RECORD_WAIT_MS 2000
 
 /* Where the value of KEY starts in TEXT, or NULL. Keys of both files are unique in them, but for pid and
  * starttime, whose first occurrence is the container's. */
@@ -94,6 +96,12 @@ static bool read_exit(const struct engine *engine, const char *id, struct contai
 	/* A start that failed leaves the container as docker does: created, with the code. */
 	if (!ret->started_ns)
 		ret->status = STATUS_CREATED;
+	/* A start in progress, or one that was cut short. */
+	ret->is_unknown = ret->started_ns && !ret->finished_ns;
+	if (ret->is_unknown && pending_is_held(engine, id))
+		*ret = (struct container_state){.status = STATUS_CREATED};
+	else if (ret->is_unknown)
+		ret->finished_ns = ret->started_ns;
 	return true;
 }
 
@@ -124,37 +132,43 @@ static bool read_live(const struct engine *engine, const char *id, struct contai
 	return true;
 }
 
+/* Whether the container of LIVE runs. When it has ended, a monitor that lives is just about to write
+ * down how, and takes state.json away after that. A container whose teardown takes long still counts
+ * as running: its monitor is not done with it. */
+static bool await_record(const struct engine *engine, const char *id, struct container_state *live)
+{
+	struct container_state again = {};
+
+	for (int i = 0; i < RECORD_WAIT_MS; i++) {
+		live->monitor_lost = !process_is_alive(live->monitor_pid, live->monitor_start_time);
+		if (process_is_alive(live->pid, live->start_time))
+			return true;
+		if (live->monitor_lost)
+			return false;
+		if (!read_live(engine, id, &again))
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
+
 void container_state_read(const struct engine *engine, const char *id, struct container_state *ret)
 {
 	struct container_state live = {};
 	bool has_exit = false;
 
 	*ret = (struct container_state){};
-	if (read_live(engine, id, &live)) {
-		bool alive = process_is_alive(live.pid, live.start_time);
-		bool watched = process_is_alive(live.monitor_pid, live.monitor_start_time);
-
-		if (alive) {
-			*ret = live;
-			ret->monitor_lost = !watched;
-			return;
-		}
-		/* It has ended; a monitor that lives is just about to write down how. */
-		for (int i = 0; watched && i < 2000; i++) {
-			struct container_state again = {};
-
-			if (!read_live(engine, id, &again))
-				break;
-			usleep(1000);
-			watched = process_is_alive(live.monitor_pid, live.monitor_start_time);
-		}
+	if (read_live(engine, id, &live) && await_record(engine, id, &live)) {
+		*ret = live;
+		return;
 	}
 	has_exit = read_exit(engine, id, ret);
-	ret->monitor_lost = live.pid != 0;
+	ret->monitor_lost = live.monitor_lost;
 	/* What an exit that was never written leaves: started, but nobody knows how it ended. */
 	if (live.pid && (!has_exit || ret->started_ns < live.started_ns)) {
 		ret->status = STATUS_EXITED;
 		ret->exit_code = EXIT_UNKNOWN;
+		ret->is_unknown = true;
 		ret->started_ns = live.started_ns;
 		ret->finished_ns = ret->finished_ns > live.started_ns ? ret->finished_ns
 								      : clock_real_ns();

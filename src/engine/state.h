@@ -29,6 +29,7 @@ struct container_state {
 	pid_t monitor_pid;
 	uint64_t monitor_start_time;
 	bool monitor_lost; /* its monitor was killed: engine_settle has work to do */
+	bool is_unknown;   /* nobody has written down how it ended */
 	int exit_code;
 	bool oom_killed;
 	int64_t started_ns, finished_ns; /* 0: never */

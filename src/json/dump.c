@@ -59,6 +59,14 @@ static bool needs_escape(uint32_t r, bool is_error, unsigned flags)
 	return (flags & JSON_DUMP_HTML) && (r == '<' || r == '>' || r == '&');
 }
 
+/* What most text is made of: needs no decoding to be known as plain. */
+static bool is_plain_ascii(unsigned char c, unsigned flags)
+{
+	if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+		return false;
+	return !(flags & JSON_DUMP_HTML) || (c != '<' && c != '>' && c != '&');
+}
+
 void json_dump_string(struct str *out, const char *s, size_t len, unsigned flags)
 {
 	size_t plain = 0;
@@ -66,8 +74,13 @@ void json_dump_string(struct str *out, const char *s, size_t len, unsigned flags
 
 	str_add_char(out, '"');
 	for (size_t i = 0; i < len;) {
-		size_t n = rune_decode(s + i, len - i, &r);
+		size_t n = 1;
 
+		if (is_plain_ascii((unsigned char)s[i], flags)) {
+			i++;
+			continue;
+		}
+		n = rune_decode(s + i, len - i, &r);
 		if (needs_escape(r, r == RUNE_ERROR && n == 1, flags)) {
 			str_add_bytes(out, s + plain, i - plain);
 			dump_escape(out, r);

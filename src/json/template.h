@@ -26,7 +26,7 @@ struct template;
 #define TEMPLATE_MAX_TEXT   (1u << 20) /* bytes of a template */
 #define TEMPLATE_MAX_NEST   200	       /* nested actions and parentheses */
 #define TEMPLATE_MAX_DEPTH  1000       /* nesting while it runs, with {{template}} */
-#define TEMPLATE_MAX_STEPS  20000000u  /* nodes and list elements visited in one run */
+#define TEMPLATE_MAX_STEPS  10000000u  /* nodes and list elements visited in one run */
 #define TEMPLATE_MAX_OUTPUT (64u << 20)
 
 /* What the data is to the template. All zero: plain data, every object a map. */

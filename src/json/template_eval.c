@@ -297,12 +297,18 @@ static int check_type(struct exec *x, struct value v, char type, struct value *r
 			 value_type(&v));
 }
 
+/* Whether V is a real that an int can hold, as the 2.0 of {{truncate "x" 2.0}}. */
+static bool is_whole_real(const json_t *v)
+{
+	double d = json_real_value(v);
+
+	return json_is_real(v) && d > -0x1p62 && d < 0x1p62 && d == (double)(json_int_t)d;
+}
+
 /* Checks the constant N, which Go does by its syntax. */
 static int check_constant(struct exec *x, const struct node *n, char type, struct value *ret)
 {
-	bool is_whole = n->type == NODE_NUMBER && json_is_real(n->constant) &&
-			json_number_value(n->constant) ==
-				(double)(json_int_t)json_number_value(n->constant);
+	bool is_whole = n->type == NODE_NUMBER && is_whole_real(n->constant);
 
 	*ret = (struct value){n->constant, &json_shape_any};
 	if (type == 'v' || (type == 's' && n->type == NODE_STRING) ||

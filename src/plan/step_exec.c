@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -174,6 +175,14 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* A process has ended when its pidfd is readable, pidfd_open(2). */
+static bool is_gone(int pidfd)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	return pidfd >= 0 && poll(&p, 1, 0) > 0;
+}
+
 static int run_exec(struct plan_run *run, const struct step *step, struct err *err)
 {
 	char path[PATH_MAX];
@@ -191,6 +200,9 @@ static int run_exec(struct plan_run *run, const struct step *step, struct err *e
 	/* A change of user has cleared it. */
 	if (prctl(PR_SET_PDEATHSIG, run->pdeath_signal, 0, 0, 0) < 0)
 		return err_sys(err, errno, "tie the container to its monitor");
+	/* A parent that died before that line sends nothing any more. */
+	if (run->pdeath_signal && is_gone(run->parent_fd))
+		_exit(128 + SIGKILL);
 	if (run->plan)
 		plan_mark(run->plan, PLAN_EXEC);
 	execve(path, step->words.items, run->env.items ? run->env.items : (char *[]){NULL});

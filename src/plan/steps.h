@@ -29,6 +29,7 @@ struct plan_run {
 	size_t n_groups;
 	struct strv env; /* of the payload; completed by plan_user */
 	int pdeath_signal; /* what the process gets when its parent dies; 0 for none */
+	int parent_fd;	   /* pidfd of that parent, -1 when nobody asks */
 	struct plan *plan; /* for marks; may be NULL in tests */
 	/* Does the clone when its step comes (set by the runtime); ARG is its own. */
 	int (*clone)(struct plan_run *run, const struct step *step, struct err *err);

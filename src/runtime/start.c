@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +85,9 @@ int runtime_start(struct plan *plan, struct plan_run *run, struct runtime_proces
 	run->clone = run_clone;
 	run->clone_arg = &call;
 	run->plan = plan;
+	/* The child looks once, before its last step, whether we are still there. */
+	if (run->pdeath_signal)
+		run->parent_fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
 	plan_mark(plan, PLAN_STARTED);
 	rc = plan_execute(plan, STEP_HOST, run, err);
 	plan_mark(plan, PLAN_RUNNING);

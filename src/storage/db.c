@@ -7,6 +7,11 @@
  * after a power cut is decided by `synchronous`: NORMAL never damages the database but may forget
  * the last transactions; the one that names an image runs with FULL.
  *
+ * Each command is a connection of its own, often the only one, and then opening recovers: it reads
+ * the whole WAL. SQLite's own checkpoints never make a WAL short again under such use, so ours
+ * truncate it. Writers queue for a lock of the kernel's on a file beside the index: SQLite's own lock
+ * can only be polled, which costs 64 commands at once more than their work.
+ *
  * Creation is serialised by a lock on the state directory, since switching a new database to WAL
  * cannot wait for readers.
  */
@@ -15,12 +20,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -28,9 +35,11 @@
 #include "storage/store_private.h"
 
 #define DB_NAME		 "tare.db"
+#define LOCK_NAME	 "tare.lock"
 #define SCHEMA_VERSION	 1
 #define WAL_PAGES	 64
 #define BUSY_DEADLINE_NS 10000000000ull
+#define BUSY_DEADLINE_S	 10
 #define BUSY_MIN_NS	 100000
 #define BUSY_SPREAD_NS	 1900000
 
@@ -190,6 +199,18 @@ static int create_file(struct store *store, const char *path, struct err *err)
 	return err_hint(err, "choose another state directory with --root DIR or TARE_ROOT");
 }
 
+/* sqlite3_wal_hook(), after each commit: PAGES are in the WAL. What a reader keeps busy waits for the
+ * next commit. */
+static int shorten_wal(void *data, sqlite3 *db, const char *name, int pages)
+{
+	if (pages < WAL_PAGES)
+		return SQLITE_OK;
+	sqlite3_busy_handler(db, NULL, NULL);
+	sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_busy_handler(db, wait_for_lock, NULL);
+	return SQLITE_OK;
+}
+
 static int open_connection(struct store *store, struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/" DB_NAME, store->root);
@@ -204,7 +225,7 @@ static int open_connection(struct store *store, struct err *err)
 		return db_error(store, rc, err);
 	sqlite3_extended_result_codes(store->db, 1);
 	sqlite3_busy_handler(store->db, wait_for_lock, NULL);
-	sqlite3_wal_autocheckpoint(store->db, WAL_PAGES);
+	sqlite3_wal_hook(store->db, shorten_wal, NULL);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_file_control(store->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	return 0;
@@ -298,6 +319,53 @@ const char *db_text(sqlite3_stmt *stmt, int column)
 	return s ? s : "";
 }
 
+static void on_alarm(int number)
+{
+	/* Only to interrupt flock(2). */
+}
+
+/* Blocks for the lock, as long as BUSY_DEADLINE_S at most. */
+static int wait_for_writers(int fd)
+{
+	const struct sigaction ring = {.sa_handler = on_alarm};
+	struct sigaction before;
+	sigset_t alarm_only;
+	sigset_t mask;
+	int rc = 0;
+
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	sigaction(SIGALRM, &ring, &before);
+	sigprocmask(SIG_UNBLOCK, &alarm_only, &mask);
+	alarm(BUSY_DEADLINE_S);
+	rc = flock(fd, LOCK_EX) < 0 ? -errno : 0;
+	alarm(0);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	sigaction(SIGALRM, &before, NULL);
+	return rc;
+}
+
+static int lock_writer(struct store *store, struct err *err)
+{
+	cleanup_free char *path = NULL;
+
+	if (store->lock_fd < 0) {
+		path = str_printf("%s/" LOCK_NAME, store->root);
+		store->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (store->lock_fd < 0)
+			return err_sys(err, errno, "open %s", path);
+	}
+	if (flock(store->lock_fd, LOCK_EX | LOCK_NB) == 0 || wait_for_writers(store->lock_fd) == 0)
+		return 0;
+	return db_error(store, SQLITE_BUSY, err);
+}
+
+static void unlock_writer(struct store *store)
+{
+	if (store->lock_fd >= 0)
+		flock(store->lock_fd, LOCK_UN);
+}
+
 int db_begin(struct store *store, bool durable, struct err *err)
 {
 	int level = durable ? SYNC_FULL : SYNC_NORMAL;
@@ -311,8 +379,12 @@ int db_begin(struct store *store, bool durable, struct err *err)
 			return -err->code;
 		store->db_sync = level;
 	}
-	if (exec_sql(store, "BEGIN IMMEDIATE", err) < 0)
+	if (lock_writer(store, err) < 0)
 		return -err->code;
+	if (exec_sql(store, "BEGIN IMMEDIATE", err) < 0) {
+		unlock_writer(store);
+		return -err->code;
+	}
 	store->in_transaction = true;
 	return 0;
 }
@@ -321,11 +393,13 @@ int db_commit(struct store *store, struct err *err)
 {
 	int rc = exec_sql(store, "COMMIT", err);
 
-	if (rc == 0)
-		store->in_transaction = false;
-	else
+	if (rc < 0) {
 		db_rollback(store);
-	return rc;
+		return rc;
+	}
+	store->in_transaction = false;
+	unlock_writer(store);
+	return 0;
 }
 
 void db_rollback(struct store *store)
@@ -334,6 +408,7 @@ void db_rollback(struct store *store)
 		return;
 	store->in_transaction = false;
 	sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	unlock_writer(store);
 }
 
 void db_cleanup_transaction(struct store **store)

@@ -58,6 +58,12 @@ void storage_collect(struct store *store)
 		log_debug("collect: %s", err.msg);
 }
 
+void storage_sweep(struct store *store)
+{
+	if (staging_has_dead(store))
+		storage_collect(store);
+}
+
 static int insert_layers(const struct incoming *in, struct err *err)
 {
 	for (size_t i = 0; i < in->n_layers; i++) {

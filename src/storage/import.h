@@ -37,4 +37,8 @@ int image_ensure_bundled(struct store *store, const char *ref, const char *image
  */
 void storage_collect(struct store *store);
 
+/* The same, but only when an import has been cut short: its staging directory is still there. Three
+ * system calls when there is none. */
+void storage_sweep(struct store *store);
+
 #endif

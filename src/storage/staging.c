@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/rand.h"
 #include "base/str.h"
 #include "storage/store_private.h"
@@ -89,6 +90,28 @@ static bool is_garbage(int parent_fd, const char *name, const char *boot_id)
 		return true;
 	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+bool staging_has_dead(struct store *store)
+{
+	cleanup_free char *path = str_printf("%s/" STORE_STAGING, store->root);
+	DIR *dir = opendir(path); /* lint: path chosen by the engine */
+	const struct dirent *e = NULL;
+	struct err err = ERR_INIT;
+	char boot_id[BOOT_ID_LEN + 1];
+	bool found = false;
+
+	while (dir && !found && (e = readdir(dir))) {
+		if (e->d_name[0] == '.')
+			continue;
+		/* Who creates one holds this, and must not meet our look at its lock. */
+		if (flock(dirfd(dir), LOCK_EX | LOCK_NB) < 0 || get_boot_id(boot_id, &err) < 0)
+			break;
+		found = is_garbage(dirfd(dir), e->d_name, boot_id);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
 }
 
 static void collect_entries(int parent_fd, const char *boot_id)

@@ -7,6 +7,8 @@
  */
 #include "base/err.h"
 
+#include <stdbool.h>
+
 struct store;
 
 #define STAGING_NAME_LEN 80
@@ -28,6 +30,8 @@ int staging_create(struct store *store, struct staging *ret, struct err *err);
 void staging_done(struct staging *staging);
 #define cleanup_staging __attribute__((cleanup(staging_done)))
 
+/* Whether there is a staging directory of another boot or a dead owner. Creates nothing. */
+bool staging_has_dead(struct store *store);
 /* Removes the staging directories of other boots and dead owners. Failures are only logged. */
 void staging_collect(struct store *store);
 

@@ -41,6 +41,7 @@ int storage_open(const char *root, const char *runroot, const char *helper_dir, 
 	cleanup_store struct store *store = mem_zalloc(sizeof(*store));
 
 	store->root_fd = -1;
+	store->lock_fd = -1;
 	store->db_sync = -1;
 	store->root = str_dup(root);
 	store->runroot = str_dup(runroot);
@@ -57,6 +58,7 @@ void storage_close(struct store *store)
 		return;
 	sqlite3_close(store->db);
 	fd_cleanup_close(&store->root_fd);
+	fd_cleanup_close(&store->lock_fd);
 	free(store->root);
 	free(store->runroot);
 	free(store->helper_dir);

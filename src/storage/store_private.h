@@ -18,6 +18,7 @@ struct store {
 	char *helper_dir;
 	int root_fd; /* O_PATH */
 	sqlite3 *db; /* NULL until something needs it */
+	int lock_fd; /* of the writers' queue; -1 until there is something to write */
 	int db_sync; /* what PRAGMA synchronous was last set to; -1 never */
 	bool in_transaction;
 };

@@ -92,7 +92,8 @@ static void cells_one_by_one(void **state)
 		table_add_cell(&t, "root");
 		table_add_cell(&t, "");
 		table_format(&t, &out);
-		assert_string_equal(str_get(&out), "UID                 PID\n\nroot                \n");
+		assert_string_equal(str_get(&out),
+				    "UID                 PID\n\nroot                \n");
 	}
 }
 
