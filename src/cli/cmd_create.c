@@ -10,6 +10,7 @@
 #include "cli/verbs.h"
 #include "engine/create.h"
 #include "engine/lifecycle.h"
+#include "engine/pending.h"
 #include "engine/script.h"
 #include "engine/start.h"
 #include "monitor/client.h"
@@ -213,6 +214,10 @@ static int foreground(struct run_ctx *c, struct err *err)
 		cli_explain(&c->start.plan, c->request->explain, 1U << STEP_TEARDOWN);
 		if (spec->auto_remove)
 			engine_settle_ended(&c->engine, c->made.id, &ignored);
+	} else if (rc == 0 && result.outcome == SESSION_LOST) {
+		struct err ignored = ERR_INIT;
+
+		engine_settle(&c->engine, c->made.id, spec->auto_remove, &ignored);
 	}
 	return rc < 0 ? rc : cli_session_status(&result, err);
 }

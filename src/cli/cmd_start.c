@@ -64,6 +64,30 @@ static int session_after_start(struct container_start *start, const struct start
 	return relay(&c, err);
 }
 
+/* After the wait for its entry: 0 when container ID is there and does not run, 1 when it runs. */
+static int check_again(struct engine *engine, const char *id, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	struct container_state state;
+	int rc = container_lookup_by_ref(engine->store, id, &record, err);
+
+	if (rc < 0)
+		return rc;
+	container_state_read(engine, id, &state);
+	return container_is_running(&state);
+}
+
+/* After a session: a container that goes at its end, or whose monitor was killed. */
+static void settle_after(struct engine *engine, const char *id, bool auto_remove)
+{
+	struct container_state state;
+	struct err ignored = ERR_INIT;
+
+	container_state_read(engine, id, &state);
+	if (container_is_overdue(&state, auto_remove))
+		engine_settle(engine, id, auto_remove, &ignored);
+}
+
 static int start_loaded(struct engine *engine, const struct container_made *made,
 			const struct start_options *o, bool auto_remove, uint64_t began, struct err *err)
 {
@@ -79,10 +103,15 @@ static int start_loaded(struct engine *engine, const struct container_made *made
 	request.client_flags = attach ? streams | CLIENT_SETTLES : 0U;
 	if (made->config.terminal)
 		cli_terminal_size(&request.rows, &request.columns);
-	/* Two starts at once: the second finds the container running, or this entry. */
-	pending = pending_open(engine, made->id, err);
+	/* Two starts at once: the second waits for this entry, and finds the container running. */
+	pending = pending_wait(engine, made->id, err);
 	if (pending < 0)
 		return pending;
+	rc = check_again(engine, made->id, err);
+	if (rc != 0) {
+		pending_close(engine, made->id, pending);
+		return rc < 0 ? rc : 0;
+	}
 	rc = container_start(engine, made, &request, &start, err);
 	pending_close(engine, made->id, pending);
 	cli_print_warnings(&start.warnings);
@@ -93,13 +122,9 @@ static int start_loaded(struct engine *engine, const struct container_made *made
 	if (!attach)
 		return 0;
 	rc = session_after_start(&start, o, made, streams, err);
-	if (rc >= 0) {
-		struct err ignored = ERR_INIT;
-
+	if (rc >= 0)
 		cli_explain(&start.plan, o->explain, 1U << STEP_TEARDOWN);
-		if (auto_remove)
-			engine_settle(engine, made->id, true, &ignored);
-	}
+	settle_after(engine, made->id, auto_remove);
 	return rc;
 }
 

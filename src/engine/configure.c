@@ -330,7 +330,7 @@ static void add_name_files(const char *dir, struct oci_runtime_config *ret)
 	static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		cleanup_free char *source = str_printf("%s/etc/%s", dir, names[i]);
+		cleanup_free char *source = str_printf("%s/%s", dir, names[i]);
 		cleanup_free char *target = str_printf("/etc/%s", names[i]);
 
 		oci_add_mount(ret, target, "bind", source, "bind,rprivate");

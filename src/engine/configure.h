@@ -17,7 +17,7 @@ int configure_run(const struct container_spec *spec, const struct image_run *ima
 		  struct image_run *ret, struct err *err);
 
 /* The runtime configuration of container ID. RUN is what configure_run made; DIR the container's
- * directory, whose etc/ holds hosts, hostname and resolv.conf. WARNINGS gets what could not be
+ * directory, which holds hosts, hostname and resolv.conf. WARNINGS gets what could not be
  * raised. ERR_* for what this host cannot do (R9). */
 int configure_oci(const struct container_spec *spec, const struct image_run *run, const char *id,
 		  const char *dir, struct oci_runtime_config *ret, struct strv *warnings,

@@ -14,6 +14,7 @@
 #include "engine/names.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
+#include "engine/skeleton.h"
 #include "json/dump.h"
 #include "oci/image_config.h"
 #include "oci/reference.h"
@@ -105,7 +106,7 @@ int engine_find_image(struct engine *engine, const char *ref, enum pull_policy p
 
 static int make_dirs(struct create_ctx *c, struct err *err)
 {
-	static const char *const names[] = {"upper", "work", "root", "etc"};
+	static const char *const names[] = {"upper", "work"};
 	cleanup_close int fd = -1;
 	int rc = fd_mkdir_p(c->dir, 0700);
 
@@ -118,7 +119,7 @@ static int make_dirs(struct create_ctx *c, struct err *err)
 		if (mkdirat(fd, names[i], 0755) < 0)
 			return err_sys(err, errno, "create %s/%s", c->dir, names[i]);
 	/* The upper directory is the container's "/": every user inside must get through it. */
-	if (fchmodat(fd, "upper", 0755, 0) < 0 || fchmodat(fd, "etc", 0755, 0) < 0)
+	if (fchmodat(fd, "upper", 0755, 0) < 0)
 		return err_sys(err, errno, "set the mode of %s/upper", c->dir);
 	return host_files_write(fd, &c->made->config, c->spec, err);
 }
@@ -283,6 +284,9 @@ static int prepare(struct create_ctx *c, struct err *err)
 	rand_hex(ID_LEN / 2, c->made->id);
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	image_get_lower_dirs(c->engine->store, &c->image, &c->made->lowers);
+	rc = skeleton_add(c->engine, &c->made->lowers, err);
+	if (rc < 0)
+		return rc;
 	return configure_oci(c->spec, &c->run, c->made->id, c->dir, &c->made->config, c->warnings, err);
 }
 
@@ -364,5 +368,5 @@ int engine_load(struct engine *engine, const char *id, struct container_made *re
 			strv_addf(&ret->lowers, "%s/layers/%s/diff", engine->root, ids.items[i]);
 	if (!ret->lowers.n)
 		return err_set(err, ERR_INVALID, "container %.12s: no layers in its configuration", id);
-	return 0;
+	return skeleton_add(engine, &ret->lowers, err);
 }

@@ -100,7 +100,7 @@ static void add_resolv(const struct container_spec *spec, struct str *out)
 enum host_file { FILE_HOSTS, FILE_RESOLV, FILE_NAME, N_HOST_FILES };
 
 static const char *const file_paths[] = {
-	[FILE_HOSTS] = "etc/hosts", [FILE_RESOLV] = "etc/resolv.conf", [FILE_NAME] = "etc/hostname"};
+	[FILE_HOSTS] = "hosts", [FILE_RESOLV] = "resolv.conf", [FILE_NAME] = "hostname"};
 
 static void add_content(enum host_file file, const struct oci_runtime_config *config,
 			const struct container_spec *spec, struct str *out)

@@ -6,7 +6,7 @@
 #include "oci/runtime_config.h"
 #include "plan/steps.h"
 
-/* Writes etc/hosts, etc/hostname and etc/resolv.conf in the container's directory DIR_FD. */
+/* Writes hosts, hostname and resolv.conf in the container's directory DIR_FD. */
 int host_files_write(int dir_fd, const struct oci_runtime_config *config,
 		     const struct container_spec *spec, struct err *err);
 

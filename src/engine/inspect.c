@@ -102,9 +102,9 @@ static void add_names(struct inspection *in)
 	const char *driver = json_get_string(in->host, "LogConfig.Type", "json-file");
 
 	json_set_text(in->result, "Image", *in->row->image_id ? image : "");
-	set_path(in, "ResolvConfPath", "etc/resolv.conf");
-	set_path(in, "HostnamePath", "etc/hostname");
-	set_path(in, "HostsPath", "etc/hosts");
+	set_path(in, "ResolvConfPath", "resolv.conf");
+	set_path(in, "HostnamePath", "hostname");
+	set_path(in, "HostsPath", "hosts");
 	if (strcmp(driver, "json-file") == 0)
 		set_path(in, "LogPath", LOG_DIR_NAME "/" LOG_FILE_NAME);
 	else

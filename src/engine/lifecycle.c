@@ -429,13 +429,16 @@ static int remove_files(struct engine *engine, const char *id, struct plan *plan
 static int remove_stopped(struct engine *engine, const char *id, struct plan *plan, struct err *err)
 {
 	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
 	/* First the name in the index, then the files: no listed container is ever half there. */
 	int deleted = container_delete(engine->store, id, err);
 	int rc = 0;
 
 	if (deleted <= 0)
 		return deleted;
-	rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
+	/* A monitor removes the run directory last: without one nothing is left to take down. */
+	if (access(run_dir, F_OK) == 0)
+		rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
 	if (rc < 0)
 		engine_remove_run(engine, id);
 	if (rc < 0)

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/list_private.h"
+#include "engine/pending.h"
 #include "storage/container.h"
 #include "storage/image.h"
 
@@ -21,6 +22,7 @@ struct listing {
 	bool all; /* also those that do not run */
 	bool needs_state;
 	struct strv ancestors;	 /* ids of images */
+	struct strv overdue;	 /* ids of containers that are to be removed */
 	char before[ID_LEN + 1]; /* ids of containers; "" when not asked for */
 	char since[ID_LEN + 1];
 	bool seen_before, seen_since; /* the pass has come to them */
@@ -32,6 +34,7 @@ struct listing {
 static void listing_done(struct listing *l)
 {
 	strv_done(&l->ancestors);
+	strv_done(&l->overdue);
 }
 
 /* The id of the last container that KEY names. */
@@ -103,6 +106,24 @@ static bool passes(const struct listing *l, const struct listed_container *c)
 	return list_filter_matches(l->filter, c->row, &c->state);
 }
 
+/* A container whose monitor was killed is settled before it is shown. One that should be gone, with
+ * nobody left to do it, is not listed, and goes after the pass. */
+static bool is_left_over(struct listing *l, const struct container_row *row,
+			 struct container_state *state)
+{
+	struct err ignored = ERR_INIT;
+
+	if (!container_is_overdue(state, row->auto_remove) || pending_is_held(l->engine, row->id))
+		return false;
+	if (row->auto_remove) {
+		strv_add(&l->overdue, row->id);
+		return true;
+	}
+	engine_settle(l->engine, row->id, false, &ignored);
+	container_state_read(l->engine, row->id, state);
+	return false;
+}
+
 static int list_row(const struct container_row *row, void *data, struct err *err)
 {
 	struct listing *l = data;
@@ -112,8 +133,10 @@ static int list_row(const struct container_row *row, void *data, struct err *err
 		return 0;
 	if (!is_between(l, row))
 		return 0;
-	if (l->needs_state)
+	if (l->needs_state || row->auto_remove)
 		container_state_read(l->engine, row->id, &c.state);
+	if (is_left_over(l, row, &c.state))
+		return 0;
 	if (!passes(l, &c))
 		return 0;
 	l->n++;
@@ -126,8 +149,17 @@ int list_containers(struct engine *engine, const struct list_options *options,
 	cleanup_with(listing_done) struct listing l = {
 		.engine = engine, .options = options, .filter = filter, .fn = fn, .data = data};
 
+	int rc = 0;
+
+	pending_sweep(engine);
 	if (resolve(&l, err) < 0)
 		return -err->code;
-	return container_list(engine->store, filter && list_filter_needs_json(filter), list_row, &l,
-			      err);
+	rc = container_list(engine->store, filter && list_filter_needs_json(filter), list_row, &l,
+			    err);
+	strv_foreach (i, &l.overdue) {
+		struct err ignored = ERR_INIT;
+
+		engine_settle(engine, l.overdue.items[i], true, &ignored);
+	}
+	return rc;
 }

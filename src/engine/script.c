@@ -77,7 +77,7 @@ static int find_image(struct script_ctx *c, engine_notice_fn notice, struct err 
 
 static void add_files(struct script_ctx *c, struct plan *plan)
 {
-	static const char *const dirs[] = {"upper", "work", "root", "etc"};
+	static const char *const dirs[] = {"upper", "work", "root"};
 
 	plan_group(plan, "a directory for this container: a layer to write to, a place for its root");
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {

@@ -302,7 +302,7 @@ static bool is_whole_real(const json_t *v)
 {
 	double d = json_real_value(v);
 
-	return json_is_real(v) && d > -0x1p62 && d < 0x1p62 && d == (double)(json_int_t)d;
+	return json_is_real(v) && d > -4e18 && d < 4e18 && d == (double)(json_int_t)d;
 }
 
 /* Checks the constant N, which Go does by its syntax. */

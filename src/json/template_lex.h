@@ -59,6 +59,7 @@ struct lexer {
 	char message[160];
 };
 
+/* Starts at the first byte of the LEN bytes at INPUT, which must outlive the lexer. */
 void lexer_init(struct lexer *l, const char *input, size_t len);
 /* The next token. After TOKEN_ERROR and TOKEN_EOF it must not be called again. */
 struct token lexer_next(struct lexer *l);

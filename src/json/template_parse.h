@@ -20,9 +20,13 @@ struct parser {
 	struct err *err;
 };
 
+/* The next token, taken. After an error or the end it is the same one for ever. */
 struct token parser_next(struct parser *p);
+/* The same after runs of blanks. */
 struct token parser_next_non_space(struct parser *p);
+/* The next token, not taken. */
 struct token parser_peek(struct parser *p);
+/* Takes blanks only and shows what follows them. */
 struct token parser_peek_non_space(struct parser *p);
 /* Gives back the newest token; or first A and then the newest; or A, B, newest. */
 void parser_back(struct parser *p);

@@ -3,6 +3,8 @@
  * Go's fmt for JSON values: print, println and the %v of every {{action}}. One routine
  * formats a value by a verb; containers apply it to their elements, so %v is only one verb of many.
  */
+#include "json/template_print.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +14,6 @@
 #include "json/template.h"
 #include "json/template_func.h"
 #include "json/template_lex.h"
-#include "json/template_print.h"
 #include "json/value.h"
 
 static const struct conversion plain_v = {.width = -1, .precision = -1, .verb = 'v'};

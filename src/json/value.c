@@ -148,10 +148,13 @@ int json_get_strv(const json_t *obj, const char *path, struct strv *ret)
 json_t *json_new_text(const char *s)
 {
 	cleanup_str struct str fixed = STR_INIT;
-	json_t *v = s ? json_string(s) : json_null();
+	json_t *v = NULL;
 	size_t len = 0;
 	uint32_t r = 0;
 
+	if (!s)
+		return json_null();
+	v = json_string(s);
 	if (v)
 		return v;
 	len = strlen(s);

@@ -16,6 +16,7 @@ struct strv;
 
 #define JSON_MAX_DEPTH 32 /* nesting that any document of this project may have */
 
+/* Drops the reference *V (NULL is fine) and leaves NULL. */
 static inline void json_cleanup_decref(json_t **v)
 {
 	json_decref(*v);

@@ -63,11 +63,26 @@ static uint64_t repair_end(int fd, uint64_t size)
 	return size;
 }
 
+static int open_dir(struct log_writer *log)
+{
+	if (log->dir_fd >= 0)
+		return 0;
+	if (mkdirat(log->container_dir_fd, LOG_DIR_NAME, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	log->dir_fd = openat(log->container_dir_fd, LOG_DIR_NAME,
+			     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return log->dir_fd < 0 ? -errno : 0;
+}
+
 static int open_file(struct log_writer *log)
 {
+	int rc = open_dir(log);
+	struct stat st;
+
+	if (rc < 0)
+		return rc;
 	cleanup_close int fd = openat(log->dir_fd, LOG_FILE_NAME,
 				      O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
@@ -79,28 +94,18 @@ static int open_file(struct log_writer *log)
 int log_writer_open(struct log_writer *log, int container_dir_fd, uint64_t max_size,
 		    unsigned max_files)
 {
-	cleanup_close int dir = -1;
 	int rc = 0;
 
-	if (mkdirat(container_dir_fd, LOG_DIR_NAME, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	dir = openat(container_dir_fd, LOG_DIR_NAME,
-		     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return -errno;
-	*log = (struct log_writer){.dir_fd = dir,
+	*log = (struct log_writer){.dir_fd = -1,
+				   .container_dir_fd = container_dir_fd,
 				   .file_fd = -1,
 				   .max_size = max_size,
 				   .max_files = max_files > 0 ? max_files : 1};
 	log->out = map_buffer(OUT_CAP);
 	log->lines = map_buffer(LINES_CAP);
-	rc = log->out && log->lines ? open_file(log) : -ENOMEM;
-	if (rc < 0) {
-		log->dir_fd = -1;
-		return rc;
-	}
-	(void)take_fd(dir);
-	return 0;
+	/* Directory and file are made by the first output: many short runs have none to keep. */
+	rc = log->out && log->lines ? 0 : -ENOMEM;
+	return rc;
 }
 
 /* Renames every part one up, the oldest away, and begins a new file. With a single file allowed it
@@ -239,8 +244,11 @@ void log_writer_write(struct log_writer *log, enum log_stream stream, const void
 	const uint8_t *p = data;
 	const uint8_t *end = p + len;
 
-	if (log->dir_fd < 0 || len == 0)
+	if (!log->out || len == 0)
 		return;
+	/* Rotation counts what an earlier run left; failing here is seen again at the write. */
+	if (log->file_fd < 0)
+		open_file(log);
 	set_time(log, now_ns);
 	while (p < end) {
 		size_t left = (size_t)(end - p);
@@ -263,7 +271,7 @@ void log_writer_write(struct log_writer *log, enum log_stream stream, const void
 
 void log_writer_trim(struct log_writer *log)
 {
-	if (log->dir_fd < 0)
+	if (!log->out)
 		return;
 	madvise(log->out, OUT_CAP, MADV_DONTNEED);
 	if (log->line_len[LOG_STDOUT] == 0 && log->line_len[LOG_STDERR] == 0)
@@ -272,7 +280,7 @@ void log_writer_trim(struct log_writer *log)
 
 void log_writer_close(struct log_writer *log, int64_t now_ns)
 {
-	if (log->dir_fd < 0)
+	if (!log->out)
 		return;
 	set_time(log, now_ns);
 	for (int i = 0; i < N_LOG_STREAMS; i++) {
@@ -282,6 +290,8 @@ void log_writer_close(struct log_writer *log, int64_t now_ns)
 	flush(log);
 	munmap(log->out, OUT_CAP);
 	munmap(log->lines, LINES_CAP);
+	log->out = NULL;
+	log->lines = NULL;
 	fd_cleanup_close(&log->file_fd);
 	fd_cleanup_close(&log->dir_fd);
 }

@@ -23,7 +23,8 @@
 #define LOG_LINE_MAX 16384
 
 struct log_writer {
-	int dir_fd; /* -1: nothing is logged */
+	int container_dir_fd; /* borrowed, for as long as the writer is open */
+	int dir_fd;	      /* of the log; -1 until there is output */
 	int file_fd;
 	uint64_t max_size; /* bytes a file may have, 0 for no limit */
 	unsigned max_files;
@@ -40,7 +41,7 @@ struct log_writer {
 
 #define LOG_WRITER_INIT                     \
 	{                                   \
-		.dir_fd = -1, .file_fd = -1 \
+		.container_dir_fd = -1, .dir_fd = -1, .file_fd = -1 \
 	}
 
 /* Opens (creating what is missing, appending to what is there) the log of the container whose

@@ -96,7 +96,7 @@ static int run_overlay(struct plan_run *run, const struct step *step, struct err
 	rc = open_lowers(&step->words, lowers, err);
 	if (rc < 0)
 		return rc;
-	rc = mount_overlay(lowers, step->words.n, upper, work, step->number[0], dir, "root");
+	rc = mount_overlay(lowers, step->words.n, upper, work, step->number[0], step->text);
 	close_all(lowers, step->words.n);
 	if (rc < 0)
 		return err_sys(err, -rc, "mount the overlay in %s", step->path);
@@ -117,21 +117,21 @@ static void explain_overlay(const struct step *step, enum step_text mode, struct
 	str_add(out, "mount -t overlay -o ");
 	str_add_shell(out, str_get(&options));
 	str_add(out, " overlay ");
-	cleanup_free char *root = str_printf("%s/root", step->path);
-	str_add_shell(out, root);
+	str_add_shell(out, step->text);
 	str_add(out, "; cd ");
-	str_add_shell(out, root);
+	str_add_shell(out, step->text);
 }
 
 static const struct step_op step_overlay = {"overlay", run_overlay, explain_overlay};
 
 void plan_mount_overlay(struct plan *plan, const struct strv *lowers, const char *dir,
-			bool is_volatile)
+			const char *target, bool is_volatile)
 {
 	struct step *step = plan_add(plan, &step_overlay, STEP_INSIDE);
 
 	strv_add_all(&step->words, lowers);
 	step->path = str_dup(dir);
+	step->text = str_dup(target);
 	step->number[0] = is_volatile;
 }
 

@@ -64,9 +64,10 @@ void plan_remove_tree(struct plan *plan, const char *path);
 
 /* No mount made from here on is seen by the host. */
 void plan_make_private(struct plan *plan, unsigned long propagation);
-/* The root: LOWERS (uppermost first) below DIR/upper; attached to DIR/root. */
+/* The root: LOWERS (uppermost first) below DIR/upper; attached to TARGET, which may be DIR itself: in
+ * this mount namespace nobody needs what is below any more. */
 void plan_mount_overlay(struct plan *plan, const struct strv *lowers, const char *dir,
-			bool is_volatile);
+			const char *target, bool is_volatile);
 /* A new instance of TYPE at TARGET. OPTIONS as for mount(8); ATTRS are MOUNT_ATTR_*. */
 struct step *plan_mount(struct plan *plan, const char *type, const char *source, const char *target,
 			const struct strv *options, uint64_t attrs);

@@ -101,6 +101,8 @@ static void add_joins(struct build *b, enum step_where where)
 
 static void add_root(struct build *b)
 {
+	cleanup_free char *root = NULL;
+	const char *target = b->place->dir;
 	unsigned long propagation = MS_PRIVATE;
 	uint64_t unused = 0;
 	uint64_t wanted = 0;
@@ -108,10 +110,15 @@ static void add_root(struct build *b)
 	if (b->config->propagation && mount_attrs_parse(b->config->propagation, &unused, &wanted) &&
 	    wanted != MS_PRIVATE)
 		propagation = MS_SLAVE;
+	/* A script still needs the paths below: it mounts beside them. */
+	if (b->place->script) {
+		root = str_printf("%s/root", b->place->dir);
+		target = root;
+	}
 	plan_group(b->plan, "the root: the image's layers, shared by all its containers, below one "
 			    "fresh layer to write to");
 	plan_make_private(b->plan, propagation);
-	plan_mount_overlay(b->plan, b->place->lowers, b->place->dir,
+	plan_mount_overlay(b->plan, b->place->lowers, b->place->dir, target,
 			   note_is(b->config, OCI_NOTE_VOLATILE, "true"));
 }
 

@@ -384,6 +384,8 @@ static const char *hint_for(const struct cgroup_action *a, int errnum)
 		return "a group with processes of its own cannot have limited groups below it: "
 		       "move "
 		       "its processes into a group beside";
+	if (a->kind == CGROUP_WRITE && str_has_suffix(a->path, "/cpuset.cpus"))
+		return "the processors of this host: /sys/devices/system/cpu/online";
 	if (a->kind == CGROUP_WRITE && (errnum == ENOENT || errnum == EOPNOTSUPP))
 		return "this kernel does not have that control";
 	return NULL;

@@ -138,10 +138,10 @@ static int overlay_mount(const int *lower_fds, size_t n_lowers, int upper_fd, in
 }
 
 int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd, bool is_volatile,
-		  int dir_fd, const char *name)
+		  const char *target_path)
 {
 	cleanup_close int fd = overlay_new(lower_fds, n_lowers, upper_fd, work_fd, is_volatile);
-	cleanup_close int target = openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int target = open(target_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int rc = 0;
 
 	if (target < 0)
@@ -156,7 +156,7 @@ int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_
 	if (rc < 0)
 		return rc;
 	/* TARGET still is the directory below: walk to it again to reach the mount on top. */
-	return sys_ret(openat(dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+	return sys_ret(open(target_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
 int mount_pivot(int new_root_fd)

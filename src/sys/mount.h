@@ -26,9 +26,9 @@ int mount_attach(int mount_fd, int target_fd);
 
 /* Overlay of N_LOWERS directories, uppermost first. UPPER_FD and WORK_FD are -1 for a read-only
  * one. VOLATILE: the upper directory is thrown away afterwards, nothing is synced. The overlay is
- * attached to directory NAME of DIR_FD (both the engine's own); returns a descriptor of its root. */
+ * attached to directory TARGET_PATH (the engine's own); returns a descriptor of its root. */
 int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd, bool is_volatile,
-		  int dir_fd, const char *name);
+		  const char *target_path);
 
 /* Makes NEW_ROOT_FD (the root of an attached mount) this process's root and detaches the old one. */
 int mount_pivot(int new_root_fd);
