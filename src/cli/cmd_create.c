@@ -238,10 +238,13 @@ static int detached(struct run_ctx *c, struct err *err)
 	return 0;
 }
 
-/* R4: a mount or a shared pid namespace could change what is executed while it is. */
+/* A shared directory or pid namespace: others could change what is executed while it is checked. */
 static bool may_need_seal(const struct container_spec *spec)
 {
 	if (spec->pid_mode && *spec->pid_mode)
+		return true;
+	if (spec->ipc_mode && (strcmp(spec->ipc_mode, "host") == 0 ||
+			       strncmp(spec->ipc_mode, "container:", 10) == 0))
 		return true;
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		if (spec->mounts[i].type == MOUNT_BIND)
@@ -277,6 +280,7 @@ int cmd_run(struct cli *cli, union verb_options *o, struct err *err)
 		rc = check_terminal(&o->run.spec, cli, err);
 	if (rc == 0 && may_need_seal(&o->run.spec))
 		rc = cli_seal(err);
+	cli_drop_inherited();
 	if (rc == 0)
 		rc = make(&c, err);
 	if (rc == 0)

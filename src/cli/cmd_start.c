@@ -21,6 +21,7 @@ struct connection {
 	int client_fd, stdin_fd;
 	unsigned streams;
 	bool tty, sig_proxy, force_redraw;
+	bool attaches; /* to what ran already: detaching is then told and is exit status 1 */
 	const char *detach_keys;
 };
 
@@ -38,9 +39,9 @@ static int relay(struct connection *c, struct err *err)
 	struct session_result result = {};
 	int rc = monitor_client_run(c->client_fd, take_fd(c->stdin_fd), &config, &result, err);
 
-	if (rc == 0 && result.outcome == SESSION_DETACHED) {
+	if (rc == 0 && result.outcome == SESSION_DETACHED && c->attaches) {
 		fputs("read escape sequence\n", stderr);
-		return 0;
+		return 1;
 	}
 	return rc < 0 ? rc : cli_session_status(&result, err);
 }
@@ -235,6 +236,7 @@ int cmd_attach(struct cli *cli, union verb_options *options, struct err *err)
 	c.stdin_fd = started.stdin_fd;
 	c.tty = made.config.terminal;
 	c.force_redraw = c.tty;
+	c.attaches = true;
 	c.sig_proxy = o->sig_proxy && !c.tty;
 	return relay(&c, err);
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "cli/help.h"
 #include "cli/verbs.h"
+#include "sys/process.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -164,6 +165,8 @@ static int command_call(struct cli *cli, union verb_options *o, const struct opt
 	struct err err = ERR_INIT;
 	int rc = 0;
 
+	if (!(cli->command->flags & COMMAND_SEALS) || process_is_sealed())
+		cli_drop_inherited();
 	if (refused)
 		rc = err_set(&err, ERR_UNSUPPORTED, "--%s: %s", refused->name, refused->missing);
 	else if (!cli->command->run)

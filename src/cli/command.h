@@ -37,6 +37,7 @@ enum {
 	COMMAND_HIDDEN = 2,	      /* works, but help does not list it */
 	COMMAND_RUN_STATUS = 4,	 /* errors exit 125, 126, 127 and close with "Run '... --help'" */
 	COMMAND_EXEC_STATUS = 8, /* 126 and 127 as run, 1 for everything else */
+	COMMAND_SEALS = 16,	 /* may call cli_seal after reading files that options name */
 };
 
 struct command {

@@ -11,6 +11,7 @@
 #include "sys/process.h"
 #include "sys/pty.h"
 
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -30,6 +31,12 @@ int cli_seal(struct err *err)
 		return 0;
 	rc = process_seal(program_argv);
 	return err_sys(err, -rc, "seal the program against the container");
+}
+
+void cli_drop_inherited(void)
+{
+	/* Since Linux 5.11. */
+	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 void cli_terminal_size(unsigned short *rows, unsigned short *columns)

@@ -25,6 +25,10 @@ void cli_explain_total(const struct plan *plan, enum explain_mode mode, uint64_t
 /* Executes this program again from a place that no container can write to, unless it is there
  * already. -code when that is impossible. */
 int cli_seal(struct err *err);
+/* Marks every descriptor above 2 that this program was started with to be closed by exec: helpers and
+ * containers get none. Not before cli_seal, whose new image may have been told to read one
+ * ("--env-file <(...)"). */
+void cli_drop_inherited(void);
 /* Remembers the command line for cli_seal; main calls it. */
 void cli_set_argv(char **argv);
 

@@ -53,6 +53,14 @@ void container_start_done(struct container_start *start)
 	strv_done(&start->warnings);
 }
 
+/* What the user mounts, and the /dev/shm of the host or of another container. */
+static bool is_shared_mount(const struct oci_mount *m)
+{
+	if (strcmp(m->type, "bind") == 0)
+		return m->flag || strcmp(m->destination, "/dev/shm") == 0;
+	return strcmp(m->type, "shared") == 0;
+}
+
 bool container_needs_seal(const struct oci_runtime_config *config)
 {
 	const struct oci_namespace *pid = oci_find_namespace(config, CLONE_NEWPID);
@@ -60,7 +68,7 @@ bool container_needs_seal(const struct oci_runtime_config *config)
 	if (!pid || pid->path)
 		return true;
 	for (size_t i = 0; i < config->n_mounts; i++)
-		if (config->mounts[i].flag && strcmp(config->mounts[i].type, "bind") == 0)
+		if (is_shared_mount(&config->mounts[i]))
 			return true;
 	return false;
 }

@@ -8,11 +8,11 @@
 #include "base/mem.h"
 #include "sys/caps.h"
 #include "sys/path.h"
+#include "sys/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -190,12 +190,12 @@ static int run_exec(struct plan_run *run, const struct step *step, struct err *e
 
 	if (rc < 0)
 		return rc;
+	/* Not the engine itself, nor anything else behind a magic link (CVE-2019-5736). */
+	if (program_check_origin(path) < 0)
+		return refuse(path, EACCES, err);
 	rc = set_stdio(run, err);
 	if (rc < 0)
 		return rc;
-	/* Whatever leaked into this process, from whoever started it, stays out (CVE-2024-21626). */
-	if (syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		return err_sys(err, errno, "close descriptors");
 	reset_signals();
 	/* A change of user has cleared it. */
 	if (prctl(PR_SET_PDEATHSIG, run->pdeath_signal, 0, 0, 0) < 0)
@@ -203,6 +203,10 @@ static int run_exec(struct plan_run *run, const struct step *step, struct err *e
 	/* A parent that died before that line sends nothing any more. */
 	if (run->pdeath_signal && is_gone(run->parent_fd))
 		_exit(128 + SIGKILL);
+	/* Whatever leaked into this process, from whoever started it, stays out (CVE-2024-21626). Closed
+	 * now and not by exec, so that no path through /proc/self/fd leads anywhere meanwhile. */
+	if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
+		return err_sys(err, errno, "close descriptors");
 	if (run->plan)
 		plan_mark(run->plan, PLAN_EXEC);
 	execve(path, step->words.items, run->env.items ? run->env.items : (char *[]){NULL});

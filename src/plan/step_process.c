@@ -88,7 +88,8 @@ void plan_session(struct plan *plan, bool has_tty, unsigned short rows, unsigned
 
 static int run_keyring(struct plan_run *run, const struct step *step, struct err *err)
 {
-	long rc = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, step->text);
+	/* Without a name: one that is there already could be joined, and some names are refused. */
+	long rc = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 
 	/* A kernel without keys has none to protect. */
 	if (rc < 0 && errno != ENOSYS)
@@ -103,9 +104,9 @@ static void explain_keyring(const struct step *step, enum step_text mode, struct
 
 static const struct step_op step_keyring = {"keyring", run_keyring, explain_keyring};
 
-void plan_keyring(struct plan *plan, const char *name)
+void plan_keyring(struct plan *plan)
 {
-	plan_add(plan, &step_keyring, STEP_INSIDE)->text = str_dup(name);
+	plan_add(plan, &step_keyring, STEP_INSIDE);
 }
 
 /* ---- limits ---- */
@@ -251,6 +252,8 @@ void plan_user(struct plan *plan, const char *user, const struct strv *groups)
 		strv_add_all(&step->words, groups);
 }
 
+#define CAP_LOOK CAPS_BIT(2) /* CAP_DAC_READ_SEARCH */
+
 static int run_identity(struct plan_run *run, const struct step *step, struct err *err)
 {
 	uint64_t bounding = step->number[0];
@@ -270,8 +273,13 @@ static int run_identity(struct plan_run *run, const struct step *step, struct er
 		return err_sys(err, errno, "become group %u", run->gid);
 	if (syscall(SYS_setresuid, run->uid, run->uid, run->uid) < 0)
 		return err_sys(err, errno, "become user %u", run->uid);
+	/* A change of user may have made the process dumpable again (fs.suid_dumpable). */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(err, errno, "protect the new process");
 	rc = caps_clear_ambient();
-	if (rc >= 0)
+	/* Permitted, not effective, until exec takes it: to look into a program that the user may
+	 * execute but not read (program_check_origin). A host may not have it to give. */
+	if (rc >= 0 && caps_set(held | CAP_LOOK, held, 0) < 0)
 		rc = caps_set(held, held, 0);
 	return rc < 0 ? err_sys(err, -rc, "set capabilities") : 0;
 }

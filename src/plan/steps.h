@@ -123,7 +123,8 @@ void plan_link_up(struct plan *plan, const char *name);
 void plan_session(struct plan *plan, bool has_tty, unsigned short rows, unsigned short columns);
 /* The terminal of plan_session at /dev/console. */
 void plan_console(struct plan *plan);
-void plan_keyring(struct plan *plan, const char *name);
+/* A session keyring of its own, with none of the caller's keys. */
+void plan_keyring(struct plan *plan);
 void plan_rlimit(struct plan *plan, int resource, const char *name, uint64_t soft, uint64_t hard,
 		 const char *flag);
 void plan_oom_score(struct plan *plan, int score, const char *flag);

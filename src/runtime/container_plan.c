@@ -261,7 +261,7 @@ static void add_process(struct build *b, const struct plan_exec_info *info)
 	plan_session(b->plan, c->terminal, b->place->rows, b->place->columns);
 	if (c->terminal)
 		plan_console(b->plan);
-	plan_keyring(b->plan, c->hostname ? c->hostname : "tare");
+	plan_keyring(b->plan);
 	runtime_add_limits(b->plan, c, false);
 	plan_oom_score(b->plan, c->oom_score_adj, NULL);
 	plan_group(b->plan, "the new root, and nothing of the old one");

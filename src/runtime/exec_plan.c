@@ -27,7 +27,7 @@ void runtime_plan_exec(const struct oci_runtime_config *config, const struct run
 	plan_enter(plan, exec->pidfd, exec->pid);
 	plan_group(plan, "a session and the container's limits");
 	plan_session(plan, exec->terminal, exec->rows, exec->columns);
-	plan_keyring(plan, "tare");
+	plan_keyring(plan);
 	runtime_add_limits(plan, config, false);
 	plan_oom_score(plan, config->oom_score_adj, NULL);
 	plan_group(plan, "nobody special any more");

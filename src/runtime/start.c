@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,8 @@ static int child_main(void *arg)
 	struct plan_run run = *call->run;
 
 	plan_mark(call->plan, PLAN_CLONED);
+	/* docker's, for what is made in the container and for its command; the engine's own is 077. */
+	umask(022);
 	run.env = (struct strv)STRV_INIT;
 	strv_add_all(&run.env, &call->run->env);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {

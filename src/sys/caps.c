@@ -218,6 +218,31 @@ int caps_set(uint64_t permitted, uint64_t effective, uint64_t inheritable)
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
+static int change_effective(uint64_t mask, bool raise)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {};
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		uint32_t bits = (uint32_t)(mask >> (32 * i));
+
+		data[i].effective = raise ? data[i].effective | bits : data[i].effective & ~bits;
+	}
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+int caps_raise(uint64_t mask)
+{
+	return change_effective(mask, true);
+}
+
+int caps_lower(uint64_t mask)
+{
+	return change_effective(mask, false);
+}
+
 int caps_clear_ambient(void)
 {
 	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ? -errno : 0;

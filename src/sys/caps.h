@@ -56,6 +56,9 @@ void caps_format_hex(uint64_t mask, char buf[static CAPS_HEX_LEN]);
 int caps_drop_bounding(uint64_t keep);
 /* Sets the three sets at once (capset(2)); 0 or -errno. */
 int caps_set(uint64_t permitted, uint64_t effective, uint64_t inheritable);
+/* Puts MASK, which must be permitted, into the effective set, or takes it out; 0 or -errno. */
+int caps_raise(uint64_t mask);
+int caps_lower(uint64_t mask);
 /* Empties the ambient set; 0 or -errno. */
 int caps_clear_ambient(void);
 

@@ -146,6 +146,12 @@ def run_container(state, verb, k, log):
     finally:
         tracer.kill()
         tracer.wait()
+        # Tied to its monitor or not, depending on the step: what goes on must notice and end.
+        for task in set(re.findall(r"^(\d+) ", read(log), re.M)):
+            try:
+                os.kill(int(task), signal.SIGCONT)
+            except ProcessLookupError:
+                pass
         wait_until(lambda: gone(command), "the command", 40)
         os.close(command)
 
