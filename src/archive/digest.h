@@ -16,6 +16,7 @@ void digest_free(struct digest *d);
 void digest_cleanup(struct digest **d);
 #define cleanup_digest __attribute__((cleanup(digest_cleanup)))
 
+/* Adds LEN bytes to the stream; 0, or -code of the library. Not after digest_final. */
 int digest_update(struct digest *d, const void *bytes, size_t len, struct err *err);
 /* Ends the stream and writes "sha256:<hex>". */
 int digest_final(struct digest *d, char ret[static DIGEST_TEXT_LEN], struct err *err);

@@ -26,6 +26,7 @@ void inflate_cleanup(struct inflate **z);
  * when the stream is damaged or cut off. Checksums are verified, the source is read to its end. */
 ssize_t inflate_read(struct inflate *z, void *buf, size_t len, struct err *err);
 
+/* What the first bytes said; never N_INFLATE_FORMATS. */
 enum inflate_format inflate_format(const struct inflate *z);
 /* "plain", "gzip", "zstd". */
 const char *inflate_format_name(enum inflate_format format);

@@ -25,6 +25,7 @@ struct mem_source {
 	size_t step;
 };
 
+/* Fills M. BYTES must outlive it; nothing is to be freed. */
 void mem_source_init(struct mem_source *m, const void *bytes, size_t len, size_t step);
 
 /* A descriptor that is read in full pieces of FD_SOURCE_BUFFER bytes; only the last is shorter. */
@@ -36,6 +37,7 @@ struct fd_source {
 	uint8_t *buf; /* owned */
 };
 
+/* Fills F; FD is read from where it stands, in blocking calls. Undone by fd_source_done. */
 void fd_source_init(struct fd_source *f, int fd);
 /* Frees the buffer; the descriptor stays open. */
 void fd_source_done(struct fd_source *f);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Nanoseconds since a point in the past that means nothing: for differences within one boot. */
 uint64_t clock_mono_ns(void);
 /* Nanoseconds since 1970 (negative before). */
 int64_t clock_real_ns(void);

@@ -28,6 +28,7 @@ char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), retu
 /* Replaces the owned string *P by an owned copy of S (may be NULL). */
 void str_replace(char **p, const char *s);
 
+/* Frees the pointer that P points to; the function behind cleanup_free. */
 static inline void mem_cleanup_free(void *p)
 {
 	free(*(void **)p);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Decimal digits, without white space; the signed ones take one leading "-" or "+" too. *RET is
+ * written only on success. */
 int num_parse_u64(const char *s, uint64_t *ret);
 int num_parse_i64(const char *s, int64_t *ret);
 int num_parse_int(const char *s, int *ret);

@@ -29,6 +29,7 @@ struct strv {
 	}
 #define strv_foreach(i, v) for (size_t i = 0; i < (v)->n; i++)
 
+/* Append: TEXT, LEN bytes that may hold NULs, one byte, printf text. Nothing appended may lie in S. */
 void str_add(struct str *s, const char *text);
 void str_add_bytes(struct str *s, const void *p, size_t len);
 void str_add_char(struct str *s, char c);
@@ -57,6 +58,7 @@ bool strv_has(const struct strv *v, const char *item);
 char *strv_join(const struct strv *v, const char *sep);
 void strv_done(struct strv *v);
 
+/* None of the arguments may be NULL, but for str_is_equal. */
 bool str_has_prefix(const char *s, const char *prefix);
 bool str_has_suffix(const char *s, const char *suffix);
 bool str_is_equal(const char *a, const char *b); /* NULL equals only NULL */

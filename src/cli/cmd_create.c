@@ -58,6 +58,7 @@ static int write_cidfile(const char *path, const char *id, struct err *err)
 
 	if (!path)
 		return 0;
+	/* lint: named by the user of the command line, on the host */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	rc = fd < 0 ? -errno : fd_write_full(fd, id, strlen(id));
 	return rc < 0 ? err_sys(err, -rc, "failed to create the container ID file: open %s", path) : 0;
@@ -239,8 +240,14 @@ static int detached(struct run_ctx *c, struct err *err)
 }
 
 /* A shared directory or pid namespace: others could change what is executed while it is checked. */
-static bool may_need_seal(const struct container_spec *spec)
+static bool may_need_seal(const struct run_request *request)
 {
+	const struct container_spec *spec = &request->spec;
+
+	if (request->dry_run)
+		return false;
+	if (request->volumes.n)
+		return true;
 	if (spec->pid_mode && *spec->pid_mode)
 		return true;
 	if (spec->ipc_mode && (strcmp(spec->ipc_mode, "host") == 0 ||
@@ -269,8 +276,12 @@ int cmd_run(struct cli *cli, union verb_options *o, struct err *err)
 			    .made = {.pending_fd = -1},
 			    .start = CONTAINER_START_INIT,
 			    .began_ns = clock_mono_ns()};
-	int rc = begin(&c, err);
+	/* Before files that options name are read: a pipe among them can be read only once. */
+	int rc = may_need_seal(&o->run) ? cli_seal(err) : 0;
 
+	cli_drop_inherited();
+	if (rc == 0)
+		rc = begin(&c, err);
 	if (rc == 0 && o->run.dry_run) {
 		rc = print_script(&c, err);
 		done(&c);
@@ -278,9 +289,6 @@ int cmd_run(struct cli *cli, union verb_options *o, struct err *err)
 	}
 	if (rc == 0)
 		rc = check_terminal(&o->run.spec, cli, err);
-	if (rc == 0 && may_need_seal(&o->run.spec))
-		rc = cli_seal(err);
-	cli_drop_inherited();
 	if (rc == 0)
 		rc = make(&c, err);
 	if (rc == 0)

@@ -128,6 +128,7 @@ static int finish_policies(struct run_request *r, struct err *err)
 /* Replaces "seccomp=FILE" by the file's content, so that the specification needs no file later. */
 static int read_profile(struct strv *out, const char *path, struct err *err)
 {
+	/* lint: named by the user of the command line, on the host */
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	cleanup_str struct str text = STR_INIT;
 	int rc = 0;
@@ -215,6 +216,7 @@ int run_request_finish(struct run_request *r, const struct strv *args, struct er
 		rc = spec_validate(&r->spec, err);
 	if (rc == 0)
 		rc = refuse_missing(&r->spec, err);
+	/* lint: named by the user of the command line, on the host */
 	if (rc == 0 && r->spec.cidfile && r->spec.cidfile[0] && access(r->spec.cidfile, F_OK) == 0)
 		rc = fail("container ID file found, make sure the other container isn't running or "
 			  "delete %s",

@@ -109,6 +109,7 @@ static int read_lines(const struct kv_reader *r, char *text, struct err *err)
 
 static int kv_read_file(const struct kv_reader *r, struct err *err)
 {
+	/* lint: named by the user of the command line, on the host */
 	cleanup_close int fd = open(r->path, O_RDONLY | O_CLOEXEC);
 	cleanup_str struct str text = STR_INIT;
 	int rc = 0;

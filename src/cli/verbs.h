@@ -160,6 +160,9 @@ void pull_options_init(union verb_options *o);
  * the named files, changes nothing. 0 or -code with docker's text. */
 int run_request_finish(struct run_request *r, const struct strv *args, struct err *err);
 
+/* The verbs' own work, one for each row of the table of commands. O is the family's member of the
+ * union, filled and checked by the dispatcher, which frees it; the words after the options stand in
+ * CLI. Return the exit status (>= 0), or -code with ERR for the dispatcher to print. */
 int cmd_run(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_create(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_start(struct cli *cli, union verb_options *o, struct err *err);

@@ -112,6 +112,7 @@ static int make_dirs(struct create_ctx *c, struct err *err)
 
 	if (rc < 0)
 		return err_sys(err, -rc, "create %s", c->dir);
+	/* lint: the store's own directory of this container */
 	fd = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, errno, "open %s", c->dir);
@@ -139,6 +140,7 @@ static int create_bind_sources(const struct container_spec *spec, struct err *er
 		const struct mount_spec *m = &spec->mounts[i];
 		int rc = 0;
 
+		/* lint: path chosen by the user of the host */
 		if (m->type != MOUNT_BIND || !m->create_source || access(m->source, F_OK) == 0)
 			continue;
 		rc = fd_mkdir_p(m->source, 0755);
@@ -152,9 +154,19 @@ static int create_bind_sources(const struct container_spec *spec, struct err *er
 
 /* ---- the row ---- */
 
+/* docker's form: arguments with a blank in them stand in single quotes, the program does not. */
 static char *command_text(const struct oci_runtime_config *config)
 {
-	return strv_join(&config->args, " ");
+	struct str s = STR_INIT;
+
+	strv_foreach(i, &config->args)
+	{
+		const char *arg = config->args.items[i];
+		bool is_quoted = i > 0 && strchr(arg, ' ');
+
+		str_addf(&s, is_quoted ? "%s'%s'" : "%s%s", i ? " " : "", arg);
+	}
+	return str_take(&s);
 }
 
 static void add_label(struct str *s, const char *key, const char *value)

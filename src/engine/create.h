@@ -17,6 +17,8 @@ struct container_made {
 	int pending_fd;	    /* see engine/pending.h; -1 once closed */
 };
 
+/* Frees everything inside and closes the pending entry's descriptor without removing the entry:
+ * a container that nobody released stays abandoned. Accepts one that is all zero but for pending_fd. */
 void container_made_done(struct container_made *made);
 #define cleanup_made __attribute__((cleanup(container_made_done)))
 

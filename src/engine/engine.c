@@ -3,6 +3,7 @@
  * Opening the engine: directories, and the program's own parts, which lie beside the program when it
  * was built and under PREFIX when it was installed.
  */
+/* lint file: the program's own parts and the directories of the engine, named by it alone */
 #include "engine/engine.h"
 
 #include "base/fd.h"

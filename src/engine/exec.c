@@ -74,6 +74,7 @@ static int open_streams(const struct exec_request *request, struct streams *s, s
 		if (wanted) {
 			rc = open_pipe(s, i);
 		} else {
+			/* lint: the host's null device, before any namespace is entered */
 			s->child[i] = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
 			rc = s->child[i] < 0 ? -errno : 0;
 		}
@@ -81,18 +82,24 @@ static int open_streams(const struct exec_request *request, struct streams *s, s
 	return rc < 0 ? err_sys(err, -rc, "make pipes") : 0;
 }
 
+/* "K=V" replaces or adds; a bare "K", which the caller's host does not know, removes. */
 static void set_env(struct strv *env, const char *text)
 {
-	size_t len = strcspn(text, "=") + 1;
+	bool removes = !strchr(text, '=');
+	size_t len = strcspn(text, "=");
 
 	strv_foreach(i, env)
 	{
-		if (strncmp(env->items[i], text, len) == 0) {
+		if (strncmp(env->items[i], text, len) != 0 || env->items[i][len] != '=')
+			continue;
+		if (removes)
+			strv_remove(env, i);
+		else
 			str_replace(&env->items[i], text);
-			return;
-		}
+		return;
 	}
-	strv_add(env, text);
+	if (!removes)
+		strv_add(env, text);
 }
 
 static void collect_env(const struct oci_runtime_config *config, const struct exec_request *request,
@@ -114,6 +121,7 @@ static void collect_cgroups(struct engine *engine, const struct oci_runtime_conf
 	for (size_t i = 0; i < layout->n; i++) {
 		char *dir = str_printf("%s/%s", layout->hierarchies[i].root, config->cgroup);
 
+		/* lint: a directory of the host's cgroupfs */
 		if (access(dir, F_OK) == 0)
 			strv_add_take(ret, dir);
 		else

@@ -40,6 +40,7 @@ void joins_done(struct joins *joins)
 static int add(struct joins *joins, size_t kind, pid_t pid, struct err *err)
 {
 	char *path = str_printf("/proc/%d/ns/%s", pid, kinds[kind].file);
+	/* lint: a namespace in the host's procfs, named by a number */
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0) {

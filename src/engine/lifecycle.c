@@ -437,6 +437,7 @@ static int remove_stopped(struct engine *engine, const char *id, struct plan *pl
 	if (deleted <= 0)
 		return deleted;
 	/* A monitor removes the run directory last: without one nothing is left to take down. */
+	/* lint: the engine's own run directory of this container */
 	if (access(run_dir, F_OK) == 0)
 		rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
 	if (rc < 0)

@@ -2,6 +2,7 @@
 /*
  * Operations cut short, and their end.
  */
+/* lint file: entries of the engine's own directories; an id is 64 hexadecimal digits */
 #include "engine/pending.h"
 
 #include "base/clock.h"

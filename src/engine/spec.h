@@ -199,6 +199,7 @@ void spec_set_ulimit(struct container_spec *spec, struct ulimit_spec *item);
 /* Appends a copy of PATH with VALUE. */
 void throttle_add(struct throttle_list *list, const char *path, uint64_t value);
 
+/* Free what is inside and leave the struct zeroed. Accept one that is all zero. */
 void mount_spec_done(struct mount_spec *m);
 void device_spec_done(struct device_spec *d);
 void ulimit_spec_done(struct ulimit_spec *u);

@@ -166,6 +166,7 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 /* The kernel refuses a volatile layer that was not unmounted cleanly; it is known to be ours. */
 static void forget_volatile(struct start_ctx *c)
 {
+	/* lint: the store's own directory of this container */
 	cleanup_close int dir = open(c->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir >= 0)

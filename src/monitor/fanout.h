@@ -75,9 +75,11 @@ int fanout_begin(struct fanout *fanout, pid_t pid, int stdin_fd);
  * and tells it STARTED. 0 or -errno. */
 int fanout_add(struct fanout *fanout, int socket_fd, uint32_t flags);
 
+/* Whether a greeted client has any bit of FLAG (enum client_flag). */
 bool fanout_has_client(const struct fanout *fanout, uint32_t flag);
 /* Whether a client that settles the container was told of its exit. */
 bool fanout_is_settled(const struct fanout *fanout);
+/* Whether everybody has everything. */
 bool fanout_is_idle(const struct fanout *fanout);
 
 /* Room for a payload of up to LEN bytes at the end of the queue, or NULL when it is full. */

@@ -58,6 +58,7 @@ enum client_flag {
 
 #define FRAME_EXIT_LEN 5
 
+/* Little endian, at any alignment. The header's LEN is at most FRAME_PAYLOAD_MAX. */
 void frame_put_u16(uint8_t *to, uint16_t v);
 void frame_put_u32(uint8_t *to, uint32_t v);
 uint16_t frame_get_u16(const uint8_t *from);

@@ -89,6 +89,7 @@ struct oci_runtime_config {
 	{                                                                                          \
 	}
 
+/* Frees everything inside and leaves the struct zeroed. Accepts one that is all zero. */
 void oci_config_done(struct oci_runtime_config *config);
 #define cleanup_oci_config __attribute__((cleanup(oci_config_done)))
 

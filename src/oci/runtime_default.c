@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
+
+#define CPU_DIR "/sys/devices/system/cpu"
 
 static const char *const masked_paths[] = {
 	"/proc/acpi",
@@ -54,6 +57,15 @@ const char *const oci_default_links[][2] = {
 	{"pts/ptmx", "/dev/ptmx"},	   {NULL, NULL},
 };
 
+/* How often each processor was too hot tells what the neighbours do. Most virtual machines have none. */
+static void mask_throttling(struct oci_runtime_config *config)
+{
+	long n = access(CPU_DIR "/cpu0/thermal_throttle", F_OK) == 0 ? sysconf(_SC_NPROCESSORS_CONF) : 0;
+
+	for (long i = 0; i < n; i++)
+		strv_addf(&config->masked_paths, CPU_DIR "/cpu%ld/thermal_throttle", i);
+}
+
 void oci_config_set_defaults(struct oci_runtime_config *config, int64_t shm_size, bool privileged)
 {
 	char shm[64];
@@ -78,6 +90,7 @@ void oci_config_set_defaults(struct oci_runtime_config *config, int64_t shm_size
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(masked_paths); i++)
 		strv_add(&config->masked_paths, masked_paths[i]);
+	mask_throttling(config);
 	for (size_t i = 0; i < ARRAY_LEN(readonly_paths); i++)
 		strv_add(&config->readonly_paths, readonly_paths[i]);
 }

@@ -114,6 +114,7 @@ static int run_rmdir(struct plan_run *run, const struct step *step, struct err *
 	const struct timespec pause = {.tv_nsec = 200000};
 	uint64_t deadline = 0;
 
+	/* lint: TEARDOWN: a path of the engine or of cgroupfs, see plan/steps.h */
 	while (rmdir(step->path) < 0) {
 		if (errno == ENOENT)
 			return 0;
@@ -143,6 +144,7 @@ void plan_rmdir(struct plan *plan, const char *path)
 
 static int run_rmdir_if_empty(struct plan_run *run, const struct step *step, struct err *err)
 {
+	/* lint: TEARDOWN: a path of the engine or of cgroupfs, see plan/steps.h */
 	if (rmdir(step->path) < 0 && errno != ENOTEMPTY && errno != EBUSY && errno != ENOENT)
 		return err_sys(err, errno, "remove %s", step->path);
 	return 0;

@@ -72,6 +72,7 @@ static int open_lowers(const struct strv *paths, int *fds, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "an image of %zu layers; at most %d", paths->n,
 			       MAX_LOWERS);
 	strv_foreach(i, paths) {
+		/* lint: a layer directory of the store */
 		fds[i] = open(paths->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fds[i] < 0) {
 			int saved = errno;
@@ -85,6 +86,7 @@ static int open_lowers(const struct strv *paths, int *fds, struct err *err)
 
 static int run_overlay(struct plan_run *run, const struct step *step, struct err *err)
 {
+	/* lint: the store's own directory of this container */
 	cleanup_close int dir = open(step->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int upper = dir < 0 ? -1 : openat(dir, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int work = dir < 0 ? -1 : openat(dir, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -135,14 +137,71 @@ void plan_mount_overlay(struct plan *plan, const struct strv *lowers, const char
 	step->number[0] = is_volatile;
 }
 
+/* ---- where a mount may go ---- */
+
+/* Files of procfs that others have good reasons to replace (lxcfs), as runc allows. */
+static const char *const proc_files[] = {
+	"/proc/cpuinfo",	  "/proc/diskstats",
+	"/proc/loadavg",	  "/proc/meminfo",
+	"/proc/net/dev",	  "/proc/slabinfo",
+	"/proc/stat",		  "/proc/swaps",
+	"/proc/sys/crypto/fips_enabled", "/proc/sys/kernel/ns_last_pid",
+	"/proc/uptime",
+};
+
+static bool is_proc(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* A container's own procfs must never be covered by what an image or a volume brings
+ * (CVE-2019-16884), neither under its own name nor through a link of the image. SOURCE_FD is -1 for
+ * a new file system. */
+static int check_target(const char *target, int target_fd, int source_fd, struct err *err)
+{
+	bool named = strcmp(target, "/proc") == 0 || str_has_prefix(target, "/proc/");
+
+	if (!named && !is_proc(target_fd))
+		return 0;
+	if (strcmp(target, "/proc") == 0 && source_fd >= 0 && is_proc(source_fd))
+		return 0;
+	for (size_t i = 0; source_fd >= 0 && i < ARRAY_LEN(proc_files); i++)
+		if (strcmp(target, proc_files[i]) == 0)
+			return 0;
+	return err_set(err, ERR_DENIED, "\"%s\" cannot be mounted because it is inside /proc", target);
+}
+
+/* What programs trust to be the kernel's stands where it is named: a link of the image there could
+ * be turned to something else later (CVE-2019-19921, CVE-2026-41579). */
+static int check_ordinary(struct plan_run *run, const struct step *step, struct err *err)
+{
+	struct stat st;
+
+	if (strcmp(step->path, "/proc") != 0 && strcmp(step->path, "/sys") != 0 &&
+	    strcmp(step->path, "/dev") != 0)
+		return 0;
+	if (fstatat(run->root_fd, step->path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+		return 0;
+	return err_set(err, ERR_DENIED, "filesystem \"%s\" must be mounted on an ordinary directory",
+		       step->type);
+}
+
 /* ---- new file systems ---- */
 
-static int attach_at(struct plan_run *run, int mount_fd, const char *target, struct err *err)
+static int attach_at(struct plan_run *run, int mount_fd, const struct step *step, struct err *err)
 {
-	cleanup_close int target_fd = path_ensure_dir(run->root_fd, target, 0755, 0, 0);
-	int rc = target_fd < 0 ? target_fd : mount_attach(mount_fd, target_fd);
+	cleanup_close int target_fd = path_ensure_dir(run->root_fd, step->path, 0755, 0, 0);
+	int rc = 0;
 
-	return rc < 0 ? err_sys(err, -rc, "mount on %s", target) : 0;
+	/* A procfs goes to /proc, of course. */
+	if (target_fd >= 0 && strcmp(step->type, "tmpfs") == 0)
+		rc = check_target(step->path, target_fd, -1, err);
+	if (rc < 0)
+		return rc;
+	rc = target_fd < 0 ? target_fd : mount_attach(mount_fd, target_fd);
+	return rc < 0 ? err_sys(err, -rc, "mount on %s", step->path) : 0;
 }
 
 static int run_mount(struct plan_run *run, const struct step *step, struct err *err)
@@ -152,7 +211,9 @@ static int run_mount(struct plan_run *run, const struct step *step, struct err *
 
 	if (fd < 0)
 		return err_sys(err, -fd, "mount a new %s for %s", step->type, step->path);
-	rc = attach_at(run, fd, step->path, err);
+	rc = check_ordinary(run, step, err);
+	if (rc == 0)
+		rc = attach_at(run, fd, step, err);
 	if (rc < 0)
 		return rc;
 	if (strcmp(step->path, "/dev") == 0) {
@@ -236,17 +297,6 @@ void plan_open_source(struct plan *plan, size_t index, const char *path, bool re
 	step->number[1] = recursive;
 }
 
-/* A container's own procfs and its likes must never be covered by what an image or a volume brings
- * (CVE-2019-16884): only files below /proc of the kernel's own may be mounted on, as masks are. */
-static int check_target(const char *target, int target_fd, struct err *err)
-{
-	struct statfs fs;
-
-	if (fstatfs(target_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
-		return err_set(err, ERR_DENIED, "mount destination %s is inside a procfs", target);
-	return 0;
-}
-
 static int run_bind(struct plan_run *run, const struct step *step, struct err *err)
 {
 	int source = run->sources[step->number[0]];
@@ -261,7 +311,7 @@ static int run_bind(struct plan_run *run, const struct step *step, struct err *e
 				     : path_ensure_file(run->root_fd, step->path, 0755);
 	if (target < 0)
 		return err_sys(err, -target, "create mount point %s", step->path);
-	rc = check_target(step->path, target, err);
+	rc = check_target(step->path, target, source, err);
 	if (rc < 0)
 		return rc;
 	rc = mount_change(source, step->number[1], 0, step->number[2], recursive);
@@ -436,6 +486,28 @@ static const struct step_op step_readonly = {"read-only", run_readonly, explain_
 void plan_readonly(struct plan *plan, const char *path)
 {
 	plan_add(plan, &step_readonly, STEP_INSIDE)->path = str_dup(path);
+}
+
+static int run_readonly_mount(struct plan_run *run, const struct step *step, struct err *err)
+{
+	cleanup_close int target = path_open_in_root(run->root_fd, step->path, O_PATH | O_NOFOLLOW, 0);
+	int rc = target < 0 ? target : mount_change(target, MOUNT_ATTR_RDONLY, 0, 0, false);
+
+	return rc < 0 ? err_sys(err, -rc, "make %s read-only", step->path) : 0;
+}
+
+static void explain_readonly_mount(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_add(out, "mount -o remount,bind,ro ");
+	add_inside(out, step->path);
+}
+
+static const struct step_op step_readonly_mount = {"read-only", run_readonly_mount,
+						   explain_readonly_mount};
+
+void plan_readonly_mount(struct plan *plan, const char *path)
+{
+	plan_add(plan, &step_readonly_mount, STEP_INSIDE)->path = str_dup(path);
 }
 
 static int run_readonly_root(struct plan_run *run, const struct step *step, struct err *err)

@@ -20,6 +20,7 @@
 
 static int clone_in_namespace(int namespace_fd, const char *path)
 {
+	/* lint: the host's procfs: the namespace is entered only after it */
 	cleanup_close int back = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	cleanup_close int root = -1;
 	cleanup_close int found = -1;
@@ -28,6 +29,7 @@ static int clone_in_namespace(int namespace_fd, const char *path)
 	if (back < 0 || setns(namespace_fd, CLONE_NEWNS) < 0)
 		return -errno;
 	/* Inside that view nothing is executed or loaded: one walk in its root, and back. */
+	/* lint: the root itself, to pin it; there is nothing to resolve */
 	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	found = root < 0 ? -errno : path_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
 	rc = found < 0 ? found : mount_clone(found, false);

@@ -36,6 +36,7 @@ struct plan_run {
 	void *clone_arg;
 };
 
+/* Nothing is open, nobody looked up, the environment is empty. Undone by plan_run_done. */
 void plan_run_init(struct plan_run *run);
 /* Closes all descriptors, frees the environment. */
 void plan_run_done(struct plan_run *run);
@@ -89,6 +90,8 @@ void plan_symlink(struct plan *plan, const char *target, const char *path);
 void plan_mask(struct plan *plan, const char *path);
 /* Makes PATH and all below read-only; a missing one is fine. */
 void plan_readonly(struct plan *plan, const char *path);
+/* Makes the mount that an earlier step put at PATH read-only, but not what is mounted below it. */
+void plan_readonly_mount(struct plan *plan, const char *path);
 /* Makes the whole root read-only. */
 void plan_readonly_root(struct plan *plan);
 /* Writes kernel parameter KEY ("net.ipv4.ip_forward") through the engine's own procfs. */

@@ -3,6 +3,7 @@
  * Control groups as plan steps: what sys/cgroup computed becomes directories, writes and, on v2, the
  * device filter; the container's own view of them becomes mounts.
  */
+/* lint file: paths of the host's cgroupfs, put together by sys/cgroup */
 #include "runtime/cgroup_steps.h"
 
 #include "base/fd.h"
@@ -159,7 +160,7 @@ void runtime_add_cgroup_mounts(struct plan *plan, const struct cgroup_layout *la
 	for (size_t i = 0; i < layout->n; i++)
 		add_v1_mount(plan, layout, &layout->hierarchies[i], target, attrs);
 	if (attrs & MOUNT_ATTR_RDONLY)
-		plan_readonly(plan, target);
+		plan_readonly_mount(plan, target);
 }
 
 /* ---- removing a group ---- */

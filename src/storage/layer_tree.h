@@ -50,6 +50,8 @@ struct layer_place {
 	const char *name;
 };
 
+/* Fills T for the directory ROOT_FD (borrowed until layer_tree_done, which closes and frees the
+ * rest). LITERAL is the member of the same name. */
 void layer_tree_init(struct layer_tree *t, int root_fd, bool literal);
 void layer_tree_done(struct layer_tree *t);
 #define cleanup_layer_tree __attribute__((cleanup(layer_tree_done)))

@@ -155,6 +155,7 @@ struct cgroup_actions {
 	size_t n_rules;
 };
 
+/* Frees everything inside and leaves it all zero. */
 void cgroup_actions_done(struct cgroup_actions *actions);
 #define cleanup_cgroup_actions __attribute__((cleanup(cgroup_actions_done)))
 

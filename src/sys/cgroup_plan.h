@@ -40,6 +40,7 @@ struct cgroup_device_list {
 
 #define CGROUP_N_DEVICE_LISTS 5
 extern const struct cgroup_device_list cgroup_device_lists[CGROUP_N_DEVICE_LISTS];
+/* The figures of LIMITS that LIST is about; borrowed, never NULL. */
 const struct cgroup_device_limits *cgroup_device_list_get(const struct cgroup_limits *limits,
 							  const struct cgroup_device_list *list);
 
@@ -83,6 +84,7 @@ struct cgroup_bandwidth {
 };
 bool cgroup_bandwidth_get(const struct cgroup_limits *limits, struct cgroup_bandwidth *ret);
 
+/* Append the actions for b->limits on that kind of hierarchy. 0, or -code as cgroup_plan. */
 int cgroup_plan_v1(struct cgroup_build *b, struct err *err);
 int cgroup_plan_v2(struct cgroup_build *b, struct err *err);
 

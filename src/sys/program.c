@@ -101,24 +101,24 @@ static int read_loader(int fd, uint64_t offset, uint64_t len, char ret[static PA
 }
 
 /* The same in both widths: find PT_INTERP among the program headers. */
-#define DEFINE_READ_ELF(name, ehdr_type, phdr_type)                                                \
-	static int name(int fd, const char *head, char ret[static PATH_MAX])                       \
-	{                                                                                          \
-		phdr_type headers[MAX_HEADERS];                                                    \
-		ehdr_type elf;                                                                     \
-		ssize_t len = 0;                                                                   \
-                                                                                                   \
-		memcpy(&elf, head, sizeof(elf));                                                   \
-		if (elf.e_phentsize != sizeof(headers[0]) || elf.e_phoff > INT32_MAX)              \
-			return 0;                                                                  \
-		if (elf.e_phnum > MAX_HEADERS)                                                     \
-			return -EACCES;                                                            \
-		len = pread(fd, headers, elf.e_phnum * sizeof(headers[0]), (off_t)elf.e_phoff);    \
-		for (size_t i = 0; len > 0 && i < (size_t)len / sizeof(headers[0]); i++)           \
-			if (headers[i].p_type == PT_INTERP)                                        \
-				return read_loader(fd, headers[i].p_offset, headers[i].p_filesz,   \
-						   ret);                                           \
-		return 0;                                                                          \
+#define DEFINE_READ_ELF(name, ehdr_type, phdr_type)                                              \
+	static int name(int fd, const char *head, char ret[static PATH_MAX])                     \
+	{                                                                                        \
+		phdr_type headers[MAX_HEADERS];                                                  \
+		ehdr_type elf;                                                                   \
+		ssize_t len = 0;                                                                 \
+                                                                                                 \
+		memcpy(&elf, head, sizeof(elf));                                                 \
+		if (elf.e_phentsize != sizeof(headers[0]) || elf.e_phoff > INT32_MAX)            \
+			return 0;                                                                \
+		if (elf.e_phnum > MAX_HEADERS)                                                   \
+			return -EACCES;                                                          \
+		len = pread(fd, headers, elf.e_phnum * sizeof(headers[0]), (off_t)elf.e_phoff);  \
+		for (size_t i = 0; len > 0 && i < (size_t)len / sizeof(headers[0]); i++)         \
+			if (headers[i].p_type == PT_INTERP)                                      \
+				return read_loader(fd, headers[i].p_offset, headers[i].p_filesz, \
+						   ret);                                         \
+		return 0;                                                                        \
 	}
 
 DEFINE_READ_ELF(read_elf32, Elf32_Ehdr, Elf32_Phdr)

@@ -70,8 +70,7 @@ static int check_number(const char *s, uid_t *ret, struct err *err)
 {
 	if (parse_id(s, ret) == 0 && *ret <= INT32_MAX)
 		return 0;
-	return err_set(err, ERR_INVALID,
-		       "unable to find user %s: uids and gids must be in range 0-2147483647", s);
+	return err_set(err, ERR_INVALID, "uids and gids must be in range 0-%d", INT32_MAX);
 }
 
 static int find_user(struct str *passwd, const char *name, struct user *ret, bool *ret_has_gid,

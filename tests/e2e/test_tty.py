@@ -170,7 +170,8 @@ def test_monitor_killed(tare, terminal, how):  # noqa: F811
 def test_command_ended_by_signals(session, tare):
     """An interactive shell does not mind SIGTERM: the third ends the command, with its terminal put back."""
     if session.how in ("run", "exec"):
-        session.write(b"trap 'echo te''rm' TERM\n")
+        session.write(b"trap 'echo te''rm' TERM; echo se''t\n")
+        session.expect(b"\nset")
         for _ in range(2):
             os.kill(session.pid, signal.SIGTERM)
             session.write(b"\n")

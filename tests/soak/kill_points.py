@@ -61,7 +61,7 @@ def verbs(tar):
 # ---------------------------------------------------------------- killing
 
 def strace(log, calls, what, *target):
-    return ["strace", "-qq", "-o", str(log), "-e", "signal=none", "-e", "trace=" + calls] + \
+    return ["strace", "-qq", "-o", str(log), "-e", "signal=SIGSTOP", "-e", "trace=" + calls] + \
         (["-e", "inject=%s:%s" % (calls, what)] if what else []) + list(target)
 
 
@@ -126,7 +126,7 @@ def run_monitor(state, verb, k, log):
         wait_until(lambda: gone(command), "the command", 40)
     finally:
         os.close(command)
-        tracer.kill()
+        tracer.terminate()
         tracer.wait()
 
 
@@ -136,15 +136,13 @@ def run_container(state, verb, k, log):
     os.kill(monitor, signal.SIGCONT)
     try:
         def reached():
-            tasks = set(re.findall(r"^(\d+) ", read(log), re.M)) if k else ()
-            return gone(command) or any("State:\tt" in read("/proc/%s/status" % t) and
-                                        "stopped" in read("/proc/%s/status" % t) or
-                                        "stopped by SIGSTOP" in read(log) for t in tasks)
+            stops = set(re.findall(r"^(\d+) --- stopped by SIGSTOP", read(log), re.M))
+            return gone(command) or (k and stops - {str(monitor)})
         wait_until(reached, "the point", 40)
         if k and not gone(command):
             kill(monitor)
     finally:
-        tracer.kill()
+        tracer.terminate()
         tracer.wait()
         # Tied to its monitor or not, depending on the step: what goes on must notice and end.
         for task in set(re.findall(r"^(\d+) ", read(log), re.M)):
@@ -164,7 +162,7 @@ def run_exit(state, verb, k, log):
         if not k:
             wait_until(lambda: not read("/proc/%d/stat" % monitor), "the monitor's end")
     finally:
-        tracer.kill()
+        tracer.terminate()
         tracer.wait()
 
 
