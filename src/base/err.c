@@ -110,5 +110,15 @@ void err_clear(struct err *err)
 
 int err_run_status(const struct err *err)
 {
-	return err->code >= 0 && err->code < N_ERR_CODES ? run_status[err->code] : 125;
+	int status = err->code >= 0 && err->code < N_ERR_CODES ? run_status[err->code] : 125;
+
+	/* docker's command line looks for these words in whatever the engine answered. */
+	if (status != 125)
+		return status;
+	if (strstr(err->msg, "executable file not found") ||
+	    strstr(err->msg, "no such file or directory"))
+		return 127;
+	if (strstr(err->msg, "permission denied") || strstr(err->msg, "is a directory"))
+		return 126;
+	return status;
 }

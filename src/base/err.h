@@ -49,7 +49,9 @@ int err_hint(struct err *err, const char *fmt, ...) __attribute__((format(printf
 /* Forgets everything. */
 void err_clear(struct err *err);
 
-/* Exit status of the docker command line for a code (cli contract: 125, 126, 127 for run; 1 else). */
+/* Exit status of docker's run for an error of the engine: 126 or 127 by the code or, as docker has it,
+ * by the words "permission denied", "is a directory", "no such file or directory" and "executable
+ * file not found" anywhere in the message; else 125. */
 int err_run_status(const struct err *err);
 
 #endif

@@ -110,6 +110,13 @@ void strv_add_take(struct strv *v, char *item)
 	v->items[v->n] = NULL;
 }
 
+void strv_remove(struct strv *v, size_t i)
+{
+	free(v->items[i]);
+	memmove(&v->items[i], &v->items[i + 1], (v->n - i) * sizeof(*v->items));
+	v->n--;
+}
+
 void strv_add(struct strv *v, const char *item)
 {
 	strv_add_take(v, str_dup(item));

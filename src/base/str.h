@@ -53,6 +53,8 @@ void strv_add_take(struct strv *v, char *item);
 void strv_add_all(struct strv *v, const struct strv *from);
 /* Splits S at each SEP (empty fields kept) and appends the parts. */
 void strv_split(struct strv *v, const char *s, char sep);
+/* Frees item I, which must exist, and closes the gap. */
+void strv_remove(struct strv *v, size_t i);
 bool strv_has(const struct strv *v, const char *item);
 /* Owned string of all items with SEP between them. */
 char *strv_join(const struct strv *v, const char *sep);

@@ -188,7 +188,10 @@ static int foreground(struct run_ctx *c, struct err *err)
 {
 	const struct container_spec *spec = &c->request->spec;
 	unsigned streams = attached(spec);
-	struct start_request start = {.client_flags = streams | CLIENT_SETTLES};
+	struct start_request start = {
+		.client_flags = streams | CLIENT_SETTLES,
+		.began_ns = c->request->explain != EXPLAIN_NO ? c->began_ns : 0,
+	};
 	struct session_result result = {};
 	int rc = 0;
 
@@ -212,9 +215,17 @@ static int foreground(struct run_ctx *c, struct err *err)
 	if (rc == 0 && result.outcome == SESSION_EXITED) {
 		struct err ignored = ERR_INIT;
 
+		uint64_t ended = c->start.plan.marks[PLAN_ENDED];
+		uint64_t removing = clock_mono_ns();
+
+		cli_explain_note(c->request->explain, "the command ran",
+				 ended - c->start.plan.marks[PLAN_RUNNING]);
 		cli_explain(&c->start.plan, c->request->explain, 1U << STEP_TEARDOWN);
-		if (spec->auto_remove)
+		if (spec->auto_remove) {
 			engine_settle_ended(&c->engine, c->made.id, &ignored);
+			cli_explain_note(c->request->explain, "its record and its files removed",
+					 clock_mono_ns() - removing);
+		}
 	} else if (rc == 0 && result.outcome == SESSION_LOST) {
 		struct err ignored = ERR_INIT;
 
@@ -225,7 +236,9 @@ static int foreground(struct run_ctx *c, struct err *err)
 
 static int detached(struct run_ctx *c, struct err *err)
 {
-	struct start_request start = {};
+	struct start_request start = {
+		.began_ns = c->request->explain != EXPLAIN_NO ? c->began_ns : 0,
+	};
 	int rc = container_start(&c->engine, &c->made, &start, &c->start, err);
 
 	cli_print_warnings(&c->start.warnings);

@@ -102,6 +102,7 @@ static int start_loaded(struct engine *engine, const struct container_made *made
 	if (o->interactive && oci_annotation(&made->config, OCI_NOTE_STDIN))
 		streams |= CLIENT_STDIN;
 	request.client_flags = attach ? streams | CLIENT_SETTLES : 0U;
+	request.began_ns = o->explain != EXPLAIN_NO ? began : 0;
 	if (made->config.terminal)
 		cli_terminal_size(&request.rows, &request.columns);
 	/* Two starts at once: the second waits for this entry, and finds the container running. */

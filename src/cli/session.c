@@ -105,7 +105,12 @@ void cli_explain_total(const struct plan *plan, enum explain_mode mode, uint64_t
 
 	if (mode != EXPLAIN_SHELL)
 		return;
-	fprintf(stderr, "# %zu steps, %.2f ms: %.2f in the steps, %.2f in tare between them\n", steps,
-		(double)wall_ns / 1e6, (double)kernel / 1e6,
+	fprintf(stderr, "# %zu steps, %.2f ms; %.2f ms between them\n", steps, (double)kernel / 1e6,
 		wall_ns > kernel ? (double)(wall_ns - kernel) / 1e6 : 0.0);
+}
+
+void cli_explain_note(enum explain_mode mode, const char *text, uint64_t ns)
+{
+	if (mode == EXPLAIN_SHELL)
+		fprintf(stderr, "%6.0f us  # %s\n", (double)ns / 1000, text);
 }

@@ -20,8 +20,10 @@ void cli_die_of(int signal);
 void cli_print_warnings(const struct strv *warnings);
 /* The steps of PARTS on stderr in the form that MODE asks for; nothing for EXPLAIN_NO. */
 void cli_explain(const struct plan *plan, enum explain_mode mode, unsigned parts);
-/* The closing lines: what was taken down, and the whole. */
+/* The summary of a start that took WALL_NS. */
 void cli_explain_total(const struct plan *plan, enum explain_mode mode, uint64_t wall_ns);
+/* One line in the form of a step for what took NS, "# TEXT". */
+void cli_explain_note(enum explain_mode mode, const char *text, uint64_t ns);
 /* Executes this program again from a place that no container can write to, unless it is there
  * already. -code when that is impossible. */
 int cli_seal(struct err *err);

@@ -39,10 +39,7 @@ static void set_env(struct image_run *run, const char *text)
 	for (size_t i = 0; i < run->env.n; i++) {
 		if (strncmp(run->env.items[i], name, len) != 0 || run->env.items[i][len] != '=')
 			continue;
-		free(run->env.items[i]);
-		memmove(&run->env.items[i], &run->env.items[i + 1],
-			(run->env.n - i) * sizeof(run->env.items[0]));
-		run->env.n--;
+		strv_remove(&run->env, i);
 		return;
 	}
 }
@@ -458,7 +455,7 @@ static void set_names(const struct container_spec *spec, const char *id,
 {
 	char host[256] = "";
 
-	if (spec->hostname)
+	if (spec->hostname && *spec->hostname)
 		ret->hostname = str_dup(spec->hostname);
 	else if (is_host(spec->uts_mode) || is_host(spec_network_mode(spec)))
 		ret->hostname = str_dup(gethostname(host, sizeof(host) - 1) == 0 ? host : "localhost");

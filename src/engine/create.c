@@ -324,7 +324,11 @@ static int build(struct create_ctx *c, struct err *err)
 		rc = create_bind_sources(c->spec, err);
 	if (rc == 0)
 		rc = write_config(c, err);
-	return rc == 0 ? insert(c, err) : rc;
+	c->made->laps[MADE_WRITTEN] = clock_mono_ns();
+	if (rc == 0)
+		rc = insert(c, err);
+	c->made->laps[MADE_INDEXED] = clock_mono_ns();
+	return rc;
 }
 
 int engine_create(struct engine *engine, const struct container_spec *spec, engine_notice_fn notice,
@@ -333,11 +337,13 @@ int engine_create(struct engine *engine, const struct container_spec *spec, engi
 	struct create_ctx c = {.engine = engine, .spec = spec, .made = ret, .warnings = warnings};
 	int rc = 0;
 
-	*ret = (struct container_made){.pending_fd = -1};
+	*ret = (struct container_made){.pending_fd = -1, .laps[MADE_BEGAN] = clock_mono_ns()};
 	pending_sweep(engine);
 	rc = engine_find_image(engine, spec->image, spec->pull, notice, &c.image, err);
+	ret->laps[MADE_IMAGE] = clock_mono_ns();
 	if (rc == 0)
 		rc = prepare(&c, err);
+	ret->laps[MADE_CONFIGURED] = clock_mono_ns();
 	if (rc == 0) {
 		ret->pending_fd = pending_open(engine, ret->id, err);
 		rc = ret->pending_fd < 0 ? ret->pending_fd : build(&c, err);

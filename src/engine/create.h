@@ -8,6 +8,9 @@
 #include "oci/runtime_config.h"
 #include "storage/image.h"
 
+/* What making a container went through, as points in time. */
+enum made_lap { MADE_BEGAN, MADE_IMAGE, MADE_CONFIGURED, MADE_WRITTEN, MADE_INDEXED, MADE_N_LAPS };
+
 /* A container that was just made, ready for container_start without reading anything back. */
 struct container_made {
 	char id[ID_LEN + 1];
@@ -15,6 +18,7 @@ struct container_made {
 	struct oci_runtime_config config;
 	struct strv lowers; /* layer directories, uppermost first */
 	int pending_fd;	    /* see engine/pending.h; -1 once closed */
+	uint64_t laps[MADE_N_LAPS]; /* CLOCK_MONOTONIC ns; 0 for one that was read back */
 };
 
 /* Frees everything inside and closes the pending entry's descriptor without removing the entry:

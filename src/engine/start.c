@@ -145,6 +145,7 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 	struct plan_run run;
 	uint64_t oom_kills = 0;
 
+	plan_mark(&c->start->plan, PLAN_ENDED);
 	plan_run_init(&run);
 	if (cgroup_read_oom_kills(cgroups, name, &oom_kills) == 0)
 		*ret_oom = oom_kills > 0;
@@ -258,10 +259,40 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 	return rc;
 }
 
+/* What was done before the plan, so that an explanation adds up to what a person waited for. */
+static void add_notes(struct start_ctx *c, uint64_t began_ns)
+{
+	static const char *const texts[] = {
+		[MADE_BEGAN] = "options, and the state directories",
+		[MADE_IMAGE] = "the image, found in the index",
+		[MADE_CONFIGURED] = "what the container will be: its OCI configuration",
+		[MADE_WRITTEN] = "mkdir upper work; config.json, hosts, hostname, resolv.conf written",
+		[MADE_INDEXED] = "its name and its record in the index",
+	};
+	struct plan *plan = &c->start->plan;
+	uint64_t before = began_ns;
+
+	plan_group(plan, "tare itself, before the kernel is asked for anything");
+	for (int i = 0; i < MADE_N_LAPS; i++) {
+		uint64_t lap = c->made->laps[i];
+
+		if (!lap)
+			continue;
+		plan_note(plan, STEP_HOST, texts[i], lap - before);
+		before = lap;
+	}
+	c->start->fork_note = plan_note(plan, STEP_HOST, "this plan, and the fork of the monitor", 0);
+	c->start->before_plan_ns = before;
+}
+
 static int wait_started(struct container_start *start, struct err *err)
 {
 	struct monitor_started started = {.stdin_fd = -1};
 	int rc = monitor_client_wait_started(start->client_fd, &started, err);
+
+	if (start->before_plan_ns && start->plan.marks[PLAN_STARTED] > start->before_plan_ns)
+		start->plan.results[start->fork_note].ns =
+			start->plan.marks[PLAN_STARTED] - start->before_plan_ns;
 
 	if (rc < 0)
 		return rc;
@@ -317,6 +348,8 @@ int container_start(struct engine *engine, const struct container_made *made,
 		return err_sys(err, state_dir < 0 ? -state_dir : -container_dir,
 			       "open the directories of container %.12s", made->id);
 	rc = prepare(&c, err);
+	if (rc == 0 && request->began_ns)
+		add_notes(&c, request->began_ns);
 	if (rc == 0)
 		rc = build_plan(&c, request, false, err);
 	if (rc == 0) {

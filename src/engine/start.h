@@ -15,6 +15,8 @@ struct container_start {
 	struct plan_exec_info info;
 	struct sock_fprog seccomp;
 	struct strv warnings;
+	uint64_t before_plan_ns;
+	size_t fork_note; /* index of what the fork of the monitor cost, with began_ns */
 	int client_fd;	/* connection to the monitor; -1 */
 	int stdin_fd;	/* see monitor_started; -1 */
 	bool has_exited; /* it ended before the connection was answered */
@@ -30,6 +32,7 @@ struct container_start {
 struct start_request {
 	unsigned client_flags; /* CLIENT_* of monitor/protocol.h; 0 for a detached start */
 	unsigned short rows, columns;
+	uint64_t began_ns; /* when the command began; not 0: the plan also notes what was not a step */
 };
 
 /* Whether starting CONFIG takes a program that the container cannot reach (R4): something else than

@@ -60,6 +60,7 @@ const char *const oci_default_links[][2] = {
 /* How often each processor was too hot tells what the neighbours do. Most virtual machines have none. */
 static void mask_throttling(struct oci_runtime_config *config)
 {
+	/* lint: the host's own sysfs */
 	long n = access(CPU_DIR "/cpu0/thermal_throttle", F_OK) == 0 ? sysconf(_SC_NPROCESSORS_CONF) : 0;
 
 	for (long i = 0; i < n; i++)

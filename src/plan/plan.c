@@ -92,6 +92,26 @@ static void settle_clone(struct plan *plan, size_t i, uint64_t start)
 	}
 }
 
+static int run_note(struct plan_run *run, const struct step *step, struct err *err)
+{
+	return 0;
+}
+
+static void explain_note(const struct step *step, enum step_text mode, struct str *out)
+{
+	if (mode == TEXT_TRACE)
+		str_addf(out, "# %s", step->text);
+}
+
+static const struct step_op step_note = {"note", run_note, explain_note};
+
+size_t plan_note(struct plan *plan, enum step_where where, const char *text, uint64_t ns)
+{
+	plan_add(plan, &step_note, where)->text = str_dup(text);
+	plan->results[plan->n - 1] = (struct step_result){.ns = ns, .state = 1};
+	return plan->n - 1;
+}
+
 static int run_step(struct plan *plan, size_t i, struct plan_run *run, struct err *err)
 {
 	const struct step *step = plan->steps[i];
@@ -127,7 +147,7 @@ int plan_execute_from(struct plan *plan, size_t first, enum step_where where, st
 		struct err later = ERR_INIT;
 		int rc = 0;
 
-		if (plan->steps[i]->where != where)
+		if (plan->steps[i]->where != where || plan->steps[i]->op == &step_note)
 			continue;
 		rc = run_step(plan, i, run, failed ? &later : err);
 		if (rc < 0 && where != STEP_TEARDOWN)

@@ -83,6 +83,9 @@ void plan_group(struct plan *plan, const char *comment);
  * mounts, devices and rules keep every plan far below). */
 struct step *plan_add(struct plan *plan, const struct step_op *op, enum step_where where);
 void plan_mark(struct plan *plan, enum plan_mark mark);
+/* Adds what was done beside the plan, for the record: TEXT in words of a comment, and its price. It is
+ * printed in traces and never in scripts. Returns its index in plan->results. */
+size_t plan_note(struct plan *plan, enum step_where where, const char *text, uint64_t ns);
 
 /* Runs all steps of one part in order, measuring each; stops at the first error of one that is not
  * optional. A control that the user typed and that cannot be applied fails (ERR names the flag).

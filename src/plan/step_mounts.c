@@ -268,6 +268,7 @@ struct step *plan_mount(struct plan *plan, const char *type, const char *source,
 
 static int run_open_source(struct plan_run *run, const struct step *step, struct err *err)
 {
+	/* lint: named by the user of the command line, on the host */
 	cleanup_close int source = open(step->path, O_PATH | O_CLOEXEC);
 	int fd = source < 0 ? -errno : mount_clone(source, step->number[1]);
 

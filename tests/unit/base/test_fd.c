@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@ static int set_up(void **state)
 {
 	struct fixture *f = mem_zalloc(sizeof(*f));
 
-	strcpy(f->path, "/tmp/tare-unit-XXXXXX");
+	snprintf(f->path, sizeof(f->path), "/tmp/tare-unit-XXXXXX");
 	if (!mkdtemp(f->path))
 		return -1;
 	f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -5,6 +5,7 @@
  */
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "cli/parse_env.h"
 #include "cli/parse_limit.h"
@@ -99,8 +100,10 @@ static void env_files(void **state)
 		cleanup_free char *got = NULL;
 		struct err err = ERR_INIT;
 		int rc = i % 2 ? label_read_file(&v, path, &err) : env_read_file(&v, path, &err);
+		int fd = -1;
 
-		close(atoi(strrchr(path, '/') + 1));
+		assert_int_equal(num_parse_int(strrchr(path, '/') + 1, &fd), 0);
+		close(fd);
 		got = strv_join(&v, "|");
 		if (rc < 0 && (want[0] != '!' || !str_has_suffix(err.msg, want + 1)))
 			fail_msg("row %zu: %s", i, err.msg);

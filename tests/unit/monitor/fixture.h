@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@ static inline int set_up(void **state)
 {
 	struct fixture *f = mem_zalloc(sizeof(*f));
 
-	strcpy(f->path, "/tmp/tare-unit-XXXXXX");
+	snprintf(f->path, sizeof(f->path), "/tmp/tare-unit-XXXXXX");
 	if (!mkdtemp(f->path))
 		return -1;
 	f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

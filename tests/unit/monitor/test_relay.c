@@ -5,6 +5,7 @@
 #include "fixture.h"
 
 #include "base/err.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "monitor/relay.h"
 #include "sys/pty.h"
@@ -106,6 +107,7 @@ static void does_not_wait_for_what_is_left_behind(void **state)
 	struct session_result r = {};
 	struct err err = ERR_INIT;
 	int out[2];
+	int pid = 0;
 	char text[32] = "";
 	const struct session_config c = {.in_fd = -1, .out_fd = -1, .err_fd = -1};
 	struct session_config config = c;
@@ -115,7 +117,9 @@ static void does_not_wait_for_what_is_left_behind(void **state)
 	assert_int_equal(relay_run(&p, &config, &r, &err), 0);
 	assert_int_equal(r.outcome, SESSION_EXITED);
 	assert_true(read(out[0], text, sizeof(text) - 1) > 1);
-	assert_int_equal(kill(atoi(text), SIGKILL), 0);
+	text[strcspn(text, "\n")] = '\0';
+	assert_int_equal(num_parse_int(text, &pid), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
 	close(out[0]);
 	close(out[1]);
 }

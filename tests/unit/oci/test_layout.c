@@ -28,7 +28,8 @@ static int set_up(void **state)
 	cleanup_free char *blobs = NULL;
 
 	snprintf(f->path, sizeof(f->path), "/tmp/tare-layout-XXXXXX");
-	assert_non_null(mkdtemp(f->path));
+	if (!mkdtemp(f->path))
+		return -1;
 	blobs = str_printf("%s/blobs/sha256", f->path);
 	assert_int_equal(fd_mkdir_p(blobs, 0700), 0);
 	f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
