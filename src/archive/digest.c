@@ -52,7 +52,7 @@ int digest_final(struct digest *d, char ret[static DIGEST_TEXT_LEN], struct err 
 
 	if (EVP_DigestFinal_ex(d->ctx, sum, &len) != 1 || len != 32)
 		return err_set(err, ERR_SYSTEM, "SHA-256 of the stream");
-	memcpy(ret, "sha256:", 7);
+	memcpy(ret, "sha256:", sizeof("sha256:"));
 	hex_format(sum, len, ret + 7);
 	return 0;
 }

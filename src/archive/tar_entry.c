@@ -152,7 +152,7 @@ static int merge_type(struct tar_reader *r, struct err *err)
 
 static int read_old_gnu_map(struct tar_reader *r, int64_t *ret_size, struct err *err)
 {
-	uint8_t block[TAR_BLOCK];
+	uint8_t block[TAR_BLOCK] = {};
 	bool more = r->block[GNU_EXTENDED_AT];
 	int rc = tar_map_add_old_gnu(&r->map, r->block + GNU_SPARSE_AT, GNU_SPARSE_N, err);
 

@@ -375,7 +375,7 @@ ssize_t tar_reader_read(struct tar_reader *r, void *buf, size_t len, struct err 
 			memset((char *)buf + done, 0, (size_t)n);
 		} else {
 			n = take_data(r, len - done, &bytes, &offset, err);
-			if (n < 0)
+			if (n < 0 || !bytes)
 				return n;
 			memcpy((char *)buf + done, bytes, (size_t)n);
 		}

@@ -28,26 +28,45 @@ int64_t clock_real_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+/* Day DAYS after 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the leap
+ * day is the last of its year; 400 years have 146097 days. gmtime_r(3) would read /etc/localtime. */
+static void split_days(int64_t days, int *year, int *month, int *day)
+{
+	int64_t shifted = days + 719468; /* since 0000-03-01 */
+	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+	int64_t doe = shifted - era * 146097;
+	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	int64_t from_march = (5 * doy + 2) / 153;
+
+	*day = (int)(doy - (153 * from_march + 2) / 5 + 1);
+	*month = (int)(from_march < 10 ? from_march + 3 : from_march - 9);
+	*year = (int)(yoe + era * 400 + (*month <= 2));
+}
+
 void clock_format_rfc3339(int64_t real_ns, char buf[static CLOCK_RFC3339_LEN])
 {
-	time_t seconds = (time_t)(real_ns / NS_PER_S);
+	int64_t seconds = real_ns / NS_PER_S;
 	long nanos = (long)(real_ns % NS_PER_S);
-	struct tm tm;
+	int64_t days = 0;
+	int year = 0, month = 0, day = 0, of_day = 0;
 	char frac[12] = "";
 
 	if (nanos < 0) {
 		nanos += NS_PER_S;
 		seconds--;
 	}
-	gmtime_r(&seconds, &tm);
+	days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
+	of_day = (int)(seconds - days * 86400);
+	split_days(days, &year, &month, &day);
 	if (nanos) {
 		int len = snprintf(frac, sizeof(frac), ".%09ld", nanos);
 
 		while (len > 1 && frac[len - 1] == '0')
 			frac[--len] = '\0';
 	}
-	snprintf(buf, CLOCK_RFC3339_LEN, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", tm.tm_year + 1900,
-		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, frac);
+	snprintf(buf, CLOCK_RFC3339_LEN, "%04d-%02d-%02dT%02d:%02d:%02d%sZ", year, month, day,
+		 of_day / 3600, of_day / 60 % 60, of_day % 60, frac);
 }
 
 /* Fixed-width decimal field; moves *S behind it. */

@@ -23,6 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define STATUS_RUN_FAILED 125
+
 struct run_ctx {
 	struct cli *cli;
 	struct run_request *request;
@@ -92,11 +94,17 @@ static void done(struct run_ctx *c)
 	engine_close(&c->engine);
 }
 
-static int begin(struct run_ctx *c, struct err *err)
+/* ENGINE_STATUS: the exit status when the engine refuses, 0 for what the message says (126, 127,
+ * 125). What the command line itself refuses is 125, and 1 for -d with -a. */
+static int begin(struct run_ctx *c, int engine_status, struct err *err)
 {
 	const struct container_spec *spec = &c->request->spec;
 	int rc = run_request_finish(c->request, &c->cli->args, err);
 
+	if (c->request->is_usable)
+		c->cli->exit_status = engine_status;
+	else
+		c->cli->exit_status = spec->detach && spec->attach ? 1 : STATUS_RUN_FAILED;
 	if (rc == 0)
 		rc = check_cidfile(spec->cidfile, err);
 	if (rc < 0)
@@ -112,7 +120,7 @@ int cmd_create(struct cli *cli, union verb_options *o, struct err *err)
 			    .request = &o->run,
 			    .made = {.pending_fd = -1},
 			    .start = CONTAINER_START_INIT};
-	int rc = begin(&c, err);
+	int rc = begin(&c, 1, err);
 
 	if (rc == 0)
 		rc = make(&c, err);
@@ -294,7 +302,7 @@ int cmd_run(struct cli *cli, union verb_options *o, struct err *err)
 
 	cli_drop_inherited();
 	if (rc == 0)
-		rc = begin(&c, err);
+		rc = begin(&c, 0, err);
 	if (rc == 0 && o->run.dry_run) {
 		rc = print_script(&c, err);
 		done(&c);

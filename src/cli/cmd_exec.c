@@ -71,6 +71,15 @@ static int check_exec(struct engine *engine, const struct exec_options *o, const
 	return rc;
 }
 
+/* A command that could not be started is 126 unless it is missing (127); with -d there is no process
+ * whose status it could be. */
+static int failed_status(const struct exec_options *o, const struct err *err)
+{
+	if (o->detach)
+		return 1;
+	return err->code == ERR_NO_COMMAND ? 127 : 126;
+}
+
 int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 {
 	const struct exec_options *o = &options->exec;
@@ -92,6 +101,8 @@ int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 	if (rc == 0) {
 		fill_request(o, &cli->args, &request);
 		rc = engine_exec(&engine, &request, &plan, &started, err);
+		if (rc < 0 && started.is_entered)
+			cli->exit_status = failed_status(o, err);
 		cli_explain(&plan, o->explain, 1U << STEP_HOST | 1U << STEP_INSIDE);
 	}
 	if (rc == 0) {

@@ -213,6 +213,9 @@ int run_request_finish(struct run_request *r, const struct strv *args, struct er
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(phases); i++)
 		rc = phases[i](r, err);
 	if (rc == 0)
+		rc = spec_validate_usage(&r->spec, err);
+	r->is_usable = rc == 0;
+	if (rc == 0)
 		rc = spec_validate(&r->spec, err);
 	if (rc == 0)
 		rc = refuse_missing(&r->spec, err);

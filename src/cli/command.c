@@ -154,7 +154,8 @@ static int finish_error(const struct cli *cli, const struct err *err)
 {
 	if (err->msg[0]) {
 		cli_print_error(err);
-		if (cli->command->flags & COMMAND_RUN_STATUS && !cli->exit_status)
+		if (cli->command->flags & COMMAND_RUN_STATUS &&
+		    (!cli->exit_status || cli->exit_status == STATUS_BAD_FLAG))
 			print_see_help("Run", cli->path);
 	}
 	return status_of_error(cli, err);

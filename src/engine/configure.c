@@ -135,6 +135,30 @@ static void set_process_env(const struct container_spec *spec, const struct imag
 			strv_add(env, run->env.items[i]);
 }
 
+/* The absolute PATH without ".", ".." and doubled slashes, by its text alone, as docker's
+ * filepath.Clean does. A relative one is as it was: it is refused later. */
+static char *clean_path(const char *path)
+{
+	struct str out = STR_INIT;
+
+	if (*path != '/')
+		return str_dup(path);
+	while (*path) {
+		size_t len = 0;
+
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 2 && path[0] == '.' && path[1] == '.' && out.len)
+			str_truncate(&out, (size_t)(strrchr(str_get(&out), '/') - str_get(&out)));
+		else if (len > 0 && strncmp(path, "..", len) != 0)
+			str_addf(&out, "/%.*s", (int)len, path);
+		path += len;
+	}
+	if (!out.len)
+		str_add(&out, "/");
+	return str_take(&out);
+}
+
 static int set_rlimit(const struct ulimit_spec *u, struct oci_runtime_config *ret,
 		      struct strv *warnings, struct err *err)
 {
@@ -211,7 +235,8 @@ static int set_security(const struct container_spec *spec, struct oci_runtime_co
 		else if (strcmp(option, "systempaths=unconfined") == 0) {
 			strv_done(&ret->masked_paths);
 			strv_done(&ret->readonly_paths);
-		}
+		} else if (!str_has_prefix(option, "label") && !str_has_prefix(option, "apparmor"))
+			return err_set(err, ERR_INVALID, "invalid --security-opt 2: \"%s\"", option);
 	}
 	oci_annotate(ret, OCI_NOTE_SECCOMP, seccomp);
 	return 0;
@@ -229,6 +254,24 @@ static void set_namespace(struct oci_runtime_config *ret, uint64_t flag, const c
 static bool is_host(const char *mode)
 {
 	return mode && strcmp(mode, "host") == 0;
+}
+
+/* What was typed and is not there is refused, never replaced by something else. */
+static int check_network(const struct container_spec *spec, struct err *err)
+{
+	static const char *const known[] = {"default", "none", "host"};
+	const char *mode = spec_network_mode(spec);
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(mode, known[i]) == 0)
+			return 0;
+	if (str_has_prefix(mode, "container:"))
+		return 0;
+	if (strcmp(mode, "bridge") == 0) {
+		err_set(err, ERR_UNSUPPORTED, "--network bridge: there is no bridge yet");
+		return err_hint(err, "--network none, host and container:NAME are there");
+	}
+	return err_set(err, ERR_NOT_FOUND, "network %s not found", mode);
 }
 
 static void set_namespaces(const struct container_spec *spec, struct oci_runtime_config *ret)
@@ -419,6 +462,31 @@ static int set_sysctls(const struct container_spec *spec, struct oci_runtime_con
 
 /* ---- all of it ---- */
 
+/* docker's rule: with max-size and no max-file there is one file. spec_validate has checked both. */
+static void annotate_log(const struct container_spec *spec, struct oci_runtime_config *ret)
+{
+	const char *files = NULL;
+	int64_t size = 0;
+
+	oci_annotate(ret, OCI_NOTE_LOG,
+		     spec->log_driver && *spec->log_driver ? spec->log_driver : "json-file");
+	strv_foreach(i, &spec->log_options)
+	{
+		const char *option = spec->log_options.items[i];
+
+		if (str_has_prefix(option, "max-size="))
+			num_parse_size(option + strlen("max-size="), &size);
+		if (str_has_prefix(option, "max-file="))
+			files = option + strlen("max-file=");
+	}
+	if (size > 0) {
+		cleanup_free char *text = str_printf("%lld", (long long)size);
+
+		oci_annotate(ret, OCI_NOTE_LOG_SIZE, text);
+		oci_annotate(ret, OCI_NOTE_LOG_FILES, files ? files : "1");
+	}
+}
+
 static void annotate(const struct container_spec *spec, const struct image_run *run,
 		     struct oci_runtime_config *ret)
 {
@@ -435,7 +503,7 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 	}
 	if (spec->open_stdin)
 		oci_annotate(ret, OCI_NOTE_STDIN, spec->detach ? "open" : "once");
-	oci_annotate(ret, OCI_NOTE_LOG, spec->log_driver ? spec->log_driver : "json-file");
+	annotate_log(spec, ret);
 	if (run->stop_signal)
 		oci_annotate(ret, OCI_NOTE_STOP_SIGNAL, run->stop_signal);
 	strv_foreach(i, &spec->annotations)
@@ -468,8 +536,10 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 		  const char *dir, struct oci_runtime_config *ret, struct strv *warnings,
 		  struct err *err)
 {
-	int rc = 0;
+	int rc = check_network(spec, err);
 
+	if (rc < 0)
+		return rc;
 	oci_config_set_defaults(ret, spec->shm_size ? spec->shm_size : DEFAULT_SHM_SIZE,
 				spec->privileged);
 	set_names(spec, id, ret);
@@ -477,7 +547,7 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 	strv_add_all(&ret->args, &run->entrypoint);
 	strv_add_all(&ret->args, &run->cmd);
 	set_process_env(spec, run, ret->hostname, &ret->env);
-	ret->cwd = str_dup(run->working_dir && *run->working_dir ? run->working_dir : "/");
+	ret->cwd = clean_path(run->working_dir && *run->working_dir ? run->working_dir : "/");
 	ret->terminal = spec->tty;
 	ret->root_readonly = spec->read_only;
 	ret->oom_score_adj = spec->oom_score_adj ? (int)spec->oom_score_adj : DEFAULT_OOM_SCORE;

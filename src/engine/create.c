@@ -26,6 +26,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -280,11 +281,56 @@ static int insert(struct create_ctx *c, struct err *err)
 
 /* ---- all of it ---- */
 
+/* The one name of an architecture that images use; NULL for a word that names none. */
+static const char *arch_name(const char *word)
+{
+	static const char *const names[][2] = {
+		{"amd64", "amd64"}, {"x86_64", "amd64"},   {"x86-64", "amd64"},   {"arm64", "arm64"},
+		{"386", "386"},	    {"i386", "386"},	   {"aarch64", "arm64"},  {"arm", "arm"},
+		{"armhf", "arm"},   {"armel", "arm"},	   {"ppc64le", "ppc64le"}, {"s390x", "s390x"},
+		{"riscv64", "riscv64"}, {"loong64", "loong64"}, {"mips64le", "mips64le"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcasecmp(names[i][0], word) == 0)
+			return names[i][1];
+	return NULL;
+}
+
+/* --platform "linux", "arm64", "linux/arm64" or "linux/arm/v7" against what the image is for. */
+static int check_platform(const struct create_ctx *c, const struct image_config *image,
+			  struct err *err)
+{
+	const char *typed = c->spec->platform;
+	cleanup_strv struct strv parts = STRV_INIT;
+	const char *arch = NULL;
+
+	if (!typed || !*typed)
+		return 0;
+	strv_split(&parts, typed, '/');
+	arch = arch_name(parts.items[parts.n > 1 ? 1 : 0]);
+	if (parts.n == 1 && !arch && strcmp(typed, "linux") != 0 && strcmp(typed, "windows") != 0)
+		return err_set(err, ERR_INVALID,
+			       "\"%s\": unknown operating system or architecture: invalid argument",
+			       typed);
+	if (parts.n > 1 && !arch)
+		arch = parts.items[1];
+	if ((arch && strcmp(arch, image->architecture) != 0) ||
+	    ((parts.n > 1 || !arch) && strcmp(parts.items[0], image->os) != 0))
+		return err_set(err, ERR_NOT_FOUND,
+			       "image with reference %s was found but does not match the specified "
+			       "platform: wanted %s, actual: %s/%s",
+			       c->spec->image, typed, image->os, image->architecture);
+	return 0;
+}
+
 static int prepare(struct create_ctx *c, struct err *err)
 {
 	cleanup_image_config struct image_config config = IMAGE_CONFIG_INIT;
 	int rc = image_config_parse(c->image.config, strlen(c->image.config), &config, err);
 
+	if (rc == 0)
+		rc = check_platform(c, &config, err);
 	if (rc == 0)
 		rc = configure_run(c->spec, &config.run, &c->run, err);
 	if (rc == 0 && config.run.volumes.n)

@@ -222,7 +222,7 @@ static void write_ports(struct str *out, const struct container_spec *spec)
 	if (ports)
 		qsort(ports, spec->n_ports, sizeof(*ports), compare_port);
 	member_open(out, "PortBindings", '{');
-	for (size_t i = 0; i < spec->n_ports; i++) {
+	for (size_t i = 0; ports && i < spec->n_ports; i++) {
 		char key[32];
 		bool is_last = i + 1 == spec->n_ports || compare_port(&ports[i], &ports[i + 1]);
 

@@ -250,6 +250,7 @@ int engine_exec(struct engine *engine, const struct exec_request *request, struc
 			     .pidfd = -1};
 	int rc = find_container(&c, err);
 
+	ret->is_entered = rc == 0;
 	if (rc == 0)
 		rc = open_streams(request, &c.streams, err);
 	if (rc == 0)

@@ -21,6 +21,7 @@ struct exec_request {
 struct exec_started {
 	struct relay_process process;
 	pid_t pid;
+	bool is_entered; /* also on failure: the container runs, and it is the command that did not */
 };
 
 /* Starts REQUEST's command; returns when it runs. The caller must be sealed (sys/process.h): the

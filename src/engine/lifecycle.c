@@ -91,7 +91,7 @@ int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
 
 	for (;;) {
 		struct container_state state;
-		cleanup_close int monitor = -1;
+		cleanup_close int process = -1;
 		int left = -1;
 
 		container_state_read(engine, id, &state);
@@ -104,12 +104,11 @@ int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
 			if (now >= deadline)
 				return -ETIMEDOUT;
 		}
-		/* The monitor goes last, after everything is on record. */
-		monitor = process_open(state.monitor_pid, state.monitor_start_time);
-		if (monitor < 0)
-			monitor = process_open(state.pid, state.start_time);
-		if (monitor >= 0)
-			process_wait_gone(monitor, left);
+		/* Not for the monitor, which may wait for us to let go of the container (--rm): the next
+		 * look at the state waits until it has written everything down. */
+		process = process_open(state.pid, state.start_time);
+		if (process >= 0)
+			process_wait_gone(process, left);
 	}
 }
 
@@ -445,6 +444,7 @@ static int remove_stopped(struct engine *engine, const char *id, struct plan *pl
 	if (rc < 0)
 		log_debug("remove control group %s: %s", cgroup, strerrordesc_np(-rc));
 	rc = remove_files(engine, id, plan, err);
+	store_ensure_reserve(engine->store);
 	return rc < 0 ? rc : 1;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "sys/path.h"
 
 #include <dirent.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define DEFAULT_PIDS 2048
+#define MAX_ONLINE   4096
 
 static void set_user(struct cgroup_limit *limit, bool said, int64_t value)
 {
@@ -34,6 +36,76 @@ static int check_cpus(const struct container_spec *spec, struct err *err)
 			       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available",
 			       n, n);
 	return 0;
+}
+
+/* "3" or "0-3". */
+static int parse_range(const char *text, uint64_t *ret_first, uint64_t *ret_last)
+{
+	const char *dash = strchr(text, '-');
+	cleanup_free char *first = dash ? str_ndup(text, (size_t)(dash - text)) : str_dup(text);
+
+	if (num_parse_u64(first, ret_first) < 0)
+		return -EINVAL;
+	*ret_last = *ret_first;
+	if (dash && num_parse_u64(dash + 1, ret_last) < 0)
+		return -EINVAL;
+	return *ret_last < *ret_first ? -EINVAL : 0;
+}
+
+/* Whether every number of LIST ("0-3,8") lies in what is ONLINE, written the same way: 1 or 0;
+ * -EINVAL when LIST is no such list. */
+static int list_is_within(const char *list, const char *online)
+{
+	cleanup_strv struct strv parts = STRV_INIT, have = STRV_INIT;
+	bool is_within = true;
+
+	strv_split(&parts, list, ',');
+	strv_split(&have, online, ',');
+	strv_foreach(i, &parts)
+	{
+		uint64_t first = 0, last = 0;
+		bool is_there = false;
+
+		if (parse_range(parts.items[i], &first, &last) < 0)
+			return -EINVAL;
+		strv_foreach(j, &have)
+		{
+			uint64_t from = 0, to = 0;
+
+			if (parse_range(have.items[j], &from, &to) == 0)
+				is_there = is_there || (first >= from && last <= to);
+		}
+		is_within = is_within && is_there;
+	}
+	return is_within;
+}
+
+/* WHAT and KIND are docker's words for the two sets. */
+static int check_set(const char *list, const char *online_path, const char *what, const char *kind,
+		     struct err *err)
+{
+	cleanup_str struct str online = STR_INIT;
+	int rc = 0;
+
+	if (!list || !*list || fd_read_kernel_file(online_path, MAX_ONLINE, &online) < 0)
+		return 0;
+	str_truncate(&online, strcspn(str_get(&online), "\n"));
+	rc = list_is_within(list, str_get(&online));
+	if (rc < 0)
+		return err_set(err, ERR_INVALID, "Invalid value %s for cpuset %s", list, kind);
+	if (rc > 0)
+		return 0;
+	return err_set(err, ERR_INVALID, "Requested %s are not available - requested %s, available: %s",
+		       what, list, str_get(&online));
+}
+
+static int check_sets(const struct container_spec *spec, struct err *err)
+{
+	int rc = check_set(spec->cpuset_cpus, "/sys/devices/system/cpu/online", "CPUs", "cpus", err);
+
+	return rc < 0 ? rc
+		      : check_set(spec->cpuset_mems, "/sys/devices/system/node/online",
+				  "memory nodes", "mems", err);
 }
 
 static int add_throttles(const struct throttle_list *from, struct cgroup_device_limits *to,
@@ -75,6 +147,8 @@ int configure_limits(const struct container_spec *spec, struct oci_runtime_confi
 	struct cgroup_limits *l = &ret->limits;
 	int rc = check_cpus(spec, err);
 
+	if (rc == 0)
+		rc = check_sets(spec, err);
 	if (rc < 0)
 		return rc;
 	set_user(&l->memory, spec->memory != 0, spec->memory);

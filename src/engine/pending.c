@@ -305,6 +305,7 @@ static void sweep_boot(struct engine *engine)
 		return;
 	for_each_id(engine, dirs, check_dir);
 	for_each_id(engine, runs, check_dir);
+	store_ensure_reserve(engine->store);
 	fd_mkdir_p(engine->runroot, 0700);
 	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)

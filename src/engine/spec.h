@@ -212,6 +212,10 @@ int spec_parse_restart(struct container_spec *spec, const char *text, struct err
 /* The mode of the network namespace: the first network as typed, "default" when none was. */
 const char *spec_network_mode(const struct container_spec *spec);
 
+/* What docker's command line refuses itself, before any engine is asked: contradictions and unknown
+ * modes. A part of spec_validate; 0 or -ERR_INVALID. */
+int spec_validate_usage(const struct container_spec *spec, struct err *err);
+
 /* Checks everything that needs no host and no image, with docker's texts: contradictions, ranges,
  * mount targets, names and modes. 0 or -ERR_INVALID. What needs the host (number of CPUs, a bind
  * source that exists, swap accounting) is checked by the engine when it builds the container. */

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/lifecycle.h"
 
 #include <inttypes.h>
 
@@ -29,10 +30,8 @@ static int check_lifecycle(const struct container_spec *s, struct err *err)
 	static const char *const policies[] = {"", "no", "always", "on-failure", "unless-stopped"};
 	const char *name = s->restart_name ? s->restart_name : "";
 
-	if (s->detach && s->attach)
-		return fail("conflicting options: cannot specify both --attach and --detach");
-	if (s->auto_remove && name[0] && strcmp(name, "no") != 0)
-		return fail("conflicting options: cannot specify both --restart and --rm");
+	if (s->stop_signal && s->stop_signal[0] && signal_parse(s->stop_signal) < 0)
+		return fail("Invalid signal: %s", s->stop_signal);
 	if (!is_in(name, policies, ARRAY_LEN(policies)))
 		return fail(
 			"invalid restart policy: unknown policy '%s'; use one of 'no', 'always', "
@@ -63,9 +62,6 @@ static int check_memory(const struct container_spec *s, struct err *err)
 		return fail(
 			"You should always set the Memory limit when using Memoryswap limit, see "
 			"usage");
-	if (s->memory_swappiness < -1 || s->memory_swappiness > 100)
-		return fail("invalid value: %" PRId64 ". Valid memory swappiness range is 0-100",
-			    s->memory_swappiness);
 	if (s->memory_reservation > 0 && s->memory_reservation < MEMORY_MIN)
 		return fail("Minimum memory reservation allowed is 6MB");
 	if (s->memory > 0 && s->memory_reservation > s->memory)
@@ -113,14 +109,6 @@ static int check_namespaces(const struct container_spec *s, struct err *err)
 {
 	static const char *const ipc[] = {"none", "private", "shareable"};
 
-	if (!mode_is_valid(s->pid_mode, NULL, true))
-		return fail("--pid: invalid PID mode");
-	if (!mode_is_valid(s->uts_mode, NULL, false))
-		return fail("--uts: invalid UTS mode");
-	if (!mode_is_valid(s->userns_mode, NULL, false))
-		return fail("--userns: invalid USER mode");
-	if (!mode_is_valid(s->cgroupns_mode, "private", false))
-		return fail("--cgroupns: invalid CGROUP mode");
 	if (s->ipc_mode && !is_in(s->ipc_mode, ipc, ARRAY_LEN(ipc)) &&
 	    !mode_is_valid(s->ipc_mode, NULL, true))
 		return fail("invalid IPC mode: %s", s->ipc_mode);
@@ -134,12 +122,6 @@ static int check_network(const struct container_spec *s, struct err *err)
 	const char *mode = spec_network_mode(s);
 	bool is_container = strncmp(mode, "container:", 10) == 0;
 
-	strv_foreach (i, &s->networks)
-		if (!s->networks.items[i][0])
-			return fail("no name set for network");
-	if (s->networks.n > 1)
-		return fail("conflicting options: cannot attach both user-defined and "
-			    "non-user-defined network-modes");
 	if (strcmp(mode, "container") == 0 || (is_container && !mode[10]))
 		return fail("invalid container format container:<name|id>");
 	if (!is_container)
@@ -410,8 +392,6 @@ static int check_logging(const struct container_spec *s, struct err *err)
 	static const char *const drivers[] = {"", "json-file", "none"};
 	const char *driver = s->log_driver ? s->log_driver : "";
 
-	if (strcmp(driver, "none") == 0 && s->log_options.n)
-		return fail("invalid logging opts for driver none");
 	if (!is_in(driver, drivers, ARRAY_LEN(drivers))) {
 		err_set(err, ERR_INVALID, "logger: no log driver named '%s' is registered", driver);
 		return err_hint(err, "json-file and none are there");
@@ -422,11 +402,42 @@ static int check_logging(const struct container_spec *s, struct err *err)
 	return 0;
 }
 
+int spec_validate_usage(const struct container_spec *s, struct err *err)
+{
+	const char *restart = s->restart_name ? s->restart_name : "";
+
+	if (s->detach && s->attach)
+		return fail("conflicting options: cannot specify both --attach and --detach");
+	if (s->auto_remove && restart[0] && strcmp(restart, "no") != 0)
+		return fail("conflicting options: cannot specify both --restart and --rm");
+	if (s->memory_swappiness < -1 || s->memory_swappiness > 100)
+		return fail("invalid value: %" PRId64 ". Valid memory swappiness range is 0-100",
+			    s->memory_swappiness);
+	if (!mode_is_valid(s->pid_mode, NULL, true))
+		return fail("--pid: invalid PID mode");
+	if (!mode_is_valid(s->uts_mode, NULL, false))
+		return fail("--uts: invalid UTS mode");
+	if (!mode_is_valid(s->userns_mode, NULL, false))
+		return fail("--userns: invalid USER mode");
+	if (!mode_is_valid(s->cgroupns_mode, "private", false))
+		return fail("--cgroupns: invalid CGROUP mode");
+	strv_foreach (i, &s->networks)
+		if (!s->networks.items[i][0])
+			return fail("no name set for network");
+	if (s->networks.n > 1)
+		return fail("conflicting options: cannot attach both user-defined and "
+			    "non-user-defined network-modes");
+	if (s->log_options.n && str_is_equal(s->log_driver, "none"))
+		return fail("invalid logging opts for driver none");
+	return 0;
+}
+
 int spec_validate(const struct container_spec *spec, struct err *err)
 {
 	static int (*const groups[])(const struct container_spec *, struct err *) = {
-		check_lifecycle, check_memory,	 check_cpu_and_io, check_namespaces,
-		check_network,	 check_identity, check_mounts,	   check_logging,
+		spec_validate_usage, check_lifecycle, check_memory, check_cpu_and_io,
+		check_namespaces,    check_network,   check_identity, check_mounts,
+		check_logging,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "engine/joins.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
@@ -224,6 +225,15 @@ static int write_started(int container_dir, struct err *err)
 	return rc < 0 ? err_sys(err, -rc, "write down the start") : 0;
 }
 
+/* The number under KEY, or OTHERWISE. */
+static int64_t note_number(const struct container_made *made, const char *key, int64_t otherwise)
+{
+	const char *text = oci_annotation(&made->config, key);
+	int64_t n = 0;
+
+	return text && num_parse_i64(text, &n) == 0 && n > 0 ? n : otherwise;
+}
+
 static int spawn(struct start_ctx *c, const struct start_request *request, int state_dir,
 		 int container_dir, struct err *err)
 {
@@ -243,8 +253,9 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 		.auto_remove = auto_remove,
 		.log_driver = note_is(made, OCI_NOTE_LOG, "none") ? MONITOR_LOG_NONE
 								  : MONITOR_LOG_JSON_FILE,
-		.log_max_size = MONITOR_LOG_MAX_SIZE,
-		.log_max_files = MONITOR_LOG_MAX_FILES,
+		.log_max_size = (uint64_t)note_number(made, OCI_NOTE_LOG_SIZE, MONITOR_LOG_MAX_SIZE),
+		.log_max_files =
+			(unsigned)note_number(made, OCI_NOTE_LOG_FILES, MONITOR_LOG_MAX_FILES),
 		.client_flags = request->client_flags,
 		.settle_argv = settle,
 		.start = on_start,

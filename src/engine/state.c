@@ -148,7 +148,7 @@ static bool await_record(const struct engine *engine, const char *id, struct con
 			return false;
 		if (!read_live(engine, id, &again))
 			return false;
-		usleep(1000);
+		usleep(i < 20 ? 200 : 1000);
 	}
 	return true;
 }

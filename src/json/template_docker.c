@@ -78,12 +78,13 @@ static size_t split_text(const char *s, size_t len, const char *sep, size_t sep_
 int template_split(struct call *c)
 {
 	json_t *parts = json_array();
+	const char *sep = arg_text(c, 1);
 	size_t sep_len = arg_len(c, 1), n = 0;
 
-	if (sep_len == 0)
+	if (!sep || sep_len == 0)
 		n = split_runes(arg_text(c, 0), arg_len(c, 0), parts);
 	else
-		n = split_text(arg_text(c, 0), arg_len(c, 0), arg_text(c, 1), sep_len, parts);
+		n = split_text(arg_text(c, 0), arg_len(c, 0), sep, sep_len, parts);
 	if (n > MAX_PARTS) {
 		json_decref(parts);
 		return call_fail(c, "more than %d parts", MAX_PARTS);

@@ -169,7 +169,7 @@ int monitor_client_resize(int socket_fd, uint16_t rows, uint16_t columns)
 int monitor_client_set_paused(int state_dir_fd, bool is_paused, struct err *err)
 {
 	cleanup_close int fd = monitor_client_connect(state_dir_fd, 0, err);
-	struct monitor_started started;
+	struct monitor_started started = {};
 	enum frame_type type = 0;
 	uint8_t payload[sizeof(*err)] = {is_paused};
 	int rc = 0;

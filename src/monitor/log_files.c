@@ -81,7 +81,7 @@ static bool is_unchanged(const struct log_files *files, const size_t *numbers)
 
 int log_files_open(struct log_files *files, int container_dir_fd)
 {
-	size_t numbers[LOG_PARTS_MAX];
+	size_t numbers[LOG_PARTS_MAX] = {};
 
 	*files = (struct log_files){
 		.dir_fd = openat(container_dir_fd, LOG_DIR_NAME,
@@ -235,7 +235,7 @@ int log_files_seek_tail(const struct log_files *files, uint64_t n_lines, struct 
 	}
 	*ret = (struct log_position){};
 	for (size_t i = files->n; i-- > 0;) {
-		struct view v;
+		struct view v = {};
 		int rc = view_open(&v, files->fds[i]);
 		bool found = false;
 
@@ -304,7 +304,7 @@ int log_files_seek_since(const struct log_files *files, int64_t since_ns, struct
 {
 	*ret = (struct log_position){};
 	for (size_t i = 0; i < files->n; i++) {
-		struct view v;
+		struct view v = {};
 		int rc = view_open(&v, files->fds[i]);
 		bool skipped = false;
 

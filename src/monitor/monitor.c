@@ -35,7 +35,10 @@ int monitor_start_exit_code(const struct err *err)
 {
 	static const int codes[N_ERR_CODES] = {[ERR_NO_EXEC] = 126, [ERR_NO_COMMAND] = 127};
 
-	return codes[err->code] ? codes[err->code] : 128;
+	if (codes[err->code])
+		return codes[err->code];
+	/* docker: a file mounted on a directory counts as a command that is not there. */
+	return err->errnum == EACCES ? 126 : err->errnum == ENOTDIR ? 127 : 128;
 }
 
 static void ignore_signal(int signal)

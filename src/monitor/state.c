@@ -10,7 +10,10 @@
 #include "monitor/log_entry.h"
 #include "sys/process.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Versions of the runtime specification whose state format this is. */
 #define OCI_VERSION "1.2.0"
@@ -59,9 +62,20 @@ int monitor_state_write(int dir_fd, const struct monitor_state *state)
 	return fd_replace_file_at(dir_fd, MONITOR_STATE_NAME, s.buf, s.len, 0600, false);
 }
 
+static int overwrite(int dir_fd, const char *name, const struct str *text)
+{
+	cleanup_close int fd = openat(dir_fd, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : fd_write_full(fd, text->buf, text->len);
+
+	if (rc == 0 && ftruncate(fd, (off_t)text->len) < 0)
+		rc = -errno;
+	return rc;
+}
+
 int monitor_exit_write(int dir_fd, const struct monitor_exit *exit)
 {
 	cleanup_str struct str s = STR_INIT;
+	int rc = 0;
 
 	str_addf(&s, "{\"exitCode\":%d,\"oomKilled\":%s,", exit->code,
 		 exit->oom_killed ? "true" : "false");
@@ -71,5 +85,7 @@ int monitor_exit_write(int dir_fd, const struct monitor_exit *exit)
 	str_add(&s, ",");
 	add_string(&s, "error", exit->error ? exit->error : "");
 	str_add(&s, "}\n");
-	return fd_replace_file_at(dir_fd, MONITOR_EXIT_NAME, s.buf, s.len, 0600, false);
+	rc = fd_replace_file_at(dir_fd, MONITOR_EXIT_NAME, s.buf, s.len, 0600, false);
+	/* A full disk has no room for another file; the one written at the start has its block. */
+	return rc == -ENOSPC || rc == -EDQUOT ? overwrite(dir_fd, MONITOR_EXIT_NAME, &s) : rc;
 }

@@ -90,7 +90,7 @@ static int run_overlay(struct plan_run *run, const struct step *step, struct err
 	cleanup_close int dir = open(step->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int upper = dir < 0 ? -1 : openat(dir, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int work = dir < 0 ? -1 : openat(dir, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int lowers[MAX_LOWERS];
+	int lowers[MAX_LOWERS] = {};
 	int rc = 0;
 
 	if (upper < 0 || work < 0)
@@ -303,7 +303,7 @@ static int run_bind(struct plan_run *run, const struct step *step, struct err *e
 	int source = run->sources[step->number[0]];
 	bool recursive = step->number[3];
 	cleanup_close int target = -1;
-	struct stat st;
+	struct stat st, at;
 	int rc = 0;
 
 	if (fstat(source, &st) < 0)
@@ -312,6 +312,9 @@ static int run_bind(struct plan_run *run, const struct step *step, struct err *e
 				     : path_ensure_file(run->root_fd, step->path, 0755);
 	if (target < 0)
 		return err_sys(err, -target, "create mount point %s", step->path);
+	/* move_mount(2) says EINVAL where mount(2) says what is wrong. */
+	if (fstat(target, &at) == 0 && S_ISDIR(at.st_mode) != S_ISDIR(st.st_mode))
+		return err_sys(err, ENOTDIR, "bind %s to %s", step->text, step->path);
 	rc = check_target(step->path, target, source, err);
 	if (rc < 0)
 		return rc;

@@ -6,6 +6,7 @@
  */
 #include "storage/container.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,8 +52,8 @@ static void read_row(sqlite3_stmt *stmt, bool with_json, struct container_row *r
 	};
 	for (int i = 0; i < N_TEXT; i++)
 		*column_of(row, (size_t)i) = db_text(stmt, i);
-	for (int i = 0; with_json && i < 3; i++)
-		*column_of(row, (size_t)(N_TEXT + i)) = db_text(stmt, COL_JSON + i);
+	for (size_t i = 0; with_json && i < 3; i++)
+		*column_of(row, N_TEXT + i) = db_text(stmt, COL_JSON + (int)i);
 }
 
 void container_record_done(struct container_record *record)
@@ -325,7 +326,7 @@ static int delete_rows(struct store *store, const char *id, char **ret_hidden, s
 	return 1;
 }
 
-int container_delete(struct store *store, const char *id, struct err *err)
+static int try_delete(struct store *store, const char *id, struct err *err)
 {
 	cleanup_strv struct strv layers = STRV_INIT;
 	cleanup_transaction struct store *tx = NULL;
@@ -345,4 +346,14 @@ int container_delete(struct store *store, const char *id, struct err *err)
 	if (hidden)
 		image_delete_files(store, hidden, &layers);
 	return 1;
+}
+
+int container_delete(struct store *store, const char *id, struct err *err)
+{
+	int rc = try_delete(store, id, err);
+
+	if (rc >= 0 || (err->errnum != ENOSPC && err->errnum != EDQUOT) || !store_release_reserve(store))
+		return rc;
+	err_clear(err);
+	return try_delete(store, id, err);
 }

@@ -126,6 +126,8 @@ static int db_error(struct store *store, int rc, struct err *err)
 		return err_set(err, ERR_SYSTEM, "index %s/" DB_NAME " is damaged: %s", store->root,
 			       sqlite3_errmsg(store->db));
 	default:
+		if (errnum == ENOSPC || errnum == EDQUOT)
+			return err_sys(err, errnum, "write %s/" DB_NAME, store->root);
 		return err_set(err, ERR_SYSTEM, "index %s/" DB_NAME ": %s", store->root,
 			       store->db ? sqlite3_errmsg(store->db) : sqlite3_errstr(rc));
 	}

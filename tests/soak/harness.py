@@ -164,5 +164,11 @@ def report(title, lines):
             f.write(text + "\n")
 
 
-def today():
-    return datetime.date.today().isoformat()
+def main():
+    """Prints the heading of a report."""
+    version = subprocess.run([PROGRAM, "--version"], stdout=subprocess.PIPE, text=True).stdout.strip()
+    print("\n## %s\n\n%s; %s\n" % (datetime.date.today().isoformat(), machine(), version))
+
+
+if __name__ == "__main__":
+    main()

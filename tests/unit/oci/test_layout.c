@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -25,14 +26,13 @@ struct fixture {
 static int set_up(void **state)
 {
 	struct fixture *f = mem_zalloc(sizeof(*f));
-	cleanup_free char *blobs = NULL;
 
 	snprintf(f->path, sizeof(f->path), "/tmp/tare-layout-XXXXXX");
 	if (!mkdtemp(f->path))
 		return -1;
-	blobs = str_printf("%s/blobs/sha256", f->path);
-	assert_int_equal(fd_mkdir_p(blobs, 0700), 0);
 	f->fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(f->fd, "blobs", 0700), 0);
+	assert_int_equal(mkdirat(f->fd, "blobs/sha256", 0700), 0);
 	*state = f;
 	return 0;
 }
