@@ -48,9 +48,10 @@ static int check_cidfile(const char *path, struct err *err)
 
 	if (!path || stat(path, &st) < 0) /* lint: path chosen by the caller */
 		return 0;
-	return err_set(err, ERR_INVALID,
-		       "container ID file found, make sure the other container isn't running or delete %s",
-		       path);
+	return err_set(
+		err, ERR_INVALID,
+		"container ID file found, make sure the other container isn't running or delete %s",
+		path);
 }
 
 static int write_cidfile(const char *path, const char *id, struct err *err)
@@ -63,7 +64,8 @@ static int write_cidfile(const char *path, const char *id, struct err *err)
 	/* lint: named by the user of the command line, on the host */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	rc = fd < 0 ? -errno : fd_write_full(fd, id, strlen(id));
-	return rc < 0 ? err_sys(err, -rc, "failed to create the container ID file: open %s", path) : 0;
+	return rc < 0 ? err_sys(err, -rc, "failed to create the container ID file: open %s", path)
+		      : 0;
 }
 
 static int make(struct run_ctx *c, struct err *err)
@@ -178,7 +180,8 @@ static int session(struct run_ctx *c, unsigned streams, struct session_result *r
 						  .oom_killed = c->start.oom_killed};
 		return 0;
 	}
-	return monitor_client_run(c->start.client_fd, take_fd(c->start.stdin_fd), &config, result, err);
+	return monitor_client_run(c->start.client_fd, take_fd(c->start.stdin_fd), &config, result,
+				  err);
 }
 
 /* A container that did not start: with --rm it goes; a reader finds the reason otherwise. */
@@ -208,7 +211,8 @@ static int foreground(struct run_ctx *c, struct err *err)
 
 	if (spec->tty)
 		cli_terminal_size(&start.rows, &start.columns);
-	/* A signal that comes while the container starts waits for the session, which passes it on. */
+	/* A signal that comes while the container starts waits for the session, which passes it on.
+	 */
 	session_get_signals(&config, &held);
 	sigprocmask(SIG_BLOCK, &held, NULL);
 	rc = container_start(&c->engine, &c->made, &start, &c->start, err);
@@ -219,6 +223,11 @@ static int foreground(struct run_ctx *c, struct err *err)
 	cli_explain_total(&c->start.plan, c->request->explain,
 			  c->start.plan.marks[PLAN_RUNNING] - c->began_ns);
 	container_made_release(&c->engine, &c->made);
+	/* -a stdin alone feeds a container that is otherwise detached: its id is the output. */
+	if (!(streams & (CLIENT_STDOUT | CLIENT_STDERR))) {
+		printf("%s\n", c->made.id);
+		fflush(stdout);
+	}
 	rc = session(c, streams, &result, err);
 	if (rc == 0 && result.outcome == SESSION_EXITED) {
 		struct err ignored = ERR_INIT;
@@ -239,6 +248,8 @@ static int foreground(struct run_ctx *c, struct err *err)
 
 		engine_settle(&c->engine, c->made.id, spec->auto_remove, &ignored);
 	}
+	if (rc == 0 && !(streams & (CLIENT_STDOUT | CLIENT_STDERR)))
+		return 0;
 	return rc < 0 ? rc : cli_session_status(&result, err);
 }
 
@@ -271,8 +282,8 @@ static bool may_need_seal(const struct run_request *request)
 		return true;
 	if (spec->pid_mode && *spec->pid_mode)
 		return true;
-	if (spec->ipc_mode && (strcmp(spec->ipc_mode, "host") == 0 ||
-			       strncmp(spec->ipc_mode, "container:", 10) == 0))
+	if (spec->ipc_mode &&
+	    (strcmp(spec->ipc_mode, "host") == 0 || strncmp(spec->ipc_mode, "container:", 10) == 0))
 		return true;
 	for (size_t i = 0; i < spec->n_mounts; i++)
 		if (spec->mounts[i].type == MOUNT_BIND)

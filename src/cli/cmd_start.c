@@ -90,7 +90,8 @@ static void settle_after(struct engine *engine, const char *id, bool auto_remove
 }
 
 static int start_loaded(struct engine *engine, const struct container_made *made,
-			const struct start_options *o, bool auto_remove, uint64_t began, struct err *err)
+			const struct start_options *o, bool auto_remove, uint64_t began,
+			struct err *err)
 {
 	cleanup_start struct container_start start = CONTAINER_START_INIT;
 	bool attach = o->attach || o->interactive;
@@ -149,8 +150,7 @@ static int start_one(struct engine *engine, const char *ref, const struct start_
 	rc = engine_load(engine, record.row.id, &made, err);
 	if (rc == 0 && container_needs_seal(&made.config))
 		rc = cli_seal(err);
-	return rc < 0 ? rc
-		      : start_loaded(engine, &made, o, record.row.auto_remove, began, err);
+	return rc < 0 ? rc : start_loaded(engine, &made, o, record.row.auto_remove, began, err);
 }
 
 int cmd_start(struct cli *cli, union verb_options *options, struct err *err)
@@ -162,7 +162,8 @@ int cmd_start(struct cli *cli, union verb_options *options, struct err *err)
 
 	if ((o->attach || o->interactive) && cli->args.n > 1) {
 		cli->exit_status = 1;
-		return err_set(err, ERR_INVALID, "you cannot start and attach multiple containers at once");
+		return err_set(err, ERR_INVALID,
+			       "you cannot start and attach multiple containers at once");
 	}
 	rc = engine_open(&engine, cli->root, cli->runroot, err);
 	if (rc < 0)
@@ -170,8 +171,7 @@ int cmd_start(struct cli *cli, union verb_options *options, struct err *err)
 	pending_sweep(&engine);
 	if (o->attach || o->interactive)
 		return start_one(&engine, cli->args.items[0], o, err);
-	strv_foreach(i, &cli->args)
-	{
+	strv_foreach (i, &cli->args) {
 		rc = start_one(&engine, cli->args.items[i], o, err);
 		if (rc < 0) {
 			cli_print_error(err);
@@ -209,7 +209,8 @@ int cmd_attach(struct cli *cli, union verb_options *options, struct err *err)
 	cleanup_close int dir = -1;
 	cleanup_close int client = -1;
 	struct monitor_started started = {.stdin_fd = -1};
-	struct connection c = {.streams = CLIENT_STDOUT | CLIENT_STDERR, .detach_keys = o->detach_keys};
+	struct connection c = {.streams = CLIENT_STDOUT | CLIENT_STDERR,
+			       .detach_keys = o->detach_keys};
 	struct container_state state;
 	int rc = engine_open(&engine, cli->root, cli->runroot, err);
 

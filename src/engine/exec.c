@@ -214,8 +214,9 @@ static int run_plan(struct exec_ctx *c, struct plan *plan, struct exec_started *
 	plan_run_init(&run);
 	memcpy(run.stdio, s->child, sizeof(run.stdio));
 	run.report_fd = s->report[1];
-	/* A command that nobody waits for outlives this one. */
-	run.pdeath_signal = c->request->detach ? 0 : SIGKILL;
+	/* A command that nobody waits for outlives this one; with a terminal one may detach from it, and
+	 * the terminal's hang-up tells it of our death. */
+	run.pdeath_signal = c->request->detach || c->request->tty ? 0 : SIGKILL;
 	collect_env(&c->made.config, c->request, &run.env);
 	rc = runtime_start(plan, &run, &process, err);
 	run.stdio[0] = run.stdio[1] = run.stdio[2] = run.report_fd = -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verbs on containers that exist. Signals go to a pidfd whose start time was checked, never to a bare
- * number from a file; the end of a container is what its monitor has written down, so every wait
- * here is for that and not only for the process.
+ * Verbs on containers that exist. Signals go to a pidfd whose start time was checked, never to a
+ * bare number from a file; the end of a container is what its monitor has written down, so every
+ * wait here is for that and not only for the process.
  */
 #include "engine/lifecycle.h"
 
@@ -13,13 +13,13 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "engine/pending.h"
-#include "json/value.h"
 #include "monitor/client.h"
 #include "plan/steps.h"
 #include "storage/image.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/process.h"
+#include "json/value.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -104,8 +104,8 @@ int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
 			if (now >= deadline)
 				return -ETIMEDOUT;
 		}
-		/* Not for the monitor, which may wait for us to let go of the container (--rm): the next
-		 * look at the state waits until it has written everything down. */
+		/* Not for the monitor, which may wait for us to let go of the container (--rm): the
+		 * next look at the state waits until it has written everything down. */
 		process = process_open(state.pid, state.start_time);
 		if (process >= 0)
 			process_wait_gone(process, left);
@@ -192,7 +192,8 @@ static int run_wait(struct plan_run *run, const struct step *step, struct err *e
 
 static void explain_wait(const struct step *step, enum step_text mode, struct str *out)
 {
-	str_addf(out, "timeout %s tail --pid=%s -f /dev/null   # until its monitor has it on record",
+	str_addf(out,
+		 "timeout %s tail --pid=%s -f /dev/null   # until its monitor has it on record",
 		 step->path, step->text);
 }
 
@@ -217,8 +218,9 @@ static void add_wait(struct plan *plan, struct wait_data *wait, pid_t pid)
 	step->number[0] = (uint64_t)(uintptr_t)wait;
 }
 
-static int signal_and_wait(struct engine *engine, const char *id, const struct container_state *state,
-			   int number, int timeout_ms, struct plan *plan, struct err *err)
+static int signal_and_wait(struct engine *engine, const char *id,
+			   const struct container_state *state, int number, int timeout_ms,
+			   struct plan *plan, struct err *err)
 {
 	cleanup_close int pidfd = process_open(state->pid, state->start_time);
 	struct wait_data wait = {.engine = engine, .id = id, .timeout_ms = timeout_ms};
@@ -271,7 +273,8 @@ static int stop_signal(const struct container_record *record, const char *asked)
 	return number;
 }
 
-static int64_t stop_timeout(const struct container_record *record, const struct stop_request *request)
+static int64_t stop_timeout(const struct container_record *record,
+			    const struct stop_request *request)
 {
 	cleanup_json json_t *config = NULL;
 
@@ -308,9 +311,11 @@ int engine_stop(struct engine *engine, const char *ref, const struct stop_reques
 	plan_group(plan, "it did not: the kernel ends it, and with it every process inside");
 	rc = signal_and_wait(engine, record.row.id, &state, SIGKILL, KILL_TIMEOUT_MS, plan, err);
 	if (rc == -ETIMEDOUT)
-		return err_set(err, ERR_SYSTEM,
-			       "cannot stop container: %s: tried to kill container, but did not receive "
-			       "an exit event", ref);
+		return err_set(
+			err, ERR_SYSTEM,
+			"cannot stop container: %s: tried to kill container, but did not receive "
+			"an exit event",
+			ref);
 	return rc;
 }
 
@@ -379,7 +384,8 @@ static bool name_is_valid(const char *name)
 	size_t n = strlen(name);
 
 	return n >= 2 && isalnum((unsigned char)name[0]) &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == n;
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
+		       n;
 }
 
 int engine_rename(struct engine *engine, const char *ref, const char *name, struct err *err)
@@ -395,16 +401,20 @@ int engine_rename(struct engine *engine, const char *ref, const char *name, stru
 	if (rc < 0)
 		return rc;
 	if (!name_is_valid(bare))
-		return err_set(err, ERR_INVALID,
-			       "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", bare);
+		return err_set(
+			err, ERR_INVALID,
+			"Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			bare);
 	if (strcmp(record.row.name, bare) == 0)
 		return err_set(err, ERR_INVALID,
 			       "Renaming a container with the same name as its current name");
 	rc = container_rename(engine->store, record.row.id, bare, holder, err);
 	if (rc == -ERR_CONFLICT && *holder)
 		return err_set(err, ERR_CONFLICT,
-			       "Conflict. The container name \"/%s\" is already in use by container \"%s\". "
-			       "You have to remove (or rename) that container to be able to reuse that name.",
+			       "Conflict. The container name \"/%s\" is already in use by "
+			       "container \"%s\". "
+			       "You have to remove (or rename) that container to be able to reuse "
+			       "that name.",
 			       bare, holder);
 	return rc;
 }
@@ -482,10 +492,12 @@ static int check_not_running(const struct container_record *record,
 
 	if (!container_is_running(state))
 		return 0;
-	return err_set(err, ERR_CONFLICT,
-		       "cannot remove container \"/%s\": container is %s: %s before removing or force "
-		       "remove", record->row.name, paused ? "paused" : "running",
-		       paused ? "unpause the container and then stop" : "stop the container");
+	return err_set(
+		err, ERR_CONFLICT,
+		"cannot remove container \"/%s\": container is %s: %s before removing or force "
+		"remove",
+		record->row.name, paused ? "paused" : "running",
+		paused ? "unpause the container and then stop" : "stop the container");
 }
 
 /* --force: the kernel ends it first. */
@@ -509,8 +521,8 @@ static int remove_kill(struct engine *engine, const struct container_record *rec
 }
 
 /* For who holds the entry: what others did before counts. */
-static int remove_held(struct engine *engine, const struct container_record *record, const char *ref,
-		       bool force, struct plan *plan, struct err *err)
+static int remove_held(struct engine *engine, const struct container_record *record,
+		       const char *ref, bool force, struct plan *plan, struct err *err)
 {
 	struct container_state state;
 	int rc = 0;
@@ -523,9 +535,8 @@ static int remove_held(struct engine *engine, const struct container_record *rec
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	/* Its own monitor may have been faster (--rm), or another rm. */
-	return record->row.auto_remove
-		       ? 0
-		       : err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
+	return record->row.auto_remove ? 0
+				       : err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
 }
 
 int engine_remove(struct engine *engine, const char *ref, bool force, struct plan *plan,

@@ -71,7 +71,8 @@ int pending_open(struct engine *engine, const char *id, struct err *err)
 	return take_fd(fd);
 }
 
-/* Another's entry: 0 when it is gone, or was taken over and finished, -EWOULDBLOCK while it is held. */
+/* Another's entry: 0 when it is gone, or was taken over and finished, -EWOULDBLOCK while it is
+ * held. */
 static int finish_abandoned(struct engine *engine, int dir_fd, const char *id)
 {
 	cleanup_close int fd = openat(dir_fd, id, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -189,7 +190,8 @@ static void write_unknown_exit(struct engine *engine, const char *id,
 
 bool container_is_overdue(const struct container_state *state, bool auto_remove)
 {
-	return state->monitor_lost || state->is_unknown || (auto_remove && state->status == STATUS_EXITED);
+	return state->monitor_lost || state->is_unknown ||
+	       (auto_remove && state->status == STATUS_EXITED);
 }
 
 int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
@@ -268,8 +270,8 @@ static void sweep_entry(struct engine *engine, int dir_fd, const char *id)
 
 /* ---- once per boot ---- */
 
-/* Whether a container that is not running has ever been started: overlayfs leaves a directory in its
- * work directory. One of --rm has no exit on record. */
+/* Whether a container that is not running has ever been started: overlayfs leaves a directory in
+ * its work directory. One of --rm has no exit on record. */
 static bool was_started(const struct engine *engine, const char *id)
 {
 	cleanup_free char *path = store_container_path(engine->store, id, "work/work");
@@ -290,7 +292,8 @@ static void check_dir(struct engine *engine, int dir_fd, const char *id)
 	if (rc == 0)
 		finish_one(engine, id);
 	else if (rc > 0 && !container_is_running(&state))
-		engine_settle_held(engine, id, record.row.auto_remove && was_started(engine, id), &err);
+		engine_settle_held(engine, id, record.row.auto_remove && was_started(engine, id),
+				   &err);
 	pending_close(engine, id, pending);
 }
 

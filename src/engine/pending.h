@@ -8,8 +8,8 @@
  * a container whose row is in the index stays (or goes, if it was to be removed at its end), one
  * without a row is garbage.
  *
- * Entries do not survive a reboot, directories of containers do: the first writer of each boot compares
- * all of them with the index (RUNROOT/swept.BOOT says that it has been done).
+ * Entries do not survive a reboot, directories of containers do: the first writer of each boot
+ * compares all of them with the index (RUNROOT/swept.BOOT says that it has been done).
  */
 #include "engine/engine.h"
 #include "engine/state.h"
@@ -22,27 +22,27 @@ int pending_open(struct engine *engine, const char *id, struct err *err);
 int pending_wait(struct engine *engine, const char *id, struct err *err);
 /* Ends the operation: nothing of it needs attention any more. */
 void pending_close(struct engine *engine, const char *id, int fd);
-/* Finishes what others left: operations cut short, unpacking included. Costs a few system calls when
- * there is nothing. Failures are only logged. */
+/* Finishes what others left: operations cut short, unpacking included. Costs a few system calls
+ * when there is nothing. Failures are only logged. */
 void pending_sweep(struct engine *engine);
 /* Whether somebody holds the entry of ID. */
 bool pending_is_held(const struct engine *engine, const char *id);
 
 /* Takes a container's traces away when its monitor died: kills what is left of it, writes down that
  * nobody knows how it ended, removes its control groups and its run directory; and the container
- * itself if it was to be removed at its end. Waits for the container's entry. 1 when the container is
- * gone now, 0 (also when it runs), or -code. */
+ * itself if it was to be removed at its end. Waits for the container's entry. 1 when the container
+ * is gone now, 0 (also when it runs), or -code. */
 int engine_settle(struct engine *engine, const char *id, bool auto_remove, struct err *err);
 /* The same for who holds the entry. */
 int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err);
 /* Removes everything of ID but its row: processes, control groups, run directory, container
  * directory. The caller holds its entry. */
 int engine_remove_traces(struct engine *engine, const char *id, struct err *err);
-/* Ends what is left of a run of ID that nobody watches: processes, control groups, run directory. The
- * caller holds its entry and knows that no monitor is there. */
+/* Ends what is left of a run of ID that nobody watches: processes, control groups, run directory.
+ * The caller holds its entry and knows that no monitor is there. */
 void engine_remove_run(struct engine *engine, const char *id);
-/* Whether engine_settle has work to do on a container of this state: its end has to be written down, or
- * it had to go at its end and nobody was left to remove it. */
+/* Whether engine_settle has work to do on a container of this state: its end has to be written
+ * down, or it had to go at its end and nobody was left to remove it. */
 bool container_is_overdue(const struct container_state *state, bool auto_remove);
 
 #endif

@@ -113,6 +113,14 @@ int engine_prune_containers(struct engine *engine, const struct strv *filters, s
 	struct prune p = {.engine = engine, .filters = filters};
 	int rc = 0;
 
+	/* A filter that makes no sense is refused also when there is nothing to remove. */
+	strv_foreach(i, filters)
+	{
+		rc = passes(&(struct container_row){.labels = "{}"}, filters->items[i], err);
+		if (rc < 0)
+			return rc;
+	}
+	rc = 0;
 	pending_sweep(engine);
 	rc = container_list(engine->store, false, collect, &p, err);
 	for (size_t i = 0; rc >= 0 && i < p.ids.n; i++) {

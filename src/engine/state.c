@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of a container. The two files are small, of one shape, and ours, and `ps` reads thousands
- * of them: a scan for "key": finds a member in a fraction of what a tree costs.
+ * The state of a container. The two files are small, of one shape, and ours, and `ps` reads
+ * thousands of them: a scan for "key": finds a member in a fraction of what a tree costs.
  */
 #include "engine/state.h"
 
@@ -21,11 +21,11 @@
 
 #define MAX_STATE 8192
 /* What docker shows for a container that nobody saw end. */
-#define EXIT_UNKNOWN 255
+#define EXIT_UNKNOWN   255
 #define RECORD_WAIT_MS 2000
 
-/* Where the value of KEY starts in TEXT, or NULL. Keys of both files are unique in them, but for pid and
- * starttime, whose first occurrence is the container's. */
+/* Where the value of KEY starts in TEXT, or NULL. Keys of both files are unique in them, but for
+ * pid and starttime, whose first occurrence is the container's. */
 static const char *find_value(const char *text, const char *key)
 {
 	char quoted[32];
@@ -133,9 +133,9 @@ static bool read_live(const struct engine *engine, const char *id, struct contai
 	return true;
 }
 
-/* Whether the container of LIVE runs. When it has ended, a monitor that lives is just about to write
- * down how, and takes state.json away after that. A container whose teardown takes long still counts
- * as running: its monitor is not done with it. */
+/* Whether the container of LIVE runs. When it has ended, a monitor that lives is just about to
+ * write down how, and takes state.json away after that. A container whose teardown takes long still
+ * counts as running: its monitor is not done with it. */
 static bool await_record(const struct engine *engine, const char *id, struct container_state *live)
 {
 	struct container_state again = {};

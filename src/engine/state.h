@@ -2,9 +2,9 @@
 #ifndef ENGINE_STATE_H
 #define ENGINE_STATE_H
 /*
- * What a container is doing, from the files that its monitor keeps and the processes that they name.
- * A container whose state names another boot, or a process with another start time, is not running;
- * nothing here is guessed from the index.
+ * What a container is doing, from the files that its monitor keeps and the processes that they
+ * name. A container whose state names another boot, or a process with another start time, is not
+ * running; nothing here is guessed from the index.
  */
 #include "base/err.h"
 

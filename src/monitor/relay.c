@@ -2,6 +2,9 @@
 /*
  * The relay: up to three pumps and a pidfd in one loop. After the child's end the output pumps run
  * until end of file; a timer looks whether there is anything left to wait for.
+ *
+ * A terminal hangs up when its master is closed, and its writers wait when nobody reads it. So when
+ * a person detaches, a process of ours stays behind with it, for as long as the child lives.
  */
 #include "monitor/relay.h"
 
@@ -12,7 +15,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -171,6 +176,62 @@ static int start_streams(struct relay *r, struct err *err)
 	return rc < 0 ? err_sys(err, -rc, "relay streams") : 0;
 }
 
+/* ---- after detaching ---- */
+
+enum { KEPT_NULL, KEPT_CONSOLE = 3, KEPT_PEER, KEPT_PROCESS, N_KEPT, KEPT_SPARE = 10 };
+
+/* Nothing of the command but the terminal and the process stays open, at numbers of their own. */
+static bool keep_only(const struct relay *r)
+{
+	const int fds[N_KEPT] = {[KEPT_CONSOLE] = r->process.console_fd,
+				 [KEPT_PEER] = r->tty_peer_fd,
+				 [KEPT_PROCESS] = r->process.pid_fd};
+	/* lint: the host's null device */
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int spare[N_KEPT] = {};
+
+	for (int i = KEPT_NULL; i < N_KEPT; i++) {
+		spare[i] = fcntl(i < KEPT_CONSOLE ? null : fds[i], F_DUPFD_CLOEXEC, KEPT_SPARE);
+		if (spare[i] < 0)
+			return false;
+	}
+	for (int i = KEPT_NULL; i < N_KEPT; i++)
+		if (dup2(spare[i], i) < 0)
+			return false;
+	return close_range(N_KEPT, ~0U, 0) == 0;
+}
+
+static void keep_terminal(const struct relay *r)
+{
+	struct pollfd polls[] = {{.fd = KEPT_CONSOLE, .events = POLLIN},
+				 {.fd = KEPT_PROCESS, .events = POLLIN}};
+	char discarded[4096];
+	sigset_t none;
+
+	/* The end of a shell that was replaced by the command hangs up its terminal: not for us. */
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (setsid() < 0 || !keep_only(r))
+		return;
+	while (!polls[1].revents) {
+		if (poll(polls, ARRAY_LEN(polls), -1) < 0 && errno != EINTR)
+			return;
+		if (polls[0].revents && read(KEPT_CONSOLE, discarded, sizeof(discarded)) <= 0 &&
+		    errno != EAGAIN && errno != EINTR)
+			return;
+	}
+}
+
+/* If there can be no such process, the child's terminal hangs up: it was detached all the same. */
+static void leave_keeper(const struct relay *r)
+{
+	if (r->process.console_fd < 0 || fork() != 0)
+		return;
+	keep_terminal(r);
+	_exit(0);
+}
+
 static void relay_done(struct relay *r)
 {
 	for (int i = 0; i < N_OUTPUTS; i++)
@@ -205,5 +266,7 @@ int relay_run(const struct relay_process *process, const struct session_config *
 		rc = session_run(&r.session, err);
 	if (rc == 0)
 		*ret = r.session.result;
+	if (rc == 0 && ret->outcome == SESSION_DETACHED)
+		leave_keeper(&r);
 	return rc;
 }

@@ -137,10 +137,35 @@ static const struct step *find_clone(const struct plan *plan)
 	return NULL;
 }
 
+/* Appends NAME=BODY as a here-document, whose closing word is none of BODY's lines. */
+static void add_variable(struct str *out, const char *name, const char *body)
+{
+	cleanup_str struct str word = STR_INIT;
+
+	for (const char *p = name; *p; p++)
+		str_add_char(&word, (char)(*p - 'a' + 'A'));
+	while (strstr(body, str_get(&word)))
+		str_add_char(&word, '_');
+	str_addf(out, "%s=$(cat <<'%s'\n%s%s\n)\n", name, str_get(&word), body, str_get(&word));
+}
+
+static void add_inside_part(const struct plan *plan, size_t from, struct str *out)
+{
+	str_add(out, "set -eu\n"
+		     "# A link of the image's could lead out of its root: tare walks by openat2, a shell asks.\n"
+		     "within() {\n"
+		     "\tcase $(realpath -m \"$1\")/ in \"$PWD\"/*) return ;; esac\n"
+		     "\techo \"$1 leads out of the container\" >&2; exit 125\n"
+		     "}\n");
+	add_part(plan, STEP_INSIDE, from, NULL, "", out);
+}
+
 void plan_script(const struct plan *plan, struct str *out)
 {
 	const struct step *clone = find_clone(plan);
 	cleanup_str struct str unshare = STR_INIT;
+	cleanup_str struct str enter = STR_INIT;
+	cleanup_str struct str inside = STR_INIT;
 	size_t split = 0;
 
 	str_add(out, "#!/bin/sh\n"
@@ -151,16 +176,15 @@ void plan_script(const struct plan *plan, struct str *out)
 	add_part(plan, STEP_TEARDOWN, 0, NULL, "\t", out);
 	str_add(out, "}\ntrap clean_up EXIT\ntrap 'exit 130' INT TERM\n\n");
 	add_part(plan, STEP_HOST, 0, NULL, "", out);
-	str_add(out, "\n# the first process inside, before it has its view of the control groups\n"
-		     "enter=$(cat <<'ENTER'\nset -eu\n");
-	split = add_part(plan, STEP_INSIDE, 0, &step_unshare_cgroup, "", out);
-	if (split < plan->n)
-		str_add(out, "exec unshare --cgroup sh -c \"$1\"\nENTER\n)\n");
-	else
-		str_add(out, "exec sh -c \"$1\"\nENTER\n)\n");
-	str_add(out, "\n# and then, until it becomes the command\ninside=$(cat <<'INSIDE'\nset -eu\n");
-	add_part(plan, STEP_INSIDE, split < plan->n ? split : 0, NULL, "", out);
-	str_add(out, "INSIDE\n)\n\n");
+	str_add(&enter, "set -eu\n");
+	split = add_part(plan, STEP_INSIDE, 0, &step_unshare_cgroup, "", &enter);
+	str_addf(&enter, "exec %ssh -c \"$1\"\n", split < plan->n ? "unshare --cgroup " : "");
+	add_inside_part(plan, split < plan->n ? split : 0, &inside);
+	str_add(out, "\n# the first process inside, before it has its view of the control groups\n");
+	add_variable(out, "enter", str_get(&enter));
+	str_add(out, "\n# and then, until it becomes the command\n");
+	add_variable(out, "inside", str_get(&inside));
+	str_add_char(out, '\n');
 	if (clone)
 		clone->op->explain(clone, TEXT_SCRIPT, &unshare);
 	if (clone && clone->comment)

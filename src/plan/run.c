@@ -26,10 +26,9 @@ void plan_run_init(struct plan_run *run)
 
 void plan_run_done(struct plan_run *run)
 {
-	int *const fds[] = {&run->dir_fd,  &run->root_fd,  &run->dev_fd,   &run->proc_fd,
-			    &run->null_fd, &run->empty_fd, &run->tty_fd,   &run->stdio[0],
-			    &run->stdio[1], &run->stdio[2], &run->report_fd,
-			    &run->parent_fd};
+	int *const fds[] = {&run->dir_fd,   &run->root_fd,  &run->dev_fd,    &run->proc_fd,
+			    &run->null_fd,  &run->empty_fd, &run->tty_fd,    &run->stdio[0],
+			    &run->stdio[1], &run->stdio[2], &run->report_fd, &run->parent_fd};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		fd_cleanup_close(fds[i]);

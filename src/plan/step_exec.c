@@ -38,8 +38,14 @@ static int run_create_workdir(struct plan_run *run, const struct step *step, str
 
 static void explain_create_workdir(const struct step *step, enum step_text mode, struct str *out)
 {
-	str_add(out, "mkdir -p ");
 	cleanup_free char *inside = str_printf(".%s", step->path);
+
+	if (mode == TEXT_SCRIPT) {
+		str_add(out, "within ");
+		str_add_shell(out, inside);
+		str_add(out, "; ");
+	}
+	str_add(out, "mkdir -p ");
 	str_add_shell(out, inside);
 }
 

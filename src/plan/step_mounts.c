@@ -33,6 +33,14 @@ static void add_inside(struct str *out, const char *path)
 	str_add_shell(out, str_get(&s));
 }
 
+/* In a script, before anything is made at PATH: plan_script defines the function. */
+static void add_within(struct str *out, const char *path)
+{
+	str_add(out, "within ");
+	add_inside(out, path);
+	str_add(out, "; ");
+}
+
 /* ---- propagation ---- */
 
 static int run_make_private(struct plan_run *run, const struct step *step, struct err *err)
@@ -230,6 +238,7 @@ static void explain_mount(const struct step *step, enum step_text mode, struct s
 	cleanup_str struct str options = STR_INIT;
 
 	if (mode == TEXT_SCRIPT) {
+		add_within(out, step->path);
 		str_add(out, "mkdir -p ");
 		add_inside(out, step->path);
 		str_add(out, "; ");
@@ -331,13 +340,14 @@ static void explain_bind(const struct step *step, enum step_text mode, struct st
 	cleanup_str struct str options = STR_INIT;
 
 	if (mode == TEXT_SCRIPT) {
+		add_within(out, step->path);
 		str_add(out, "if [ -d ");
 		str_add_shell(out, step->text);
 		str_add(out, " ]; then mkdir -p ");
 		add_inside(out, step->path);
-		str_add(out, "; else mkdir -p $(dirname ");
+		str_add(out, "; else mkdir -p \"$(dirname ");
 		add_inside(out, step->path);
-		str_add(out, "); touch ");
+		str_add(out, ")\"; touch ");
 		add_inside(out, step->path);
 		str_add(out, "; fi; ");
 	}

@@ -5,11 +5,11 @@
  * The child is made with CLONE_VM | CLONE_VFORK: it runs in the parent's memory on a stack of its
  * own while the parent sleeps, and lets go at exec. Nothing is copied for a process that lives two
  * milliseconds; an error of the child and the time of each of its steps are simply there when the
- * parent wakes. Descriptors, working directory, signal handlers and credentials are the child's own.
- * What it must not do is change memory that the parent relies on, other than RUN and ERR.
+ * parent wakes. Descriptors, working directory, signal handlers and credentials are the child's
+ * own. What it must not do is change memory that the parent relies on, other than RUN and ERR.
  *
- * From its first instruction the child cannot be dumped or traced (CVE-2016-9962), and dies with its
- * parent.
+ * From its first instruction the child cannot be dumped or traced (CVE-2016-9962), and dies with
+ * its parent.
  */
 #include "runtime/start.h"
 
@@ -38,15 +38,18 @@ struct clone_call {
 static int child_main(void *arg)
 {
 	struct clone_call *call = arg;
-	/* A copy: descriptors that the child opens mean nothing to the parent, who would close them. */
+	/* A copy: descriptors that the child opens mean nothing to the parent, who would close
+	 * them. */
 	struct plan_run run = *call->run;
 
 	plan_mark(call->plan, PLAN_CLONED);
-	/* docker's, for what is made in the container and for its command; the engine's own is 077. */
+	/* docker's, for what is made in the container and for its command; the engine's own is 077.
+	 */
 	umask(022);
 	run.env = (struct strv)STRV_INIT;
 	strv_add_all(&run.env, &call->run->env);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
 		err_sys(call->err, errno, "protect the new process");
 	} else if (plan_execute(call->plan, STEP_INSIDE, &run, call->err) >= 0) {
 		err_set(call->err, ERR_SYSTEM, "the plan has no last step");

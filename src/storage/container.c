@@ -352,7 +352,8 @@ int container_delete(struct store *store, const char *id, struct err *err)
 {
 	int rc = try_delete(store, id, err);
 
-	if (rc >= 0 || (err->errnum != ENOSPC && err->errnum != EDQUOT) || !store_release_reserve(store))
+	if (rc >= 0 || (err->errnum != ENOSPC && err->errnum != EDQUOT) ||
+	    !store_release_reserve(store))
 		return rc;
 	err_clear(err);
 	return try_delete(store, id, err);

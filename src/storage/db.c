@@ -9,8 +9,8 @@
  *
  * Each command is a connection of its own, often the only one, and then opening recovers: it reads
  * the whole WAL. SQLite's own checkpoints never make a WAL short again under such use, so ours
- * truncate it. Writers queue for a lock of the kernel's on a file beside the index: SQLite's own lock
- * can only be polled, which costs 64 commands at once more than their work.
+ * truncate it. Writers queue for a lock of the kernel's on a file beside the index: SQLite's own
+ * lock can only be polled, which costs 64 commands at once more than their work.
  *
  * Creation is serialised by a lock on the state directory, since switching a new database to WAL
  * cannot wait for readers.
@@ -42,6 +42,8 @@
 #define BUSY_DEADLINE_S	 10
 #define BUSY_MIN_NS	 100000
 #define BUSY_SPREAD_NS	 1900000
+
+static char reserve_path[4096]; /* for a signal handler */
 
 /* synchronous=1 is NORMAL, 2 is FULL (pragma.html#pragma_synchronous). */
 enum { SYNC_NORMAL = 1, SYNC_FULL = 2 };
@@ -201,8 +203,8 @@ static int create_file(struct store *store, const char *path, struct err *err)
 	return err_hint(err, "choose another state directory with --root DIR or TARE_ROOT");
 }
 
-/* sqlite3_wal_hook(), after each commit: PAGES are in the WAL. What a reader keeps busy waits for the
- * next commit. */
+/* sqlite3_wal_hook(), after each commit: PAGES are in the WAL. What a reader keeps busy waits for
+ * the next commit. */
 static int shorten_wal(void *data, sqlite3 *db, const char *name, int pages)
 {
 	if (pages < WAL_PAGES)
@@ -213,12 +215,36 @@ static int shorten_wal(void *data, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/* SQLite maps its shared memory file, whose pages get their blocks when they are first written to:
+ * where blocks are smaller than pages, a full disk is a signal. There is nobody to return to. */
+static void on_full_disk(int number)
+{
+	static const char released[] =
+		"tare: no space left on device for the index; what was put by for "
+		"this is free now: try again, and remove something\n";
+	static const char full[] = "tare: no space left on device for the index\n";
+	bool has_more = unlink(reserve_path) == 0;
+	ssize_t n = write(STDERR_FILENO, has_more ? released : full,
+			  has_more ? sizeof(released) - 1 : sizeof(full) - 1);
+
+	_exit(n < 0 ? 126 : 125);
+}
+
+static void expect_full_disk(const struct store *store)
+{
+	struct sigaction action = {.sa_handler = on_full_disk, .sa_flags = (int)SA_RESETHAND};
+
+	snprintf(reserve_path, sizeof(reserve_path), "%s/" STORE_RESERVE, store->root);
+	sigaction(SIGBUS, &action, NULL);
+}
+
 static int open_connection(struct store *store, struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/" DB_NAME, store->root);
 	int on = 1;
 	int rc = 0;
 
+	expect_full_disk(store);
 	if (create_file(store, path, err) < 0)
 		return -err->code;
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);

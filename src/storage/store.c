@@ -21,8 +21,7 @@
 #define LOCK_DEADLINE_NS 60000000000ull
 #define LOCK_POLL_NS	 2000000
 /* Many times what the index needs to forget a container: pages of its log, and of its own. */
-#define RESERVE_NAME "reserve"
-#define RESERVE_LEN  (1 << 20)
+#define RESERVE_LEN (1 << 20)
 
 static int open_root(struct store *store, struct err *err)
 {
@@ -91,16 +90,16 @@ int store_get_root_fd(const struct store *store)
 
 void store_ensure_reserve(struct store *store)
 {
-	cleanup_close int fd = openat(store->root_fd, RESERVE_NAME,
+	cleanup_close int fd = openat(store->root_fd, STORE_RESERVE,
 				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd >= 0 && fallocate(fd, 0, 0, RESERVE_LEN) < 0)
-		unlinkat(store->root_fd, RESERVE_NAME, 0);
+		unlinkat(store->root_fd, STORE_RESERVE, 0);
 }
 
 bool store_release_reserve(struct store *store)
 {
-	return unlinkat(store->root_fd, RESERVE_NAME, 0) == 0;
+	return unlinkat(store->root_fd, STORE_RESERVE, 0) == 0;
 }
 
 char *store_container_path(const struct store *store, const char *id, const char *leaf)

@@ -19,7 +19,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-AREAS = ["run", "exec", "exit", "ps", "lifecycle", "logs", "inspect", "images", "errors", "security", "mounts"]
+AREAS = ["run", "exec", "exit", "ps", "lifecycle", "logs", "inspect", "images", "errors", "help", "security",
+         "mounts", "files", "events", "health", "restart", "volume"]
 
 
 def not_yet(known):

@@ -209,17 +209,17 @@ LEAKED = ["/proc/self/fd/%d" % n for n in (3, 7, 8, 9, 10, 15, 20, 30)] + \
 @pytest.mark.parametrize("path", LEAKED)
 def test_cve_2024_21626_working_directory(tare, path):
     """A descriptor of a host directory is no way in: not by -w, WORKDIR or exec -w."""
-    look = ["sh", "-c", "pwd -P; ls -d etc/machine-id .tare-host 2>/dev/null; ls -l /proc/self/cwd"]
-    got = leaky(tare.argv + ["run", "--rm", "-w", path, "busybox"] + look)
-    assert got.returncode != 0 and "chdir" in got.stderr, got
+    look = ["sh", "-c", "readlink /proc/self/cwd; ls -d etc/machine-id etc/debian_version 2>/dev/null"]
     image = Rootfs(tare).load("WORKDIR " + path)
-    got = leaky(tare.argv + ["run", "--rm", image] + look)
-    # A WORKDIR is cleaned as text when it is set, so ".." may have led back inside.
-    assert got.returncode != 0 or ".." in path, got
-    assert "unreachable" not in got.stdout and "machine-id" not in got.stdout, got
     tare.ok("run", "-d", "--name", "up", "busybox", "sleep", "1000")
-    got = leaky(tare.argv + ["exec", "-w", path, "up"] + look)
-    assert got.returncode != 0 and "chdir" in got.stderr, got
+    for argv in (["run", "--rm", "-w", path, "busybox"], ["run", "--rm", image], ["exec", "-w", path, "up"]):
+        got = leaky(tare.argv + argv + look)
+        if ".." in path and got.returncode != 127:
+            # Cleaned as text like docker's, it may name a directory of the container.
+            lines = got.stdout.split()
+            assert "unreachable" not in got.stdout and all(re.match(r"/proc(/\d+)?$|/$", line) for line in lines), got
+        else:
+            assert got.returncode != 0 and got.stdout == "" and "chdir" in got.stderr, got
 
 
 def test_cve_2024_21626_link_to_a_descriptor(tare):

@@ -49,7 +49,7 @@ def test_bundled_are_listed_once_used(tare, name):
 def test_hello_world_says_what_happened(tare):
     out = tare.ok("run", "--rm", "hello-world")
     assert "Hello from tare!" in out
-    assert len(re.findall(r"^ ?\d\. ", out, re.M)) >= 3
+    assert len(re.findall(r"^ +\d\. ", out, re.M)) >= 3
 
 
 @pytest.mark.parametrize("reference", ["busybox", "busybox:latest", "library/busybox", "docker.io/library/busybox:latest"])

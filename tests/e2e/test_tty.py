@@ -97,6 +97,25 @@ def test_detach(session, tare):
     assert tare.state("up") == "running"
 
 
+def test_detached_exec_goes_on(shell, terminal):  # noqa: F811
+    """Its terminal stays open and is read, or it would be hung up or stand still."""
+    t = terminal(shell.argv + ["exec", "-it", "up", "sh", "-c", "echo go; dd if=/dev/zero bs=4096 count=99 status=none; echo whole >/done; "
+                               "while :; do sleep 0.05; done"])
+    t.expect(b"go")
+    t.write(DETACH)
+    assert t.wait() == 1
+    wait_until(lambda: shell("exec", "up", "cat", "/done").out == "whole\n", "the rest of it")
+    assert "count=99" in shell.ok("exec", "up", "ps")
+
+
+def test_killed_exec_takes_its_process_along(shell, terminal):  # noqa: F811
+    t = terminal(shell.argv + ["exec", "-it", "up", "sleep", "1234"])
+    wait_until(lambda: "sleep 1234" in shell.ok("exec", "up", "ps"), "it to run")
+    os.kill(t.pid, signal.SIGKILL)
+    t.wait()
+    wait_until(lambda: "sleep 1234" not in shell.ok("exec", "up", "ps"), "it to be hung up")
+
+
 @pytest.mark.parametrize("keys, sent", [("ctrl-a,x", b"\x01x"), ("q", b"q"), ("ctrl-\\\\".replace("\\\\", "\\"), b"\x1c"),
                                         ("ctrl-@,ctrl-[", b"\x00\x1b")])
 def test_detach_keys(shell, terminal, keys, sent):  # noqa: F811

@@ -136,13 +136,13 @@ def run_container(state, verb, k, log):
     os.kill(monitor, signal.SIGCONT)
     try:
         def reached():
-            stops = set(re.findall(r"^(\d+) --- stopped by SIGSTOP", read(log), re.M))
+            stops = set(re.findall(r"^(\d+) +--- stopped by SIGSTOP", read(log), re.M))
             return gone(command) or (k and stops - {str(monitor)})
         wait_until(reached, "the point", 40)
         if k and not gone(command):
             kill(monitor)
     finally:
-        tracer.terminate()
+        tracer.kill()
         tracer.wait()
         # Tied to its monitor or not, depending on the step: what goes on must notice and end.
         for task in set(re.findall(r"^(\d+) ", read(log), re.M)):
@@ -171,16 +171,15 @@ ROLES = {"cli": run_cli, "monitor": run_monitor, "container": run_container, "ex
 
 # ---------------------------------------------------------------- looking
 
-def check_listed(state, listed):
-    """What ps says of kk is so."""
-    ident, status = listed["kk"]
-    pid = int(state.ok("inspect", "-f", "{{.State.Pid}}", "kk"))
-    alive = pid > 0 and ident in read("/proc/%d/cgroup" % pid)
-    if alive != (status == "running"):
-        # It may have ended between the two looks.
-        listed = state.list()
-        if listed.get("kk", ("", ""))[1] == "running":
-            raise Failure("ps says %s, process %d is %s" % (status, pid, "there" if alive else "not there"))
+def agrees(state):
+    ident, status = state.list().get("kk", ("", ""))
+    pid = int(state.ok("inspect", "-f", "{{.State.Pid}}", "kk")) if ident else 0
+    return (pid > 0 and ident in read("/proc/%d/cgroup" % pid)) == (status == "running")
+
+
+def check_listed(state):
+    """What ps says of kk is so; a process on its way out has left its group already."""
+    wait_until(lambda: agrees(state), "ps and the process to agree", 3)
 
 
 def check(state, verb):
@@ -190,7 +189,8 @@ def check(state, verb):
         wait_until(lambda: "kk" not in state.list(), "the container to remove itself")
         listed = state.list()
     if "kk" in listed:
-        check_listed(state, listed)
+        check_listed(state)
+        listed = state.list()
     running = [i for i, s in listed.values() if s == "running"]
     if verb.argv[-1] != "true" or not running:
         state.settled([i for i, _ in listed.values()], running)

@@ -46,6 +46,10 @@ static void statuses(void **state)
 	assert_int_equal(err_run_status(&err), 126);
 	err_set(&err, ERR_CONFLICT, "x");
 	assert_int_equal(err_run_status(&err), 125);
+	err_set(&err, ERR_DENIED, "chdir to /root: permission denied");
+	assert_int_equal(err_run_status(&err), 126);
+	err_set(&err, ERR_NOT_FOUND, "write net.x: no such file or directory");
+	assert_int_equal(err_run_status(&err), 127);
 }
 
 int main(void)

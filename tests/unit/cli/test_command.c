@@ -69,7 +69,8 @@ static const struct {
 	{"version -f json", 0, "{\"Client\":{\"Platform\":{\"Name\":\"tare\"},\"Version\":\"",
 	 NULL},
 	{"version -f {{", 64, NULL, "tare: template parsing error: template: "},
-	{"version -f {{.Nosuch}}", 1, NULL, "tare: template: "},
+	/* The newline comes after what was printed, and that is nothing here, as docker does it. */
+	{"version -f {{.Nosuch}}", 1, "\n", "tare: template: "},
 	{"-l nosuch version", 1, NULL, "tare: Unable to parse logging level: nosuch\n"},
 	{"-H tcp://h:1 version", 1, NULL, "tare: --host tcp://h:1: there is no daemon"},
 	{"-H unix:///var/run/docker.sock version", 0, "Client:\n", NULL},

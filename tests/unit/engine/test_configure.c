@@ -244,7 +244,8 @@ static const struct {
 	{"/a/b/c|/a|/a/b", NULL, BEFORE NAMES " /a /a/b /a/b/c"},
 	{"/a/b|/a-b|/a", NULL, BEFORE NAMES " /a /a-b /a/b"},
 	/* The user's own takes the place of a default one. */
-	{"/dev/shm", NULL, "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue " NAMES " /dev/shm"},
+	{"/dev/shm", NULL,
+	 "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue " NAMES " /dev/shm"},
 	{"/etc/hosts", NULL, BEFORE "/etc/resolv.conf /etc/hostname /etc/hosts"},
 	{"/etc", NULL, BEFORE NAMES " /etc"},
 	{"", "none", "/proc /dev /dev/pts /sys /sys/fs/cgroup " NAMES},
@@ -307,23 +308,27 @@ static void options_of_mounts(void **state)
 	check_mount(&(struct mount_spec){BIND, .propagation = str_dup("rslave"),
 					 .recursion = MOUNT_RECURSIVE_DISABLED},
 		    "bind,rslave", "--mount");
-	check_mount(&(struct mount_spec){.type = MOUNT_TMPFS, .target = str_dup("/zz"),
-					 .tmpfs_size = 4096, .tmpfs_mode = 01777},
+	check_mount(&(struct mount_spec){.type = MOUNT_TMPFS,
+					 .target = str_dup("/zz"),
+					 .tmpfs_size = 4096,
+					 .tmpfs_mode = 01777},
 		    "nosuid,nodev,noexec,size=4096,mode=1777", "--mount");
 }
 
 static void sources_that_cannot_be(void **state)
 {
 	cleanup_made struct made m;
-	struct mount_spec missing = {.type = MOUNT_BIND, .source = str_dup("/nonexistent/tare"),
+	struct mount_spec missing = {.type = MOUNT_BIND,
+				     .source = str_dup("/nonexistent/tare"),
 				     .target = str_dup("/x")};
 
 	made_init(&m);
 	spec_add_mount(&m.spec, &missing);
 	configure(&m);
 	assert_int_equal(m.rc, -ERR_INVALID);
-	assert_string_equal(m.err.msg, "invalid mount config for type \"bind\": bind source path does "
-				       "not exist: /nonexistent/tare");
+	assert_string_equal(m.err.msg,
+			    "invalid mount config for type \"bind\": bind source path does "
+			    "not exist: /nonexistent/tare");
 }
 
 /* ---- kernel parameters ---- */
@@ -353,7 +358,8 @@ static const struct {
 	/* CVE-2022-0811 and its kin: another parameter by way of an allowed one. */
 	{"net.ipv4/../../kernel/core_pattern=|/x", NULL, NULL, "invalid argument"},
 	{"net...kernel.core_pattern=x", NULL, NULL, "invalid argument"},
-	{"kernel.shm_rmid_forced=1+kernel.core_pattern=|/x", NULL, NULL, NULL}, /* all of it a value */
+	{"kernel.shm_rmid_forced=1+kernel.core_pattern=|/x", NULL, NULL,
+	 NULL}, /* all of it a value */
 	{"net.x\nkernel.core_pattern=1", NULL, NULL, "invalid argument"},
 	{"net.ipv4.ip_forward =1", NULL, NULL, "invalid argument"},
 	{"net.\xc2\xa0=1", NULL, NULL, "invalid argument"},
@@ -416,10 +422,14 @@ static void security(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whose_command),     cmocka_unit_test(whose_environment),
-		cmocka_unit_test(image_and_options), cmocka_unit_test(which_namespaces),
-		cmocka_unit_test(mounts_in_order),   cmocka_unit_test(options_of_mounts),
-		cmocka_unit_test(sources_that_cannot_be), cmocka_unit_test(kernel_parameters),
+		cmocka_unit_test(whose_command),
+		cmocka_unit_test(whose_environment),
+		cmocka_unit_test(image_and_options),
+		cmocka_unit_test(which_namespaces),
+		cmocka_unit_test(mounts_in_order),
+		cmocka_unit_test(options_of_mounts),
+		cmocka_unit_test(sources_that_cannot_be),
+		cmocka_unit_test(kernel_parameters),
 		cmocka_unit_test(security),
 	};
 

@@ -128,7 +128,8 @@ static void walks_stay_inside(void **state)
 		      "in root", p);
 		check(path_open_beneath(f->root, p, O_RDONLY, 0), opens[i].beneath, "inside",
 		      "beneath", p);
-		check(path_open_strict(f->root, p, O_RDONLY), opens[i].strict, "inside", "strict", p);
+		check(path_open_strict(f->root, p, O_RDONLY), opens[i].strict, "inside", "strict",
+		      p);
 	}
 	/* The root itself, however it is named. */
 	check(path_open_in_root(f->root, "", O_RDONLY, 0), 0, "", "in root", "\"\"");
@@ -158,13 +159,20 @@ static void parents(void **state)
 		int want;
 		const char *name;
 	} table[] = {
-		{"etc/new", 0, 0, "new"},     {"/etc/new", 0, 0, "new"},
-		{"new", 0, 0, "new"},	      {"parent/new", 0, 0, "new"},
-		{"etc/loop", 0, 0, "loop"},   {"none/new", 0, -ENOENT, NULL},
-		{"made/deep/new", 0755, 0, "new"}, {"etc/passwd/new", 0755, -ENOTDIR, NULL},
-		{"escape/new", 0755, -ENOENT, NULL}, {"", 0, -EINVAL, NULL},
-		{"/", 0, -EINVAL, NULL},      {"etc/", 0, -EINVAL, NULL},
-		{".", 0, -EINVAL, NULL},      {"etc/..", 0, -EINVAL, NULL},
+		{"etc/new", 0, 0, "new"},
+		{"/etc/new", 0, 0, "new"},
+		{"new", 0, 0, "new"},
+		{"parent/new", 0, 0, "new"},
+		{"etc/loop", 0, 0, "loop"},
+		{"none/new", 0, -ENOENT, NULL},
+		{"made/deep/new", 0755, 0, "new"},
+		{"etc/passwd/new", 0755, -ENOTDIR, NULL},
+		{"escape/new", 0755, -ENOENT, NULL},
+		{"", 0, -EINVAL, NULL},
+		{"/", 0, -EINVAL, NULL},
+		{"etc/", 0, -EINVAL, NULL},
+		{".", 0, -EINVAL, NULL},
+		{"etc/..", 0, -EINVAL, NULL},
 		{"etc/.", 0, -EINVAL, NULL},
 	};
 	const struct fixture *f = *state;
@@ -206,13 +214,20 @@ static void directories(void **state)
 		int want;
 		const char *made; /* what is there afterwards, with mode 0751 */
 	} table[] = {
-		{"made/a/b", 0, "made/a/b"},	{"/made/c/", 0, "made/c"},
-		{"dir/under", 0, "sub/under"},	{"parent/made2", 0, "made2"},
-		{"far/../x", -ENOENT, NULL},	{"../made4", 0, "made4"},
-		{"etc", 0, NULL},		{"/", 0, NULL},
-		{"etc/passwd", -ENOTDIR, NULL}, {"etc/passwd/x", -ENOTDIR, NULL},
-		{"loop/x", -ELOOP, NULL},	{"dangling", -ENOENT, NULL},
-		{"dangling/x", -ENOENT, NULL},	{"escape/x", -ENOENT, NULL},
+		{"made/a/b", 0, "made/a/b"},
+		{"/made/c/", 0, "made/c"},
+		{"dir/under", 0, "sub/under"},
+		{"parent/made2", 0, "made2"},
+		{"far/../x", -ENOENT, NULL},
+		{"../made4", 0, "made4"},
+		{"etc", 0, NULL},
+		{"/", 0, NULL},
+		{"etc/passwd", -ENOTDIR, NULL},
+		{"etc/passwd/x", -ENOTDIR, NULL},
+		{"loop/x", -ELOOP, NULL},
+		{"dangling", -ENOENT, NULL},
+		{"dangling/x", -ENOENT, NULL},
+		{"escape/x", -ENOENT, NULL},
 		{"up/x", -ENOENT, NULL},
 	};
 	const struct fixture *f = *state;

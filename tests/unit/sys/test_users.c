@@ -163,10 +163,9 @@ static void numbers_and_names(void **state)
 		cleanup_free char *got = resolve(*state, rows[i].spec, rows[i].extra);
 		const char *mark = strstr(rows[i].want, "%s");
 		const char *name = rows[i].name ? rows[i].name : rows[i].spec;
-		cleanup_free char *want =
-			mark ? str_printf("%.*s%s%s", (int)(mark - rows[i].want), rows[i].want,
-					  name, mark + 2)
-			     : str_dup(rows[i].want);
+		cleanup_free char *want = mark ? str_printf("%.*s%s%s", (int)(mark - rows[i].want),
+							    rows[i].want, name, mark + 2)
+					       : str_dup(rows[i].want);
 
 		if (strcmp(got, want) != 0)
 			fail_msg("user \"%s\": got %s, want %s", rows[i].spec, got, want);
