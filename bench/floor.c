@@ -111,7 +111,8 @@ static void make_groups(const struct floor *f, struct round *r, const char *name
 	for (size_t i = 0; i < f->n_hierarchies; i++) {
 		join(r->group[i], f->hierarchy[i], name);
 		check(mkdir(r->group[i], 0755) == 0, r->group[i]);
-		/* v1's "tasks" is cheaper: one thread moves itself, and the machine's forks go on. */
+		/* v1's "tasks" is cheaper: one thread moves itself, and the machine's forks go on.
+		 */
 		join(procs, r->group[i], "tasks");
 		r->procs_fd[i] = open(procs, O_WRONLY | O_CLOEXEC);
 		if (r->procs_fd[i] < 0) {

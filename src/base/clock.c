@@ -28,8 +28,9 @@ int64_t clock_real_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-/* Day DAYS after 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the leap
- * day is the last of its year; 400 years have 146097 days. gmtime_r(3) would read /etc/localtime. */
+/* Day DAYS after 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the
+ * leap day is the last of its year; 400 years have 146097 days. gmtime_r(3) would read
+ * /etc/localtime. */
 static void split_days(int64_t days, int *year, int *month, int *day)
 {
 	int64_t shifted = days + 719468; /* since 0000-03-01 */
@@ -108,8 +109,8 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns)
 	int64_t nanos = 0;
 	int offset = 0;
 
-	if (scan_field(&s, 4, &tm.tm_year) < 0 || *s++ != '-' || scan_field(&s, 2, &tm.tm_mon) < 0 ||
-	    *s++ != '-' || scan_field(&s, 2, &tm.tm_mday) < 0)
+	if (scan_field(&s, 4, &tm.tm_year) < 0 || *s++ != '-' ||
+	    scan_field(&s, 2, &tm.tm_mon) < 0 || *s++ != '-' || scan_field(&s, 2, &tm.tm_mday) < 0)
 		return -EINVAL;
 	if (*s == 'T' || *s == 't') {
 		s++;
@@ -126,8 +127,8 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns)
 		for (s++; *s >= '0' && *s <= '9'; s++, unit /= 10)
 			nanos += (*s - '0') * unit;
 	}
-	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 ||
-	    tm.tm_min > 59 || tm.tm_sec > 60)
+	if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+	    tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
 		return -EINVAL;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;

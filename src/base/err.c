@@ -11,9 +11,9 @@
 
 /* The exit status of `run` and `exec` for each outcome. */
 static const int run_status[N_ERR_CODES] = {
-	[ERR_NONE] = 0,          [ERR_INVALID] = 125,     [ERR_DENIED] = 125,
-	[ERR_NOT_FOUND] = 125,   [ERR_CONFLICT] = 125,    [ERR_UNSUPPORTED] = 125,
-	[ERR_UNAVAILABLE] = 125, [ERR_NO_EXEC] = 126,     [ERR_NO_COMMAND] = 127,
+	[ERR_NONE] = 0,		 [ERR_INVALID] = 125,  [ERR_DENIED] = 125,
+	[ERR_NOT_FOUND] = 125,	 [ERR_CONFLICT] = 125, [ERR_UNSUPPORTED] = 125,
+	[ERR_UNAVAILABLE] = 125, [ERR_NO_EXEC] = 126,  [ERR_NO_COMMAND] = 127,
 	[ERR_SYSTEM] = 125,
 };
 

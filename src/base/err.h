@@ -11,27 +11,27 @@
 /* Outcomes that somebody acts on. */
 enum err_code {
 	ERR_NONE = 0,
-	ERR_INVALID,     /* what the user said makes no sense */
-	ERR_DENIED,      /* permission */
-	ERR_NOT_FOUND,   /* no such object */
-	ERR_CONFLICT,    /* in use, exists already, wrong state */
+	ERR_INVALID,	 /* what the user said makes no sense */
+	ERR_DENIED,	 /* permission */
+	ERR_NOT_FOUND,	 /* no such object */
+	ERR_CONFLICT,	 /* in use, exists already, wrong state */
 	ERR_UNSUPPORTED, /* this host or this build cannot */
 	ERR_UNAVAILABLE, /* later, perhaps */
-	ERR_NO_EXEC,     /* the command of a container cannot be executed */
-	ERR_NO_COMMAND,  /* the command of a container does not exist */
-	ERR_SYSTEM,      /* the kernel said no */
+	ERR_NO_EXEC,	 /* the command of a container cannot be executed */
+	ERR_NO_COMMAND,	 /* the command of a container does not exist */
+	ERR_SYSTEM,	 /* the kernel said no */
 	N_ERR_CODES,
 };
 
 struct err {
-	int code;       /* enum err_code */
-	int errnum;     /* errno behind it, 0 when none */
+	int code;	/* enum err_code */
+	int errnum;	/* errno behind it, 0 when none */
 	char msg[1536]; /* one line, outermost context first, no full stop */
 	char hint[512]; /* what the user can do about it; empty when we do not know */
 };
 
-#define ERR_INIT                                                                                   \
-	{                                                                                          \
+#define ERR_INIT \
+	{        \
 	}
 
 /* Fill ERR (replacing what it held) and return -code, so that `return err_set(...)` reads well. */
@@ -49,9 +49,9 @@ int err_hint(struct err *err, const char *fmt, ...) __attribute__((format(printf
 /* Forgets everything. */
 void err_clear(struct err *err);
 
-/* Exit status of docker's run for an error of the engine: 126 or 127 by the code or, as docker has it,
- * by the words "permission denied", "is a directory", "no such file or directory" and "executable
- * file not found" anywhere in the message; else 125. */
+/* Exit status of docker's run for an error of the engine: 126 or 127 by the code or, as docker has
+ * it, by the words "permission denied", "is a directory", "no such file or directory" and
+ * "executable file not found" anywhere in the message; else 125. */
 int err_run_status(const struct err *err);
 
 #endif

@@ -109,8 +109,8 @@ int fd_read_kernel_file(const char *path, size_t limit, struct str *ret)
 
 int fd_write_file_at(int dirfd, const char *path, const void *buf, size_t len, mode_t mode)
 {
-	cleanup_close int fd =
-		openat(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	cleanup_close int fd = openat(dirfd, path,
+				      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
 
 	if (fd < 0)
 		return -errno;
@@ -146,7 +146,8 @@ int fd_replace_file_at(int dirfd, const char *path, const void *buf, size_t len,
 	/* The rename itself must reach the disk: sync the directory that holds the name. */
 	const char *slash = strrchr(path, '/');
 	cleanup_free char *parent = slash ? str_ndup(path, (size_t)(slash - path)) : str_dup(".");
-	cleanup_close int dir = openat(dirfd, *parent ? parent : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int dir = openat(dirfd, *parent ? parent : "/",
+				       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0 || fsync(dir) < 0)
 		return -errno;
@@ -174,8 +175,8 @@ int fd_mkdir_p(const char *path, mode_t mode)
 	return 0;
 }
 
-/* What getdents64(2) fills, read without opendir(3): most directories removed here hold a few names,
- * and a stream costs three more system calls and 32 KiB each. */
+/* What getdents64(2) fills, read without opendir(3): most directories removed here hold a few
+ * names, and a stream costs three more system calls and 32 KiB each. */
 struct dirent_raw {
 	uint64_t ino;
 	int64_t off;

@@ -16,11 +16,11 @@ void fd_cleanup_close(int *fd);
 #define cleanup_close __attribute__((cleanup(fd_cleanup_close)))
 
 /* Hands an owned descriptor over: yields FD's value and leaves it -1. */
-#define take_fd(fd)                                                                                \
-	({                                                                                         \
-		int taken_ = (fd);                                                                 \
-		(fd) = -1;                                                                         \
-		taken_;                                                                            \
+#define take_fd(fd)                \
+	({                         \
+		int taken_ = (fd); \
+		(fd) = -1;         \
+		taken_;            \
 	})
 
 /* Read until LEN bytes or end of file; returns the count or -errno. Retries EINTR. */

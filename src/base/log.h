@@ -2,8 +2,8 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 /*
- * The program's own diagnostics on stderr: quiet unless TARE_LOG_LEVEL (or --log-level, -D) asks for
- * more. Only what nobody else reports belongs here: failed clean-ups, fallbacks taken.
+ * The program's own diagnostics on stderr: quiet unless TARE_LOG_LEVEL (or --log-level, -D) asks
+ * for more. Only what nobody else reports belongs here: failed clean-ups, fallbacks taken.
  */
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 

@@ -40,12 +40,12 @@ static inline void mem_cleanup_free(void *p)
 #define cleanup_with(fn) __attribute__((cleanup(fn)))
 
 /* Hands an owned pointer over: yields P's value and leaves P NULL. */
-#define take_ptr(p)                                                                                \
-	({                                                                                         \
-		__typeof__(&(p)) take_ptr_ = &(p);                                                 \
-		__typeof__(p) taken_ = *take_ptr_;                                                 \
-		*take_ptr_ = NULL;                                                                 \
-		taken_;                                                                            \
+#define take_ptr(p)                                \
+	({                                         \
+		__typeof__(&(p)) take_ptr_ = &(p); \
+		__typeof__(p) taken_ = *take_ptr_; \
+		*take_ptr_ = NULL;                 \
+		taken_;                            \
 	})
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

@@ -8,8 +8,8 @@
 
 #define ID_LEN 64 /* hexadecimal digits of a container id */
 
-/* N_BYTES random bytes from getrandom(2) as 2 * N_BYTES lower-case digits and a NUL. Aborts when the
- * kernel has no randomness. */
+/* N_BYTES random bytes from getrandom(2) as 2 * N_BYTES lower-case digits and a NUL. Aborts when
+ * the kernel has no randomness. */
 void rand_hex(size_t n_bytes, char *buf);
 void hex_format(const uint8_t *bytes, size_t n_bytes, char *buf);
 /* Whether S is exactly LEN lower-case hexadecimal digits. */

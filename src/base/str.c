@@ -47,7 +47,8 @@ void str_add_char(struct str *s, char c)
 	str_add_bytes(s, &c, 1);
 }
 
-__attribute__((format(printf, 2, 0))) static void str_addv(struct str *s, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void str_addv(struct str *s, const char *fmt,
+							   va_list ap)
 {
 	va_list again;
 	int n = 0;
@@ -135,7 +136,7 @@ void strv_addf(struct strv *v, const char *fmt, ...)
 
 void strv_add_all(struct strv *v, const struct strv *from)
 {
-	strv_foreach(i, from)
+	strv_foreach (i, from)
 		strv_add(v, from->items[i]);
 }
 
@@ -153,7 +154,7 @@ void strv_split(struct strv *v, const char *s, char sep)
 
 bool strv_has(const struct strv *v, const char *item)
 {
-	strv_foreach(i, v)
+	strv_foreach (i, v)
 		if (strcmp(v->items[i], item) == 0)
 			return true;
 	return false;
@@ -163,7 +164,7 @@ char *strv_join(const struct strv *v, const char *sep)
 {
 	struct str s = STR_INIT;
 
-	strv_foreach(i, v) {
+	strv_foreach (i, v) {
 		if (i)
 			str_add(&s, sep);
 		str_add(&s, v->items[i]);
@@ -173,7 +174,7 @@ char *strv_join(const struct strv *v, const char *sep)
 
 void strv_done(struct strv *v)
 {
-	strv_foreach(i, v)
+	strv_foreach (i, v)
 		free(v->items[i]);
 	free(v->items);
 	*v = (struct strv)STRV_INIT;

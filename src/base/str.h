@@ -21,15 +21,16 @@ struct strv {
 	size_t cap;
 };
 
-#define STR_INIT                                                                                   \
-	{                                                                                          \
+#define STR_INIT \
+	{        \
 	}
-#define STRV_INIT                                                                                  \
-	{                                                                                          \
+#define STRV_INIT \
+	{         \
 	}
 #define strv_foreach(i, v) for (size_t i = 0; i < (v)->n; i++)
 
-/* Append: TEXT, LEN bytes that may hold NULs, one byte, printf text. Nothing appended may lie in S. */
+/* Append: TEXT, LEN bytes that may hold NULs, one byte, printf text. Nothing appended may lie in S.
+ */
 void str_add(struct str *s, const char *text);
 void str_add_bytes(struct str *s, const void *p, size_t len);
 void str_add_char(struct str *s, char c);
@@ -70,7 +71,7 @@ char *str_trim(char *s);
 /* Shell words: S quoted so that sh reads it back as one word; plain where no quoting is needed. */
 void str_add_shell(struct str *s, const char *word);
 
-#define cleanup_str __attribute__((cleanup(str_done)))
+#define cleanup_str  __attribute__((cleanup(str_done)))
 #define cleanup_strv __attribute__((cleanup(strv_done)))
 
 #endif

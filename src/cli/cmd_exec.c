@@ -23,7 +23,8 @@
 
 /* ---- exec ---- */
 
-static void fill_request(const struct exec_options *o, const struct strv *args, struct exec_request *r)
+static void fill_request(const struct exec_options *o, const struct strv *args,
+			 struct exec_request *r)
 {
 	r->ref = args->items[0];
 	for (size_t i = 1; i < args->n; i++)
@@ -38,7 +39,8 @@ static void fill_request(const struct exec_options *o, const struct strv *args, 
 		cli_terminal_size(&r->rows, &r->columns);
 }
 
-static int run_session(const struct exec_options *o, const struct exec_started *started, struct err *err)
+static int run_session(const struct exec_options *o, const struct exec_started *started,
+		       struct err *err)
 {
 	struct session_config config = {
 		.in_fd = o->interactive ? STDIN_FILENO : -1,
@@ -71,8 +73,8 @@ static int check_exec(struct engine *engine, const struct exec_options *o, const
 	return rc;
 }
 
-/* A command that could not be started is 126 unless it is missing (127); with -d there is no process
- * whose status it could be. */
+/* A command that could not be started is 126 unless it is missing (127); with -d there is no
+ * process whose status it could be. */
 static int failed_status(const struct exec_options *o, const struct err *err)
 {
 	if (o->detach)
@@ -138,7 +140,8 @@ static int emit(void *ctx, enum log_stream stream, const void *data, size_t len)
 	return fwrite(data, 1, len, to) == len ? 0 : -EPIPE;
 }
 
-/* docker's time argument: RFC 3339, a duration before now, or seconds since 1970 with a fraction. */
+/* docker's time argument: RFC 3339, a duration before now, or seconds since 1970 with a fraction.
+ */
 static int parse_time(const char *text, int64_t *ret, struct err *err)
 {
 	double seconds = 0;
@@ -207,6 +210,7 @@ int cmd_logs(struct cli *cli, union verb_options *options, struct err *err)
 		return rc;
 	driver = oci_annotation(&made.config, OCI_NOTE_LOG);
 	if (driver && strcmp(driver, "none") == 0)
-		return err_set(err, ERR_UNSUPPORTED, "configured logging driver does not support reading");
+		return err_set(err, ERR_UNSUPPORTED,
+			       "configured logging driver does not support reading");
 	return read_logs(&engine, record.row.id, &options->logs, err);
 }

@@ -19,7 +19,8 @@
 
 /* ---- rm ---- */
 
-static int rm_one(struct engine *engine, const char *ref, const struct rm_options *o, struct err *err)
+static int rm_one(struct engine *engine, const char *ref, const struct rm_options *o,
+		  struct err *err)
 {
 	const char *name = ref + (*ref == '/' && ref[1]);
 	struct plan plan = {};
@@ -42,8 +43,7 @@ int cmd_rm(struct cli *cli, union verb_options *options, struct err *err)
 	if (rc < 0)
 		return rc;
 	pending_sweep(&engine);
-	strv_foreach(i, &cli->args)
-	{
+	strv_foreach (i, &cli->args) {
 		err_clear(err);
 		rc = rm_one(&engine, cli->args.items[i], o, err);
 		if (rc < 0) {
@@ -63,7 +63,7 @@ int cmd_settle(struct cli *cli, union verb_options *options, struct err *err)
 	cleanup_engine struct engine engine = {};
 	int rc = engine_open(&engine, cli->root, cli->runroot, err);
 
-	strv_foreach(i, &cli->args)
+	strv_foreach (i, &cli->args)
 		if (rc >= 0)
 			rc = engine_settle(&engine, cli->args.items[i], true, err);
 	return rc < 0 ? rc : 0;
@@ -115,7 +115,7 @@ int cmd_container_prune(struct cli *cli, union verb_options *options, struct err
 		return rc;
 	if (removed.n)
 		printf("Deleted Containers:\n");
-	strv_foreach(i, &removed)
+	strv_foreach (i, &removed)
 		printf("%s\n", removed.items[i]);
 	num_format_size((double)freed, 4, size, sizeof(size));
 	printf("%sTotal reclaimed space: %s\n", removed.n ? "\n" : "", size);

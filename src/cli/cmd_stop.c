@@ -27,8 +27,7 @@ static int for_each(struct cli *cli, operand_fn fn, void *options, struct err *e
 
 	if (rc < 0)
 		return rc;
-	strv_foreach(i, &cli->args)
-	{
+	strv_foreach (i, &cli->args) {
 		err_clear(err);
 		if (fn(&engine, cli->args.items[i], options, err) < 0) {
 			cli_print_error(err);
@@ -73,8 +72,7 @@ static int stop_many(struct cli *cli, const struct stop_options *o, struct err *
 	bool failed = false;
 
 	fflush(stdout);
-	strv_foreach(i, &cli->args)
-	{
+	strv_foreach (i, &cli->args) {
 		children[i] = fork();
 		if (children[i] != 0)
 			continue;
@@ -88,8 +86,7 @@ static int stop_many(struct cli *cli, const struct stop_options *o, struct err *
 			cli_print_error(err);
 		_exit(rc < 0 ? 1 : 0);
 	}
-	strv_foreach(i, &cli->args)
-	{
+	strv_foreach (i, &cli->args) {
 		int status = 1;
 
 		if (children[i] > 0)
@@ -155,8 +152,7 @@ int cmd_wait(struct cli *cli, union verb_options *options, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	strv_foreach(i, &cli->args)
-	{
+	strv_foreach (i, &cli->args) {
 		int code = 0;
 
 		err_clear(err);

@@ -32,7 +32,6 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
-
 void version_print_line(void)
 {
 	puts(PROGRAM " version " TARE_VERSION ", build " TARE_BUILD);

@@ -430,7 +430,8 @@ int mount_parse_volume(struct container_spec *spec, const char *value, struct er
 
 	if (rc < 0)
 		return rc;
-	/* volume_fields fails unless there are one to three; NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
+	/* volume_fields fails unless there are one to three;
+	 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	m.target = str_dup(parts.items[parts.n > 1]);
 	if (parts.n > 1)
 		m.source = source_resolve(parts.items[0]);

@@ -76,12 +76,13 @@ int cli_session_status(const struct session_result *result, struct err *err)
 	case SESSION_LOST:
 		break;
 	}
-	return err_set(err, ERR_UNAVAILABLE, "the container's monitor was killed, and the container with it");
+	return err_set(err, ERR_UNAVAILABLE,
+		       "the container's monitor was killed, and the container with it");
 }
 
 void cli_print_warnings(const struct strv *warnings)
 {
-	strv_foreach(i, warnings)
+	strv_foreach (i, warnings)
 		fprintf(stderr, "WARNING: %s\n", warnings->items[i]);
 }
 

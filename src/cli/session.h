@@ -27,8 +27,8 @@ void cli_explain_note(enum explain_mode mode, const char *text, uint64_t ns);
 /* Executes this program again from a place that no container can write to, unless it is there
  * already. -code when that is impossible. */
 int cli_seal(struct err *err);
-/* Marks every descriptor above 2 that this program was started with to be closed by exec: helpers and
- * containers get none. Not before cli_seal, whose new image may have been told to read one
+/* Marks every descriptor above 2 that this program was started with to be closed by exec: helpers
+ * and containers get none. Not before cli_seal, whose new image may have been told to read one
  * ("--env-file <(...)"). */
 void cli_drop_inherited(void);
 /* Remembers the command line for cli_seal; main calls it. */

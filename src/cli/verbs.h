@@ -25,8 +25,8 @@ enum explain_mode { EXPLAIN_NO, EXPLAIN_SHELL, EXPLAIN_JSON };
 /* run and create. `spec` is complete once run_request_finish has been through. */
 struct run_request {
 	struct container_spec spec; /* first: option setters take it by its address */
-	/* Set by run_request_finish: what docker's command line itself refuses was not there, and any
-	 * later error is the engine's. */
+	/* Set by run_request_finish: what docker's command line itself refuses was not there, and
+	 * any later error is the engine's. */
 	bool is_usable;
 	/* Raw texts that docker reads only after all flags were parsed. */
 	struct strv env, env_files, labels, label_files, volumes, tmpfs, publish, expose, devices;

@@ -86,17 +86,17 @@ int configure_run(const struct container_spec *spec, const struct image_run *ima
 	set_command(spec, image, ret);
 	if (!ret->entrypoint.n && !ret->cmd.n)
 		return err_set(err, ERR_INVALID, "no command specified");
-	strv_foreach(i, &spec->env)
+	strv_foreach (i, &spec->env)
 		set_env(ret, spec->env.items[i]);
-	strv_foreach(i, &spec->labels)
-	{
+	strv_foreach (i, &spec->labels) {
 		const char *label = spec->labels.items[i];
 		const char *eq = strchr(label, '=');
-		cleanup_free char *key = eq ? str_ndup(label, (size_t)(eq - label)) : str_dup(label);
+		cleanup_free char *key = eq ? str_ndup(label, (size_t)(eq - label))
+					    : str_dup(label);
 
 		image_run_set_label(ret, key, eq ? eq + 1 : "");
 	}
-	strv_foreach(i, &spec->expose)
+	strv_foreach (i, &spec->expose)
 		image_set_add(&ret->exposed_ports, spec->expose.items[i]);
 	if (spec->user)
 		str_replace(&ret->user, spec->user);
@@ -111,7 +111,7 @@ int configure_run(const struct container_spec *spec, const struct image_run *ima
 
 static bool env_has(const struct strv *env, const char *prefix)
 {
-	strv_foreach(i, env)
+	strv_foreach (i, env)
 		if (str_has_prefix(env->items[i], prefix))
 			return true;
 	return false;
@@ -123,14 +123,14 @@ static void set_process_env(const struct container_spec *spec, const struct imag
 {
 	if (!env_has(&run->env, "PATH="))
 		strv_add(env, "PATH=" DEFAULT_PATH);
-	strv_foreach(i, &run->env)
+	strv_foreach (i, &run->env)
 		if (str_has_prefix(run->env.items[i], "PATH="))
 			strv_add(env, run->env.items[i]);
 	if (!env_has(&run->env, "HOSTNAME="))
 		strv_addf(env, "HOSTNAME=%s", hostname);
 	if (spec->tty && !env_has(&run->env, "TERM="))
 		strv_add(env, "TERM=xterm");
-	strv_foreach(i, &run->env)
+	strv_foreach (i, &run->env)
 		if (!str_has_prefix(run->env.items[i], "PATH="))
 			strv_add(env, run->env.items[i]);
 }
@@ -173,10 +173,11 @@ static int set_rlimit(const struct ulimit_spec *u, struct oci_runtime_config *re
 		return err_sys(err, errno, "read limit %s", u->name);
 	/* Raising takes CAP_SYS_RESOURCE; a host that has taken it away is an ordinary host. */
 	if (hard > now.rlim_max && !(caps_get_bounding() & CAPS_BIT(24))) {
-		strv_addf(warnings,
-			  "--ulimit %s: this host does not let anybody raise the limit beyond %llu; "
-			  "using that",
-			  u->name, (unsigned long long)now.rlim_max);
+		strv_addf(
+			warnings,
+			"--ulimit %s: this host does not let anybody raise the limit beyond %llu; "
+			"using that",
+			u->name, (unsigned long long)now.rlim_max);
 		hard = now.rlim_max;
 		soft = soft > hard ? hard : soft;
 	}
@@ -222,8 +223,7 @@ static int set_security(const struct container_spec *spec, struct oci_runtime_co
 		return rc;
 	/* What the kernel or this host does not have cannot be given. */
 	ret->capabilities &= caps_get_bounding();
-	strv_foreach(i, &spec->security_options)
-	{
+	strv_foreach (i, &spec->security_options) {
 		const char *option = spec->security_options.items[i];
 		const char *value = option + strcspn(option, "=:");
 
@@ -236,7 +236,8 @@ static int set_security(const struct container_spec *spec, struct oci_runtime_co
 			strv_done(&ret->masked_paths);
 			strv_done(&ret->readonly_paths);
 		} else if (!str_has_prefix(option, "label") && !str_has_prefix(option, "apparmor"))
-			return err_set(err, ERR_INVALID, "invalid --security-opt 2: \"%s\"", option);
+			return err_set(err, ERR_INVALID, "invalid --security-opt 2: \"%s\"",
+				       option);
 	}
 	oci_annotate(ret, OCI_NOTE_SECCOMP, seccomp);
 	return 0;
@@ -320,12 +321,14 @@ static int check_bind_source(const struct mount_spec *m, struct err *err)
 		return 0;
 	if (errno != ENOENT || m->create_source)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "bind source %s", m->source);
-	return err_set(err, ERR_INVALID,
-		       "invalid mount config for type \"bind\": bind source path does not exist: %s",
-		       m->source);
+	return err_set(
+		err, ERR_INVALID,
+		"invalid mount config for type \"bind\": bind source path does not exist: %s",
+		m->source);
 }
 
-static int add_user_mount(const struct mount_spec *m, struct oci_runtime_config *ret, struct err *err)
+static int add_user_mount(const struct mount_spec *m, struct oci_runtime_config *ret,
+			  struct err *err)
 {
 	struct oci_mount *mount = NULL;
 	int rc = 0;
@@ -385,10 +388,12 @@ static int set_mounts(const struct container_spec *spec, const char *dir,
 
 	if (is_host(spec->ipc_mode)) {
 		remove_mount(ret, "/dev/shm");
-		oci_add_mount(ret, "/dev/shm", "bind", "/dev/shm", "bind,nosuid,noexec,nodev,rprivate");
+		oci_add_mount(ret, "/dev/shm", "bind", "/dev/shm",
+			      "bind,nosuid,noexec,nodev,rprivate");
 	} else if (spec->ipc_mode && str_has_prefix(spec->ipc_mode, "container:")) {
 		remove_mount(ret, "/dev/shm");
-		oci_add_mount(ret, "/dev/shm", "shared", spec->ipc_mode + strlen("container:"), NULL);
+		oci_add_mount(ret, "/dev/shm", "shared", spec->ipc_mode + strlen("container:"),
+			      NULL);
 	} else if (spec->ipc_mode && strcmp(spec->ipc_mode, "none") == 0) {
 		remove_mount(ret, "/dev/shm");
 		remove_mount(ret, "/dev/mqueue");
@@ -413,8 +418,8 @@ static int set_mounts(const struct container_spec *spec, const char *dir,
 static bool sysctl_is_namespaced(const char *key, const struct oci_runtime_config *config,
 				 const char **ret_namespace)
 {
-	static const char *const ipc[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni",
-					  "kernel.sem",	   "kernel.shmall", "kernel.shmmax",
+	static const char *const ipc[] = {"kernel.msgmax", "kernel.msgmnb",	    "kernel.msgmni",
+					  "kernel.sem",	   "kernel.shmall",	    "kernel.shmmax",
 					  "kernel.shmmni", "kernel.shm_rmid_forced"};
 	uint64_t flag = 0;
 
@@ -434,7 +439,8 @@ static bool sysctl_is_namespaced(const char *key, const struct oci_runtime_confi
 static int set_sysctls(const struct container_spec *spec, struct oci_runtime_config *ret,
 		       struct err *err)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-";
 	const struct oci_namespace *net = oci_find_namespace(ret, CLONE_NEWNET);
 
 	/* Any user may ping, and serve port 80, in a network that is the container's own. */
@@ -442,16 +448,17 @@ static int set_sysctls(const struct container_spec *spec, struct oci_runtime_con
 		oci_set_sysctl(ret, "net.ipv4.ping_group_range", "0 2147483647");
 		oci_set_sysctl(ret, "net.ipv4.ip_unprivileged_port_start", "0");
 	}
-	strv_foreach(i, &spec->sysctls)
-	{
+	strv_foreach (i, &spec->sysctls) {
 		const char *text = spec->sysctls.items[i];
 		const char *eq = strchr(text, '=');
 		cleanup_free char *key = eq ? str_ndup(text, (size_t)(eq - text)) : NULL;
 		const char *ns = NULL;
 
-		/* What holds anything else is an attempt to reach another parameter (CVE-2022-0811). */
+		/* What holds anything else is an attempt to reach another parameter
+		 * (CVE-2022-0811). */
 		if (!key || !*key || key[strspn(key, allowed)] || strstr(key, ".."))
-			return err_set(err, ERR_INVALID, "invalid argument \"%s\" for --sysctl", text);
+			return err_set(err, ERR_INVALID, "invalid argument \"%s\" for --sysctl",
+				       text);
 		if (!sysctl_is_namespaced(key, ret, &ns))
 			return err_set(err, ERR_INVALID,
 				       "sysctl \"%s\" is not in a separate kernel namespace", key);
@@ -462,7 +469,8 @@ static int set_sysctls(const struct container_spec *spec, struct oci_runtime_con
 
 /* ---- all of it ---- */
 
-/* docker's rule: with max-size and no max-file there is one file. spec_validate has checked both. */
+/* docker's rule: with max-size and no max-file there is one file. spec_validate has checked both.
+ */
 static void annotate_log(const struct container_spec *spec, struct oci_runtime_config *ret)
 {
 	const char *files = NULL;
@@ -470,8 +478,7 @@ static void annotate_log(const struct container_spec *spec, struct oci_runtime_c
 
 	oci_annotate(ret, OCI_NOTE_LOG,
 		     spec->log_driver && *spec->log_driver ? spec->log_driver : "json-file");
-	strv_foreach(i, &spec->log_options)
-	{
+	strv_foreach (i, &spec->log_options) {
 		const char *option = spec->log_options.items[i];
 
 		if (str_has_prefix(option, "max-size="))
@@ -506,8 +513,7 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 	annotate_log(spec, ret);
 	if (run->stop_signal)
 		oci_annotate(ret, OCI_NOTE_STOP_SIGNAL, run->stop_signal);
-	strv_foreach(i, &spec->annotations)
-	{
+	strv_foreach (i, &spec->annotations) {
 		const char *text = spec->annotations.items[i];
 		const char *eq = strchrnul(text, '=');
 		cleanup_free char *key = str_ndup(text, (size_t)(eq - text));
@@ -526,7 +532,8 @@ static void set_names(const struct container_spec *spec, const char *id,
 	if (spec->hostname && *spec->hostname)
 		ret->hostname = str_dup(spec->hostname);
 	else if (is_host(spec->uts_mode) || is_host(spec_network_mode(spec)))
-		ret->hostname = str_dup(gethostname(host, sizeof(host) - 1) == 0 ? host : "localhost");
+		ret->hostname = str_dup(gethostname(host, sizeof(host) - 1) == 0 ? host
+										 : "localhost");
 	else
 		ret->hostname = str_ndup(id, 12);
 	ret->domainname = str_dup(spec->domainname);

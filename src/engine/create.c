@@ -15,12 +15,12 @@
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
 #include "engine/skeleton.h"
-#include "json/dump.h"
 #include "oci/image_config.h"
 #include "oci/reference.h"
 #include "storage/container.h"
 #include "storage/import.h"
 #include "storage/store.h"
+#include "json/dump.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +30,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_CONFIG  (4 << 20)
-#define NAME_TRIES  20
+#define MAX_CONFIG (4 << 20)
+#define NAME_TRIES 20
 
 struct create_ctx {
 	struct engine *engine;
@@ -71,9 +71,12 @@ static int not_found(const char *ref, enum pull_policy pull, struct err *err)
 	if (pull == PULL_NEVER)
 		return err_set(err, ERR_NOT_FOUND, "No such image: %s", familiar);
 	err_set(err, ERR_NOT_FOUND,
-		"pull access denied for %s: there are no registries yet, only images that were imported "
-		"or come with tare", familiar);
-	return err_hint(err, "`tare import FILE.tar %s` makes an image of a root filesystem", familiar);
+		"pull access denied for %s: there are no registries yet, only images that were "
+		"imported "
+		"or come with tare",
+		familiar);
+	return err_hint(err, "`tare import FILE.tar %s` makes an image of a root filesystem",
+			familiar);
 }
 
 int engine_find_image(struct engine *engine, const char *ref, enum pull_policy pull,
@@ -145,10 +148,12 @@ static int create_bind_sources(const struct container_spec *spec, struct err *er
 		if (m->type != MOUNT_BIND || !m->create_source || access(m->source, F_OK) == 0)
 			continue;
 		rc = fd_mkdir_p(m->source, 0755);
-		if (rc == 0 && chmod(m->source, 0755) < 0) /* lint: path chosen by the user of the host */
+		if (rc == 0 &&
+		    chmod(m->source, 0755) < 0) /* lint: path chosen by the user of the host */
 			rc = -errno;
 		if (rc < 0)
-			return err_sys(err, -rc, "error while creating mount source path '%s'", m->source);
+			return err_sys(err, -rc, "error while creating mount source path '%s'",
+				       m->source);
 	}
 	return 0;
 }
@@ -160,8 +165,7 @@ static char *command_text(const struct oci_runtime_config *config)
 {
 	struct str s = STR_INIT;
 
-	strv_foreach(i, &config->args)
-	{
+	strv_foreach (i, &config->args) {
 		const char *arg = config->args.items[i];
 		bool is_quoted = i > 0 && strchr(arg, ' ');
 
@@ -184,7 +188,7 @@ static char *labels_json(const struct image_run *run)
 	struct str s = STR_INIT;
 
 	str_add_char(&s, '{');
-	strv_foreach(i, &run->label_keys)
+	strv_foreach (i, &run->label_keys)
 		add_label(&s, run->label_keys.items[i], run->label_values.items[i]);
 	str_add_char(&s, '}');
 	return str_take(&s);
@@ -205,10 +209,11 @@ static char *mounts_text(const struct container_spec *spec)
 
 static int name_conflict(const char *name, const char *holder, struct err *err)
 {
-	return err_set(err, ERR_CONFLICT,
-		       "Conflict. The container name \"/%s\" is already in use by container \"%s\". You "
-		       "have to remove (or rename) that container to be able to reuse that name.",
-		       name, holder);
+	return err_set(
+		err, ERR_CONFLICT,
+		"Conflict. The container name \"/%s\" is already in use by container \"%s\". You "
+		"have to remove (or rename) that container to be able to reuse that name.",
+		name, holder);
 }
 
 /* A name held by a container that was to be removed at its end, and has ended, is free. */
@@ -218,8 +223,8 @@ static bool free_name(struct engine *engine, const char *holder)
 	struct container_state state;
 	struct err err = ERR_INIT;
 
-	if (container_lookup(engine->store, holder, &record, &err) != 1 || !record.row.auto_remove ||
-	    pending_is_held(engine, holder))
+	if (container_lookup(engine->store, holder, &record, &err) != 1 ||
+	    !record.row.auto_remove || pending_is_held(engine, holder))
 		return false;
 	container_state_read(engine, holder, &state);
 	if (!container_is_overdue(&state, true))
@@ -285,9 +290,10 @@ static int insert(struct create_ctx *c, struct err *err)
 static const char *arch_name(const char *word)
 {
 	static const char *const names[][2] = {
-		{"amd64", "amd64"}, {"x86_64", "amd64"},   {"x86-64", "amd64"},   {"arm64", "arm64"},
-		{"386", "386"},	    {"i386", "386"},	   {"aarch64", "arm64"},  {"arm", "arm"},
-		{"armhf", "arm"},   {"armel", "arm"},	   {"ppc64le", "ppc64le"}, {"s390x", "s390x"},
+		{"amd64", "amd64"},	{"x86_64", "amd64"},	{"x86-64", "amd64"},
+		{"arm64", "arm64"},	{"386", "386"},		{"i386", "386"},
+		{"aarch64", "arm64"},	{"arm", "arm"},		{"armhf", "arm"},
+		{"armel", "arm"},	{"ppc64le", "ppc64le"}, {"s390x", "s390x"},
 		{"riscv64", "riscv64"}, {"loong64", "loong64"}, {"mips64le", "mips64le"},
 	};
 
@@ -335,8 +341,10 @@ static int prepare(struct create_ctx *c, struct err *err)
 		rc = configure_run(c->spec, &config.run, &c->run, err);
 	if (rc == 0 && config.run.volumes.n)
 		strv_addf(c->warnings,
-			  "the image declares volumes (%s): there are no volumes yet, so what is written "
-			  "there goes with the container", config.run.volumes.items[0]);
+			  "the image declares volumes (%s): there are no volumes yet, so what is "
+			  "written "
+			  "there goes with the container",
+			  config.run.volumes.items[0]);
 	if (rc < 0)
 		return rc;
 	rand_hex(ID_LEN / 2, c->made->id);
@@ -345,7 +353,8 @@ static int prepare(struct create_ctx *c, struct err *err)
 	rc = skeleton_add(c->engine, &c->made->lowers, err);
 	if (rc < 0)
 		return rc;
-	return configure_oci(c->spec, &c->run, c->made->id, c->dir, &c->made->config, c->warnings, err);
+	return configure_oci(c->spec, &c->run, c->made->id, c->dir, &c->made->config, c->warnings,
+			     err);
 }
 
 static void note_layers(struct create_ctx *c)
@@ -365,7 +374,8 @@ static int build(struct create_ctx *c, struct err *err)
 
 	note_layers(c);
 	if (rc == 0)
-		rc = seccomp_profile_store(c->engine, c->spec, c->dir, c->made->config.capabilities, err);
+		rc = seccomp_profile_store(c->engine, c->spec, c->dir, c->made->config.capabilities,
+					   err);
 	if (rc == 0)
 		rc = create_bind_sources(c->spec, err);
 	if (rc == 0)
@@ -427,10 +437,11 @@ int engine_load(struct engine *engine, const char *id, struct container_made *re
 	snprintf(ret->id, sizeof(ret->id), "%s", id);
 	layers = oci_annotation(&ret->config, OCI_NOTE_LAYERS);
 	strv_split(&ids, layers ? layers : "", ':');
-	strv_foreach(i, &ids)
+	strv_foreach (i, &ids)
 		if (hex_is_valid(ids.items[i], ID_LEN))
 			strv_addf(&ret->lowers, "%s/layers/%s/diff", engine->root, ids.items[i]);
 	if (!ret->lowers.n)
-		return err_set(err, ERR_INVALID, "container %.12s: no layers in its configuration", id);
+		return err_set(err, ERR_INVALID, "container %.12s: no layers in its configuration",
+			       id);
 	return skeleton_add(engine, &ret->lowers, err);
 }

@@ -16,21 +16,23 @@ struct container_made {
 	char id[ID_LEN + 1];
 	char name[64];
 	struct oci_runtime_config config;
-	struct strv lowers; /* layer directories, uppermost first */
-	int pending_fd;	    /* see engine/pending.h; -1 once closed */
+	struct strv lowers;	    /* layer directories, uppermost first */
+	int pending_fd;		    /* see engine/pending.h; -1 once closed */
 	uint64_t laps[MADE_N_LAPS]; /* CLOCK_MONOTONIC ns; 0 for one that was read back */
 };
 
 /* Frees everything inside and closes the pending entry's descriptor without removing the entry:
- * a container that nobody released stays abandoned. Accepts one that is all zero but for pending_fd. */
+ * a container that nobody released stays abandoned. Accepts one that is all zero but for
+ * pending_fd. */
 void container_made_done(struct container_made *made);
 #define cleanup_made __attribute__((cleanup(container_made_done)))
 
-/* Tells a person what happens with an image that is not there yet; TEXT is one line without a newline. */
+/* Tells a person what happens with an image that is not there yet; TEXT is one line without a
+ * newline. */
 typedef void (*engine_notice_fn)(const char *text);
 
-/* Finds the image of SPEC by its pull policy: local, then bundled. ERR_NOT_FOUND with docker's words
- * otherwise. */
+/* Finds the image of SPEC by its pull policy: local, then bundled. ERR_NOT_FOUND with docker's
+ * words otherwise. */
 int engine_find_image(struct engine *engine, const char *ref, enum pull_policy pull,
 		      engine_notice_fn notice, struct image *ret, struct err *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening the engine: directories, and the program's own parts, which lie beside the program when it
- * was built and under PREFIX when it was installed.
+ * Opening the engine: directories, and the program's own parts, which lie beside the program when
+ * it was built and under PREFIX when it was installed.
  */
 /* lint file: the program's own parts and the directories of the engine, named by it alone */
 #include "engine/engine.h"
@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 /* The directory that holds WANTED: DIR/NEAR (in the build tree) or DIR/../FAR (installed). */
-static char *find_part(const char *dir, const char *near_dir, const char *far_dir, const char *wanted)
+static char *find_part(const char *dir, const char *near_dir, const char *far_dir,
+		       const char *wanted)
 {
 	char *near_path = *near_dir ? str_printf("%s/%s", dir, near_dir) : str_dup(dir);
 	cleanup_free char *probe = str_printf("%s/%s", near_path, wanted);
@@ -78,7 +79,8 @@ int engine_open(struct engine *ret, const char *root, const char *runroot, struc
 	return rc < 0 ? rc : open_store(ret, err);
 }
 
-int engine_open_unchanged(struct engine *ret, const char *root, const char *runroot, struct err *err)
+int engine_open_unchanged(struct engine *ret, const char *root, const char *runroot,
+			  struct err *err)
 {
 	int rc = open_common(ret, root, runroot, err);
 	cleanup_free char *index = rc < 0 ? NULL : str_printf("%s/tare.db", ret->root);

@@ -2,8 +2,8 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 /*
- * The engine: where the state is, what this host offers, and where the program's own parts are. Every
- * verb takes one; a command opens it once.
+ * The engine: where the state is, what this host offers, and where the program's own parts are.
+ * Every verb takes one; a command opens it once.
  */
 #include "base/err.h"
 #include "sys/cgroup.h"
@@ -26,7 +26,8 @@ struct engine {
  * caller is not root, ERR_* when a directory cannot be used. */
 int engine_open(struct engine *ret, const char *root, const char *runroot, struct err *err);
 /* The same for reading alone: where nothing was ever made, nothing is, and ret->store is NULL. */
-int engine_open_unchanged(struct engine *ret, const char *root, const char *runroot, struct err *err);
+int engine_open_unchanged(struct engine *ret, const char *root, const char *runroot,
+			  struct err *err);
 void engine_close(struct engine *engine);
 #define cleanup_engine __attribute__((cleanup(engine_close)))
 

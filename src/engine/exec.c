@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec: a child of this very command enters the container. There is no session to keep, no daemon to
- * ask, and when this command is killed the kernel tells the child.
+ * exec: a child of this very command enters the container. There is no session to keep, no daemon
+ * to ask, and when this command is killed the kernel tells the child.
  */
 #include "engine/exec.h"
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "engine/lifecycle.h"
 #include "engine/create.h"
+#include "engine/lifecycle.h"
 #include "engine/seccomp_profile.h"
 #include "runtime/cgroup_steps.h"
 #include "runtime/exec_plan.h"
@@ -31,9 +31,9 @@ struct streams {
 	int report[2];
 };
 
-#define STREAMS_INIT                                                                               \
-	{                                                                                          \
-		.child = {-1, -1, -1}, .parent = {-1, -1, -1}, .report = { -1, -1 }                \
+#define STREAMS_INIT                                                                \
+	{                                                                           \
+		.child = {-1, -1, -1}, .parent = {-1, -1, -1}, .report = { -1, -1 } \
 	}
 
 static void streams_done(struct streams *s)
@@ -57,8 +57,8 @@ static int open_pipe(struct streams *s, int i)
 	return 0;
 }
 
-/* The caller's own descriptors never enter: through /proc a process inside could open them again, for
- * more than they were opened for. */
+/* The caller's own descriptors never enter: through /proc a process inside could open them again,
+ * for more than they were opened for. */
 static int open_streams(const struct exec_request *request, struct streams *s, struct err *err)
 {
 	int rc = 0;
@@ -88,8 +88,7 @@ static void set_env(struct strv *env, const char *text)
 	bool removes = !strchr(text, '=');
 	size_t len = strcspn(text, "=");
 
-	strv_foreach(i, env)
-	{
+	strv_foreach (i, env) {
 		if (strncmp(env->items[i], text, len) != 0 || env->items[i][len] != '=')
 			continue;
 		if (removes)
@@ -108,7 +107,7 @@ static void collect_env(const struct oci_runtime_config *config, const struct ex
 	strv_add_all(env, &config->env);
 	if (request->tty)
 		set_env(env, "TERM=xterm");
-	strv_foreach(i, &request->env)
+	strv_foreach (i, &request->env)
 		set_env(env, request->env.items[i]);
 }
 
@@ -204,7 +203,8 @@ static int build_plan(struct exec_ctx *c, struct plan *plan, struct err *err)
 	return 0;
 }
 
-static int run_plan(struct exec_ctx *c, struct plan *plan, struct exec_started *ret, struct err *err)
+static int run_plan(struct exec_ctx *c, struct plan *plan, struct exec_started *ret,
+		    struct err *err)
 {
 	struct runtime_process process = RUNTIME_PROCESS_INIT;
 	struct streams *s = &c->streams;
@@ -214,8 +214,8 @@ static int run_plan(struct exec_ctx *c, struct plan *plan, struct exec_started *
 	plan_run_init(&run);
 	memcpy(run.stdio, s->child, sizeof(run.stdio));
 	run.report_fd = s->report[1];
-	/* A command that nobody waits for outlives this one; with a terminal one may detach from it, and
-	 * the terminal's hang-up tells it of our death. */
+	/* A command that nobody waits for outlives this one; with a terminal one may detach from
+	 * it, and the terminal's hang-up tells it of our death. */
 	run.pdeath_signal = c->request->detach || c->request->tty ? 0 : SIGKILL;
 	collect_env(&c->made.config, c->request, &run.env);
 	rc = runtime_start(plan, &run, &process, err);

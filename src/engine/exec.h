@@ -21,13 +21,14 @@ struct exec_request {
 struct exec_started {
 	struct relay_process process;
 	pid_t pid;
-	bool is_entered; /* also on failure: the container runs, and it is the command that did not */
+	bool is_entered; /* also on failure: the container runs, and it is the command that did not
+			  */
 };
 
 /* Starts REQUEST's command; returns when it runs. The caller must be sealed (sys/process.h): the
  * container can see the process that enters it. PLAN (plan_init is the caller's) keeps the steps.
- * ERR_CONFLICT "container ID is not running", "Container ID is paused, ..."; NO_COMMAND and NO_EXEC as
- * run. */
+ * ERR_CONFLICT "container ID is not running", "Container ID is paused, ..."; NO_COMMAND and NO_EXEC
+ * as run. */
 int engine_exec(struct engine *engine, const struct exec_request *request, struct plan *plan,
 		struct exec_started *ret, struct err *err);
 

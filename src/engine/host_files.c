@@ -40,8 +40,7 @@ static void add_hosts(const struct container_spec *spec, struct str *out)
 		str_truncate(out, 0);
 		str_add(out, standard_hosts);
 	}
-	strv_foreach(i, &spec->extra_hosts)
-	{
+	strv_foreach (i, &spec->extra_hosts) {
 		const char *text = spec->extra_hosts.items[i];
 		size_t name = strcspn(text, ":=");
 
@@ -56,7 +55,8 @@ static bool line_has(const char *line, const char *keyword)
 	       (line[strlen(keyword)] == ' ' || line[strlen(keyword)] == '\t');
 }
 
-/* The host's resolv.conf without what --dns and its sisters replace, and without loopback servers. */
+/* The host's resolv.conf without what --dns and its sisters replace, and without loopback servers.
+ */
 static void add_host_resolv(const struct container_spec *spec, bool keep_loopback, struct str *out)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -86,7 +86,7 @@ static void add_resolv(const struct container_spec *spec, struct str *out)
 	cleanup_free char *search = strv_join(&spec->dns_search, " ");
 	cleanup_free char *options = strv_join(&spec->dns_options, " ");
 
-	strv_foreach(i, &spec->dns)
+	strv_foreach (i, &spec->dns)
 		str_addf(out, "nameserver %s\n", spec->dns.items[i]);
 	/* "." alone means no search list at all. */
 	if (spec->dns_search.n && strcmp(search, ".") != 0)

@@ -5,8 +5,8 @@
  */
 #include "engine/joins.h"
 
-#include "base/mem.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "engine/state.h"
 #include "storage/container.h"
 #include "sys/process.h"
@@ -21,10 +21,8 @@ static const struct {
 	const char *file; /* of /proc/PID/ns */
 	const char *what; /* docker's word */
 } kinds[] = {
-	{CLONE_NEWPID, "pid", "PID namespace"},
-	{CLONE_NEWIPC, "ipc", "IPC namespace"},
-	{CLONE_NEWNET, "net", "network"},
-	{CLONE_NEWUTS, "uts", "UTS namespace"},
+	{CLONE_NEWPID, "pid", "PID namespace"}, {CLONE_NEWIPC, "ipc", "IPC namespace"},
+	{CLONE_NEWNET, "net", "network"},	{CLONE_NEWUTS, "uts", "UTS namespace"},
 	{CLONE_NEWNS, "mnt", "mounts"},
 };
 
@@ -50,8 +48,8 @@ static int add(struct joins *joins, size_t kind, pid_t pid, struct err *err)
 		return err_sys(err, saved, "open the %s of process %d", kinds[kind].what, pid);
 	}
 	joins->paths[joins->n] = path;
-	joins->items[joins->n] =
-		(struct runtime_join){.flag = kinds[kind].flag, .fd = fd, .path = path};
+	joins->items[joins->n] = (struct runtime_join){
+		.flag = kinds[kind].flag, .fd = fd, .path = path};
 	joins->n++;
 	return 0;
 }

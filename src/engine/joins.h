@@ -13,8 +13,8 @@ struct joins {
 	size_t n;
 };
 
-/* Opens what CONFIG joins ("container:X" of pid, ipc, network, uts). ERR_CONFLICT with docker's words
- * when X is not running. */
+/* Opens what CONFIG joins ("container:X" of pid, ipc, network, uts). ERR_CONFLICT with docker's
+ * words when X is not running. */
 int joins_open(struct engine *engine, const struct oci_runtime_config *config, struct joins *ret,
 	       struct err *err);
 void joins_done(struct joins *joins);

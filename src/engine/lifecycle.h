@@ -7,8 +7,8 @@
 #include "plan/plan.h"
 #include "storage/container.h"
 
-/* Finds container REF and reads its state; a dead monitor's leftovers are settled on the way. Absent
- * is ERR_NOT_FOUND "No such container: x". */
+/* Finds container REF and reads its state; a dead monitor's leftovers are settled on the way.
+ * Absent is ERR_NOT_FOUND "No such container: x". */
 int container_find(struct engine *engine, const char *ref, struct container_record *ret,
 		   struct container_state *ret_state, struct err *err);
 
@@ -18,16 +18,18 @@ int signal_parse(const char *name);
 const char *signal_name(int number);
 
 struct stop_request {
-	const char *signal;  /* NULL: the container's own, then SIGTERM */
+	const char *signal; /* NULL: the container's own, then SIGTERM */
 	bool has_timeout;
-	int64_t timeout_s; /* -1 waits for ever; used with has_timeout, else the container's, then 10 s */
+	int64_t timeout_s; /* -1 waits for ever; used with has_timeout, else the container's, then
+			      10 s */
 };
 
 /* Stops container REF: signal, wait, SIGKILL, until its exit is on record. One that does not run is
  * fine. PLAN, where not NULL, gets the steps as they were done (plan_init is the caller's). */
 int engine_stop(struct engine *engine, const char *ref, const struct stop_request *request,
 		struct plan *plan, struct err *err);
-/* Sends SIGNAL (NULL: KILL), and with KILL waits for the exit. ERR_CONFLICT when it does not run. */
+/* Sends SIGNAL (NULL: KILL), and with KILL waits for the exit. ERR_CONFLICT when it does not run.
+ */
 int engine_kill(struct engine *engine, const char *ref, const char *signal, struct err *err);
 int engine_pause(struct engine *engine, const char *ref, bool pause, struct err *err);
 /* Waits until REF has ended and returns its exit code in RET_CODE. */
@@ -39,7 +41,8 @@ int engine_rename(struct engine *engine, const char *ref, const char *name, stru
 /* Removes a container that has ended and whose --rm has become due (also run by its monitor). */
 int engine_settle_ended(struct engine *engine, const char *id, struct err *err);
 
-/* Waits until the exit of a container is on record, at most TIMEOUT_MS (-1: for ever); -ETIMEDOUT. */
+/* Waits until the exit of a container is on record, at most TIMEOUT_MS (-1: for ever); -ETIMEDOUT.
+ */
 int container_wait_exit(struct engine *engine, const char *id, int timeout_ms);
 
 #endif

@@ -33,7 +33,8 @@ static int check_cpus(const struct container_spec *spec, struct err *err)
 
 	if (spec->nano_cpus > n * 1000000000LL)
 		return err_set(err, ERR_INVALID,
-			       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available",
+			       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs "
+			       "available",
 			       n, n);
 	return 0;
 }
@@ -61,15 +62,13 @@ static int list_is_within(const char *list, const char *online)
 
 	strv_split(&parts, list, ',');
 	strv_split(&have, online, ',');
-	strv_foreach(i, &parts)
-	{
+	strv_foreach (i, &parts) {
 		uint64_t first = 0, last = 0;
 		bool is_there = false;
 
 		if (parse_range(parts.items[i], &first, &last) < 0)
 			return -EINVAL;
-		strv_foreach(j, &have)
-		{
+		strv_foreach (j, &have) {
 			uint64_t from = 0, to = 0;
 
 			if (parse_range(have.items[j], &from, &to) == 0)
@@ -95,13 +94,15 @@ static int check_set(const char *list, const char *online_path, const char *what
 		return err_set(err, ERR_INVALID, "Invalid value %s for cpuset %s", list, kind);
 	if (rc > 0)
 		return 0;
-	return err_set(err, ERR_INVALID, "Requested %s are not available - requested %s, available: %s",
-		       what, list, str_get(&online));
+	return err_set(err, ERR_INVALID,
+		       "Requested %s are not available - requested %s, available: %s", what, list,
+		       str_get(&online));
 }
 
 static int check_sets(const struct container_spec *spec, struct err *err)
 {
-	int rc = check_set(spec->cpuset_cpus, "/sys/devices/system/cpu/online", "CPUs", "cpus", err);
+	int rc = check_set(spec->cpuset_cpus, "/sys/devices/system/cpu/online", "CPUs", "cpus",
+			   err);
 
 	return rc < 0 ? rc
 		      : check_set(spec->cpuset_mems, "/sys/devices/system/node/online",
@@ -114,11 +115,14 @@ static int add_throttles(const struct throttle_list *from, struct cgroup_device_
 	for (size_t i = 0; i < from->n; i++) {
 		struct stat st;
 
-		if (stat(from->items[i].path, &st) < 0) /* lint: path chosen by the user of the host */
+		/* lint: path chosen by the user of the host */
+		if (stat(from->items[i].path, &st) < 0)
 			return err_sys(err, errno, "stat %s", from->items[i].path);
 		if (!S_ISBLK(st.st_mode))
-			return err_set(err, ERR_INVALID, "%s: not a block device", from->items[i].path);
-		cgroup_device_limits_add(to, major(st.st_rdev), minor(st.st_rdev), from->items[i].value);
+			return err_set(err, ERR_INVALID, "%s: not a block device",
+				       from->items[i].path);
+		cgroup_device_limits_add(to, major(st.st_rdev), minor(st.st_rdev),
+					 from->items[i].value);
 	}
 	return 0;
 }
@@ -182,24 +186,24 @@ static int add_device(const char *host, const char *inside, const char *perms,
 	struct stat st;
 
 	if (stat(host, &st) < 0) /* lint: path chosen by the user of the host */
-		return err_set(err, errno == ENOENT ? ERR_NO_COMMAND : ERR_SYSTEM,
-			       "error gathering device information while adding custom device \"%s\": "
-			       "no such file or directory",
-			       host);
+		return err_set(
+			err, errno == ENOENT ? ERR_NO_COMMAND : ERR_SYSTEM,
+			"error gathering device information while adding custom device \"%s\": "
+			"no such file or directory",
+			host);
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-		return err_set(err, ERR_INVALID,
-			       "error gathering device information while adding custom device \"%s\": "
-			       "not a device node",
-			       host);
+		return err_set(
+			err, ERR_INVALID,
+			"error gathering device information while adding custom device \"%s\": "
+			"not a device node",
+			host);
 	oci_add_device(ret, inside && *inside ? inside : host, st.st_mode, st.st_rdev, st.st_uid,
 		       st.st_gid);
 	rule.type = S_ISBLK(st.st_mode) ? 'b' : 'c';
 	rule.major = major(st.st_rdev);
 	rule.minor = minor(st.st_rdev);
 	for (const char *p = perms && *perms ? perms : "rwm"; *p; p++)
-		rule.access |= *p == 'r'   ? DEVICE_READ
-			       : *p == 'w' ? DEVICE_WRITE
-					   : DEVICE_MKNOD;
+		rule.access |= *p == 'r' ? DEVICE_READ : *p == 'w' ? DEVICE_WRITE : DEVICE_MKNOD;
 	cgroup_limits_add_device(&ret->limits, &rule);
 	return 0;
 }
@@ -212,8 +216,10 @@ static bool has_device(const struct oci_runtime_config *config, const char *path
 	return false;
 }
 
-/* --privileged: every device of the host's /dev, but terminals and what the container has already. */
-static int add_host_devices(const char *dir, int depth, struct oci_runtime_config *ret, struct err *err)
+/* --privileged: every device of the host's /dev, but terminals and what the container has already.
+ */
+static int add_host_devices(const char *dir, int depth, struct oci_runtime_config *ret,
+			    struct err *err)
 {
 	static const char *const skip[] = {"pts", "shm", "fd", "mqueue", "console", "ptmx", "init"};
 	/* lint: the host's own /dev */
@@ -227,7 +233,8 @@ static int add_host_devices(const char *dir, int depth, struct oci_runtime_confi
 
 		for (size_t i = 0; i < ARRAY_LEN(skip); i++)
 			skipped |= depth == 0 && strcmp(e->d_name, skip[i]) == 0;
-		if (skipped || has_device(ret, path) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW))
+		if (skipped || has_device(ret, path) ||
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW))
 			continue;
 		if (S_ISDIR(st.st_mode) && depth < 4)
 			add_host_devices(path, depth + 1, ret, err);
@@ -257,8 +264,7 @@ int configure_devices(const struct container_spec *spec, struct oci_runtime_conf
 		if (rc < 0)
 			return rc;
 	}
-	strv_foreach(i, &spec->device_cgroup_rules)
-	{
+	strv_foreach (i, &spec->device_cgroup_rules) {
 		struct device_rule rule;
 
 		if (device_rule_parse(spec->device_cgroup_rules.items[i], &rule) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removing all that has ended: a list first, then one removal after another, each complete in itself.
+ * Removing all that has ended: a list first, then one removal after another, each complete in
+ * itself.
  */
 #include "engine/prune.h"
 
@@ -10,9 +11,9 @@
 #include "base/str.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
-#include "json/value.h"
 #include "storage/container.h"
 #include "storage/store.h"
+#include "json/value.h"
 
 #include <ftw.h>
 #include <sys/stat.h>
@@ -84,7 +85,8 @@ static int passes(const struct container_row *row, const char *filter, struct er
 		return has_label(row->labels, filter + strlen("label="));
 	if (str_has_prefix(filter, "until=") && parse_until(filter + strlen("until="), &until) == 0)
 		return row->created_ns < until;
-	return err_set(err, ERR_INVALID, "invalid filter '%.*s'", (int)strcspn(filter, "=!"), filter);
+	return err_set(err, ERR_INVALID, "invalid filter '%.*s'", (int)strcspn(filter, "=!"),
+		       filter);
 }
 
 static int collect(const struct container_row *row, void *data, struct err *err)
@@ -92,8 +94,7 @@ static int collect(const struct container_row *row, void *data, struct err *err)
 	struct prune *p = data;
 	struct container_state state;
 
-	strv_foreach(i, p->filters)
-	{
+	strv_foreach (i, p->filters) {
 		int rc = passes(row, p->filters->items[i], err);
 
 		if (rc <= 0)
@@ -114,8 +115,7 @@ int engine_prune_containers(struct engine *engine, const struct strv *filters, s
 	int rc = 0;
 
 	/* A filter that makes no sense is refused also when there is nothing to remove. */
-	strv_foreach(i, filters)
-	{
+	strv_foreach (i, filters) {
 		rc = passes(&(struct container_row){.labels = "{}"}, filters->items[i], err);
 		if (rc < 0)
 			return rc;
@@ -124,7 +124,8 @@ int engine_prune_containers(struct engine *engine, const struct strv *filters, s
 	pending_sweep(engine);
 	rc = container_list(engine->store, false, collect, &p, err);
 	for (size_t i = 0; rc >= 0 && i < p.ids.n; i++) {
-		cleanup_free char *upper = store_container_path(engine->store, p.ids.items[i], "upper");
+		cleanup_free char *upper = store_container_path(engine->store, p.ids.items[i],
+								"upper");
 		int64_t size = engine_tree_size(upper);
 		struct err one = ERR_INIT;
 

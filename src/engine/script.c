@@ -64,7 +64,8 @@ static int find_image(struct script_ctx *c, engine_notice_fn notice, struct err 
 {
 	cleanup_image struct image image = IMAGE_INIT;
 	/* Without a store nothing was ever imported, and making one would be a change. */
-	int found = c->engine->store ? image_lookup(c->engine->store, c->spec->image, &image, err) : 0;
+	int found = c->engine->store ? image_lookup(c->engine->store, c->spec->image, &image, err)
+				     : 0;
 
 	if (found < 0)
 		return found;
@@ -80,7 +81,8 @@ static void add_files(struct script_ctx *c, struct plan *plan)
 {
 	static const char *const dirs[] = {"upper", "work", "root"};
 
-	plan_group(plan, "a directory for this container: a layer to write to, a place for its root");
+	plan_group(plan,
+		   "a directory for this container: a layer to write to, a place for its root");
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
 		cleanup_free char *path = str_printf("%s/%s", c->dir, dirs[i]);
 
@@ -88,8 +90,7 @@ static void add_files(struct script_ctx *c, struct plan *plan)
 	}
 	if (c->archives.n)
 		plan_group(plan, "the image's layers, unpacked");
-	strv_foreach(i, &c->archives)
-	{
+	strv_foreach (i, &c->archives) {
 		const char *layer = c->made.lowers.items[c->archives.n - 1 - i];
 
 		plan_mkdir(plan, STEP_HOST, layer, 0755);
@@ -122,7 +123,8 @@ static int build(struct script_ctx *c, struct err *err)
 	int rc = configure_run(c->spec, &c->image.run, &c->run, err);
 
 	if (rc == 0)
-		rc = configure_oci(c->spec, &c->run, c->made.id, c->dir, &c->made.config, &warnings, err);
+		rc = configure_oci(c->spec, &c->run, c->made.id, c->dir, &c->made.config, &warnings,
+				   err);
 	if (rc == 0)
 		rc = plan_init(&c->start.plan, err);
 	if (rc < 0)

@@ -27,7 +27,7 @@ static const char *find_profile(const struct container_spec *spec)
 {
 	const char *found = NULL;
 
-	strv_foreach(i, &spec->security_options)
+	strv_foreach (i, &spec->security_options)
 		if (str_has_prefix(spec->security_options.items[i], "seccomp=") ||
 		    str_has_prefix(spec->security_options.items[i], "seccomp:"))
 			found = spec->security_options.items[i] + strlen("seccomp=");

@@ -8,8 +8,8 @@
 
 #include <linux/filter.h>
 
-/* Compiles the profile of `--security-opt seccomp=...`, if SPEC has one, to DIR/seccomp.bpf; a profile
- * that was compiled before is taken from the cache. */
+/* Compiles the profile of `--security-opt seccomp=...`, if SPEC has one, to DIR/seccomp.bpf; a
+ * profile that was compiled before is taken from the cache. */
 int seccomp_profile_store(struct engine *engine, const struct container_spec *spec, const char *dir,
 			  uint64_t caps, struct err *err);
 

@@ -3,9 +3,9 @@
 #define ENGINE_SKELETON_H
 /*
  * The lowest layer of every container: empty places for what the engine mounts (/proc, /sys, /dev,
- * /etc/hosts and its sisters). Whatever an image has of its own lies above it and counts. Without it
- * each start would make these places in the container's own layer, which takes copying /etc up: half
- * a millisecond, and files in the layer that the container never wrote.
+ * /etc/hosts and its sisters). Whatever an image has of its own lies above it and counts. Without
+ * it each start would make these places in the container's own layer, which takes copying /etc up:
+ * half a millisecond, and files in the layer that the container never wrote.
  */
 #include "engine/engine.h"
 

@@ -435,9 +435,9 @@ int spec_validate_usage(const struct container_spec *s, struct err *err)
 int spec_validate(const struct container_spec *spec, struct err *err)
 {
 	static int (*const groups[])(const struct container_spec *, struct err *) = {
-		spec_validate_usage, check_lifecycle, check_memory, check_cpu_and_io,
-		check_namespaces,    check_network,   check_identity, check_mounts,
-		check_logging,
+		spec_validate_usage, check_lifecycle,  check_memory,
+		check_cpu_and_io,    check_namespaces, check_network,
+		check_identity,	     check_mounts,     check_logging,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {

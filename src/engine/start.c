@@ -41,7 +41,7 @@ struct start_ctx {
 	const struct container_made *made;
 	struct container_start *start;
 	struct joins joins;
-	char *dir; /* owned */
+	char *dir;  /* owned */
 	char *init; /* owned; NULL without --init */
 };
 
@@ -239,9 +239,9 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 {
 	const struct container_made *made = c->made;
 	bool auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true");
-	char *settle[] = {c->engine->exe,     (char[]){"--root"}, c->engine->root,
+	char *settle[] = {c->engine->exe,	 (char[]){"--root"}, c->engine->root,
 			  (char[]){"--runroot"}, c->engine->runroot, (char[]){"container"},
-			  (char[]){"settle"},  str_dup(made->id),    NULL};
+			  (char[]){"settle"},	 str_dup(made->id),  NULL};
 	struct monitor_config config = {
 		.id = made->id,
 		.bundle = c->dir,
@@ -253,9 +253,10 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 		.auto_remove = auto_remove,
 		.log_driver = note_is(made, OCI_NOTE_LOG, "none") ? MONITOR_LOG_NONE
 								  : MONITOR_LOG_JSON_FILE,
-		.log_max_size = (uint64_t)note_number(made, OCI_NOTE_LOG_SIZE, MONITOR_LOG_MAX_SIZE),
-		.log_max_files =
-			(unsigned)note_number(made, OCI_NOTE_LOG_FILES, MONITOR_LOG_MAX_FILES),
+		.log_max_size = (uint64_t)note_number(made, OCI_NOTE_LOG_SIZE,
+						      MONITOR_LOG_MAX_SIZE),
+		.log_max_files = (unsigned)note_number(made, OCI_NOTE_LOG_FILES,
+						       MONITOR_LOG_MAX_FILES),
 		.client_flags = request->client_flags,
 		.settle_argv = settle,
 		.start = on_start,
@@ -277,7 +278,8 @@ static void add_notes(struct start_ctx *c, uint64_t began_ns)
 		[MADE_BEGAN] = "options, and the state directories",
 		[MADE_IMAGE] = "the image, found in the index",
 		[MADE_CONFIGURED] = "what the container will be: its OCI configuration",
-		[MADE_WRITTEN] = "mkdir upper work; config.json, hosts, hostname, resolv.conf written",
+		[MADE_WRITTEN] =
+			"mkdir upper work; config.json, hosts, hostname, resolv.conf written",
 		[MADE_INDEXED] = "its name and its record in the index",
 	};
 	struct plan *plan = &c->start->plan;
@@ -292,7 +294,8 @@ static void add_notes(struct start_ctx *c, uint64_t began_ns)
 		plan_note(plan, STEP_HOST, texts[i], lap - before);
 		before = lap;
 	}
-	c->start->fork_note = plan_note(plan, STEP_HOST, "this plan, and the fork of the monitor", 0);
+	c->start->fork_note = plan_note(plan, STEP_HOST, "this plan, and the fork of the monitor",
+					0);
 	c->start->before_plan_ns = before;
 }
 
@@ -302,8 +305,8 @@ static int wait_started(struct container_start *start, struct err *err)
 	int rc = monitor_client_wait_started(start->client_fd, &started, err);
 
 	if (start->before_plan_ns && start->plan.marks[PLAN_STARTED] > start->before_plan_ns)
-		start->plan.results[start->fork_note].ns =
-			start->plan.marks[PLAN_STARTED] - start->before_plan_ns;
+		start->plan.results[start->fork_note].ns = start->plan.marks[PLAN_STARTED] -
+							   start->before_plan_ns;
 
 	if (rc < 0)
 		return rc;
@@ -333,8 +336,8 @@ static void finish(struct start_ctx *c)
 }
 
 int container_plan(struct engine *engine, const struct container_made *made,
-		   const struct start_request *request, const char *dir, struct container_start *ret,
-		   struct err *err)
+		   const struct start_request *request, const char *dir,
+		   struct container_start *ret, struct err *err)
 {
 	struct start_ctx c = {.engine = engine, .made = made, .start = ret, .dir = str_dup(dir)};
 	int rc = joins_open(engine, &made->config, &c.joins, err);

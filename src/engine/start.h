@@ -17,22 +17,23 @@ struct container_start {
 	struct strv warnings;
 	uint64_t before_plan_ns;
 	size_t fork_note; /* index of what the fork of the monitor cost, with began_ns */
-	int client_fd;	/* connection to the monitor; -1 */
-	int stdin_fd;	/* see monitor_started; -1 */
-	bool has_exited; /* it ended before the connection was answered */
+	int client_fd;	  /* connection to the monitor; -1 */
+	int stdin_fd;	  /* see monitor_started; -1 */
+	bool has_exited;  /* it ended before the connection was answered */
 	int exit_code;
 	bool oom_killed;
 };
 
-#define CONTAINER_START_INIT                                                                       \
-	{                                                                                          \
-		.client_fd = -1, .stdin_fd = -1                                                    \
+#define CONTAINER_START_INIT                    \
+	{                                       \
+		.client_fd = -1, .stdin_fd = -1 \
 	}
 
 struct start_request {
 	unsigned client_flags; /* CLIENT_* of monitor/protocol.h; 0 for a detached start */
 	unsigned short rows, columns;
-	uint64_t began_ns; /* when the command began; not 0: the plan also notes what was not a step */
+	uint64_t began_ns; /* when the command began; not 0: the plan also notes what was not a step
+			    */
 };
 
 /* Whether starting CONFIG takes a program that the container cannot reach (R4): something else than
@@ -40,7 +41,8 @@ struct start_request {
 bool container_needs_seal(const struct oci_runtime_config *config);
 
 /* Starts MADE, which must not be running; returns when its command runs. What it could not start is
- * on record as docker does it (Created, with the code). RET needs container_start_done in any case. */
+ * on record as docker does it (Created, with the code). RET needs container_start_done in any case.
+ */
 int container_start(struct engine *engine, const struct container_made *made,
 		    const struct start_request *request, struct container_start *ret,
 		    struct err *err);
@@ -50,7 +52,7 @@ void container_start_done(struct container_start *start);
 /* Adds the whole plan of a start to RET->plan (initialised by the caller) without running it, for
  * scripts; the container's directory is DIR. */
 int container_plan(struct engine *engine, const struct container_made *made,
-		   const struct start_request *request, const char *dir, struct container_start *ret,
-		   struct err *err);
+		   const struct start_request *request, const char *dir,
+		   struct container_start *ret, struct err *err);
 
 #endif

@@ -23,8 +23,8 @@ static int status_of(int status)
 
 static void become_command(char **argv, const sigset_t *unblocked)
 {
-	/* In a process group of its own, in front on the terminal if there is one: a signal from the
-	 * keyboard must reach the command once, not through us again. */
+	/* In a process group of its own, in front on the terminal if there is one: a signal from
+	 * the keyboard must reach the command once, not through us again. */
 	setpgid(0, 0);
 	signal(SIGTTOU, SIG_IGN);
 	if (isatty(STDIN_FILENO))
@@ -76,7 +76,8 @@ int main(int argc, char **argv)
 
 			if (status >= 0)
 				return status;
-		} else if (signal_number > 0 && signal_number != SIGTTIN && signal_number != SIGTTOU) {
+		} else if (signal_number > 0 && signal_number != SIGTTIN &&
+			   signal_number != SIGTTOU) {
 			kill(command, signal_number);
 		}
 	}

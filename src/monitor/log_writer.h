@@ -39,8 +39,8 @@ struct log_writer {
 	size_t tail_len[N_LOG_STREAMS];
 };
 
-#define LOG_WRITER_INIT                     \
-	{                                   \
+#define LOG_WRITER_INIT                                             \
+	{                                                           \
 		.container_dir_fd = -1, .dir_fd = -1, .file_fd = -1 \
 	}
 

@@ -20,8 +20,8 @@ struct relay_process {
 
 /* Relays until the child has ended and its output is written out, or the session ends otherwise. A
  * process that the child left behind may keep the output open a tenth of a second longer, no more.
- * Reaps the child on EXITED. After DETACHED the child still runs, and a process forked off here keeps
- * its terminal. 0 or -code. */
+ * Reaps the child on EXITED. After DETACHED the child still runs, and a process forked off here
+ * keeps its terminal. 0 or -code. */
 int relay_run(const struct relay_process *process, const struct session_config *config,
 	      struct session_result *ret, struct err *err);
 

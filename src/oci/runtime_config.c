@@ -12,11 +12,21 @@ static const struct {
 	const char *name;
 	int resource;
 } rlimit_names[] = {
-	{"as", RLIMIT_AS},           {"core", RLIMIT_CORE},             {"cpu", RLIMIT_CPU},
-	{"data", RLIMIT_DATA},       {"fsize", RLIMIT_FSIZE},           {"locks", RLIMIT_LOCKS},
-	{"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE},     {"nice", RLIMIT_NICE},
-	{"nofile", RLIMIT_NOFILE},   {"nproc", RLIMIT_NPROC},           {"rss", RLIMIT_RSS},
-	{"rtprio", RLIMIT_RTPRIO},   {"rttime", RLIMIT_RTTIME},         {"sigpending", RLIMIT_SIGPENDING},
+	{"as", RLIMIT_AS},
+	{"core", RLIMIT_CORE},
+	{"cpu", RLIMIT_CPU},
+	{"data", RLIMIT_DATA},
+	{"fsize", RLIMIT_FSIZE},
+	{"locks", RLIMIT_LOCKS},
+	{"memlock", RLIMIT_MEMLOCK},
+	{"msgqueue", RLIMIT_MSGQUEUE},
+	{"nice", RLIMIT_NICE},
+	{"nofile", RLIMIT_NOFILE},
+	{"nproc", RLIMIT_NPROC},
+	{"rss", RLIMIT_RSS},
+	{"rtprio", RLIMIT_RTPRIO},
+	{"rttime", RLIMIT_RTTIME},
+	{"sigpending", RLIMIT_SIGPENDING},
 	{"stack", RLIMIT_STACK},
 };
 
@@ -64,9 +74,10 @@ struct oci_mount *oci_add_mount(struct oci_runtime_config *config, const char *d
 
 void oci_add_namespace(struct oci_runtime_config *config, uint64_t flag, const char *path)
 {
-	config->namespaces = grow(config->namespaces, config->n_namespaces, sizeof(*config->namespaces));
-	config->namespaces[config->n_namespaces++] =
-		(struct oci_namespace){.flag = flag, .path = str_dup(path)};
+	config->namespaces = grow(config->namespaces, config->n_namespaces,
+				  sizeof(*config->namespaces));
+	config->namespaces[config->n_namespaces++] = (struct oci_namespace){.flag = flag,
+									    .path = str_dup(path)};
 }
 
 void oci_add_rlimit(struct oci_runtime_config *config, int resource, uint64_t soft, uint64_t hard,

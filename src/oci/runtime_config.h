@@ -16,16 +16,16 @@
 #include <sys/types.h>
 
 /* Annotations of the engine. */
-#define OCI_NOTE_LAYERS  "io.tare.layers"  /* chain IDs, uppermost first, separated by ":" */
-#define OCI_NOTE_USER	 "io.tare.user"	   /* user as typed, looked up at start */
-#define OCI_NOTE_GROUPS	 "io.tare.groups"  /* --group-add, separated by "," */
-#define OCI_NOTE_SECCOMP "io.tare.seccomp" /* "default", "unconfined", or "file" (seccomp.bpf) */
-#define OCI_NOTE_INIT	 "io.tare.init"	   /* "true": a reaper in front of the command */
-#define OCI_NOTE_VOLATILE "io.tare.volatile" /* "true": the writable layer is thrown away */
-#define OCI_NOTE_STDIN	 "io.tare.stdin"   /* "open" or "once" */
-#define OCI_NOTE_LOG	 "io.tare.log"	   /* log driver */
-#define OCI_NOTE_LOG_SIZE "io.tare.log.max-size" /* bytes of one file; absent: the default */
-#define OCI_NOTE_LOG_FILES "io.tare.log.max-file"
+#define OCI_NOTE_LAYERS	     "io.tare.layers"  /* chain IDs, uppermost first, separated by ":" */
+#define OCI_NOTE_USER	     "io.tare.user"    /* user as typed, looked up at start */
+#define OCI_NOTE_GROUPS	     "io.tare.groups"  /* --group-add, separated by "," */
+#define OCI_NOTE_SECCOMP     "io.tare.seccomp" /* "default", "unconfined", or "file" (seccomp.bpf) */
+#define OCI_NOTE_INIT	     "io.tare.init"    /* "true": a reaper in front of the command */
+#define OCI_NOTE_VOLATILE    "io.tare.volatile"	    /* "true": the writable layer is thrown away */
+#define OCI_NOTE_STDIN	     "io.tare.stdin"	    /* "open" or "once" */
+#define OCI_NOTE_LOG	     "io.tare.log"	    /* log driver */
+#define OCI_NOTE_LOG_SIZE    "io.tare.log.max-size" /* bytes of one file; absent: the default */
+#define OCI_NOTE_LOG_FILES   "io.tare.log.max-file"
 #define OCI_NOTE_AUTO_REMOVE "io.tare.auto-remove" /* "true": --rm */
 #define OCI_NOTE_STOP_SIGNAL "io.tare.stop-signal"
 
@@ -47,7 +47,7 @@ struct oci_rlimit {
 };
 
 struct oci_device {
-	char *path; /* inside */
+	char *path;  /* inside */
 	mode_t mode; /* type and permissions */
 	dev_t dev;
 	uid_t uid;
@@ -87,8 +87,8 @@ struct oci_runtime_config {
 	size_t n_annotations;
 };
 
-#define OCI_RUNTIME_CONFIG_INIT                                                                    \
-	{                                                                                          \
+#define OCI_RUNTIME_CONFIG_INIT \
+	{                       \
 	}
 
 /* Frees everything inside and leaves the struct zeroed. Accepts one that is all zero. */
@@ -117,7 +117,8 @@ char *oci_config_format(const struct oci_runtime_config *config);
 /* Reads what oci_config_format wrote. RET must be empty. ERR_INVALID says what is wrong. */
 int oci_config_parse(const char *text, size_t len, struct oci_runtime_config *ret, struct err *err);
 
-/* Resource number of an rlimit name ("nofile", "RLIMIT_NOFILE"), -1 for an unknown one; and back. */
+/* Resource number of an rlimit name ("nofile", "RLIMIT_NOFILE"), -1 for an unknown one; and back.
+ */
 int oci_rlimit_parse(const char *name);
 const char *oci_rlimit_name(int resource);
 

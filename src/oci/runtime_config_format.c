@@ -6,9 +6,9 @@
 #include "oci/runtime_config.h"
 
 #include "base/mem.h"
-#include "json/dump.h"
 #include "oci/runtime_resources.h"
 #include "sys/caps.h"
+#include "json/dump.h"
 
 #include <sched.h>
 #include <sys/resource.h>
@@ -78,7 +78,7 @@ static void put_strings(struct writer *w, const char *key, const struct strv *v)
 {
 	start_item(w, key);
 	str_add_char(w->out, '[');
-	strv_foreach(i, v) {
+	strv_foreach (i, v) {
 		str_add(w->out, i ? ", " : "");
 		json_dump_string(w->out, v->items[i], strlen(v->items[i]), 0);
 	}
@@ -118,10 +118,10 @@ static void put_rlimits(struct writer *w, const struct oci_runtime_config *c)
 		start_item(w, NULL);
 		str_add(w->out, "{\"type\": \"RLIMIT_");
 		for (; name && *name; name++)
-			str_add_char(w->out, (char)(*name >= 'a' && *name <= 'z' ? *name - 32 : *name));
+			str_add_char(w->out,
+				     (char)(*name >= 'a' && *name <= 'z' ? *name - 32 : *name));
 		str_addf(w->out, "\", \"soft\": %lld, \"hard\": %lld}",
-			 (long long)c->rlimits[i].soft,
-			 (long long)c->rlimits[i].hard);
+			 (long long)c->rlimits[i].soft, (long long)c->rlimits[i].hard);
 	}
 	close_block(w, ']');
 }

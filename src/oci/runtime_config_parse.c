@@ -6,9 +6,9 @@
 #include "oci/runtime_config.h"
 
 #include "base/mem.h"
-#include "json/value.h"
 #include "oci/runtime_resources.h"
 #include "sys/caps.h"
+#include "json/value.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -47,15 +47,14 @@ static int parse_process(const json_t *root, struct oci_runtime_config *c, struc
 		rc = get_strings(root, "process.capabilities.bounding", &names, err);
 	if (rc == 0 && c->args.n == 0)
 		rc = bad("process.args is empty", err);
-	strv_foreach(k, &names) {
+	strv_foreach (k, &names) {
 		int cap = caps_parse(names.items[k]);
 
 		if (cap < 0)
 			return bad("unknown capability", err);
 		c->capabilities |= CAPS_BIT(cap);
 	}
-	json_array_foreach(limits, i, item)
-	{
+	json_array_foreach (limits, i, item) {
 		int resource = oci_rlimit_parse(json_get_string(item, "type", ""));
 
 		if (resource < 0)
@@ -73,8 +72,7 @@ static int parse_mounts(const json_t *root, struct oci_runtime_config *c, struct
 	size_t i = 0;
 	json_t *item = NULL;
 
-	json_array_foreach(mounts, i, item)
-	{
+	json_array_foreach (mounts, i, item) {
 		const char *destination = json_get_string(item, "destination", NULL);
 		struct oci_mount *m = NULL;
 
@@ -94,8 +92,8 @@ static uint64_t namespace_flag(const char *type)
 		const char *type;
 		uint64_t flag;
 	} rows[] = {
-		{"mount", CLONE_NEWNS},	  {"pid", CLONE_NEWPID},   {"uts", CLONE_NEWUTS},
-		{"ipc", CLONE_NEWIPC},	  {"network", CLONE_NEWNET}, {"user", CLONE_NEWUSER},
+		{"mount", CLONE_NEWNS},	     {"pid", CLONE_NEWPID},	{"uts", CLONE_NEWUTS},
+		{"ipc", CLONE_NEWIPC},	     {"network", CLONE_NEWNET}, {"user", CLONE_NEWUSER},
 		{"cgroup", CLONE_NEWCGROUP},
 	};
 
@@ -111,8 +109,7 @@ static int parse_namespaces(const json_t *root, struct oci_runtime_config *c, st
 	size_t i = 0;
 	json_t *item = NULL;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach (list, i, item) {
 		uint64_t flag = namespace_flag(json_get_string(item, "type", ""));
 
 		if (!flag)
@@ -128,8 +125,7 @@ static int parse_devices(const json_t *root, struct oci_runtime_config *c, struc
 	size_t i = 0;
 	json_t *item = NULL;
 
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach (list, i, item) {
 		const char *path = json_get_string(item, "path", NULL);
 		bool block = strcmp(json_get_string(item, "type", "c"), "b") == 0;
 		dev_t dev = makedev((unsigned)json_get_int(item, "major", 0),
@@ -163,7 +159,7 @@ static int parse_linux(const json_t *root, struct oci_runtime_config *c, struct 
 		rc = oci_resources_parse(json_get(root, "linux.resources"), &c->limits, err);
 	c->cgroup = str_dup(json_get_string(root, "linux.cgroupsPath", NULL));
 	c->propagation = str_dup(json_get_string(root, "linux.rootfsPropagation", NULL));
-	json_object_foreach(sysctls, key, value)
+	json_object_foreach (sysctls, key, value)
 		oci_set_sysctl(c, key, json_is_string(value) ? json_string_value(value) : "");
 	return rc;
 }
@@ -189,7 +185,7 @@ int oci_config_parse(const char *text, size_t len, struct oci_runtime_config *re
 	ret->hostname = str_dup(json_get_string(root, "hostname", NULL));
 	ret->domainname = str_dup(json_get_string(root, "domainname", NULL));
 	notes = json_get(root, "annotations");
-	json_object_foreach(notes, key, value)
+	json_object_foreach (notes, key, value)
 		oci_annotate(ret, key, json_is_string(value) ? json_string_value(value) : "");
 	if (rc < 0)
 		oci_config_done(ret);

@@ -47,21 +47,23 @@ static const struct {
 };
 
 const struct default_device oci_default_devices[] = {
-	{"/dev/null", 1, 3},   {"/dev/zero", 1, 5}, {"/dev/full", 1, 7}, {"/dev/random", 1, 8},
-	{"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0}, {NULL, 0, 0},
+	{"/dev/null", 1, 3},	{"/dev/zero", 1, 5}, {"/dev/full", 1, 7}, {"/dev/random", 1, 8},
+	{"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},  {NULL, 0, 0},
 };
 
 const char *const oci_default_links[][2] = {
-	{"/proc/self/fd", "/dev/fd"},	   {"/proc/self/fd/0", "/dev/stdin"},
+	{"/proc/self/fd", "/dev/fd"},	    {"/proc/self/fd/0", "/dev/stdin"},
 	{"/proc/self/fd/1", "/dev/stdout"}, {"/proc/self/fd/2", "/dev/stderr"},
-	{"pts/ptmx", "/dev/ptmx"},	   {NULL, NULL},
+	{"pts/ptmx", "/dev/ptmx"},	    {NULL, NULL},
 };
 
-/* How often each processor was too hot tells what the neighbours do. Most virtual machines have none. */
+/* How often each processor was too hot tells what the neighbours do. Most virtual machines have
+ * none. */
 static void mask_throttling(struct oci_runtime_config *config)
 {
 	/* lint: the host's own sysfs */
-	long n = access(CPU_DIR "/cpu0/thermal_throttle", F_OK) == 0 ? sysconf(_SC_NPROCESSORS_CONF) : 0;
+	long n = access(CPU_DIR "/cpu0/thermal_throttle", F_OK) == 0 ? sysconf(_SC_NPROCESSORS_CONF)
+								     : 0;
 
 	for (long i = 0; i < n; i++)
 		strv_addf(&config->masked_paths, CPU_DIR "/cpu%ld/thermal_throttle", i);

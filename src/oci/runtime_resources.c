@@ -83,8 +83,9 @@ static void format_device_lists(const struct cgroup_limits *limits, struct str *
 		comma(out);
 		str_addf(out, "\"%s\": [", device_lists[i].key);
 		for (size_t k = 0; k < list->n; k++)
-			str_addf(out, "%s{\"major\": %u, \"minor\": %u, \"%s\": %llu}", k ? ", " : "",
-				 list->items[k].major, list->items[k].minor, device_lists[i].value_key,
+			str_addf(out, "%s{\"major\": %u, \"minor\": %u, \"%s\": %llu}",
+				 k ? ", " : "", list->items[k].major, list->items[k].minor,
+				 device_lists[i].value_key,
 				 (unsigned long long)list->items[k].value);
 		str_add_char(out, ']');
 	}
@@ -97,10 +98,12 @@ static void format_rules(const struct cgroup_limits *limits, struct str *out)
 	for (size_t i = 0; i < limits->n_devices; i++) {
 		const struct device_rule *rule = &limits->devices[i];
 
-		str_addf(out, ", {\"allow\": true, \"type\": \"%c\", \"major\": %lld, \"minor\": %lld, "
-			      "\"access\": \"%s%s%s\"}",
+		str_addf(out,
+			 ", {\"allow\": true, \"type\": \"%c\", \"major\": %lld, \"minor\": %lld, "
+			 "\"access\": \"%s%s%s\"}",
 			 rule->type, (long long)rule->major, (long long)rule->minor,
-			 rule->access & DEVICE_READ ? "r" : "", rule->access & DEVICE_WRITE ? "w" : "",
+			 rule->access & DEVICE_READ ? "r" : "",
+			 rule->access & DEVICE_WRITE ? "w" : "",
 			 rule->access & DEVICE_MKNOD ? "m" : "");
 	}
 	str_add_char(out, ']');
@@ -130,8 +133,8 @@ void oci_resources_format(const struct cgroup_limits *limits, struct str *out)
 static void parse_numbers(const json_t *resources, struct cgroup_limits *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-		struct cgroup_limit *limit =
-			(struct cgroup_limit *)(void *)((char *)ret + numbers[i].offset);
+		struct cgroup_limit *limit = (struct cgroup_limit *)(void *)((char *)ret +
+									     numbers[i].offset);
 		const json_t *section = json_get(resources, numbers[i].section);
 		const json_t *value = json_object_get(section, numbers[i].key);
 		char implied[64];
@@ -141,7 +144,7 @@ static void parse_numbers(const json_t *resources, struct cgroup_limits *ret)
 		snprintf(implied, sizeof(implied), "%s.implied", numbers[i].key);
 		limit->value = json_integer_value(value);
 		limit->source = json_is_true(json_object_get(section, implied)) ? LIMIT_IMPLIED
-										  : LIMIT_USER;
+										: LIMIT_USER;
 	}
 }
 
@@ -149,16 +152,18 @@ static void parse_device_lists(const json_t *resources, struct cgroup_limits *re
 {
 	for (size_t i = 0; i < ARRAY_LEN(device_lists); i++) {
 		struct cgroup_device_limits *list =
-			(struct cgroup_device_limits *)(void *)((char *)ret + device_lists[i].offset);
+			(struct cgroup_device_limits *)(void *)((char *)ret +
+								device_lists[i].offset);
 		const json_t *items = json_object_get(json_get(resources, "blockIO"),
 						      device_lists[i].key);
 		size_t k = 0;
 		json_t *item = NULL;
 
-		json_array_foreach(items, k, item)
-			cgroup_device_limits_add(list, (uint32_t)json_get_int(item, "major", 0),
-						 (uint32_t)json_get_int(item, "minor", 0),
-						 (uint64_t)json_get_int(item, device_lists[i].value_key, 0));
+		json_array_foreach (items, k, item)
+			cgroup_device_limits_add(
+				list, (uint32_t)json_get_int(item, "major", 0),
+				(uint32_t)json_get_int(item, "minor", 0),
+				(uint64_t)json_get_int(item, device_lists[i].value_key, 0));
 	}
 }
 
@@ -168,8 +173,7 @@ static int parse_rules(const json_t *resources, struct cgroup_limits *ret, struc
 	size_t i = 0;
 	json_t *item = NULL;
 
-	json_array_foreach(rules, i, item)
-	{
+	json_array_foreach (rules, i, item) {
 		const char *type = json_get_string(item, "type", NULL);
 		const char *access = json_get_string(item, "access", "");
 		struct device_rule rule = {.major = json_get_int(item, "major", DEVICE_ANY),

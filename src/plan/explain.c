@@ -88,7 +88,8 @@ void plan_explain_json(const struct plan *plan, unsigned parts, struct str *out)
 		if (!is_in(plan, i, parts) || !plan->results[i].state)
 			continue;
 		step->op->explain(step, TEXT_TRACE, &text);
-		str_addf(out, "%s\n  {\"where\": \"%s\", \"step\": \"%s\", \"us\": %.1f, \"group\": ",
+		str_addf(out,
+			 "%s\n  {\"where\": \"%s\", \"step\": \"%s\", \"us\": %.1f, \"group\": ",
 			 first ? "" : ",", where[step->where], step->op->name,
 			 (double)plan->results[i].ns / 1000);
 		add_json_string(out, comment);
@@ -152,7 +153,8 @@ static void add_variable(struct str *out, const char *name, const char *body)
 static void add_inside_part(const struct plan *plan, size_t from, struct str *out)
 {
 	str_add(out, "set -eu\n"
-		     "# A link of the image's could lead out of its root: tare walks by openat2, a shell asks.\n"
+		     "# A link of the image's could lead out of its root: tare walks by openat2, a "
+		     "shell asks.\n"
 		     "within() {\n"
 		     "\tcase $(realpath -m \"$1\")/ in \"$PWD\"/*) return ;; esac\n"
 		     "\techo \"$1 leads out of the container\" >&2; exit 125\n"
@@ -168,11 +170,12 @@ void plan_script(const struct plan *plan, struct str *out)
 	cleanup_str struct str inside = STR_INIT;
 	size_t split = 0;
 
-	str_add(out, "#!/bin/sh\n"
-		     "# What `tare run` would do, as a script: run it as root. It needs coreutils,\n"
-		     "# util-linux and iproute2, and leaves nothing behind.\n"
-		     "set -eu\n\n"
-		     "clean_up() {\n\tset +e\n");
+	str_add(out,
+		"#!/bin/sh\n"
+		"# What `tare run` would do, as a script: run it as root. It needs coreutils,\n"
+		"# util-linux and iproute2, and leaves nothing behind.\n"
+		"set -eu\n\n"
+		"clean_up() {\n\tset +e\n");
 	add_part(plan, STEP_TEARDOWN, 0, NULL, "\t", out);
 	str_add(out, "}\ntrap clean_up EXIT\ntrap 'exit 130' INT TERM\n\n");
 	add_part(plan, STEP_HOST, 0, NULL, "", out);
@@ -180,7 +183,8 @@ void plan_script(const struct plan *plan, struct str *out)
 	split = add_part(plan, STEP_INSIDE, 0, &step_unshare_cgroup, "", &enter);
 	str_addf(&enter, "exec %ssh -c \"$1\"\n", split < plan->n ? "unshare --cgroup " : "");
 	add_inside_part(plan, split < plan->n ? split : 0, &inside);
-	str_add(out, "\n# the first process inside, before it has its view of the control groups\n");
+	str_add(out,
+		"\n# the first process inside, before it has its view of the control groups\n");
 	add_variable(out, "enter", str_get(&enter));
 	str_add(out, "\n# and then, until it becomes the command\n");
 	add_variable(out, "inside", str_get(&inside));

@@ -34,9 +34,8 @@ static const struct {
 	const char *word;
 	uint64_t flag;
 } propagation_words[] = {
-	{"private", MS_PRIVATE},       {"rprivate", MS_PRIVATE},
-	{"slave", MS_SLAVE},           {"rslave", MS_SLAVE},
-	{"shared", MS_SHARED},         {"rshared", MS_SHARED},
+	{"private", MS_PRIVATE},       {"rprivate", MS_PRIVATE},       {"slave", MS_SLAVE},
+	{"rslave", MS_SLAVE},	       {"shared", MS_SHARED},	       {"rshared", MS_SHARED},
 	{"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE},
 };
 

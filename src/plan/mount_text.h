@@ -9,8 +9,8 @@ struct str;
 
 /* Appends "ro,nosuid,..." for MOUNT_ATTR_* bits; nothing for none. */
 void mount_attrs_format(uint64_t attrs, struct str *out);
-/* Takes one option word ("ro", "nosuid", "rprivate"...) into ATTRS or PROPAGATION (MS_*); false when
- * it is neither and so belongs to the file system. */
+/* Takes one option word ("ro", "nosuid", "rprivate"...) into ATTRS or PROPAGATION (MS_*); false
+ * when it is neither and so belongs to the file system. */
 bool mount_attrs_parse(const char *word, uint64_t *attrs, uint64_t *propagation);
 /* "private", "slave", "shared", "unbindable". */
 const char *mount_propagation_name(uint64_t propagation);

@@ -19,8 +19,8 @@ static size_t shared_size(void)
 
 int plan_init(struct plan *plan, struct err *err)
 {
-	char *shared = mmap(NULL, shared_size(), PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	char *shared = mmap(NULL, shared_size(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			    -1, 0);
 
 	*plan = (struct plan){};
 	if (shared == MAP_FAILED)

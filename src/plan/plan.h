@@ -45,12 +45,12 @@ struct step {
 	char *path;
 	char *text;
 	char *type;
-	char *flag;        /* the user's option that asked for it, NULL when none did */
+	char *flag; /* the user's option that asked for it, NULL when none did */
 	struct strv words;
 	uint64_t number[4];
-	int *slot;         /* where a descriptor is left or taken from, in struct plan_run */
-	const void *data;  /* borrowed; lives as long as the plan */
-	bool is_optional;  /* failing is noted, not an error: nobody asked for it */
+	int *slot;	  /* where a descriptor is left or taken from, in struct plan_run */
+	const void *data; /* borrowed; lives as long as the plan */
+	bool is_optional; /* failing is noted, not an error: nobody asked for it */
 };
 
 /* What one step cost, shared between processes. */
@@ -63,9 +63,9 @@ struct plan {
 	struct step **steps; /* owned; pointers stay valid while the plan lives */
 	size_t n;
 	size_t cap;
-	const char *comment;         /* the group that the next step opens */
+	const char *comment;	     /* the group that the next step opens */
 	struct step_result *results; /* shared memory, PLAN_MAX_STEPS of them */
-	uint64_t *marks;             /* shared memory: PLAN_N_MARKS points in time */
+	uint64_t *marks;	     /* shared memory: PLAN_N_MARKS points in time */
 };
 
 #define PLAN_MAX_STEPS 4096
@@ -79,12 +79,12 @@ void plan_done(struct plan *plan);
 
 /* The next step added opens a group with this one-line comment (a string constant). */
 void plan_group(struct plan *plan, const char *comment);
-/* Adds an empty step; the caller fills it. Never NULL. Aborts beyond PLAN_MAX_STEPS (named limits on
- * mounts, devices and rules keep every plan far below). */
+/* Adds an empty step; the caller fills it. Never NULL. Aborts beyond PLAN_MAX_STEPS (named limits
+ * on mounts, devices and rules keep every plan far below). */
 struct step *plan_add(struct plan *plan, const struct step_op *op, enum step_where where);
 void plan_mark(struct plan *plan, enum plan_mark mark);
-/* Adds what was done beside the plan, for the record: TEXT in words of a comment, and its price. It is
- * printed in traces and never in scripts. Returns its index in plan->results. */
+/* Adds what was done beside the plan, for the record: TEXT in words of a comment, and its price. It
+ * is printed in traces and never in scripts. Returns its index in plan->results. */
 size_t plan_note(struct plan *plan, enum step_where where, const char *text, uint64_t ns);
 
 /* Runs all steps of one part in order, measuring each; stops at the first error of one that is not

@@ -28,8 +28,7 @@ static int run_create_workdir(struct plan_run *run, const struct step *step, str
 	cleanup_close int dir = path_ensure_dir(run->root_fd, step->path, 0755, 0, 0);
 
 	if (dir == -ENOTDIR || dir == -EEXIST)
-		return err_set(err, ERR_INVALID,
-			       "Cannot mkdir: %s is not a directory", step->path);
+		return err_set(err, ERR_INVALID, "Cannot mkdir: %s is not a directory", step->path);
 	/* A magic link or a loop is left to the change of directory, which names it. */
 	if (dir < 0 && dir != -ELOOP)
 		return err_sys(err, -dir, "mkdir %s", step->path);
@@ -71,7 +70,8 @@ static int run_workdir(struct plan_run *run, const struct step *step, struct err
 	if (dir < 0 || fchdir(dir) < 0)
 		return err_sys(err, dir < 0 ? -dir : errno,
 			       "chdir to cwd (\"%s\") set in config.json failed", step->path);
-	/* The kernel answers with the raw call "(unreachable)/..." for a directory outside the root. */
+	/* The kernel answers with the raw call "(unreachable)/..." for a directory outside the
+	 * root. */
 	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
 		return err_set(err, ERR_DENIED, "working directory %s is outside the container",
 			       step->path);
@@ -99,7 +99,7 @@ static const char *env_get(const struct strv *env, const char *name)
 {
 	size_t len = strlen(name);
 
-	strv_foreach(i, env)
+	strv_foreach (i, env)
 		if (strncmp(env->items[i], name, len) == 0 && env->items[i][len] == '=')
 			return env->items[i] + len + 1;
 	return NULL;
@@ -109,8 +109,8 @@ static const char *env_get(const struct strv *env, const char *name)
 static int refuse(const char *name, int errnum, struct err *err)
 {
 	if (errnum == ENOENT || errnum == ENOTDIR)
-		return err_set(err, ERR_NO_COMMAND, "exec: \"%s\": stat %s: no such file or directory",
-			       name, name);
+		return err_set(err, ERR_NO_COMMAND,
+			       "exec: \"%s\": stat %s: no such file or directory", name, name);
 	if (errnum == EISDIR)
 		return err_set(err, ERR_NO_EXEC, "exec: \"%s\": is a directory", name);
 	return err_set(err, ERR_NO_EXEC, "exec: \"%s\": permission denied", name);
@@ -130,7 +130,8 @@ static int check_executable(const char *path)
 }
 
 /* Finds NAME in PATH as Go's LookPath does: a permission problem is remembered, not final. */
-static int look_up(const char *name, const struct strv *env, char path[static PATH_MAX], struct err *err)
+static int look_up(const char *name, const struct strv *env, char path[static PATH_MAX],
+		   struct err *err)
 {
 	const char *dirs = env_get(env, "PATH");
 	int found = ENOENT;
@@ -155,7 +156,8 @@ static int look_up(const char *name, const struct strv *env, char path[static PA
 	}
 	if (found == EACCES)
 		return refuse(name, found, err);
-	return err_set(err, ERR_NO_COMMAND, "exec: \"%s\": executable file not found in $PATH", name);
+	return err_set(err, ERR_NO_COMMAND, "exec: \"%s\": executable file not found in $PATH",
+		       name);
 }
 
 static int set_stdio(struct plan_run *run, struct err *err)
@@ -211,8 +213,9 @@ static int run_exec(struct plan_run *run, const struct step *step, struct err *e
 	/* A parent that died before that line sends nothing any more. */
 	if (run->pdeath_signal && is_gone(run->parent_fd))
 		_exit(128 + SIGKILL);
-	/* Whatever leaked into this process, from whoever started it, stays out (CVE-2024-21626). Closed
-	 * now and not by exec, so that no path through /proc/self/fd leads anywhere meanwhile. */
+	/* Whatever leaked into this process, from whoever started it, stays out (CVE-2024-21626).
+	 * Closed now and not by exec, so that no path through /proc/self/fd leads anywhere
+	 * meanwhile. */
 	if (syscall(SYS_close_range, 3, ~0U, 0) < 0)
 		return err_sys(err, errno, "close descriptors");
 	if (run->plan)
@@ -222,13 +225,12 @@ static int run_exec(struct plan_run *run, const struct step *step, struct err *e
 		return err_set(err, ERR_NO_COMMAND, "exec %s: no such file or directory", path);
 	if (errno == ENOEXEC)
 		return err_set(err, ERR_NO_EXEC, "exec %s: exec format error", path);
-	return errno == EACCES ? refuse(path, errno, err)
-			       : err_sys(err, errno, "exec %s", path);
+	return errno == EACCES ? refuse(path, errno, err) : err_sys(err, errno, "exec %s", path);
 }
 
 static void add_command(const struct step *step, struct str *out)
 {
-	strv_foreach(i, &step->words) {
+	strv_foreach (i, &step->words) {
 		str_add_char(out, ' ');
 		str_add_shell(out, step->words.items[i]);
 	}
@@ -237,8 +239,8 @@ static void add_command(const struct step *step, struct str *out)
 /* The capabilities that the script's own tools need for the last steps. */
 #define TOOLS_NEED (CAPS_BIT(6) | CAPS_BIT(7) | CAPS_BIT(18)) /* SETGID, SETUID, SYS_CHROOT */
 
-/* setpriv starts the tool that changes the root, which starts the command: capabilities are dropped at
- * the first exec, the root changes at the second. */
+/* setpriv starts the tool that changes the root, which starts the command: capabilities are dropped
+ * at the first exec, the root changes at the second. */
 static void add_setpriv(const struct plan_exec_info *info, bool lend, struct str *out)
 {
 	str_addf(out, " \"$(command -v setpriv)\" --inh-caps=-all%s",
@@ -259,10 +261,12 @@ static void explain_exec_script(const struct step *step, struct str *out)
 	bool lend = (info->bounding & TOOLS_NEED) != TOOLS_NEED;
 
 	if (lend)
-		str_add(out, "# A script's tools change root and user after capabilities are dropped, so they are\n"
-			     "# lent three of them, which stay inheritable; tare drops last, and keeps none.\n");
+		str_add(out, "# A script's tools change root and user after capabilities are "
+			     "dropped, so they are\n"
+			     "# lent three of them, which stay inheritable; tare drops last, and "
+			     "keeps none.\n");
 	str_add(out, "exec env -i");
-	strv_foreach(i, info->env) {
+	strv_foreach (i, info->env) {
 		str_add_char(out, ' ');
 		str_add_shell(out, info->env->items[i]);
 	}

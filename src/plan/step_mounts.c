@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Steps that build the container's tree of mounts. Every target is resolved under the root's
- * descriptor and every source is a descriptor that was opened before anything of the container could
- * run, so neither an image nor a neighbour who shares a volume can move a mount elsewhere
+ * descriptor and every source is a descriptor that was opened before anything of the container
+ * could run, so neither an image nor a neighbour who shares a volume can move a mount elsewhere
  * (CVE-2021-30465, CVE-2024-45310, CVE-2025-31133, CVE-2025-52881).
  */
 #include "plan/steps.h"
@@ -79,7 +79,7 @@ static int open_lowers(const struct strv *paths, int *fds, struct err *err)
 	if (paths->n > MAX_LOWERS)
 		return err_set(err, ERR_UNSUPPORTED, "an image of %zu layers; at most %d", paths->n,
 			       MAX_LOWERS);
-	strv_foreach(i, paths) {
+	strv_foreach (i, paths) {
 		/* lint: a layer directory of the store */
 		fds[i] = open(paths->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fds[i] < 0) {
@@ -96,8 +96,10 @@ static int run_overlay(struct plan_run *run, const struct step *step, struct err
 {
 	/* lint: the store's own directory of this container */
 	cleanup_close int dir = open(step->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	cleanup_close int upper = dir < 0 ? -1 : openat(dir, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	cleanup_close int work = dir < 0 ? -1 : openat(dir, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int upper = dir < 0 ? -1
+					  : openat(dir, "upper", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int work = dir < 0 ? -1
+					 : openat(dir, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int lowers[MAX_LOWERS] = {};
 	int rc = 0;
 
@@ -118,7 +120,7 @@ static void explain_overlay(const struct step *step, enum step_text mode, struct
 {
 	cleanup_str struct str options = STR_INIT;
 
-	strv_foreach(i, &step->words)
+	strv_foreach (i, &step->words)
 		str_addf(&options, "%s%s", i ? ":" : "lowerdir=", step->words.items[i]);
 	str_addf(&options, ",upperdir=%s/upper,workdir=%s/work", step->path, step->path);
 	str_add(&options, ",redirect_dir=off,metacopy=off,index=off");
@@ -149,11 +151,16 @@ void plan_mount_overlay(struct plan *plan, const struct strv *lowers, const char
 
 /* Files of procfs that others have good reasons to replace (lxcfs), as runc allows. */
 static const char *const proc_files[] = {
-	"/proc/cpuinfo",	  "/proc/diskstats",
-	"/proc/loadavg",	  "/proc/meminfo",
-	"/proc/net/dev",	  "/proc/slabinfo",
-	"/proc/stat",		  "/proc/swaps",
-	"/proc/sys/crypto/fips_enabled", "/proc/sys/kernel/ns_last_pid",
+	"/proc/cpuinfo",
+	"/proc/diskstats",
+	"/proc/loadavg",
+	"/proc/meminfo",
+	"/proc/net/dev",
+	"/proc/slabinfo",
+	"/proc/stat",
+	"/proc/swaps",
+	"/proc/sys/crypto/fips_enabled",
+	"/proc/sys/kernel/ns_last_pid",
 	"/proc/uptime",
 };
 
@@ -178,7 +185,8 @@ static int check_target(const char *target, int target_fd, int source_fd, struct
 	for (size_t i = 0; source_fd >= 0 && i < ARRAY_LEN(proc_files); i++)
 		if (strcmp(target, proc_files[i]) == 0)
 			return 0;
-	return err_set(err, ERR_DENIED, "\"%s\" cannot be mounted because it is inside /proc", target);
+	return err_set(err, ERR_DENIED, "\"%s\" cannot be mounted because it is inside /proc",
+		       target);
 }
 
 /* What programs trust to be the kernel's stands where it is named: a link of the image there could
@@ -190,10 +198,11 @@ static int check_ordinary(struct plan_run *run, const struct step *step, struct 
 	if (strcmp(step->path, "/proc") != 0 && strcmp(step->path, "/sys") != 0 &&
 	    strcmp(step->path, "/dev") != 0)
 		return 0;
-	if (fstatat(run->root_fd, step->path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+	if (fstatat(run->root_fd, step->path + 1, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    S_ISDIR(st.st_mode))
 		return 0;
-	return err_set(err, ERR_DENIED, "filesystem \"%s\" must be mounted on an ordinary directory",
-		       step->type);
+	return err_set(err, ERR_DENIED,
+		       "filesystem \"%s\" must be mounted on an ordinary directory", step->type);
 }
 
 /* ---- new file systems ---- */
@@ -214,7 +223,8 @@ static int attach_at(struct plan_run *run, int mount_fd, const struct step *step
 
 static int run_mount(struct plan_run *run, const struct step *step, struct err *err)
 {
-	cleanup_close int fd = mount_new(step->type, step->text, step->words.items, step->number[0]);
+	cleanup_close int fd = mount_new(step->type, step->text, step->words.items,
+					 step->number[0]);
 	int rc = 0;
 
 	if (fd < 0)
@@ -244,7 +254,7 @@ static void explain_mount(const struct step *step, enum step_text mode, struct s
 		str_add(out, "; ");
 	}
 	mount_attrs_format(step->number[0], &options);
-	strv_foreach(i, &step->words)
+	strv_foreach (i, &step->words)
 		str_addf(&options, "%s%s", options.len ? "," : "", step->words.items[i]);
 	str_addf(out, "mount -t %s ", step->type);
 	if (options.len) {
@@ -297,7 +307,7 @@ static void explain_open_source(const struct step *step, enum step_text mode, st
 static const struct step_op step_open_source = {"source", run_open_source, explain_open_source};
 
 void plan_open_source(struct plan *plan, size_t index, const char *path, bool recursive,
-			const char *flag)
+		      const char *flag)
 {
 	struct step *step = plan_add(plan, &step_open_source, STEP_HOST);
 
@@ -413,7 +423,8 @@ static int null_node(struct plan_run *run)
 
 static int run_mask(struct plan_run *run, const struct step *step, struct err *err)
 {
-	cleanup_close int target = path_open_in_root(run->root_fd, step->path, O_PATH | O_NOFOLLOW, 0);
+	cleanup_close int target = path_open_in_root(run->root_fd, step->path, O_PATH | O_NOFOLLOW,
+						     0);
 	cleanup_close int copy = -1;
 	struct stat st;
 	int rc = 0;
@@ -466,7 +477,8 @@ void plan_mask(struct plan *plan, const char *path)
 
 static int run_readonly(struct plan_run *run, const struct step *step, struct err *err)
 {
-	cleanup_close int target = path_open_in_root(run->root_fd, step->path, O_PATH | O_NOFOLLOW, 0);
+	cleanup_close int target = path_open_in_root(run->root_fd, step->path, O_PATH | O_NOFOLLOW,
+						     0);
 	cleanup_close int copy = -1;
 	int rc = 0;
 
@@ -504,7 +516,8 @@ void plan_readonly(struct plan *plan, const char *path)
 
 static int run_readonly_mount(struct plan_run *run, const struct step *step, struct err *err)
 {
-	cleanup_close int target = path_open_in_root(run->root_fd, step->path, O_PATH | O_NOFOLLOW, 0);
+	cleanup_close int target = path_open_in_root(run->root_fd, step->path, O_PATH | O_NOFOLLOW,
+						     0);
 	int rc = target < 0 ? target : mount_change(target, MOUNT_ATTR_RDONLY, 0, 0, false);
 
 	return rc < 0 ? err_sys(err, -rc, "make %s read-only", step->path) : 0;
@@ -558,7 +571,8 @@ static void explain_pivot(const struct step *step, enum step_text mode, struct s
 	if (mode == TEXT_TRACE)
 		str_add(out, "pivot_root . . && umount -l .");
 	else
-		str_add(out, "# tare calls pivot_root here; a script still needs the host's tools, so it\n"
+		str_add(out, "# tare calls pivot_root here; a script still needs the host's tools, "
+			     "so it\n"
 			     "# moves the root into place and enters it with the last command\n"
 			     "mount --move . /");
 }

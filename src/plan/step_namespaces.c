@@ -20,8 +20,8 @@ static const struct {
 	uint64_t flag;
 	const char *word;
 } namespace_words[] = {
-	{CLONE_NEWNS, "mount"},       {CLONE_NEWPID, "pid"}, {CLONE_NEWUTS, "uts"},
-	{CLONE_NEWIPC, "ipc"},        {CLONE_NEWNET, "net"}, {CLONE_NEWUSER, "user"},
+	{CLONE_NEWNS, "mount"},	     {CLONE_NEWPID, "pid"}, {CLONE_NEWUTS, "uts"},
+	{CLONE_NEWIPC, "ipc"},	     {CLONE_NEWNET, "net"}, {CLONE_NEWUSER, "user"},
 	{CLONE_NEWCGROUP, "cgroup"},
 };
 
@@ -111,15 +111,17 @@ static void explain_join_cgroup(const struct step *step, enum step_text mode, st
 		str_add(out, "   # clone3(CLONE_INTO_CGROUP): it was born there");
 }
 
-static const struct step_op step_join_cgroup = {"join cgroup", run_join_cgroup, explain_join_cgroup};
+static const struct step_op step_join_cgroup = {"join cgroup", run_join_cgroup,
+						explain_join_cgroup};
 
 void plan_join_cgroup(struct plan *plan, const char *path, bool is_v1)
 {
 	struct step *step = plan_add(plan, &step_join_cgroup, STEP_INSIDE);
 
-	/* A thread that moves itself by v1's "tasks" does not stop the forks of the whole machine for a
-	 * moment, as "cgroup.procs" does (cgroup_procs_write_start in the kernel): up to 10 ms on a busy
-	 * host. The child has one thread. On v2 it is cloned into the group instead. */
+	/* A thread that moves itself by v1's "tasks" does not stop the forks of the whole machine
+	 * for a moment, as "cgroup.procs" does (cgroup_procs_write_start in the kernel): up to 10
+	 * ms on a busy host. The child has one thread. On v2 it is cloned into the group instead.
+	 */
 	step->path = str_printf("%s/%s", path, is_v1 ? "tasks" : "cgroup.procs");
 	step->number[0] = !is_v1;
 }
@@ -236,7 +238,8 @@ static int run_sysctl(struct plan_run *run, const struct step *step, struct err 
 		fd = path_open_strict(rc, path, O_WRONLY);
 		rc = fd < 0 ? fd : fd_write_full(fd, step->text, strlen(step->text));
 	}
-	return rc < 0 ? err_sys(err, -rc, "set kernel parameter %s to %s", step->path, step->text) : 0;
+	return rc < 0 ? err_sys(err, -rc, "set kernel parameter %s to %s", step->path, step->text)
+		      : 0;
 }
 
 static void explain_sysctl(const struct step *step, enum step_text mode, struct str *out)

@@ -158,8 +158,7 @@ static int run_oom_score(struct plan_run *run, const struct step *step, struct e
 	int rc = proc;
 
 	snprintf(path, sizeof(path), "%d/oom_score_adj", getpid());
-	if (rc >= 0)
-		{
+	if (rc >= 0) {
 		fd = path_open_strict(proc, path, O_WRONLY);
 		rc = fd;
 	}
@@ -197,7 +196,7 @@ static int run_user(struct plan_run *run, const struct step *step, struct err *e
 	run->n_groups = user.n_groups;
 	memcpy(run->groups, user.groups, user.n_groups * sizeof(user.groups[0]));
 	/* HOME as docker sets it: from the passwd file, "/" when nothing is known. */
-	strv_foreach(i, &run->env)
+	strv_foreach (i, &run->env)
 		if (str_has_prefix(run->env.items[i], "HOME="))
 			return 0;
 	strv_addf(&run->env, "HOME=%s", *user.home ? user.home : user.uid ? "/" : "/root");
@@ -267,8 +266,8 @@ static int run_identity(struct plan_run *run, const struct step *step, struct er
 		return err_sys(err, errno, "keep capabilities");
 	if (setgroups(run->n_groups, run->groups) < 0)
 		return err_sys(err, errno, "set groups");
-	/* Raw calls: glibc's wrappers change all threads of a process, and this one shares its memory
-	 * with the parent. */
+	/* Raw calls: glibc's wrappers change all threads of a process, and this one shares its
+	 * memory with the parent. */
 	if (syscall(SYS_setresgid, run->gid, run->gid, run->gid) < 0)
 		return err_sys(err, errno, "become group %u", run->gid);
 	if (syscall(SYS_setresuid, run->uid, run->uid, run->uid) < 0)
@@ -314,12 +313,12 @@ static void explain_no_new_privs(const struct step *step, enum step_text mode, s
 }
 
 static const struct step_op step_no_new_privs = {"no new privileges", run_no_new_privs,
-					  explain_no_new_privs};
+						 explain_no_new_privs};
 
 void plan_no_new_privs(struct plan *plan)
 {
-	plan_add(plan, &step_no_new_privs, STEP_INSIDE)->flag =
-		str_dup("--security-opt no-new-privileges");
+	plan_add(plan, &step_no_new_privs, STEP_INSIDE)->flag = str_dup(
+		"--security-opt no-new-privileges");
 }
 
 static int run_seccomp(struct plan_run *run, const struct step *step, struct err *err)

@@ -2,9 +2,10 @@
 #ifndef PLAN_STEPS_H
 #define PLAN_STEPS_H
 /*
- * The vocabulary of plans: one function per kind of step, which adds it, and the state that a run of
- * a plan carries from step to step. Paths of HOST and TEARDOWN steps are the engine's own; paths of
- * INSIDE steps are seen from the container's root ("/dev/null") and resolved under it by descriptor.
+ * The vocabulary of plans: one function per kind of step, which adds it, and the state that a run
+ * of a plan carries from step to step. Paths of HOST and TEARDOWN steps are the engine's own; paths
+ * of INSIDE steps are seen from the container's root ("/dev/null") and resolved under it by
+ * descriptor.
  */
 #include "plan/plan.h"
 
@@ -12,22 +13,22 @@ struct sock_fprog;
 
 /* Descriptors and results that one step leaves for another. All descriptors are -1 when unset. */
 struct plan_run {
-	int dir_fd;   /* the container's directory */
-	int root_fd;  /* the container's root, once mounted */
-	int dev_fd;   /* the root of its /dev */
-	int proc_fd;  /* a procfs of the engine's own, never the container's */
-	int null_fd;  /* the engine's own null device: what files are masked with */
-	int empty_fd; /* an empty read-only file system: what directories are masked with */
-	int tty_fd;   /* console of the container (slave side), -1 without one */
-	int stdio[3]; /* what becomes 0, 1, 2 */
+	int dir_fd;    /* the container's directory */
+	int root_fd;   /* the container's root, once mounted */
+	int dev_fd;    /* the root of its /dev */
+	int proc_fd;   /* a procfs of the engine's own, never the container's */
+	int null_fd;   /* the engine's own null device: what files are masked with */
+	int empty_fd;  /* an empty read-only file system: what directories are masked with */
+	int tty_fd;    /* console of the container (slave side), -1 without one */
+	int stdio[3];  /* what becomes 0, 1, 2 */
 	int report_fd; /* where the console's master goes, by SCM_RIGHTS */
-	int *sources; /* detached mounts of bind sources, by index */
+	int *sources;  /* detached mounts of bind sources, by index */
 	size_t n_sources;
 	uid_t uid;
 	gid_t gid;
 	gid_t groups[128];
 	size_t n_groups;
-	struct strv env; /* of the payload; completed by plan_user */
+	struct strv env;   /* of the payload; completed by plan_user */
 	int pdeath_signal; /* what the process gets when its parent dies; 0 for none */
 	int parent_fd;	   /* pidfd of that parent, -1 when nobody asks */
 	struct plan *plan; /* for marks; may be NULL in tests */
@@ -65,8 +66,8 @@ void plan_remove_tree(struct plan *plan, const char *path);
 
 /* No mount made from here on is seen by the host. */
 void plan_make_private(struct plan *plan, unsigned long propagation);
-/* The root: LOWERS (uppermost first) below DIR/upper; attached to TARGET, which may be DIR itself: in
- * this mount namespace nobody needs what is below any more. */
+/* The root: LOWERS (uppermost first) below DIR/upper; attached to TARGET, which may be DIR itself:
+ * in this mount namespace nobody needs what is below any more. */
 void plan_mount_overlay(struct plan *plan, const struct strv *lowers, const char *dir,
 			const char *target, bool is_volatile);
 /* A new instance of TYPE at TARGET. OPTIONS as for mount(8); ATTRS are MOUNT_ATTR_*. */
@@ -75,7 +76,7 @@ struct step *plan_mount(struct plan *plan, const char *type, const char *source,
 /* HOST: opens the source of a bind mount (a detached copy), checks that it exists and what it is.
  * INDEX is what plan_bind takes. */
 void plan_open_source(struct plan *plan, size_t index, const char *path, bool recursive,
-			const char *flag);
+		      const char *flag);
 /* HOST: takes the mount at directory PATH of another container as source INDEX: NAMESPACE_FD is its
  * mount namespace, CONTAINER its name for people. */
 void plan_open_shared(struct plan *plan, size_t index, int namespace_fd, const char *container,
@@ -86,7 +87,8 @@ struct step *plan_bind(struct plan *plan, size_t index, const char *source, cons
 /* Nodes and links of /dev, on the fresh file system that was mounted there. */
 void plan_mknod(struct plan *plan, const char *path, mode_t mode, dev_t dev, uid_t uid, gid_t gid);
 void plan_symlink(struct plan *plan, const char *target, const char *path);
-/* Hides PATH: a file behind the null device, a directory behind an empty one; a missing one is fine. */
+/* Hides PATH: a file behind the null device, a directory behind an empty one; a missing one is
+ * fine. */
 void plan_mask(struct plan *plan, const char *path);
 /* Makes PATH and all below read-only; a missing one is fine. */
 void plan_readonly(struct plan *plan, const char *path);
@@ -101,11 +103,11 @@ void plan_pivot(struct plan *plan);
 
 /* ---- namespaces and identity (HOST: clone; INSIDE: the rest) ---- */
 
-/* The clone itself: FLAGS are CLONE_NEW*, CGROUP the v2 directory that the child is born in, or NULL.
- * Run by the runtime, explained here. */
+/* The clone itself: FLAGS are CLONE_NEW*, CGROUP the v2 directory that the child is born in, or
+ * NULL. Run by the runtime, explained here. */
 void plan_clone(struct plan *plan, uint64_t flags, const char *cgroup);
-/* Joins the namespace that FD (borrowed, open until the plan ran) refers to; FLAG is its CLONE_NEW*,
- * PATH its name for people. */
+/* Joins the namespace that FD (borrowed, open until the plan ran) refers to; FLAG is its
+ * CLONE_NEW*, PATH its name for people. */
 void plan_join_namespace(struct plan *plan, enum step_where where, int fd, const char *path,
 			 uint64_t flag);
 /* Enters a running container through PIDFD (borrowed) of its first process PID: HOST, so that the
@@ -144,8 +146,8 @@ void plan_workdir(struct plan *plan, const char *path);
 /* Bounding set BOUNDING; permitted and effective the same for root, empty otherwise unless AMBIENT;
  * inheritable and ambient empty. Also changes to the user found by plan_user. */
 void plan_identity(struct plan *plan, uint64_t bounding);
-/* Becomes ARGS; the last step. Looked up in PATH of the payload's environment. INFO is what a script
- * needs to say the same with setpriv(1); borrowed until the plan ends. */
+/* Becomes ARGS; the last step. Looked up in PATH of the payload's environment. INFO is what a
+ * script needs to say the same with setpriv(1); borrowed until the plan ends. */
 struct plan_exec_info {
 	const struct strv *env;
 	const char *user;

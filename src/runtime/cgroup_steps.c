@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Control groups as plan steps: what sys/cgroup computed becomes directories, writes and, on v2, the
- * device filter; the container's own view of them becomes mounts.
+ * Control groups as plan steps: what sys/cgroup computed becomes directories, writes and, on v2,
+ * the device filter; the container's own view of them becomes mounts.
  */
 /* lint file: paths of the host's cgroupfs, put together by sys/cgroup */
 #include "runtime/cgroup_steps.h"
@@ -36,7 +36,8 @@ static void explain_devfilter(const struct step *step, enum step_text mode, stru
 {
 	const struct filter *filter = (const struct filter *)(const void *)step->text;
 
-	str_addf(out, "# bpf: a device filter of %zu rules on %s; no shell form", filter->n, step->path);
+	str_addf(out, "# bpf: a device filter of %zu rules on %s; no shell form", filter->n,
+		 step->path);
 }
 
 static const struct step_op step_devfilter = {"device filter", run_devfilter, explain_devfilter};
@@ -105,9 +106,9 @@ static void add_action(struct plan *plan, const struct cgroup_actions *actions, 
 	}
 }
 
-int runtime_add_cgroup_steps(struct plan *plan, const struct cgroup_layout *layout, const char *name,
-			     const struct cgroup_limits *limits, struct cgroup_actions *actions,
-			     struct strv *warnings, struct err *err)
+int runtime_add_cgroup_steps(struct plan *plan, const struct cgroup_layout *layout,
+			     const char *name, const struct cgroup_limits *limits,
+			     struct cgroup_actions *actions, struct strv *warnings, struct err *err)
 {
 	int rc = cgroup_plan(layout, name, limits, actions, err);
 
@@ -125,14 +126,15 @@ void runtime_add_cgroup_joins(struct plan *plan, const struct cgroup_layout *lay
 			      const struct cgroup_actions *actions)
 {
 	plan_group(plan, "the first process joins its control groups, and sees nothing above them");
-	strv_foreach(i, &actions->dirs)
+	strv_foreach (i, &actions->dirs)
 		plan_join_cgroup(plan, actions->dirs.items[i], layout->mode != CGROUP_V2);
 }
 
 /* ---- the container's view ---- */
 
 static void add_v1_mount(struct plan *plan, const struct cgroup_layout *layout,
-			 const struct cgroup_hierarchy *hierarchy, const char *target, uint64_t attrs)
+			 const struct cgroup_hierarchy *hierarchy, const char *target,
+			 uint64_t attrs)
 {
 	const char *base = strrchr(hierarchy->root, '/');
 	cleanup_free char *path = str_printf("%s%s", target, base ? base : hierarchy->root);

@@ -6,9 +6,10 @@
 #include "sys/cgroup.h"
 
 /* HOST: makes group NAME with LIMITS. ACTIONS (empty) keeps the directories to join. */
-int runtime_add_cgroup_steps(struct plan *plan, const struct cgroup_layout *layout, const char *name,
-			     const struct cgroup_limits *limits, struct cgroup_actions *actions,
-			     struct strv *warnings, struct err *err);
+int runtime_add_cgroup_steps(struct plan *plan, const struct cgroup_layout *layout,
+			     const char *name, const struct cgroup_limits *limits,
+			     struct cgroup_actions *actions, struct strv *warnings,
+			     struct err *err);
 /* INSIDE: joins them. */
 void runtime_add_cgroup_joins(struct plan *plan, const struct cgroup_layout *layout,
 			      const struct cgroup_actions *actions);

@@ -62,8 +62,9 @@ static void add_sources(struct build *b)
 {
 	size_t index = 0;
 
-	plan_group(b->plan, "what is mounted from outside: held by descriptor before anything of the "
-			    "container runs");
+	plan_group(b->plan,
+		   "what is mounted from outside: held by descriptor before anything of the "
+		   "container runs");
 	for (size_t i = 0; i < b->config->n_mounts; i++) {
 		const struct oci_mount *m = &b->config->mounts[i];
 
@@ -89,7 +90,8 @@ static void add_joins(struct build *b, enum step_where where)
 {
 	for (size_t i = 0; i < b->place->n_joins; i++) {
 		const struct runtime_join *join = &b->place->joins[i];
-		/* A process never moves to another pid namespace itself: its children are born there. */
+		/* A process never moves to another pid namespace itself: its children are born
+		 * there. */
 		enum step_where here = join->flag == CLONE_NEWPID ? STEP_HOST : STEP_INSIDE;
 
 		if (join->flag != CLONE_NEWNS && here == where)
@@ -128,8 +130,7 @@ static void split_options(const struct oci_mount *m, uint64_t *attrs, uint64_t *
 {
 	*attrs = 0;
 	*propagation = 0;
-	strv_foreach(i, &m->options)
-	{
+	strv_foreach (i, &m->options) {
 		const char *word = m->options.items[i];
 
 		if (mount_attrs_parse(word, attrs, propagation) || strcmp(word, "bind") == 0 ||
@@ -193,8 +194,9 @@ static void add_mounts(struct build *b)
 			continue;
 		}
 		if (!told)
-			plan_group(b->plan, "what the user mounts, and the files with the container's "
-					    "names");
+			plan_group(b->plan,
+				   "what the user mounts, and the files with the container's "
+				   "names");
 		told = true;
 		add_bind(b, m, index++);
 	}
@@ -226,9 +228,9 @@ static void add_names(struct build *b)
 static void add_hidden(struct build *b)
 {
 	plan_group(b->plan, "what tells about the host, or changes it, is hidden or read-only");
-	strv_foreach(i, &b->config->masked_paths)
+	strv_foreach (i, &b->config->masked_paths)
 		plan_mask(b->plan, b->config->masked_paths.items[i]);
-	strv_foreach(i, &b->config->readonly_paths)
+	strv_foreach (i, &b->config->readonly_paths)
 		plan_readonly(b->plan, b->config->readonly_paths.items[i]);
 	if (b->config->root_readonly)
 		plan_readonly_root(b->plan);
@@ -303,8 +305,8 @@ int runtime_plan_start(const struct oci_runtime_config *config, const struct run
 	int rc = 0;
 
 	fill_info(config, info);
-	rc = runtime_add_cgroup_steps(plan, place->cgroups, config->cgroup, &config->limits, &actions,
-				      warnings, err);
+	rc = runtime_add_cgroup_steps(plan, place->cgroups, config->cgroup, &config->limits,
+				      &actions, warnings, err);
 	if (rc < 0)
 		return rc;
 	add_sources(&b);

@@ -20,20 +20,20 @@ struct runtime_join {
 
 /* What the configuration does not say: where things are on this host, at this start. */
 struct runtime_place {
-	const char *dir;	    /* the container's directory */
-	const struct strv *lowers;  /* layer directories, uppermost first */
+	const char *dir;	   /* the container's directory */
+	const struct strv *lowers; /* layer directories, uppermost first */
 	const struct cgroup_layout *cgroups;
 	const struct sock_fprog *seccomp; /* NULL: unconfined */
 	const char *seccomp_name;
 	const struct runtime_join *joins;
 	size_t n_joins;
-	const char *init_path;	    /* reaper to put in front of the command, NULL for none */
+	const char *init_path;	      /* reaper to put in front of the command, NULL for none */
 	unsigned short rows, columns; /* of the console, 0 when unknown */
-	bool script;		    /* the plan is to become a script */
+	bool script;		      /* the plan is to become a script */
 };
 
-/* Adds the steps that start CONFIG's container. INFO and CONFIG are borrowed until the plan has run.
- * 0 or -code (a limit that this host cannot apply: R9). Warnings are appended to WARNINGS. */
+/* Adds the steps that start CONFIG's container. INFO and CONFIG are borrowed until the plan has
+ * run. 0 or -code (a limit that this host cannot apply: R9). Warnings are appended to WARNINGS. */
 int runtime_plan_start(const struct oci_runtime_config *config, const struct runtime_place *place,
 		       struct plan_exec_info *info, struct plan *plan, struct strv *warnings,
 		       struct err *err);

@@ -20,9 +20,10 @@ void runtime_plan_exec(const struct oci_runtime_config *config, const struct run
 	};
 	plan_group(plan, "a process born in the container's pid namespace");
 	plan_enter_pid(plan, exec->pidfd, exec->pid);
-	plan_clone(plan, 0, exec->cgroups_are_v1 || !exec->cgroups->n ? NULL : exec->cgroups->items[0]);
+	plan_clone(plan, 0,
+		   exec->cgroups_are_v1 || !exec->cgroups->n ? NULL : exec->cgroups->items[0]);
 	plan_group(plan, "into the container's control groups and all its other namespaces");
-	strv_foreach(i, exec->cgroups)
+	strv_foreach (i, exec->cgroups)
 		plan_join_cgroup(plan, exec->cgroups->items[i], exec->cgroups_are_v1);
 	plan_enter(plan, exec->pidfd, exec->pid);
 	plan_group(plan, "a session and the container's limits");

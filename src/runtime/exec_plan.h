@@ -17,11 +17,12 @@ struct runtime_exec {
 	const char *seccomp_name;
 	const struct strv *cgroups; /* directories to join */
 	bool cgroups_are_v1;
-	pid_t pid;		    /* first process of the container, and its pidfd (borrowed) */
+	pid_t pid; /* first process of the container, and its pidfd (borrowed) */
 	int pidfd;
 };
 
-/* Adds the steps; EXEC and CONFIG (the container's own: its limits) are borrowed until the plan ran.
+/* Adds the steps; EXEC and CONFIG (the container's own: its limits) are borrowed until the plan
+ * ran.
  */
 void runtime_plan_exec(const struct oci_runtime_config *config, const struct runtime_exec *exec,
 		       struct plan_exec_info *info, struct plan *plan);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resource limits as plan steps, in two places: `--ulimit nofile=10` must not stop the engine itself
- * from finishing its work, and raising a limit takes a capability that is gone at the end.
+ * Resource limits as plan steps, in two places: `--ulimit nofile=10` must not stop the engine
+ * itself from finishing its work, and raising a limit takes a capability that is gone at the end.
  */
 #include "runtime/limit_steps.h"
 

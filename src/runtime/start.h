@@ -17,9 +17,9 @@ struct runtime_process {
 	uint64_t starttime; /* clock ticks since boot */
 };
 
-#define RUNTIME_PROCESS_INIT                                                                       \
-	{                                                                                          \
-		.pidfd = -1                                                                        \
+#define RUNTIME_PROCESS_INIT \
+	{                    \
+		.pidfd = -1  \
 	}
 
 /* Runs the HOST part of PLAN, which holds the clone, and with it the INSIDE part in the child.

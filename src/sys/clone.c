@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clone3(2) with a stack of the child's own. glibc has a wrapper for clone(2) only, which cannot put
- * a child into a control group (CLONE_INTO_CGROUP, since Linux 5.7), and moving it afterwards stops
- * every fork of the machine for a moment. So the call itself is a few lines of assembly: the child
- * returns from the system call on a new stack, where there is no frame of ours to return to, so it
- * must call its function at once.
+ * clone3(2) with a stack of the child's own. glibc has a wrapper for clone(2) only, which cannot
+ * put a child into a control group (CLONE_INTO_CGROUP, since Linux 5.7), and moving it afterwards
+ * stops every fork of the machine for a moment. So the call itself is a few lines of assembly: the
+ * child returns from the system call on a new stack, where there is no frame of ours to return to,
+ * so it must call its function at once.
  */
 #include "sys/clone.h"
 

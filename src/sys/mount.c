@@ -68,7 +68,8 @@ int mount_change(int fd, uint64_t set, uint64_t clear, uint64_t propagation, boo
 	struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
 
 	return sys_ret(syscall(SYS_mount_setattr, fd, "",
-			       AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)));
+			       AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+			       sizeof(attr)));
 }
 
 int mount_attach(int mount_fd, int target_fd)
@@ -85,7 +86,8 @@ static int overlay_set_dir(int fs, const char *key, int fd)
 {
 	char name[PATH_FD_LEN];
 
-	return sys_ret(syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, path_of_fd(fd, name), 0));
+	return sys_ret(
+		syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, path_of_fd(fd, name), 0));
 }
 
 /* A detached overlay by fsconfig: needs "lowerdir+" (since Linux 6.8), else -EINVAL. */
@@ -106,7 +108,8 @@ static int overlay_new(const int *lower_fds, size_t n_lowers, int upper_fd, int 
 	if (rc >= 0 && is_volatile && upper_fd >= 0)
 		rc = set_option(fs, "volatile");
 	if (rc >= 0)
-		rc = sys_ret(syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", "overlay", 0));
+		rc = sys_ret(
+			syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "source", "overlay", 0));
 	if (rc >= 0)
 		rc = sys_ret(syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
 	if (rc < 0)
@@ -137,8 +140,8 @@ static int overlay_mount(const int *lower_fds, size_t n_lowers, int upper_fd, in
 	return sys_ret(mount("overlay", path_of_fd(target_fd, name), "overlay", 0, str_get(&data)));
 }
 
-int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd, bool is_volatile,
-		  const char *target_path)
+int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd,
+		  bool is_volatile, const char *target_path)
 {
 	cleanup_close int fd = overlay_new(lower_fds, n_lowers, upper_fd, work_fd, is_volatile);
 	cleanup_close int target = open(target_path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -163,8 +166,8 @@ int mount_pivot(int new_root_fd)
 {
 	if (fchdir(new_root_fd) < 0)
 		return -errno;
-	/* pivot_root(2), NOTES: with "." twice the old root is stacked on the new one at "/", and the
-	 * detaching of "." takes it away again, without a directory to put it in. */
+	/* pivot_root(2), NOTES: with "." twice the old root is stacked on the new one at "/", and
+	 * the detaching of "." takes it away again, without a directory to put it in. */
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		return -errno;
 	if (umount2(".", MNT_DETACH) < 0)

@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 /* A new detached instance of file system FSTYPE. OPTIONS is a NULL-terminated list of "key=value"
- * and "flag" (NULL for none); ATTRS are MOUNT_ATTR_* of mount_setattr(2). Returns its descriptor. */
+ * and "flag" (NULL for none); ATTRS are MOUNT_ATTR_* of mount_setattr(2). Returns its descriptor.
+ */
 int mount_new(const char *fstype, const char *source, char *const *options, uint64_t attrs);
 
 /* A detached copy of the mount at FD ("" of it), the whole tree below when RECURSIVE. */
@@ -27,10 +28,11 @@ int mount_attach(int mount_fd, int target_fd);
 /* Overlay of N_LOWERS directories, uppermost first. UPPER_FD and WORK_FD are -1 for a read-only
  * one. VOLATILE: the upper directory is thrown away afterwards, nothing is synced. The overlay is
  * attached to directory TARGET_PATH (the engine's own); returns a descriptor of its root. */
-int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd, bool is_volatile,
-		  const char *target_path);
+int mount_overlay(const int *lower_fds, size_t n_lowers, int upper_fd, int work_fd,
+		  bool is_volatile, const char *target_path);
 
-/* Makes NEW_ROOT_FD (the root of an attached mount) this process's root and detaches the old one. */
+/* Makes NEW_ROOT_FD (the root of an attached mount) this process's root and detaches the old one.
+ */
 int mount_pivot(int new_root_fd);
 
 /* Changes the propagation of every mount of this mount namespace. */

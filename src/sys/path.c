@@ -23,7 +23,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Renames that race with a walk make the kernel say EAGAIN; this often is an attack, not bad luck. */
+/* Renames that race with a walk make the kernel say EAGAIN; this often is an attack, not bad luck.
+ */
 #define MAX_TRIES 128
 
 static int open_resolved(int dir_fd, const char *path, int flags, mode_t mode, uint64_t resolve)

@@ -30,7 +30,8 @@ int path_open_parent(int root_fd, const char *path, mode_t mode, const char **re
 int path_ensure_dir(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid);
 
 /* Ensures that PATH exists as an empty regular file (parents with mode 0755); an existing
- * non-directory of any kind is kept. Returns an O_PATH descriptor of it: a place to mount a file on. */
+ * non-directory of any kind is kept. Returns an O_PATH descriptor of it: a place to mount a file
+ * on. */
 int path_ensure_file(int root_fd, const char *path, mode_t mode);
 
 /* "/proc/self/fd/N": the name of a descriptor for calls that take only paths. */

@@ -104,7 +104,8 @@ const char *process_boot_id(void)
 	static char id[BOOT_ID_LEN];
 
 	if (!id[0]) {
-		cleanup_close int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+		cleanup_close int fd = open("/proc/sys/kernel/random/boot_id",
+					    O_RDONLY | O_CLOEXEC);
 
 		if (fd < 0 || fd_read_full(fd, id, sizeof(id) - 1) != sizeof(id) - 1)
 			id[0] = '\0';

@@ -15,8 +15,8 @@
  * RET_STATE is not NULL. 0, -ESRCH or -errno. */
 int process_get_starttime(pid_t pid, uint64_t *ret_ticks, char *ret_state);
 
-/* Opens a pidfd of PID if it is still the process that started at TICKS; -ESRCH otherwise (also for a
- * zombie). */
+/* Opens a pidfd of PID if it is still the process that started at TICKS; -ESRCH otherwise (also for
+ * a zombie). */
 int process_open(pid_t pid, uint64_t ticks);
 
 /* Whether that process is alive (a zombie is not). */
@@ -25,7 +25,8 @@ bool process_is_alive(pid_t pid, uint64_t ticks);
 /* Sends SIGNAL to the process of PIDFD; 0 or -errno. */
 int process_signal(int pidfd, int signal);
 
-/* Waits until the process of PIDFD has ended, at most TIMEOUT_MS (-1: for ever). 0 or -ETIMEDOUT. */
+/* Waits until the process of PIDFD has ended, at most TIMEOUT_MS (-1: for ever). 0 or -ETIMEDOUT.
+ */
 int process_wait_gone(int pidfd, int timeout_ms);
 
 /* This boot's id from /proc/sys/kernel/random/boot_id; read once per process. "" without /proc. */
@@ -35,9 +36,9 @@ const char *process_boot_id(void);
 bool process_is_sealed(void);
 
 /* Executes this very program again, with the same arguments and environment, from a detached
- * read-only mount of its file, so that nothing that ever gets hold of /proc/PID/exe can write to the
- * program on the host (CVE-2019-5736); from a sealed memory copy where the mount is refused. Returns
- * only on failure, with -errno. */
+ * read-only mount of its file, so that nothing that ever gets hold of /proc/PID/exe can write to
+ * the program on the host (CVE-2019-5736); from a sealed memory copy where the mount is refused.
+ * Returns only on failure, with -errno. */
 int process_seal(char *const *argv);
 
 /* The path of the program's file, as it was before process_seal. Borrowed; valid until exit. */

@@ -19,10 +19,12 @@
 #define MAX_FILE   (1 << 20)
 #define MAX_FIELDS 7
 
-/* Reads PATH under the root; a missing or unusable one is an empty one (the image may have none). */
+/* Reads PATH under the root; a missing or unusable one is an empty one (the image may have none).
+ */
 static void read_table(int root_fd, const char *path, struct str *ret)
 {
-	cleanup_close int fd = path_open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	cleanup_close int fd = path_open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+						 0);
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > MAX_FILE)

@@ -23,8 +23,8 @@ struct user {
 	char home[256]; /* "" when the files do not say */
 };
 
-/* Resolves SPEC ("", "name", "uid", "name:group", "uid:gid") and EXTRA groups (names or numbers; may
- * be NULL) in the root ROOT_FD. Texts of errors are docker's. 0 or -code. */
+/* Resolves SPEC ("", "name", "uid", "name:group", "uid:gid") and EXTRA groups (names or numbers;
+ * may be NULL) in the root ROOT_FD. Texts of errors are docker's. 0 or -code. */
 int users_resolve(int root_fd, const char *spec, const struct strv *extra, struct user *ret,
 		  struct err *err);
 

@@ -236,14 +236,14 @@ def run_point(state, name, verb, role, k):
 
 
 def choose(state, table, roles, points, rng):
-    """POINTS points per role: every verb in proportion to the calls it makes, spread evenly, seeded."""
+    """At least POINTS points per role: every verb in proportion to the calls it makes, spread evenly, seeded."""
     chosen = []
     for role in roles:
         sizes = {n: run_point(state, n, v, r, 0) for n, v in table.items() for r in v.roles
                  if r == role or (role == "monitor" and r == "exit")}
         total = sum(sizes.values())
         for name, size in sizes.items():
-            n = max(1, round(points * size / total))
+            n = max(1, -(-points * size // total))
             which = next(r for r in table[name].roles if r == role or (role == "monitor" and r == "exit"))
             for i in range(n):
                 low, high = 1 + i * size // n, max(1, (i + 1) * size // n)

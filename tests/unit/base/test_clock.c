@@ -47,9 +47,9 @@ static void human_durations(void **state)
 		int64_t seconds;
 		const char *text;
 	} rows[] = {
-		{0, "Less than a second"}, {1, "1 second"},        {59, "59 seconds"},
-		{60, "About a minute"},    {130, "2 minutes"},     {3600, "About an hour"},
-		{7200, "2 hours"},         {86400 * 3, "3 days"},  {86400 * 20, "2 weeks"},
+		{0, "Less than a second"}, {1, "1 second"},	     {59, "59 seconds"},
+		{60, "About a minute"},	   {130, "2 minutes"},	     {3600, "About an hour"},
+		{7200, "2 hours"},	   {86400 * 3, "3 days"},    {86400 * 20, "2 weeks"},
 		{86400 * 90, "3 months"},  {86400 * 800, "2 years"},
 	};
 	char buf[64];

@@ -35,8 +35,8 @@ static void vectors_are_null_terminated(void **state)
 static void shell_words(void **state)
 {
 	static const char *const rows[][2] = {
-		{"plain-1.2/x", "plain-1.2/x"}, {"", "''"},        {"a b", "'a b'"},
-		{"it's", "'it'\\''s'"},         {"$HOME", "'$HOME'"}, {"~", "'~'"},
+		{"plain-1.2/x", "plain-1.2/x"}, {"", "''"},	      {"a b", "'a b'"},
+		{"it's", "'it'\\''s'"},		{"$HOME", "'$HOME'"}, {"~", "'~'"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
