@@ -87,7 +87,7 @@ def setup(build, *options, cc="gcc"):
 
 
 def unit(build):
-    return "meson test -C %s --no-rebuild --print-errorlogs --num-processes %s" % (build, JOBS)
+    return "meson test -C %s --no-suite vm --no-rebuild --print-errorlogs --num-processes %s" % (build, JOBS)
 
 
 def pytest(name, *arguments):

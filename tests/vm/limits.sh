@@ -57,6 +57,33 @@ up shares --cpu-shares 1024
 check "1024 shares are the kernel's 100" 100 "$(cat "$(group shares)/cpu.weight")"
 "$tare" rm -f shares >/dev/null
 
+# Block devices: the guest's disk of zeros.
+disk=
+for d in /dev/vd[a-z] /dev/sd[a-z]; do [ -b "$d" ] && disk=$d; done
+[ -b "$disk" ] || { mknod /dev/vm-disk b 254 0; disk=/dev/vm-disk; }
+up io --device-read-bps "$disk:2mb" --device-write-bps "$disk:3mb" --device-read-iops "$disk:120" \
+	--device-write-iops "$disk:130"
+check "io.max" "rbps=2097152 wbps=3145728 riops=120 wiops=130" "$(sed 's/^[0-9:]* //' "$(group io)/io.max" 2>&1)"
+"$tare" rm -f io >/dev/null
+mems=$(cat /sys/fs/cgroup/cpuset.mems.effective)
+up mems --cpuset-mems "$mems"
+check "cpuset.mems" "$mems" "$(cat "$(group mems)/cpuset.mems")"
+"$tare" rm -f mems >/dev/null
+# A weight needs a scheduler that the host may not have; then the option stops the container (R9).
+if [ -e /sys/fs/cgroup/tare/io.weight ] || [ -e /sys/fs/cgroup/tare/io.bfq.weight ]; then
+	up weight --blkio-weight 300
+	# io.weight counts from 1 to 10000 where the option counts from 10 to 1000; bfq's does not.
+	check "io weight" 1 "$(cat "$(group weight)"/io*.weight | grep -c -e '^default 300$' -e '^default 2930$' -e '^300$')"
+	"$tare" rm -f weight >/dev/null
+else
+	"$tare" run --rm --network none --blkio-weight 300 busybox true 2>/tmp/weight.err
+	check "no io weight here: status" 125 $?
+	check "no io weight here: the option is named" 1 "$(grep -c -e '^tare: .*--blkio-weight' /tmp/weight.err)"
+fi
+"$tare" run --rm --network none -m 64m --memory-swappiness 10 busybox true 2>/tmp/swappiness.err
+check "swappiness has no v2 file: status" 125 $?
+check "swappiness has no v2 file: the option is named" 1 "$(grep -c -e '^tare: .*--memory-swappiness' /tmp/swappiness.err)"
+
 "$tare" run --name oom --network none -m 16m --memory-swap 16m busybox \
 	sh -c 'dd if=/dev/zero of=/dev/null bs=200M count=1' >/dev/null 2>&1
 check "over the limit: status" 137 $?
