@@ -4,7 +4,7 @@
 
     bench.py [--build DIR] [--only NAME...] [--rounds N] [--quick] [--with-docker]
 
-The contenders of a benchmark take turns (A B C A B C ...), so that whatever else happens on the
+The contenders of a benchmark take turns (A B C, B A C, ...), so that whatever else happens on the
 machine happens to all of them; after a warm-up at least 20 rounds count. Figures are medians and 95th
 percentiles, and the ratio to the floor (bench/floor.c), which is what may be compared between
 machines. A peer that is not installed is reported as missing. Results go to bench/results.json and as
@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import platform
+import random
 import shutil
 import statistics
 import subprocess
@@ -70,8 +71,11 @@ def interleave(contenders, rounds):
     for gone in contenders:
         if isinstance(gone, dict):
             rows[gone["name"]] = gone
+    # What one leaves to the kernel (a network namespace is destroyed later, by a worker) the next one
+    # waits for: so the turns come in another order each round, the same in every run.
+    turns = random.Random(1)
     for i in range(WARM_UP + rounds):
-        for c in list(alive):
+        for c in turns.sample(alive, len(alive)):
             try:
                 took = c.round()
             except Failed as e:

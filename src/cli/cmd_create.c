@@ -239,7 +239,7 @@ static int foreground(struct run_ctx *c, struct err *err)
 				 ended - c->start.plan.marks[PLAN_RUNNING]);
 		cli_explain(&c->start.plan, c->request->explain, 1U << STEP_TEARDOWN);
 		if (spec->auto_remove) {
-			engine_settle_ended(&c->engine, c->made.id, &ignored);
+			engine_settle_beside(&c->engine, c->made.id, c->start.client_fd, &ignored);
 			cli_explain_note(c->request->explain, "its record and its files removed",
 					 clock_mono_ns() - removing);
 		}

@@ -27,8 +27,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+/* A layer with many files takes its time to go. */
+#define MONITOR_LEAVES_MS 60000
 #define DEFAULT_STOP_S	  10
 #define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
 /* After SIGKILL a container ends when the kernel gets to it; a device that hangs may hold it. */
@@ -435,7 +438,19 @@ static int remove_files(struct engine *engine, const char *id, struct plan *plan
 }
 
 /* For who holds the entry. 1, or 0 when somebody has removed it meanwhile. */
-static int remove_stopped(struct engine *engine, const char *id, struct plan *plan, struct err *err)
+/* Until the monitor has gone: it had its part of the removal to do. */
+static void wait_for_monitor(int client_fd)
+{
+	struct pollfd p = {.fd = client_fd, .events = POLLIN};
+	char rest[64];
+
+	while (client_fd >= 0 && poll(&p, 1, MONITOR_LEAVES_MS) > 0)
+		if (recv(client_fd, rest, sizeof(rest), MSG_DONTWAIT) <= 0)
+			return;
+}
+
+static int remove_stopped(struct engine *engine, const char *id, int client_fd, struct plan *plan,
+			  struct err *err)
 {
 	cleanup_free char *cgroup = str_printf("tare/%s", id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
@@ -445,6 +460,7 @@ static int remove_stopped(struct engine *engine, const char *id, struct plan *pl
 
 	if (deleted <= 0)
 		return deleted;
+	wait_for_monitor(client_fd);
 	/* A monitor removes the run directory last: without one nothing is left to take down. */
 	/* lint: the engine's own run directory of this container */
 	if (access(run_dir, F_OK) == 0)
@@ -458,7 +474,8 @@ static int remove_stopped(struct engine *engine, const char *id, struct plan *pl
 	return rc < 0 ? rc : 1;
 }
 
-static int settle_ended(struct engine *engine, const char *id, struct plan *plan, struct err *err)
+static int settle_ended(struct engine *engine, const char *id, int client_fd, struct plan *plan,
+			struct err *err)
 {
 	struct container_state state;
 	int rc = 0;
@@ -466,11 +483,16 @@ static int settle_ended(struct engine *engine, const char *id, struct plan *plan
 	container_state_read(engine, id, &state);
 	if (container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "container %.12s is running", id);
-	rc = remove_stopped(engine, id, plan, err);
+	rc = remove_stopped(engine, id, client_fd, plan, err);
 	return rc < 0 ? rc : 0;
 }
 
 int engine_settle_ended(struct engine *engine, const char *id, struct err *err)
+{
+	return engine_settle_beside(engine, id, -1, err);
+}
+
+int engine_settle_beside(struct engine *engine, const char *id, int client_fd, struct err *err)
 {
 	struct plan plan;
 	int rc = plan_init(&plan, err);
@@ -478,7 +500,7 @@ int engine_settle_ended(struct engine *engine, const char *id, struct err *err)
 	if (rc == 0) {
 		int pending = pending_wait(engine, id, err);
 
-		rc = pending < 0 ? pending : settle_ended(engine, id, &plan, err);
+		rc = pending < 0 ? pending : settle_ended(engine, id, client_fd, &plan, err);
 		pending_close(engine, id, pending);
 	}
 	plan_done(&plan);
@@ -531,7 +553,7 @@ static int remove_held(struct engine *engine, const struct container_record *rec
 	rc = force ? remove_kill(engine, record, &state, plan, err)
 		   : check_not_running(record, &state, err);
 	if (rc == 0)
-		rc = remove_stopped(engine, record->row.id, plan, err);
+		rc = remove_stopped(engine, record->row.id, -1, plan, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	/* Its own monitor may have been faster (--rm), or another rm. */

@@ -163,6 +163,17 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 	}
 }
 
+/* Half of a removal, beside the command's own half in the index. */
+static void on_leave(void *ctx)
+{
+	const struct start_ctx *c = ctx;
+	int rc = fd_remove_tree_at(AT_FDCWD, c->dir);
+
+	/* The command looks again, and says so. */
+	if (rc < 0)
+		log_debug("remove %s: %s", c->dir, strerrordesc_np(-rc));
+}
+
 /* ---- in the command ---- */
 
 /* The kernel refuses a volatile layer that was not unmounted cleanly; it is known to be ours. */
@@ -261,6 +272,7 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 		.settle_argv = settle,
 		.start = on_start,
 		.finish = on_finish,
+		.leave = on_leave,
 		.ctx = c,
 	};
 	int rc = auto_remove ? 0 : write_started(container_dir, err);

@@ -319,6 +319,8 @@ __attribute__((noreturn)) static void monitor_main(const struct monitor_config *
 	drop_caller(m);
 	monitor_loop(m);
 	is_settled = fanout_is_settled(&m->fanout);
+	if (config->auto_remove && is_settled && config->leave)
+		config->leave(config->ctx);
 	fanout_done(&m->fanout);
 	if (config->auto_remove && !is_settled && config->settle_argv)
 		execv(config->settle_argv[0], config->settle_argv);
