@@ -9,9 +9,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,6 +40,22 @@ static int get_boot_id(char buf[static BOOT_ID_LEN + 1], struct err *err)
 	return 0;
 }
 
+/* Tells ext4 (chattr(1) +T; others refuse, and it does not matter) that what is made in this
+ * directory is no family, so that each import starts in another part of the disk. In the usual
+ * place it would meet the inodes of the tree that was removed last: ext4 passes each of those over
+ * for five seconds, and looking at 8,000 of them for every new file made an import ten times slower
+ * (5.6 s, not 0.5). */
+static void spread_children(int dir_fd)
+{
+	int flags = 0;
+
+	if (ioctl(dir_fd, FS_IOC_GETFLAGS, &flags) < 0 || flags & FS_TOPDIR_FL)
+		return;
+	flags |= FS_TOPDIR_FL;
+	if (ioctl(dir_fd, FS_IOC_SETFLAGS, &flags) < 0)
+		log_debug("staging directory: %m");
+}
+
 int staging_create(struct store *store, struct staging *ret, struct err *err)
 {
 	struct staging s = STAGING_INIT;
@@ -52,6 +70,7 @@ int staging_create(struct store *store, struct staging *ret, struct err *err)
 	s.parent_fd = store_open_dir(store, STORE_STAGING, err);
 	if (s.parent_fd < 0)
 		return -err->code;
+	spread_children(s.parent_fd);
 	if (store_lock(s.parent_fd, LOCK_SH, "staging", err) < 0)
 		rc = -err->code;
 	else if (mkdirat(s.parent_fd, s.name, 0700) < 0)
