@@ -29,7 +29,7 @@ const struct option container_options[] = {
 	{"cap-add", 0, OPT_LIST, AT(spec.cap_add), NULL, "list", "Add Linux capabilities"},
 	{"cap-drop", 0, OPT_LIST, AT(spec.cap_drop), NULL, "list", "Drop Linux capabilities"},
 	{"cgroup-parent", 0, OPT_STRING, AT(spec.cgroup_parent), NULL, "string",
-	 "Optional parent cgroup for the container"},
+	 "Optional parent cgroup for the container", NULL, "the groups are below tare's own"},
 	{"cgroupns", 0, OPT_STRING, AT(spec.cgroupns_mode), NULL, "string",
 	 "Cgroup namespace to use (host|private)\n'host':    Run the container in the host's "
 	 "cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':  "

@@ -212,6 +212,36 @@ static int set_rlimits(const struct container_spec *spec, struct oci_runtime_con
 	return 0;
 }
 
+static int set_security_option(const char *option, struct oci_runtime_config *ret,
+			       const char **seccomp, struct err *err)
+{
+	size_t len = strcspn(option, "=:");
+	cleanup_free char *key = str_ndup(option, len);
+	const char *value = option[len] ? option + len + 1 : "true";
+
+	if (strcmp(key, "no-new-privileges") == 0 && num_parse_bool(value, &ret->no_new_privs) == 0)
+		return 0;
+	if (strcmp(key, "seccomp") == 0) {
+		*seccomp = strcmp(value, "unconfined") == 0 ? "unconfined"
+			   : strcmp(value, "builtin") == 0  ? "default"
+							    : "file";
+		return 0;
+	}
+	if (strcmp(option, "systempaths=unconfined") == 0) {
+		strv_done(&ret->masked_paths);
+		strv_done(&ret->readonly_paths);
+		return 0;
+	}
+	/* Labels mean nothing without SELinux; a profile that is not applied must not seem to be.
+	 */
+	if (strcmp(key, "label") == 0 || strcmp(option, "apparmor=unconfined") == 0)
+		return 0;
+	if (strcmp(key, "apparmor") == 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "--security-opt %s: there are no AppArmor profiles yet", option);
+	return err_set(err, ERR_INVALID, "invalid --security-opt 2: \"%s\"", option);
+}
+
 static int set_security(const struct container_spec *spec, struct oci_runtime_config *ret,
 			struct err *err)
 {
@@ -224,20 +254,9 @@ static int set_security(const struct container_spec *spec, struct oci_runtime_co
 	/* What the kernel or this host does not have cannot be given. */
 	ret->capabilities &= caps_get_bounding();
 	strv_foreach (i, &spec->security_options) {
-		const char *option = spec->security_options.items[i];
-		const char *value = option + strcspn(option, "=:");
-
-		value += *value != '\0';
-		if (str_has_prefix(option, "no-new-privileges"))
-			ret->no_new_privs = strcmp(value, "false") != 0;
-		else if (str_has_prefix(option, "seccomp"))
-			seccomp = strcmp(value, "unconfined") == 0 ? "unconfined" : "file";
-		else if (strcmp(option, "systempaths=unconfined") == 0) {
-			strv_done(&ret->masked_paths);
-			strv_done(&ret->readonly_paths);
-		} else if (!str_has_prefix(option, "label") && !str_has_prefix(option, "apparmor"))
-			return err_set(err, ERR_INVALID, "invalid --security-opt 2: \"%s\"",
-				       option);
+		rc = set_security_option(spec->security_options.items[i], ret, &seccomp, err);
+		if (rc < 0)
+			return rc;
 	}
 	oci_annotate(ret, OCI_NOTE_SECCOMP, seccomp);
 	return 0;
@@ -309,7 +328,7 @@ static void add_bind_options(const struct mount_spec *m, struct strv *options)
 {
 	strv_add(options, m->recursion == MOUNT_RECURSIVE_DISABLED ? "bind" : "rbind");
 	if (m->read_only)
-		strv_add(options, "ro");
+		strv_add(options, m->recursion == MOUNT_RECURSIVE_WRITABLE ? "ro" : "rro");
 	strv_add(options, m->propagation ? m->propagation : "rprivate");
 }
 

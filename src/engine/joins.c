@@ -10,6 +10,7 @@
 #include "engine/state.h"
 #include "storage/container.h"
 #include "sys/process.h"
+#include "json/value.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -54,6 +55,23 @@ static int add(struct joins *joins, size_t kind, pid_t pid, struct err *err)
 	return 0;
 }
 
+/* Only a container that was made to share its shared memory does, as docker has it. */
+static int check_shareable(const struct container_record *record, struct err *err)
+{
+	cleanup_json json_t *host = NULL;
+	const char *text = record->row.host;
+	int rc = json_parse(text, strlen(text), SIZE_MAX, "host configuration", &host, err);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(json_get_string(host, "IpcMode", ""), "shareable") == 0)
+		return 0;
+	return err_set(err, ERR_CONFLICT,
+		       "can't join IPC of container %s: non-shareable IPC (hint: use "
+		       "IpcMode:shareable for the donor container)",
+		       record->row.id);
+}
+
 static int join_one(struct engine *engine, size_t kind, const char *name, struct joins *joins,
 		    struct err *err)
 {
@@ -69,7 +87,10 @@ static int join_one(struct engine *engine, size_t kind, const char *name, struct
 	if (pidfd < 0)
 		return err_set(err, ERR_CONFLICT, "cannot join %s of a non running container: %s",
 			       kinds[kind].what, record.row.id);
-	rc = add(joins, kind, state.pid, err);
+	if (kinds[kind].flag == CLONE_NEWIPC)
+		rc = check_shareable(&record, err);
+	if (rc >= 0)
+		rc = add(joins, kind, state.pid, err);
 	/* Shared memory lives in a mount: that is reached through the other's mount namespace. */
 	if (rc == 0 && kinds[kind].flag == CLONE_NEWIPC)
 		rc = add(joins, ARRAY_LEN(kinds) - 1, state.pid, err);

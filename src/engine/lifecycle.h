@@ -40,8 +40,8 @@ int engine_remove(struct engine *engine, const char *ref, bool force, struct pla
 int engine_rename(struct engine *engine, const char *ref, const char *name, struct err *err);
 /* Removes a container that has ended and whose --rm has become due (also run by its monitor). */
 int engine_settle_ended(struct engine *engine, const char *id, struct err *err);
-/* The same while its monitor removes the files: CLIENT_FD is the connection to it, whose end is waited
- * for, so that nothing is left when this returns. */
+/* The same while its monitor removes the files: CLIENT_FD is the connection to it, whose end is
+ * waited for, so that nothing is left when this returns. */
 int engine_settle_beside(struct engine *engine, const char *id, int client_fd, struct err *err);
 
 /* Waits until the exit of a container is on record, at most TIMEOUT_MS (-1: for ever); -ETIMEDOUT.

@@ -31,7 +31,9 @@ static int check_cpus(const struct container_spec *spec, struct err *err)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-	if (spec->nano_cpus > n * 1000000000LL)
+	/* Below a hundredth the kernel has no quota to give: none may be taken for one. */
+	if (spec->nano_cpus != 0 &&
+	    (spec->nano_cpus < 10000000 || spec->nano_cpus > n * 1000000000LL))
 		return err_set(err, ERR_INVALID,
 			       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs "
 			       "available",

@@ -77,6 +77,23 @@ static int find_image(struct script_ctx *c, engine_notice_fn notice, struct err 
 
 /* ---- the plan ---- */
 
+static void add_bind_sources(struct script_ctx *c, struct plan *plan)
+{
+	bool told = false;
+
+	for (size_t i = 0; i < c->spec->n_mounts; i++) {
+		const struct mount_spec *m = &c->spec->mounts[i];
+
+		/* lint: path chosen by the user of the host */
+		if (m->type != MOUNT_BIND || !m->create_source || access(m->source, F_OK) == 0)
+			continue;
+		if (!told)
+			plan_group(plan, "what -v names and is not there");
+		told = true;
+		plan_mkdir(plan, STEP_HOST, m->source, 0755);
+	}
+}
+
 static void add_files(struct script_ctx *c, struct plan *plan)
 {
 	static const char *const dirs[] = {"upper", "work", "root"};
@@ -98,6 +115,7 @@ static void add_files(struct script_ctx *c, struct plan *plan)
 	}
 	plan_group(plan, "the files with its names");
 	host_files_plan(plan, c->dir, &c->made.config, c->spec);
+	add_bind_sources(c, plan);
 }
 
 /* A script leaves nothing: neither its directory nor the parents that a first run makes. */

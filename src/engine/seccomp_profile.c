@@ -31,7 +31,8 @@ static const char *find_profile(const struct container_spec *spec)
 		if (str_has_prefix(spec->security_options.items[i], "seccomp=") ||
 		    str_has_prefix(spec->security_options.items[i], "seccomp:"))
 			found = spec->security_options.items[i] + strlen("seccomp=");
-	return found && strcmp(found, "unconfined") != 0 ? found : NULL;
+	return found && strcmp(found, "unconfined") != 0 && strcmp(found, "builtin") != 0 ? found
+											  : NULL;
 }
 
 static char *cache_path(struct engine *engine, const char *profile, const char *caps)

@@ -122,6 +122,13 @@ static int check_network(const struct container_spec *s, struct err *err)
 	const char *mode = spec_network_mode(s);
 	bool is_container = strncmp(mode, "container:", 10) == 0;
 
+	strv_foreach (i, &s->extra_hosts) {
+		if (!str_has_suffix(s->extra_hosts.items[i], ":host-gateway"))
+			continue;
+		fail("unable to derive the IP value for host-gateway");
+		return err_hint(err,
+				"without a bridge no address leads from a container to its host");
+	}
 	if (strcmp(mode, "container") == 0 || (is_container && !mode[10]))
 		return fail("invalid container format container:<name|id>");
 	if (!is_container)

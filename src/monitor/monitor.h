@@ -71,9 +71,9 @@ struct monitor_config {
 	/* Tears down what start made, killing what is left of it; the init is dead and reaped. Sets
 	 * RET_OOM when the container's memory limit killed one of its processes. May be NULL. */
 	void (*finish)(void *ctx, int exit_code, bool *ret_oom);
-	/* Last of all, when a client settles (CLIENT_SETTLES): removes the container's files while that
-	 * client takes it out of the index; the end of the connection tells it that this is done. May be
-	 * NULL. */
+	/* Last of all, when a client settles (CLIENT_SETTLES): removes the container's files while
+	 * that client takes it out of the index; the end of the connection tells it that this is
+	 * done. May be NULL. */
 	void (*leave)(void *ctx);
 	void *ctx;
 };

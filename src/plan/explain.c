@@ -114,7 +114,8 @@ static size_t add_part(const struct plan *plan, enum step_where where, size_t fr
 		cleanup_str struct str text = STR_INIT;
 		cleanup_str struct str head = STR_INIT;
 
-		if (step->where != where || step->op == &step_clone)
+		if (step->where != where || step->op == &step_clone ||
+		    step->op == &step_join_namespace)
 			continue;
 		if (step->op == stop)
 			return i + 1;
@@ -128,6 +129,17 @@ static size_t add_part(const struct plan *plan, enum step_where where, size_t fr
 			 step->is_optional ? " 2>/dev/null || :" : "");
 	}
 	return i;
+}
+
+/* Namespaces of others are entered on the way: nsenter(1) starts what comes next in them. */
+static void add_joins(const struct plan *plan, struct str *out)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		if (plan->steps[i]->op != &step_join_namespace)
+			continue;
+		plan->steps[i]->op->explain(plan->steps[i], TEXT_SCRIPT, out);
+		str_add_char(out, ' ');
+	}
 }
 
 static const struct step *find_clone(const struct plan *plan)
@@ -181,14 +193,20 @@ void plan_script(const struct plan *plan, struct str *out)
 	add_part(plan, STEP_HOST, 0, NULL, "", out);
 	str_add(&enter, "set -eu\n");
 	split = add_part(plan, STEP_INSIDE, 0, &step_unshare_cgroup, "", &enter);
-	str_addf(&enter, "exec %ssh -c \"$1\"\n", split < plan->n ? "unshare --cgroup " : "");
-	add_inside_part(plan, split < plan->n ? split : 0, &inside);
+	/* Who keeps the host's view of the control groups has nothing to do before it. */
+	if (split == plan->n) {
+		split = 0;
+		str_truncate(&enter, 0);
+	}
+	str_addf(&enter, "exec %ssh -c \"$1\"\n", split ? "unshare --cgroup " : "");
+	add_inside_part(plan, split, &inside);
 	str_add(out,
 		"\n# the first process inside, before it has its view of the control groups\n");
 	add_variable(out, "enter", str_get(&enter));
 	str_add(out, "\n# and then, until it becomes the command\n");
 	add_variable(out, "inside", str_get(&inside));
 	str_add_char(out, '\n');
+	add_joins(plan, &unshare);
 	if (clone)
 		clone->op->explain(clone, TEXT_SCRIPT, &unshare);
 	if (clone && clone->comment)

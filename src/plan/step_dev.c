@@ -52,13 +52,24 @@ static int run_mknod(struct plan_run *run, const struct step *step, struct err *
 static void explain_mknod(const struct step *step, enum step_text mode, struct str *out)
 {
 	dev_t dev = (dev_t)step->number[1];
+	const char *slash = strrchr(step->path, '/');
+	cleanup_free char *parent = str_ndup(step->path, (size_t)(slash - step->path));
 
+	if (mode == TEXT_SCRIPT && strcmp(parent, "/dev") != 0) {
+		str_add(out, "within .");
+		str_add_shell(out, parent);
+		str_add(out, "; mkdir -p .");
+		str_add_shell(out, parent);
+		str_add(out, "; ");
+	}
 	str_addf(out, "mknod -m %o .", (unsigned)step->number[0] & 07777);
 	str_add_shell(out, step->path);
 	str_addf(out, " %c %u %u", S_ISBLK(step->number[0]) ? 'b' : 'c', major(dev), minor(dev));
-	if (step->number[2] || step->number[3])
-		str_addf(out, "; chown %u:%u .%s", (unsigned)step->number[2],
-			 (unsigned)step->number[3], step->path);
+	if (step->number[2] || step->number[3]) {
+		str_addf(out, "; chown %u:%u .", (unsigned)step->number[2],
+			 (unsigned)step->number[3]);
+		str_add_shell(out, step->path);
+	}
 }
 
 static const struct step_op step_mknod = {"mknod", run_mknod, explain_mknod};

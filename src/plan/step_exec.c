@@ -237,18 +237,18 @@ static void add_command(const struct step *step, struct str *out)
 }
 
 /* The capabilities that the script's own tools need for the last steps. */
-#define TOOLS_NEED (CAPS_BIT(6) | CAPS_BIT(7) | CAPS_BIT(18)) /* SETGID, SETUID, SYS_CHROOT */
+#define TOOLS_NEED (CAPS_BIT(7) | CAPS_BIT(18)) /* SETUID, SYS_CHROOT */
 
 /* setpriv starts the tool that changes the root, which starts the command: capabilities are dropped
  * at the first exec, the root changes at the second. */
 static void add_setpriv(const struct plan_exec_info *info, bool lend, struct str *out)
 {
 	str_addf(out, " \"$(command -v setpriv)\" --inh-caps=-all%s",
-		 lend ? ",+setgid,+setuid,+sys_chroot" : "");
+		 lend ? ",+setuid,+sys_chroot" : "");
 	/* The inheritable set can only grow while the bounding set has it. */
 	if (lend)
 		str_add(out, " \"$(command -v setpriv)\"");
-	str_add(out, " --clear-groups --bounding-set=");
+	str_add(out, " --regid=\"$gid\" --groups=\"$groups\" --bounding-set=");
 	caps_format_setpriv(info->bounding, out);
 	if (info->no_new_privs)
 		str_add(out, " --no-new-privs");
@@ -263,7 +263,7 @@ static void explain_exec_script(const struct step *step, struct str *out)
 	if (lend)
 		str_add(out, "# A script's tools change root and user after capabilities are "
 			     "dropped, so they are\n"
-			     "# lent three of them, which stay inheritable; tare drops last, and "
+			     "# lent two of them, which stay inheritable; tare drops last, and "
 			     "keeps none.\n");
 	str_add(out, "exec env -i");
 	strv_foreach (i, info->env) {
@@ -271,7 +271,7 @@ static void explain_exec_script(const struct step *step, struct str *out)
 		str_add_shell(out, info->env->items[i]);
 	}
 	if (!env_get(info->env, "HOME"))
-		str_add(out, has_user ? " HOME=/" : " HOME=/root");
+		str_add(out, " HOME=\"$home\"");
 	add_setpriv(info, lend, out);
 	if (!has_user && strcmp(info->cwd, "/") == 0) {
 		str_add(out, " \"$(command -v chroot)\" .");
@@ -279,7 +279,7 @@ static void explain_exec_script(const struct step *step, struct str *out)
 		str_add(out, " \"$(command -v unshare)\" --root=. --wd=");
 		str_add_shell(out, info->cwd);
 		if (has_user)
-			str_add(out, " --setgid=\"$gid\" --setuid=\"$uid\"");
+			str_add(out, " --setuid=\"$uid\"");
 	}
 	add_command(step, out);
 	if (!info->open_stdin)

@@ -317,10 +317,24 @@ void plan_open_source(struct plan *plan, size_t index, const char *path, bool re
 	step->number[1] = recursive;
 }
 
+/* Attributes and propagation, while nobody can use the mount yet. */
+static int change_bind(int source, const struct step *step)
+{
+	uint64_t attrs = step->number[1] & ~PLAN_ATTRS_DEEP;
+	bool recursive = step->number[3];
+	bool is_deep = recursive && (step->number[1] & PLAN_ATTRS_DEEP);
+	int rc = 0;
+
+	if (attrs && !is_deep)
+		rc = mount_change(source, attrs, 0, 0, false);
+	if (rc >= 0)
+		rc = mount_change(source, is_deep ? attrs : 0, 0, step->number[2], recursive);
+	return rc;
+}
+
 static int run_bind(struct plan_run *run, const struct step *step, struct err *err)
 {
 	int source = run->sources[step->number[0]];
-	bool recursive = step->number[3];
 	cleanup_close int target = -1;
 	struct stat st, at;
 	int rc = 0;
@@ -337,12 +351,24 @@ static int run_bind(struct plan_run *run, const struct step *step, struct err *e
 	rc = check_target(step->path, target, source, err);
 	if (rc < 0)
 		return rc;
-	rc = mount_change(source, step->number[1], 0, step->number[2], recursive);
+	rc = change_bind(source, step);
 	if (rc >= 0)
 		rc = mount_attach(source, target);
 	if (rc < 0)
 		return err_sys(err, -rc, "bind %s to %s", step->text, step->path);
 	return 0;
+}
+
+/* A shell has no recursive remount: one for each mount that findmnt(8) shows, with blanks as \x20.
+ */
+static void add_remount_below(const struct step *step, const char *options, struct str *out)
+{
+	str_add(out, "; findmnt -Rrno TARGET \"$(realpath ");
+	add_inside(out, step->path);
+	str_addf(out,
+		 ")\" | while read -r below; do mount -o remount,bind,%s \"$(env printf %%b "
+		 "\"$below\")\"; done",
+		 options);
 }
 
 static void explain_bind(const struct step *step, enum step_text mode, struct str *out)
@@ -365,11 +391,13 @@ static void explain_bind(const struct step *step, enum step_text mode, struct st
 	str_add_shell(out, step->text);
 	str_add_char(out, ' ');
 	add_inside(out, step->path);
-	mount_attrs_format(step->number[1], &options);
+	mount_attrs_format(step->number[1] & ~PLAN_ATTRS_DEEP, &options);
 	if (options.len) {
 		str_addf(out, "; mount -o remount,bind,%s ", str_get(&options));
 		add_inside(out, step->path);
 	}
+	if (mode == TEXT_SCRIPT && step->number[3] && (step->number[1] & PLAN_ATTRS_DEEP))
+		add_remount_below(step, str_get(&options), out);
 	if (step->number[2]) {
 		str_addf(out, "; mount --make-%s%s ", step->number[3] ? "r" : "",
 			 mount_propagation_name(step->number[2]));

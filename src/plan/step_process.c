@@ -203,37 +203,101 @@ static int run_user(struct plan_run *run, const struct step *step, struct err *e
 	return 0;
 }
 
-/* One column of a passwd or group file into a shell variable, where another one matches. */
-static void add_lookup(struct str *out, const char *file, const char *key, const char *value,
-		       const char *assign)
+/* What the script's lookups share: a line of the image's passwd or group file by one of its
+ * columns, and the list of groups. A number is only compared with numbers, a name with names. */
+static const char lookup_functions[] =
+	"# the user and its groups, from the image's own files\n"
+	"find_line() {\n"
+	"\twithin \"./etc/$1\"; [ -f \"./etc/$1\" ] || return 1\n"
+	"\twhile IFS=: read -r name _ number group _ home _ || [ -n \"$name\" ]; do\n"
+	"\t\tcase $2 in name) [ \"$name\" != \"$3\" ] ;; *) [ \"$number\" != \"$3\" ] ;; esac || "
+	"return 0\n"
+	"\tdone < \"./etc/$1\"\n"
+	"\treturn 1\n"
+	"}\n"
+	"add_group() {\n"
+	"\tcase ,$groups, in *,\"$1\",*) ;; *) groups=$groups,$1 ;; esac\n"
+	"}\n"
+	"fail() {\n"
+	"\techo \"$1\" >&2; exit 125\n"
+	"}\n";
+
+static bool is_number(const char *text)
 {
-	str_addf(out, "\nwhile IFS=: read -r name _ number group _; do [ \"$%s\" != ", key);
-	str_add_shell(out, value);
-	str_addf(out, " ] || { %s; break; }; done < ./etc/%s", assign, file);
+	return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-static void explain_user_script(const char *user, struct str *out)
+/* find_line FILE name VALUE || fail …: WHAT is the user or group of the message. */
+static void add_find(struct str *out, const char *what, const char *file, const char *value)
 {
-	const char *colon = strchr(user, ':');
-	cleanup_free char *name = str_ndup(user, colon ? (size_t)(colon - user) : strlen(user));
-	bool numeric = name[strspn(name, "0123456789")] == '\0';
+	cleanup_free char *message = str_printf(
+		"unable to find %s %s: no matching entries in %s file", what, value, file);
 
-	str_add(out, "# the user, from the image's own files\n");
-	str_addf(out, "uid=%s gid=0", numeric && *name ? name : "0");
-	add_lookup(out, "passwd", numeric ? "number" : "name", name, "uid=$number gid=$group");
-	if (!colon || !colon[1])
-		return;
-	numeric = colon[1 + strspn(colon + 1, "0123456789")] == '\0';
-	if (numeric)
-		str_addf(out, "\ngid=%s", colon + 1);
-	else
-		add_lookup(out, "group", "name", colon + 1, "gid=$number");
+	str_addf(out, "find_line %s name ", file);
+	str_add_shell(out, value);
+	str_add(out, " || fail ");
+	str_add_shell(out, message);
+	str_add_char(out, '\n');
+}
+
+/* uid, gid and home; $name is the user's, or empty. */
+static void add_find_user(struct str *out, const char *user)
+{
+	if (is_number(user)) {
+		str_addf(out,
+			 "if find_line passwd number %s; then gid=$group; else name='' gid=0 "
+			 "home=''; "
+			 "fi\n"
+			 "uid=%s\n",
+			 user, user);
+	} else {
+		add_find(out, "user", "passwd", user);
+		str_add(out, "uid=$number gid=$group\n");
+	}
+	str_add(out, "if [ -z \"$home\" ]; then home=/; [ \"$uid\" -ne 0 ] || home=/root; fi\n");
+}
+
+/* The groups that list the user as a member. */
+static void add_find_memberships(struct str *out)
+{
+	str_add(out, "groups=$gid user=$name\n"
+		     "[ -z \"$user\" ] || ! [ -f ./etc/group ] || "
+		     "while IFS=: read -r _ _ number members; do\n"
+		     "\tcase ,$members, in *,\"$user\",*) add_group \"$number\" ;; esac\n"
+		     "done < ./etc/group");
+}
+
+static void explain_user_script(const struct step *step, struct str *out)
+{
+	const char *colon = strchr(step->text, ':');
+	cleanup_free char *name = colon ? str_ndup(step->text, (size_t)(colon - step->text))
+					: str_dup(step->text);
+
+	str_add(out, lookup_functions);
+	add_find_user(out, *name ? name : "0");
+	if (!colon || !colon[1]) {
+		str_add(out, "within ./etc/group\n");
+		add_find_memberships(out);
+	} else if (is_number(colon + 1)) {
+		str_addf(out, "gid=%s groups=%s", colon + 1, colon + 1);
+	} else {
+		add_find(out, "group", "group", colon + 1);
+		str_add(out, "gid=$number groups=$number");
+	}
+	strv_foreach (i, &step->words) {
+		str_add_char(out, '\n');
+		if (!is_number(step->words.items[i]))
+			add_find(out, "group", "group", step->words.items[i]);
+		str_add(out, "add_group ");
+		str_add(out,
+			is_number(step->words.items[i]) ? step->words.items[i] : "\"$number\"");
+	}
 }
 
 static void explain_user(const struct step *step, enum step_text mode, struct str *out)
 {
-	if (mode == TEXT_SCRIPT && *step->text) {
-		explain_user_script(step->text, out);
+	if (mode == TEXT_SCRIPT) {
+		explain_user_script(step, out);
 		return;
 	}
 	str_addf(out, "# user %s: looked up in the image's own /etc/passwd and /etc/group",

@@ -81,7 +81,9 @@ void plan_open_source(struct plan *plan, size_t index, const char *path, bool re
  * mount namespace, CONTAINER its name for people. */
 void plan_open_shared(struct plan *plan, size_t index, int namespace_fd, const char *container,
 		      const char *path);
-/* Attaches source INDEX at TARGET, which is created as a file or directory like the source. */
+/* Attaches source INDEX at TARGET, which is created as a file or directory like the source. ATTRS
+ * are the topmost mount's; with PLAN_ATTRS_DEEP among them also those of the mounts below it. */
+#define PLAN_ATTRS_DEEP (1ULL << 63)
 struct step *plan_bind(struct plan *plan, size_t index, const char *source, const char *target,
 		       uint64_t attrs, uint64_t propagation, bool recursive);
 /* Nodes and links of /dev, on the fresh file system that was mounted there. */
@@ -160,6 +162,7 @@ void plan_exec(struct plan *plan, const struct strv *args, const struct plan_exe
 
 extern const struct step_op step_clone;
 extern const struct step_op step_unshare_cgroup;
+extern const struct step_op step_join_namespace;
 extern const struct step_op step_exec;
 
 #endif

@@ -134,7 +134,7 @@ static void split_options(const struct oci_mount *m, uint64_t *attrs, uint64_t *
 		const char *word = m->options.items[i];
 
 		if (mount_attrs_parse(word, attrs, propagation) || strcmp(word, "bind") == 0 ||
-		    strcmp(word, "rbind") == 0)
+		    strcmp(word, "rbind") == 0 || strcmp(word, "rro") == 0)
 			continue;
 		strv_add(rest, word);
 	}
@@ -173,7 +173,12 @@ static void add_bind(struct build *b, const struct oci_mount *m, size_t index)
 	uint64_t attrs = 0;
 	uint64_t propagation = 0;
 
+	/* A script has said that it cannot share it. */
+	if (b->place->script && strcmp(m->type, "shared") == 0)
+		return;
 	split_options(m, &attrs, &propagation, &rest);
+	if (strv_has(&m->options, "rro"))
+		attrs |= MOUNT_ATTR_RDONLY | PLAN_ATTRS_DEEP;
 	plan_bind(b->plan, index, m->source, m->destination, attrs,
 		  propagation ? propagation : MS_PRIVATE, is_recursive(m))
 		->flag = str_dup(m->flag);

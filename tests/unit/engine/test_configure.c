@@ -304,7 +304,10 @@ static void check_mount(struct mount_spec *spec, const char *want_options, const
 static void options_of_mounts(void **state)
 {
 	check_mount(&(struct mount_spec){BIND, .from_option_v = true}, "rbind,rprivate", "-v");
-	check_mount(&(struct mount_spec){BIND, .read_only = true}, "rbind,ro,rprivate", "--mount");
+	check_mount(&(struct mount_spec){BIND, .read_only = true}, "rbind,rro,rprivate", "--mount");
+	check_mount(&(struct mount_spec){BIND, .read_only = true,
+					 .recursion = MOUNT_RECURSIVE_WRITABLE},
+		    "rbind,ro,rprivate", "--mount");
 	check_mount(&(struct mount_spec){BIND, .propagation = str_dup("rslave"),
 					 .recursion = MOUNT_RECURSIVE_DISABLED},
 		    "bind,rslave", "--mount");
