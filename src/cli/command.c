@@ -15,6 +15,8 @@
 #include "cli/verbs.h"
 #include "sys/process.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -176,9 +178,6 @@ static int command_call(struct cli *cli, union verb_options *o, const struct opt
 		rc = cli->command->run(cli, o, &err);
 	if (rc < 0)
 		rc = finish_error(cli, &err);
-	/* Output that did not reach its reader is a failure too. */
-	if (fflush(stdout) != 0 && rc == 0)
-		rc = 1;
 	return rc;
 }
 
@@ -412,6 +411,32 @@ static int program_main(struct cli *cli, struct globals *g, char *const *argv, s
 	return dispatch(cli, words.items, words.n);
 }
 
+/* A stream that the caller has closed is the null device: the next file that is opened would take
+ * its number, and what is printed would end up in it. */
+static void open_closed_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		/* lint: a fixed name; it takes the lowest free number */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			return;
+}
+
+/* Output that did not reach its reader is a failure too, whichever write it was. */
+static int finish_output(int rc)
+{
+	struct err err = ERR_INIT;
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return rc;
+	if (errno)
+		err_sys(&err, errno, "write to standard output");
+	else
+		err_set(&err, ERR_SYSTEM, "standard output could not be written");
+	cli_print_error(&err);
+	return rc ? rc : 1;
+}
+
 int cli_main(int argc, char **argv)
 {
 	const struct option *tables[OPTION_TABLES_MAX] = {global_options};
@@ -419,10 +444,11 @@ int cli_main(int argc, char **argv)
 	struct cli cli = {};
 	int rc = 0;
 
+	open_closed_streams();
 	cli_set_argv(argv);
 	rc = program_main(&cli, &g, argv + 1, argc > 0 ? (size_t)argc - 1 : 0);
 
 	strv_done(&cli.args);
 	option_free(tables, &g);
-	return fflush(stdout) != 0 && rc == 0 ? 1 : rc;
+	return finish_output(rc);
 }

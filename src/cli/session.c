@@ -12,6 +12,7 @@
 #include "sys/pty.h"
 
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -57,6 +58,14 @@ void cli_die_of(int number)
 	_exit(128 + number);
 }
 
+/* Else a write failed for another reason: a full disk, say. */
+static bool is_reader_gone(int fd)
+{
+	struct pollfd p = {.fd = fd};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
+
 int cli_session_status(const struct session_result *result, struct err *err)
 {
 	switch (result->outcome) {
@@ -71,8 +80,9 @@ int cli_session_status(const struct session_result *result, struct err *err)
 		cli_die_of(result->signal);
 		break;
 	case SESSION_BROKEN_PIPE:
-		cli_die_of(SIGPIPE);
-		break;
+		if (is_reader_gone(STDOUT_FILENO) || is_reader_gone(STDERR_FILENO))
+			cli_die_of(SIGPIPE);
+		return err_set(err, ERR_SYSTEM, "the container's output could not be written");
 	case SESSION_LOST:
 		break;
 	}
