@@ -415,10 +415,16 @@ static int program_main(struct cli *cli, struct globals *g, char *const *argv, s
  * its number, and what is printed would end up in it. */
 static void open_closed_streams(void)
 {
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		/* lint: a fixed name; it takes the lowest free number */
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int null_fd = -1;
+
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		/* lint: a fixed name; it takes the lowest free number, which is this one */
+		null_fd = open("/dev/null", O_RDWR);
+		if (null_fd < 0)
 			return;
+	}
 }
 
 /* Output that did not reach its reader is a failure too, whichever write it was. */
