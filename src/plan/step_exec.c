@@ -271,7 +271,7 @@ static void explain_exec_script(const struct step *step, struct str *out)
 		str_add_shell(out, info->env->items[i]);
 	}
 	if (!env_get(info->env, "HOME"))
-		str_add(out, " HOME=\"$home\"");
+		str_add(out, " HOME=\"$dir\"");
 	add_setpriv(info, lend, out);
 	if (!has_user && strcmp(info->cwd, "/") == 0) {
 		str_add(out, " \"$(command -v chroot)\" .");

@@ -254,7 +254,7 @@ static void add_find_user(struct str *out, const char *user)
 		add_find(out, "user", "passwd", user);
 		str_add(out, "uid=$number gid=$group\n");
 	}
-	str_add(out, "if [ -z \"$home\" ]; then home=/; [ \"$uid\" -ne 0 ] || home=/root; fi\n");
+	str_add(out, "dir=$home; [ -n \"$dir\" ] || dir=/; [ \"$uid,$home\" != 0, ] || dir=/root\n");
 }
 
 /* The groups that list the user as a member. */
