@@ -133,6 +133,8 @@ static void add_group(struct user *user, gid_t gid)
 			return;
 	if (user->n_groups < USERS_MAX_GROUPS)
 		user->groups[user->n_groups++] = gid;
+	else
+		user->has_more_groups = true;
 }
 
 /* The groups that list the user by name. */
@@ -208,5 +210,7 @@ int users_resolve(int root_fd, const char *spec, const struct strv *extra, struc
 			return rc;
 		add_group(ret, gid);
 	}
+	if (rc == 0 && ret->has_more_groups)
+		return err_set(err, ERR_UNSUPPORTED, "more than %d groups", USERS_MAX_GROUPS);
 	return rc;
 }

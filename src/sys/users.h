@@ -8,6 +8,7 @@
  */
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -20,6 +21,7 @@ struct user {
 	gid_t gid;
 	gid_t groups[USERS_MAX_GROUPS]; /* supplementary, the primary one among them */
 	size_t n_groups;
+	bool has_more_groups; /* than fit: an error of users_resolve */
 	char home[256]; /* "" when the files do not say */
 };
 
