@@ -59,7 +59,7 @@ static int write_cidfile(const char *path, const char *id, struct err *err)
 	cleanup_close int fd = -1;
 	int rc = 0;
 
-	if (!path)
+	if (!path || !*path)
 		return 0;
 	/* lint: named by the user of the command line, on the host */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
