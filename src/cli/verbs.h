@@ -117,6 +117,65 @@ struct import_options {
 	char *message, *platform;
 };
 
+struct save_options {
+	char *output;
+	struct strv platforms;
+};
+
+struct load_options {
+	char *input;
+	struct strv platforms;
+	bool quiet;
+};
+
+struct history_options {
+	char *format, *platform;
+	bool human, no_trunc, quiet; /* human starts true */
+};
+
+struct commit_options {
+	char *author, *message;
+	struct strv changes;
+	bool pause; /* starts true */
+};
+
+struct export_options {
+	char *output;
+};
+
+struct cp_options {
+	bool archive, follow_link, quiet;
+};
+
+struct image_copy_options {
+	char *platform;
+	bool quiet;
+};
+
+struct image_size_options {
+	char *format;
+	bool by_layer, no_trunc;
+};
+
+struct image_waste_options {
+	char *format;
+	bool no_trunc;
+};
+
+struct system_check_options {
+	char *format;
+	bool full, quiet;
+};
+
+struct system_repair_options {
+	bool dry_run, quiet;
+};
+
+struct system_df_options {
+	char *format;
+	bool verbose;
+};
+
 struct pull_options {
 	bool all_tags, quiet, disable_content_trust;
 	char *platform;
@@ -139,6 +198,18 @@ union verb_options {
 	struct rmi_options rmi;
 	struct import_options import;
 	struct pull_options pull;
+	struct save_options save;
+	struct load_options load;
+	struct history_options history;
+	struct commit_options commit;
+	struct export_options export;
+	struct cp_options cp;
+	struct image_copy_options image_copy;
+	struct image_size_options image_size;
+	struct image_waste_options image_waste;
+	struct system_check_options system_check;
+	struct system_repair_options system_repair;
+	struct system_df_options system_df;
 };
 
 extern const struct option container_options[]; /* run and create */
@@ -147,6 +218,9 @@ extern const struct option start_options[], attach_options[], stop_options[], ki
 	rm_options[], ps_options[], logs_options[], exec_options[], inspect_options[],
 	container_inspect_options[], image_inspect_options[], format_options[], prune_options[],
 	image_prune_options[], images_options[], rmi_options[], import_options[], pull_options[];
+extern const struct option save_options[], load_options[], history_options[], commit_options[],
+	export_options[], cp_options[], image_copy_options[], image_size_options[],
+	image_waste_options[], system_check_options[], system_repair_options[], system_df_options[];
 
 /* option_set for --explain[=shell|json]; the field is an enum explain_mode. */
 int explain_option_set(void *field, const char *value, struct err *err);
@@ -157,6 +231,8 @@ void run_options_done(union verb_options *o);
 void attach_options_init(union verb_options *o);
 void ps_options_init(union verb_options *o);
 void pull_options_init(union verb_options *o);
+void history_options_init(union verb_options *o);
+void commit_options_init(union verb_options *o);
 
 /* Turns what was collected into a checked spec: image and command from ARGS, env and label files,
  * volumes, ports, devices, security options, restart and pull policies, then spec_validate. Reads
@@ -188,6 +264,19 @@ int cmd_tag(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_import(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_pull(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_save(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_load(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_history(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_commit(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_export(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_diff(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_cp(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_image_copy(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
