@@ -349,12 +349,13 @@ static void holes_follow_from_the_content(void **state)
 	cleanup_str struct str tar = STR_INIT;
 	struct stat st;
 
-	/* A hole of one MiB, and the same bytes with all but one block of it written. */
+	/* A hole of one MiB, and the same bytes with all but one block of it written; the last
+	 * block is zeros but for its last byte. */
 	write_at(p, "a", 0, "x", 1);
-	write_at(p, "a", 1 << 20, "y", 1);
+	write_at(p, "a", (1 << 20) + 4095, "y", 1);
 	write_at(p, "b", 0, "x", 1);
 	write_at(p, "b", 8192, zeros, (1 << 20) - 8192);
-	write_at(p, "b", 1 << 20, "y", 1);
+	write_at(p, "b", (1 << 20) + 4095, "y", 1);
 	/* Nothing but a hole; one at the end; none at all; none that is a block. */
 	make_file(p, "c", "");
 	make_file(p, "d", "d");
@@ -372,8 +373,8 @@ static void holes_follow_from_the_content(void **state)
 	}
 	expect_list(p, &plain,
 		    "d 0755 ./\n"
-		    "- 0644 a 1048577/4097\n"
-		    "- 0644 b 1048577/4097\n"
+		    "- 0644 a 1052672/8192\n"
+		    "- 0644 b 1052672/8192\n"
 		    "- 0644 c 1073741824/0\n"
 		    "- 0644 d 10000/4096\n"
 		    "- 0644 e 1048576/1048576\n"
