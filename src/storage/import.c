@@ -39,8 +39,6 @@ struct incoming {
 
 static void incoming_done(struct incoming *in)
 {
-	for (size_t i = 0; i < in->n_layers; i++)
-		unpack_result_done(&in->layers[i].result);
 	free(in->layers);
 	staging_done(&in->staging);
 	image_config_done(&in->config);
@@ -73,7 +71,7 @@ static int insert_layers(const struct incoming *in, struct err *err)
 			   "INSERT OR IGNORE INTO layer(chain_id,diff_id,size,entries,tree_hash)"
 			   " VALUES(?,?,?,?,?)",
 			   "ttiit", l->chain_hex, l->result.diff_hex, l->result.size,
-			   l->result.entries, l->result.tree_hash) < 0 ||
+			   l->result.entries, (const char *)NULL) < 0 ||
 		    db_run(in->store, err,
 			   "INSERT OR REPLACE INTO image_layer(image_id,idx,chain_id) "
 			   "VALUES(?,?,?)",
@@ -241,8 +239,7 @@ static int stage_verified(struct incoming *in, int dir_fd, const struct layout_l
 
 	if (fd < 0 || stage(in, fd, NULL, NULL, err) < 0)
 		return -err->code;
-	if (strcmp(result->compressed_hex, layer->hex) != 0 ||
-	    result->compressed_size != layer->size)
+	if (strcmp(result->raw_hex, layer->hex) != 0 || result->raw_size != layer->size)
 		return err_set(err, ERR_INVALID, "layer %zu is damaged: its digest is another", i);
 	if (strcmp(result->diff_hex, in->config.diff_ids.items[i] + strlen(DIGEST_PREFIX)) != 0)
 		return err_set(err, ERR_INVALID, "layer %zu is not the one of the configuration",

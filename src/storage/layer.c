@@ -47,13 +47,15 @@ int layer_stage(struct store *store, const struct staging *staging, size_t index
 		struct layer *ret, struct err *err)
 {
 	cleanup_close int dir_fd = -1;
+	struct unpack_job job = UNPACK_JOB_INIT;
 
 	snprintf(ret->dir, sizeof(ret->dir), "layer-%zu", index);
 	dir_fd = create_dirs(staging, ret->dir, err);
 	if (dir_fd < 0)
 		return dir_fd;
-	if (unpack_archive(store, archive_fd, dir_fd, staging->fd, progress, data, &ret->result,
-			   err) < 0)
+	job.in_fd = archive_fd;
+	job.dir_fd = dir_fd;
+	if (unpack_run(store, &job, 1, staging->fd, progress, data, &ret->result, NULL, err) < 0)
 		return -err->code;
 	digest_chain(parent_hex, ret->result.diff_hex, ret->chain_hex);
 	return 0;
@@ -62,7 +64,10 @@ int layer_stage(struct store *store, const struct staging *staging, size_t index
 static int write_record(const struct staging *staging, const struct layer *layer, struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/" RECORD, layer->dir);
-	const char *text = layer->result.text;
+	cleanup_free char *text = str_printf("{\"diffID\":\"" DIGEST_PREFIX
+					     "%s\",\"size\":%lld,\"entries\":%lld}\n",
+					     layer->result.diff_hex, (long long)layer->result.size,
+					     (long long)layer->result.entries);
 	int rc = fd_replace_file_at(staging->fd, path, text, strlen(text), 0600, true);
 
 	return rc < 0 ? err_sys(err, -rc, "write staging/%s/%s", staging->name, path) : 0;
