@@ -103,7 +103,7 @@ const struct command commands[] = {
 	  { image_copy_options }, 2, 2, 0, 0, NULL, NULL, NULL },
 	{ "image", "history", NULL, "history", "[OPTIONS] IMAGE",
 	  "Show the history of an image",
-	  { history_options }, 1, 1, 0, 0, history_options_init, NULL, NULL },
+	  { history_options }, 1, 1, 0, 0, history_options_init, NULL, cmd_history },
 	{ "image", "import", NULL, "import", "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
 	  "Import the contents from a tarball to create a filesystem image",
 	  { import_options }, 1, ANY, 0, 0, NULL, NULL, cmd_import },

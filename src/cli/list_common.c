@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <time.h>
 
@@ -18,6 +19,9 @@
 #include "base/num.h"
 #include "cli/command.h"
 #include "engine/describe.h"
+#include "oci/image_config.h"
+#include "oci/platform.h"
+#include "storage/image.h"
 #include "json/dump.h"
 #include "json/format.h"
 #include "json/template.h"
@@ -38,6 +42,20 @@ char *list_created_at(int64_t ns)
 	localtime_r(&seconds, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", &tm);
 	return str_dup(text);
+}
+
+char *list_rfc3339(int64_t ns)
+{
+	time_t seconds = (time_t)(ns / SECOND_NS);
+	char text[64];
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	if (tm.tm_gmtoff == 0)
+		return str_printf("%sZ", text);
+	return str_printf("%s%c%02ld:%02ld", text, tm.tm_gmtoff < 0 ? '-' : '+',
+			  labs(tm.tm_gmtoff) / 3600, labs(tm.tm_gmtoff) / 60 % 60);
 }
 
 char *list_ago(int64_t ns, int64_t now_ns)
@@ -141,6 +159,28 @@ int object_print(struct cli *cli, const char *format, const json_t *object,
 	str_add_char(&out, '\n');
 	fwrite(str_get(&out), 1, out.len, stdout);
 	return rc;
+}
+
+int check_platform(const char *name, const char *platform, const struct image *image,
+		   struct err *err)
+{
+	cleanup_image_config struct image_config config = IMAGE_CONFIG_INIT;
+	char text[PLATFORM_LEN];
+	struct platform want;
+	struct platform have;
+
+	if (!platform || !*platform)
+		return 0;
+	if (platform_parse(platform, &want, err) < 0 ||
+	    image_config_parse(image->config, strlen(image->config), &config, err) < 0)
+		return -err->code;
+	platform_set(&have, config.os, config.architecture, config.variant);
+	if (platform_matches(&want, &have))
+		return 0;
+	return err_set(err, ERR_NOT_FOUND,
+		       "image with reference %s was found but does not provide the specified "
+		       "platform (%s)",
+		       name, platform_format(&want, text));
 }
 
 bool prompt_confirm(const char *text)

@@ -11,10 +11,13 @@
 struct cli;
 struct err;
 struct format_spec;
+struct image;
 struct json_shape;
 
 /* Owned "2006-01-02 15:04:05 -0700 MST" in the local time zone. */
 char *list_created_at(int64_t ns);
+/* Owned "2006-01-02T15:04:05Z", with the local zone's offset where that is not UTC. */
+char *list_rfc3339(int64_t ns);
 /* Owned "2 hours ago". */
 char *list_ago(int64_t ns, int64_t now_ns);
 /* Owned "1.23MB", three digits as lists have them. */
@@ -43,6 +46,11 @@ int object_print(struct cli *cli, const char *format, const json_t *object,
  * template_env. */
 int call_go_alias(void *data, const json_t *receiver, const char *name, const json_t *args,
 		  json_t **ret, struct err *err);
+
+/* Whether IMAGE, found by NAME, is for PLATFORM ("linux/amd64"; NULL: any). ERR_INVALID for a text
+ * that is no platform, ERR_NOT_FOUND with docker's words. */
+int check_platform(const char *name, const char *platform, const struct image *image,
+		   struct err *err);
 
 /* Asks TEXT on standard output ("[y/N] " is added) and reads one line of standard input. */
 bool prompt_confirm(const char *text);
