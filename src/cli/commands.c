@@ -138,7 +138,7 @@ const struct command commands[] = {
 	  { system_check_options }, 0, 0, 0, 0, NULL, NULL, NULL },
 	{ "system", "df", NULL, NULL, "[OPTIONS]",
 	  "Show tare disk usage",
-	  { system_df_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_df_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_df },
 	{ "system", "repair", NULL, NULL, "[OPTIONS]",
 	  "Restore what a check finds damaged",
 	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, NULL },

@@ -18,18 +18,22 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
+#include "cli/quote.h"
 #include "engine/describe.h"
 #include "oci/image_config.h"
 #include "oci/platform.h"
+#include "storage/container.h"
 #include "storage/image.h"
 #include "json/dump.h"
 #include "json/format.h"
+#include "json/rune.h"
 #include "json/template.h"
 #include "json/value.h"
 
 #define MAX_CONFIG	    ((size_t)1 << 20)
 #define SECOND_NS	    1000000000LL
 #define SHORT_ID_LEN	    12
+#define COMMAND_COLUMNS	    20
 #define LIST_SIZE_DIGITS    3
 #define STATUS_BAD_TEMPLATE 64
 
@@ -77,6 +81,34 @@ char *list_size(int64_t bytes)
 char *list_image_id(const char *hex, bool no_trunc)
 {
 	return no_trunc ? str_printf("sha256:%s", hex) : str_ndup(hex, SHORT_ID_LEN);
+}
+
+char *list_container_id(const struct container_row *row, bool no_trunc)
+{
+	return no_trunc ? str_dup(row->id) : str_ndup(row->id, SHORT_ID_LEN);
+}
+
+char *list_container_image(const struct container_row *row, bool no_trunc)
+{
+	const char *at = strchr(row->image_ref, '@');
+
+	if (!*row->image_ref)
+		return str_dup("<no image>");
+	if (!row->image_is_current)
+		return list_image_id(row->image_id, no_trunc);
+	if (at && !no_trunc)
+		return str_ndup(row->image_ref, (size_t)(at - row->image_ref));
+	return str_dup(row->image_ref);
+}
+
+char *list_container_command(const struct container_row *row, bool no_trunc)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	if (no_trunc)
+		return str_go_quote(row->command);
+	str_add_ellipsis(&text, row->command, COMMAND_COLUMNS);
+	return str_go_quote(str_get(&text));
 }
 
 bool list_format_is_default(const char *format)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct cli;
+struct container_row;
 struct err;
 struct format_spec;
 struct image;
@@ -24,6 +25,11 @@ char *list_ago(int64_t ns, int64_t now_ns);
 char *list_size(int64_t bytes);
 /* Owned 12 digits, or "sha256:" with all of them. */
 char *list_image_id(const char *hex, bool no_trunc);
+/* Owned texts of a container: 12 digits or all 64; what IMAGE of `ps` shows; its command, quoted
+ * and cut to 20 columns. */
+char *list_container_id(const struct container_row *row, bool no_trunc);
+char *list_container_image(const struct container_row *row, bool no_trunc);
+char *list_container_command(const struct container_row *row, bool no_trunc);
 
 /* Whether FORMAT (may be NULL) asks for the default table. */
 bool list_format_is_default(const char *format);
