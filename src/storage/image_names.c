@@ -9,8 +9,7 @@
 #include "storage/db.h"
 #include "storage/image.h"
 
-int image_list_names(struct store *store, const char *repository, struct strv *ret,
-		     struct err *err)
+int image_list_names(struct store *store, const char *repository, struct strv *ret, struct err *err)
 {
 	cleanup_free char *first = str_printf("%s:", repository);
 	cleanup_free char *end = str_printf("%s;", repository); /* ';' follows ':' */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading and copying blobs. Large ones go through the helper, which hashes faster than this program
- * could and several at a time; what is in memory is hashed here.
+ * Reading and copying blobs. Large ones go through the helper, which hashes faster than this
+ * program could and several at a time; what is in memory is hashed here.
  */
 #include "transport/blob_at.h"
 
@@ -63,8 +63,8 @@ int blob_at_read(const struct blob_at *at, const char *what, struct str *ret, st
 
 static int damaged(const char *hex, struct err *err)
 {
-	return err_set(err, ERR_INVALID, "blob " DIGEST_PREFIX "%s is damaged: its digest is another",
-		       hex);
+	return err_set(err, ERR_INVALID,
+		       "blob " DIGEST_PREFIX "%s is damaged: its digest is another", hex);
 }
 
 static int copy_text(const struct blob_copy *copy, struct err *err)
@@ -128,9 +128,8 @@ static int run_jobs(const struct store *store, const struct blob_copy *copies, s
 		return 0;
 	if (unpack_run(store, jobs, n_jobs, -1, report ? report->progress : NULL,
 		       report ? report->data : NULL, results, &failed, err) < 0)
-		return failed < n_jobs
-			       ? err_wrap(err, "blob " DIGEST_PREFIX "%s", of[failed]->hex)
-			       : -err->code;
+		return failed < n_jobs ? err_wrap(err, "blob " DIGEST_PREFIX "%s", of[failed]->hex)
+				       : -err->code;
 	for (size_t i = 0; i < n_jobs; i++)
 		if (check_result(of[i], &results[i], err) < 0)
 			return -err->code;

@@ -24,8 +24,8 @@ struct blob_at {
 	struct str text;
 };
 
-#define BLOB_AT_INIT    \
-	{               \
+#define BLOB_AT_INIT     \
+	{                \
 		.fd = -1 \
 	}
 /* Frees and closes; leaves it empty. */

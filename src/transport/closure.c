@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Depth first from the target. A digest can name nothing that names it, so there are no circles; that
- * a blob is followed only once keeps a small archive from standing for a huge tree.
+ * Depth first from the target. A digest can name nothing that names it, so there are no circles;
+ * that a blob is followed only once keeps a small archive from standing for a huge tree.
  */
 #include "transport/closure.h"
 

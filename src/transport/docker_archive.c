@@ -66,8 +66,7 @@ static int add_name(struct docker_image *image, const char *name, struct err *er
 /* ---- manifest.json ---- */
 
 /* The layers of one entry; a second entry of the same image must name the same. */
-static int set_layers(struct docker_image *image, struct strv *layers, bool is_new,
-		      struct err *err)
+static int set_layers(struct docker_image *image, struct strv *layers, bool is_new, struct err *err)
 {
 	if (layers->n > IMAGE_MAX_LAYERS)
 		return err_set(err, ERR_INVALID, "more than %d layers", IMAGE_MAX_LAYERS);
@@ -110,8 +109,7 @@ static int parse_item(const json_t *item, struct docker_archive *archive, struct
 	return 0;
 }
 
-int docker_manifest_parse(const char *text, size_t len, struct docker_archive *ret,
-			  struct err *err)
+int docker_manifest_parse(const char *text, size_t len, struct docker_archive *ret, struct err *err)
 {
 	cleanup_docker_archive struct docker_archive archive = DOCKER_ARCHIVE_INIT;
 	cleanup_json json_t *doc = NULL;
@@ -133,7 +131,7 @@ int docker_manifest_parse(const char *text, size_t len, struct docker_archive *r
 
 /* ---- repositories ---- */
 
-static int parse_tags(const char *repository, const json_t *tags, struct docker_archive *archive,
+static int parse_tags(const char *repository, json_t *tags, struct docker_archive *archive,
 		      struct err *err)
 {
 	const char *tag = NULL;
@@ -141,7 +139,7 @@ static int parse_tags(const char *repository, const json_t *tags, struct docker_
 
 	if (!json_is_object(tags))
 		return err_set(err, ERR_INVALID, "\"%s\" is not an object", repository);
-	json_object_foreach ((json_t *)tags, tag, id) {
+	json_object_foreach (tags, tag, id) {
 		cleanup_free char *name = str_printf("%s:%s", repository, tag);
 		struct docker_image *image = NULL;
 

@@ -4,8 +4,8 @@
 /*
  * What docker's archives say of themselves, in both generations. Since docker 1.10 manifest.json
  * lists images with a configuration, names and layers. Before, each layer was a directory with a
- * `json` that named its parent, and `repositories` named the topmost ones; such a chain is made into
- * a configuration of today's form as docker's loader does it. Nothing here opens a file.
+ * `json` that named its parent, and `repositories` named the topmost ones; such a chain is made
+ * into a configuration of today's form as docker's loader does it. Nothing here opens a file.
  */
 #include "base/err.h"
 #include "base/str.h"

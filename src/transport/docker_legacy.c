@@ -10,10 +10,10 @@
 
 #include "base/mem.h"
 #include "base/rand.h"
-#include "json/dump.h"
 #include "oci/digest.h"
 #include "oci/document.h"
 #include "oci/layout.h"
+#include "json/dump.h"
 
 /* Of the layer, not of the image. */
 static const char *const dropped[] = {"id", "parent", "Size", "parent_id", "layer_id", "throwaway"};
@@ -90,7 +90,8 @@ static json_t *make_rootfs(const struct strv *diff_ids)
 	return json_pack("{ss so}", "type", "layers", "diff_ids", list);
 }
 
-/* The members of the topmost layer's JSON, sorted as Go sorts a map; what is inside keeps its order.
+/* The members of the topmost layer's JSON, sorted as Go sorts a map; what is inside keeps its
+ * order.
  */
 static char *format(json_t *doc)
 {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "json/dump.h"
 #include "oci/reference.h"
 #include "transport/parts.h"
 #include "transport/source.h"
+#include "json/dump.h"
 
 #define BLOBS	   "blobs/sha256/"
 #define OCI_LAYOUT "{\"imageLayoutVersion\": \"1.0.0\"}"

@@ -2,9 +2,9 @@
 #ifndef TRANSPORT_DOCKER_OUT_H
 #define TRANSPORT_DOCKER_OUT_H
 /*
- * Archives as docker 28 writes them: an OCI layout and a docker archive in one. Layers are plain tars
- * named by their diff IDs; index.json, manifest.json and repositories name the images, so that old
- * and new readers find them.
+ * Archives as docker 28 writes them: an OCI layout and a docker archive in one. Layers are plain
+ * tars named by their diff IDs; index.json, manifest.json and repositories name the images, so that
+ * old and new readers find them.
  */
 #include "transport/archive_out.h"
 

@@ -87,8 +87,8 @@ static int not_found(const char *name, struct err *err)
 	return err_set(err, ERR_NOT_FOUND, "%s is missing", tar_quote(name, quoted));
 }
 
-static int find_in_archive(const struct archive_index *index, const char *name,
-			   struct blob_at *ret, struct err *err)
+static int find_in_archive(const struct archive_index *index, const char *name, struct blob_at *ret,
+			   struct err *err)
 {
 	const struct archive_member *m = archive_index_lookup(index, name);
 
@@ -122,8 +122,7 @@ static int find_in_dir(int dir_fd, const char *name, struct blob_at *ret, struct
 	return 0;
 }
 
-int folder_find(const struct folder *folder, const char *name, struct blob_at *ret,
-		struct err *err)
+int folder_find(const struct folder *folder, const char *name, struct blob_at *ret, struct err *err)
 {
 	char quoted[TAR_QUOTE_LEN];
 

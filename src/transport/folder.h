@@ -17,18 +17,18 @@ struct str;
 struct transport_report;
 
 struct folder {
-	int dir_fd;		     /* owned; -1: it is an archive */
+	int dir_fd;		    /* owned; -1: it is an archive */
 	struct archive_index index; /* of the archive */
 };
 
-#define FOLDER_INIT                                     \
-	{                                               \
+#define FOLDER_INIT                                       \
+	{                                                 \
 		.dir_fd = -1, .index = ARCHIVE_INDEX_INIT \
 	}
 /* The directory PATH, as the user typed it. */
 int folder_open_dir(const char *path, struct folder *ret, struct err *err);
-/* The archive in ARCHIVE_FD, compressed or not, seekable or not. What has to be put by is an unnamed
- * file in the store. */
+/* The archive in ARCHIVE_FD, compressed or not, seekable or not. What has to be put by is an
+ * unnamed file in the store. */
 int folder_open_archive(const struct store *store, int archive_fd,
 			const struct transport_report *report, struct folder *ret, struct err *err);
 /* The archive file PATH ("open PATH: no such file or directory"). */

@@ -59,8 +59,7 @@ int image_parts_set_config(struct image_parts *parts, struct str *text, size_t n
 }
 
 static int read_by_manifest(struct source *source, const struct source_image *image,
-			    const struct platform *want, struct image_parts *parts,
-			    struct err *err)
+			    const struct platform *want, struct image_parts *parts, struct err *err)
 {
 	cleanup_descriptor struct descriptor d = DESCRIPTOR_INIT;
 	cleanup_manifest struct manifest m = MANIFEST_INIT;
@@ -128,8 +127,7 @@ int image_parts_verify(const struct store *store, struct image_parts *parts,
 		       struct err *err)
 {
 	cleanup_free struct unpack_job *jobs = mem_zalloc(parts->n_layers * sizeof(*jobs));
-	cleanup_free struct unpack_result *results =
-		mem_zalloc(parts->n_layers * sizeof(*results));
+	cleanup_free struct unpack_result *results = mem_zalloc(parts->n_layers * sizeof(*results));
 	uint64_t total = 0;
 	size_t failed = parts->n_layers;
 
@@ -149,5 +147,14 @@ int image_parts_verify(const struct store *store, struct image_parts *parts,
 			return -err->code;
 	if (ret_results)
 		memcpy(ret_results, results, parts->n_layers * sizeof(*results));
+	return 0;
+}
+
+int image_parts_ensure_sizes(const struct store *store, struct image_parts *parts,
+			     const struct transport_report *report, struct err *err)
+{
+	for (size_t i = 0; i < parts->n_layers; i++)
+		if (parts->layers[i].plain_size <= 0 || !*parts->layers[i].raw.hex)
+			return image_parts_verify(store, parts, report, NULL, err);
 	return 0;
 }

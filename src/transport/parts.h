@@ -12,11 +12,12 @@
 struct source;
 struct source_image;
 struct transport_report;
+struct unpack_result;
 
 struct part_layer {
-	struct descriptor raw;	       /* of the bytes as they are there; hex "" when unknown */
+	struct descriptor raw;		   /* of the bytes as they are there; hex "" when unknown */
 	char diff_hex[DIGEST_HEX_LEN + 1]; /* what the configuration says */
-	int64_t plain_size;	       /* decompressed; 0 when unknown */
+	int64_t plain_size;		   /* decompressed; 0 when unknown */
 	struct blob_at at;
 };
 
@@ -42,11 +43,13 @@ int image_parts_read(struct source *source, const struct source_image *image,
 int image_parts_set_config(struct image_parts *parts, struct str *text, size_t n_layers,
 			   const struct platform *want, struct err *err);
 /* Reads all layers and compares their digests; learns their plain sizes and, where they were
- * unknown, the digests of their bytes. RET_FORMATS (may be NULL) gets n_layers of them. */
-struct unpack_result;
+ * unknown, the digests of their bytes. RET_RESULTS (may be NULL) gets n_layers of them. */
 int image_parts_verify(const struct store *store, struct image_parts *parts,
 		       const struct transport_report *report, struct unpack_result *ret_results,
 		       struct err *err);
+/* The same, where a plain size or the digest of a layer's bytes is not known yet. */
+int image_parts_ensure_sizes(const struct store *store, struct image_parts *parts,
+			     const struct transport_report *report, struct err *err);
 /* What the image is for, as its configuration says. */
 void image_parts_get_platform(const struct image_parts *parts, struct platform *ret);
 

@@ -99,11 +99,10 @@ int source_open_blob(struct source *source, const struct descriptor *d, struct b
 		return -err->code;
 	}
 	if (blob_at_get_size(&at) != (uint64_t)d->size)
-		return err_set(err, ERR_INVALID,
-			       "blob " DIGEST_PREFIX
-			       "%s has %llu bytes, not the %lld of its descriptor",
-			       d->hex, (unsigned long long)blob_at_get_size(&at),
-			       (long long)d->size);
+		return err_set(
+			err, ERR_INVALID,
+			"blob " DIGEST_PREFIX "%s has %llu bytes, not the %lld of its descriptor",
+			d->hex, (unsigned long long)blob_at_get_size(&at), (long long)d->size);
 	*ret = at;
 	at = (struct blob_at)BLOB_AT_INIT;
 	return 0;
@@ -198,8 +197,8 @@ static const char *first_name(const struct source_image *image)
 static bool has_sibling(const struct source *source, size_t i)
 {
 	for (size_t j = 0; j < source->n_images; j++)
-		if (j != i && strcmp(first_name(&source->images[i]),
-				     first_name(&source->images[j])) == 0)
+		if (j != i &&
+		    strcmp(first_name(&source->images[i]), first_name(&source->images[j])) == 0)
 			return true;
 	return false;
 }

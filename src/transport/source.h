@@ -19,8 +19,8 @@ struct transport_report;
 
 struct source_image {
 	struct descriptor target; /* hex "" until source_describe made one */
-	struct strv names;	  /* familiar or canonical, each with a tag; as the source has them */
-	size_t number;		  /* the source's own */
+	struct strv names; /* familiar or canonical, each with a tag; as the source has them */
+	size_t number;	   /* the source's own */
 };
 
 struct source_ops {
@@ -56,8 +56,8 @@ struct source {
 	size_t n_layers;
 };
 
-#define SOURCE_INIT                    \
-	{                              \
+#define SOURCE_INIT                   \
+	{                             \
 		.folder = FOLDER_INIT \
 	}
 void source_done(struct source *source);
@@ -75,7 +75,8 @@ int source_filter_platform(struct source *source, const struct platform *want, s
 /* Ensures that the image has a descriptor. */
 int source_describe(struct source *source, struct source_image *image,
 		    const struct transport_report *report, struct err *err);
-/* The same bytes of a blob as often as it is asked for. ERR_NOT_FOUND "blob sha256:... is missing". */
+/* The same bytes of a blob as often as it is asked for. ERR_NOT_FOUND "blob sha256:... is missing".
+ */
 int source_open_blob(struct source *source, const struct descriptor *d, struct blob_at *ret,
 		     struct err *err);
 /* A manifest, index or configuration, verified. */
@@ -97,8 +98,8 @@ void source_add_member(struct source *source, const char *hex, const char *membe
 int source_open_made(struct source *source, const struct descriptor *d, struct blob_at *ret,
 		     struct err *err);
 
-/* Opening one. RET must be SOURCE_INIT. An archive's kind is what is in it: docker's where there is a
- * manifest.json or repositories, else a layout. */
+/* Opening one. RET must be SOURCE_INIT. An archive's kind is what is in it: docker's where there is
+ * a manifest.json or repositories, else a layout. */
 int source_open_layout(struct source *ret, struct err *err); /* of ret->folder */
 int source_open_dir(struct source *ret, struct err *err);    /* skopeo's, of ret->folder */
 int source_open_docker(struct source *ret, struct err *err); /* of ret->folder */

@@ -39,8 +39,7 @@ static int add_to_chain(const struct folder *folder, const char *id, struct chai
 	struct str *text = NULL;
 
 	if (chain->ids.n >= IMAGE_MAX_LAYERS || strv_has(&chain->ids, id))
-		return err_set(err, ERR_INVALID,
-			       "its layers are more than %d or their own parents",
+		return err_set(err, ERR_INVALID, "its layers are more than %d or their own parents",
 			       IMAGE_MAX_LAYERS);
 	chain->texts = mem_realloc_array(chain->texts, chain->ids.n + 1, sizeof(*chain->texts));
 	text = &chain->texts[chain->ids.n];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Images of the store. What came with a manifest or index is handed out as that. For the others a
- * manifest is made: a layer that came compressed with gzip as it is, every other as the plain archive,
- * whose digest is the diff ID and which every tool can read.
+ * manifest is made: a layer that came compressed with gzip as it is, every other as the plain
+ * archive, whose digest is the diff ID and which every tool can read.
  */
 #include "transport/source.h"
 
@@ -146,13 +146,7 @@ static int make_manifest(struct source *source, const struct descriptor *config,
 static int ensure_sizes(struct source *source, struct image_parts *parts,
 			const struct transport_report *report, struct err *err)
 {
-	bool has_all = true;
-
-	for (size_t i = 0; i < source->n_layers; i++)
-		has_all = has_all && source->layers[i].plain_size > 0;
-	if (has_all)
-		return 0;
-	if (image_parts_verify(source->store, parts, report, NULL, err) < 0)
+	if (image_parts_ensure_sizes(source->store, parts, report, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < source->n_layers; i++)
 		source->layers[i].plain_size = parts->layers[i].plain_size;
