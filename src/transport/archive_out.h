@@ -31,6 +31,7 @@ struct archive_out {
 #define ARCHIVE_OUT_INIT \
 	{                \
 	}
+/* Frees what was collected; an empty one is fine. */
 void archive_out_done(struct archive_out *out);
 #define cleanup_archive_out __attribute__((cleanup(archive_out_done)))
 

@@ -33,6 +33,7 @@ struct docker_archive {
 #define DOCKER_ARCHIVE_INIT \
 	{                   \
 	}
+/* Frees what it owns; an empty one is fine. */
 void docker_archive_done(struct docker_archive *archive);
 #define cleanup_docker_archive __attribute__((cleanup(docker_archive_done)))
 

@@ -8,6 +8,7 @@
  */
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct new_file {

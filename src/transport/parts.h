@@ -32,6 +32,7 @@ struct image_parts {
 #define IMAGE_PARTS_INIT \
 	{                \
 	}
+/* Frees and closes what it owns; an empty one is fine. */
 void image_parts_done(struct image_parts *parts);
 #define cleanup_image_parts __attribute__((cleanup(image_parts_done)))
 

@@ -22,6 +22,7 @@ static inline void report_begin(const struct transport_report *r, const char *wh
 		r->begin(what, hex, size, r->data);
 }
 
+/* The same for a line. */
 static inline void report_say(const struct transport_report *r, const char *line)
 {
 	if (r && r->say)

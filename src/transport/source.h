@@ -60,6 +60,7 @@ struct source {
 	{                             \
 		.folder = FOLDER_INIT \
 	}
+/* Frees and closes what it owns; an empty one is fine. */
 void source_done(struct source *source);
 #define cleanup_source __attribute__((cleanup(source_done)))
 

@@ -29,6 +29,7 @@ struct place {
 #define PLACE_INIT \
 	{          \
 	}
+/* Frees what it owns; an empty one is fine. */
 void place_done(struct place *place);
 #define cleanup_place __attribute__((cleanup(place_done)))
 /* ERR_INVALID names the transports that there are. */
