@@ -320,7 +320,7 @@ static void prunes(void **state)
 	assert_int_equal(lines.n, 2);
 	assert_true(str_has_prefix(lines.items[0], "deleted: sha256:"));
 	assert_int_equal(image_prune(f->store, true, NULL, &lines, &reclaimed, &err), 0);
-	assert_int_equal(reclaimed, 5);
+	assert_int_equal(reclaimed, 5 + 25);
 	assert_int_equal(lines.n, 5);
 	assert_string_equal(lines.items[2], "untagged: named:latest");
 	assert_int_equal(count_entries(f, "layers"), 1);
