@@ -319,7 +319,7 @@ static void add_header(struct tree *t)
 {
 	add_blanks(&t->out, t->terminal - LEGEND_COLUMNS + (t->colors ? 0 : 3));
 	if (t->colors)
-		str_addf(&t->out, "%s\033[106m\033[30mi%s \033[96mInfo → %s%s U %s In Use \n\n",
+		str_addf(&t->out, "%s\033[106m\033[30mi%s \033[96mInfo → %s %s U %s In Use \n\n",
 			 bold, reset, reset, chip, reset);
 	else
 		str_add(&t->out, "Info ->  U In Use \n\n");
