@@ -135,7 +135,7 @@ const struct command commands[] = {
 
 	{ "system", "check", NULL, NULL, "[OPTIONS]",
 	  "Compare the index, layers and blobs with each other",
-	  { system_check_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_check_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_check },
 	{ "system", "df", NULL, NULL, "[OPTIONS]",
 	  "Show tare disk usage",
 	  { system_df_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_df },
