@@ -104,7 +104,7 @@ class Layer:
                 out.append(make_tar.member(path + b"/.wh..wh..opq"))
             elif id(node) in names and node.kind != "dir":
                 out.append(make_tar.member(path, make_tar.HARD, link=names[id(node)], mode=node.mode, uid=node.uid, gid=node.gid,
-                                           mtime_ns=node.mtime_ns))
+                                           mtime_ns=node.mtime_ns, xattrs=node.xattrs))
             else:
                 names[id(node)] = path
                 out.append(node.member(path))
@@ -161,8 +161,8 @@ MEDIA = {"plain": "tar", "gzip": "tar+gzip", "gzip-members": "tar+gzip", "zstd":
 class Maker:
     """Makes layers one on top of the other; `merged` is what they show together."""
 
-    def __init__(self, rng):
-        self.rng, self.merged, self.serial = rng, {}, 0
+    def __init__(self, rng, sparse=True):
+        self.rng, self.merged, self.serial, self.sparse = rng, {}, 0, sparse
 
     def name(self):
         self.serial += 1
@@ -190,7 +190,7 @@ class Maker:
             return self.common(kind, link=rng.choice((b"plain", b"/etc/passwd", b"../" * 40 + b"x", b"raw\xff", b"l" * 900, b"a" * 101)))
         if kind in ("char", "block"):
             return self.common(kind, rdev=rng.choice(((1, 3), (8, 1), (4095, 1048575), (511, 256), (0, 1))))
-        if kind == "sparse":
+        if kind == "sparse" and self.sparse:
             size, at, extents = rng.randrange(1 << 16, 4 << 20), 0, []
             for _ in range(rng.randrange(5)):
                 at += 4096 * rng.randrange(1, 80)
@@ -200,9 +200,9 @@ class Maker:
                 extents.append((at, piece))
                 at += len(piece)
             return self.common("file", extents=extents, size=size, xattrs=self.xattrs("file"))
-        if kind == "file":
+        if kind in ("file", "sparse"):
             size = rng.choice((0, 1, 511, 512, 513, 4096, rng.randrange(20000), rng.randrange(20000)))
-            return self.common(kind, data=rng.randbytes(size), xattrs=self.xattrs("file"))
+            return self.common("file", data=rng.randbytes(size), xattrs=self.xattrs("file"))
         return self.common(kind)
 
     def folder(self):
@@ -304,7 +304,7 @@ class Maker:
 
     def complete(self, layer):
         """Keeps what does not contradict an earlier action, and writes the parents that are not there yet."""
-        done, taken = Layer(), {}
+        done, taken, opaque = Layer(), {}, set()
         for what, path, node in layer.actions:
             around = [taken.get(p) for p in parents(path)]
             same = taken.get(path)
@@ -312,6 +312,10 @@ class Maker:
             if any(a in (WHITEOUT, "leaf") for a in around) or (same and not (same == WHITEOUT and node and node.kind == "dir")
                                                                   and not (what == "opaque" and same == "dir")):
                 continue
+            if what == "opaque":
+                if path in opaque:
+                    continue
+                opaque.add(path)
             if what != "opaque" and (node is None or node.kind != "dir") and any(p.startswith(path + b"/") for p in taken):
                 continue
             for p in parents(path):
@@ -385,10 +389,11 @@ def config_of(layers, rng):
             "rootfs": {"type": "layers", "diff_ids": [sha256(layer.bytes()) for layer in layers]}, "history": history}
 
 
-def generate(seed, base=None):
-    """The image of a SEED; with BASE another image, it stands on some of that one's layers."""
+def generate(seed, base=None, sparse=True):
+    """The image of a SEED; with BASE another image, it stands on some of that one's layers. Without SPARSE files it
+    can go through tar-split, by which docker and podman write a layer again: that one breaks at them."""
     rng = random.Random(seed)
-    maker = Maker(rng)
+    maker = Maker(rng, sparse)
     layers = list(base.layers[:rng.randrange(1, len(base.layers) + 1)]) if base else []
     for layer in layers:
         layer.apply(maker.merged)
@@ -398,11 +403,11 @@ def generate(seed, base=None):
     return Image(layers, config_of(layers, rng), names)
 
 
-def generate_many(seed, count):
+def generate_many(seed, count, sparse=True):
     """COUNT images; every third stands on layers of the one before."""
     images = []
     for i in range(count):
-        images.append(generate(seed + i, images[-1] if i % 3 == 2 else None))
+        images.append(generate(seed + i, images[-1] if i % 3 == 2 else None, sparse))
     return images
 
 

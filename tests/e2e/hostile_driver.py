@@ -84,7 +84,7 @@ def unclean(done):
     # One line, and perhaps one that says what to do about it.
     if not done.err.startswith(b"tare: ") or lines[-1] or len(lines) > 3 or (len(lines) == 3 and not lines[1].lower().startswith(b"hint: ")):
         return "no one-line error: %r" % done.err[:300]
-    if re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", done.err):
+    if re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", done.err):
         return "control characters in the error: %r" % done.err[:300]
     return None
 
