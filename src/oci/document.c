@@ -34,7 +34,7 @@ static size_t measure_depth(const char *text, size_t len)
 	return deepest;
 }
 
-int document_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
+static int parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
 {
 	json_error_t at = {};
 	json_t *doc = NULL;
@@ -48,11 +48,32 @@ int document_parse(const char *text, size_t len, const char *what, json_t **ret,
 	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
 	if (!doc)
 		return err_set(err, ERR_INVALID, "%s: line %d: %s", what, at.line, at.text);
-	if (!json_is_object(doc)) {
-		json_decref(doc);
-		return err_set(err, ERR_INVALID, "%s is not a JSON object", what);
-	}
 	*ret = doc;
+	return 0;
+}
+
+int document_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
+{
+	cleanup_json json_t *doc = NULL;
+
+	if (parse(text, len, what, &doc, err) < 0)
+		return -err->code;
+	if (!json_is_object(doc))
+		return err_set(err, ERR_INVALID, "%s is not a JSON object", what);
+	*ret = json_incref(doc);
+	return 0;
+}
+
+int document_parse_list(const char *text, size_t len, const char *what, json_t **ret,
+			struct err *err)
+{
+	cleanup_json json_t *doc = NULL;
+
+	if (parse(text, len, what, &doc, err) < 0)
+		return -err->code;
+	if (!json_is_array(doc))
+		return err_set(err, ERR_INVALID, "%s is not a JSON list", what);
+	*ret = json_incref(doc);
 	return 0;
 }
 

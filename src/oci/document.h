@@ -24,6 +24,10 @@ void document_unref(json_t **doc);
  * A new reference in *RET. */
 int document_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err);
 
+/* The same for a document that must be a list, as docker's manifest.json is. */
+int document_parse_list(const char *text, size_t len, const char *what, json_t **ret,
+			struct err *err);
+
 /* Members of DOC, which stays the owner. An absent member and null give the empty value; one of
  * another type is ERR_INVALID naming KEY. RET of document_get_string is NULL when absent. */
 int document_get_string(const json_t *doc, const char *key, const char **ret, struct err *err);
