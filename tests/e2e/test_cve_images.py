@@ -437,10 +437,10 @@ def test_cve_2026_53488_2026_55887_labels_are_data(tare, canary, tmp_path):
         layout_of(image, tmp_path, lambda d: dict(d, annotations=labels), lambda d: dict(d, annotations=labels))
         tare.ok("load", "-i", tmp_path / "layout.tar")
         plain = tare.ok("run", "--rm", "busybox", "grep", "-h", "CapEff", "/proc/self/status")
-        assert tare.ok("run", "--name", "c", "--network", "none", image.id) == plain + "\nout"
-        assert tare.inspect("c")["HostConfig"]["Privileged"] is False and str(tmp_path) not in tare.inspect("c").get("LogPath", "")
-        assert tare.ok("logs", "c") == plain + "\nout"
-        tare.ok("rm", "c")
+        assert tare.ok("run", "--name", "one", "--network", "none", image.id) == plain + "\nout"
+        assert tare.inspect("one")["HostConfig"]["Privileged"] is False and str(tmp_path) not in tare.inspect("one").get("LogPath", "")
+        assert tare.ok("logs", "one") == plain + "\nout"
+        tare.ok("rm", "one")
         tare.ok("rmi", "-f", image.id)
     assert not (tmp_path / "ran").exists()
 
@@ -498,11 +498,11 @@ def names_in(data):
 def test_cve_2022_23648_volumes_stay_out_of_exports(tare, canary):
     """A volume of the image that is a link to the host: neither export nor commit follows it."""
     image = Rootfs(tare).link("v", str(canary.path)).dir("w").load('VOLUME ["/v/dir", "/w", "/../../etc"]')
-    got = tare("create", "--name", "c", "--network", "none", image, "true")
+    got = tare("create", "--name", "one", "--network", "none", image, "true")
     if got.rc == 0:
-        data = tare("export", "c", binary=True, check=True).out
+        data = tare("export", "one", binary=True, check=True).out
         assert b"canary\n" not in data and not [n for n in names_in(data) if n.startswith("v/")]
-        tare.ok("commit", "c", "d:1")
+        tare.ok("commit", "one", "d:1")
         assert b"canary\n" not in tare("save", "d:1", binary=True, check=True).out
 
 
