@@ -102,10 +102,11 @@ class State:
     def count_mounts(self):
         return sum(str(self.folder) in line for line in read("/proc/self/mountinfo").splitlines())
 
-    def leftovers(self, listed=(), running=()):
-        """What is there that no listed (id) or running (id) container accounts for."""
+    def leftovers(self, listed=(), running=(), ended=()):
+        """What is there that no listed (id) or running (id) container accounts for. The run directory of a container
+        that ENDED (id) may stay until its next start or its removal: its monitor was killed while removing it."""
         found = []
-        for base, allowed in ((self.root / "containers", listed), (self.runroot / "containers", running),
+        for base, allowed in ((self.root / "containers", listed), (self.runroot / "containers", (*running, *ended)),
                               (self.runroot / "pending", ()), (self.root / "staging", ())):
             if base.is_dir():
                 found += ["%s" % p for p in base.iterdir() if p.name not in allowed]
@@ -116,12 +117,12 @@ class State:
             found.append("a mount in the host's table")
         return found
 
-    def settled(self, listed=(), running=()):
+    def settled(self, listed=(), running=(), ended=()):
         """Waits until nothing is left over: a monitor ends a moment after what it recorded."""
         try:
-            wait_until(lambda: not self.leftovers(listed, running), "", 8)
+            wait_until(lambda: not self.leftovers(listed, running, ended), "", 8)
         except Failure:
-            raise Failure("left behind: " + "; ".join(self.leftovers(listed, running)[:6])) from None
+            raise Failure("left behind: " + "; ".join(self.leftovers(listed, running, ended)[:6])) from None
 
     def monitor_pid(self, name):
         got = self.list().get(name)
@@ -148,6 +149,14 @@ def make_tar(state, path):
     layer = next(p for p in (state.root / "layers").iterdir() if re.fullmatch("[0-9a-f]{64}", p.name))
     subprocess.run(["tar", "-C", layer / "diff", "-cf", path, "."], check=True)
     return path
+
+
+def parse_log(text):
+    """A log of strace as the calls of each task in order: {task: [(call, arguments and result)]}."""
+    tasks = {}
+    for task, call, rest in re.findall(r"^(?:(\d+) +)?(\w+)\((.*)$", text, re.M):
+        tasks.setdefault(task, []).append((call, rest))
+    return tasks
 
 
 def machine():
