@@ -1,0 +1,360 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""System calls that fail, and kill -9, at every changing call of the commands that bring images in and out.
+
+    fault_points.py [--points N] [--seed S] [--jobs N] [--shard I/N] [--verb VERB]... [--only POINT] [-v]
+
+A point is (verb, role, call, K, fault): the K-th CALL of the command (`cli`) or of its helper that unpacks
+(`helper`) fails with ENOSPC, EIO, EMFILE or EINTR without being executed, or the process gets SIGKILL there; by
+strace's injection, whose count is one per call and per task. A clean run of each verb gives the list of all points;
+the seed draws N of them, as many from each verb as it has. For the helper, a script takes its place beside a copy of
+the program and runs the real one under strace.
+
+After each point:
+- a failure is told: the status is not 0, with one line; status 0 is right only when everything is as if nothing
+  had happened. A sync that failed is always a failure;
+- what is listed is whole: each layer's tree is compared with that of the clean run;
+- the same command works at once;
+- when its result has been removed and `image prune` was run, the store's directories have the names they had before.
+
+Everything lies on a tmpfs: these points are about order and reports, not about the disk (power_cut.py is).
+"""
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from harness import PROGRAM, Failure, State, parse_log, read, report
+from images import StoreView, docker_archive, hello_layers, layer_tar
+
+# What makes, changes or removes something that outlives the process.
+WRITING = ("write pwrite64 writev pwritev fsync fdatasync syncfs rename renameat renameat2 link linkat unlink unlinkat "
+           "rmdir mkdir mkdirat mknod mknodat symlink symlinkat chown lchown fchown fchownat chmod fchmod fchmodat "
+           "utimensat setxattr lsetxattr fsetxattr truncate ftruncate fallocate copy_file_range sendfile "
+           "splice clone clone3 vfork unshare setns mount umount2 fsopen fsconfig fsmount move_mount open_tree "
+           "mount_setattr").split()
+# Calls that make a descriptor; EMFILE is about them.
+OPENING = "openat openat2 pipe2 dup dup2 dup3 memfd_create eventfd2 epoll_create1 socketpair pidfd_open".split()
+# Where a signal may arrive.
+WAITING = "flock wait4 waitid poll ppoll read".split()
+SYNCS = ("fsync", "fdatasync", "syncfs")
+FAULTS = ("ENOSPC", "EIO", "EMFILE", "EINTR", "KILL")
+TRACED = WRITING + OPENING + WAITING + ["close"]
+TIMEOUT = 20
+
+Point = collections.namedtuple("Point", "verb role call k fault")
+
+
+# ---------------------------------------------------------------- what is run
+
+class Bench(State):
+    """A state on a tmpfs, with the inputs of the verbs and the copy of the program whose helper is traced."""
+
+    def __init__(self):
+        super().__init__(tempfile.mkdtemp(prefix="tare-fault-", dir="/dev/shm"))
+        self.view = StoreView(self)
+        self.files = self.folder / "files"
+        self.files.mkdir()
+        beside = pathlib.Path(PROGRAM).parent
+        self.layers = hello_layers((beside / "images" / "hello").read_bytes())
+        (self.files / "root.tar").write_bytes(self.layers[0])
+        docker_archive(self.files / "image.tar", "kk:1", self.layers)
+        docker_archive(self.files / "base.tar", "base:1", self.layers)
+        self.make_program(beside)
+        self.log = self.folder / "strace.log"
+        self.expected = {}
+
+    def make_program(self, beside):
+        home = self.folder / "bin"
+        home.mkdir()
+        shutil.copy2(PROGRAM, home / "tare")
+        for name in ("tare-seccomp", "images"):
+            (home / name).symlink_to(beside / name)
+        helper = home / "tare-unpack"
+        # -D: the real helper is the program's child, and its status the one the program sees.
+        helper.write_text("#!/bin/sh\nread -r options <%s/inject\nexec %s -D -f -q -y -o %s/helper.$$ $options %s \"$@\"\n" % (
+            home, shutil.which("strace"), self.folder, beside / "tare-unpack"))
+        helper.chmod(0o755)
+        self.traced_helper = [str(home / "tare")] + self.argv[1:]
+
+    def strace(self, role, options, argv):
+        """Runs the command with its role traced; (status, standard error)."""
+        for old in list(self.folder.glob("helper.*")) + [self.log]:
+            old.unlink(missing_ok=True)
+        if role == "helper":
+            (self.folder / "bin" / "inject").write_text(" ".join(options) + "\n")
+            argv = self.traced_helper + argv
+        else:
+            argv = ["strace", "-q", "-y", "-o", str(self.log)] + options + self.argv + argv
+        try:
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  timeout=TIMEOUT, text=True, errors="replace")
+        except subprocess.TimeoutExpired:
+            raise Failure("hangs") from None
+        return done.returncode, done.stderr
+
+    def logs(self, role):
+        return [read(p) for p in self.folder.glob("helper.*")] if role == "helper" else [read(self.log)]
+
+
+def tag_twice(b):
+    """kk:1 and, after it lost its name to another image, a nameless one."""
+    b.ok("import", str(b.files / "root.tar"), "kk:1")
+    b.ok("import", "-m", "other", str(b.files / "root.tar"), "kk:1")
+
+
+def change_container(b):
+    b.ok("create", "--name", "cc", "busybox", "true")
+    upper = b.root / "containers" / b.list()["cc"][0] / "upper"
+    upper.mkdir(exist_ok=True)
+    (upper / "new").write_text("new\n" * 500)
+    (upper / "etc").mkdir()
+    (upper / "etc" / "deep").symlink_to("../new")
+    return upper
+
+
+class Verb:
+    """One command. `once` runs when a bench is made, `prepare` before each run. `result` is the image that it makes
+    or, for `removes`, takes away."""
+
+    def __init__(self, argv, roles, prepare=lambda b: None, once=lambda b: None, result="kk:1", removes=False, output=None):
+        self.argv, self.roles, self.prepare, self.once = argv, roles, prepare, once
+        self.result, self.removes, self.output = result, removes, output
+
+
+def verbs(b):
+    f = b.files
+    importing = lambda b: b.ok("import", str(f / "root.tar"), "kk:1")
+    return {
+        "import": Verb(["import", str(f / "root.tar"), "kk:1"], ("cli", "helper")),
+        "rmi": Verb(["rmi", "kk:1"], ("cli",), prepare=importing, removes=True),
+        "prune": Verb(["image", "prune", "-f"], ("cli",), prepare=tag_twice, result=None),
+    }
+
+
+# ---------------------------------------------------------------- the points
+
+def is_written_file(opened, rest):
+    """Whether close() is of a file that the task opened for writing: only there an error can tell of lost data, and
+    injection leaves the descriptor open, which for a pipe or a locked directory never happens in reality."""
+    m = re.match(r"\d+<([^>]*)>", rest)
+    return bool(m) and m.group(1) in opened
+
+
+def faults_of(call, rest, opened):
+    if call == "close":
+        return ("ENOSPC", "EIO", "EINTR", "KILL") if is_written_file(opened, rest) else ()
+    if call in WRITING:
+        return FAULTS
+    if call in OPENING:
+        makes = "O_CREAT" in rest or "O_TMPFILE" in rest
+        return FAULTS if makes else ("EIO", "EMFILE", "EINTR")
+    return ("EINTR",)
+
+
+def note_opened(call, rest, opened):
+    m = re.search(r"= \d+<([^>]*)>", rest)
+    if call in ("openat", "openat2") and m and re.search(r"O_WRONLY|O_RDWR", rest):
+        opened.add(m.group(1))
+
+
+def points_of(verb, role, text):
+    found = set()
+    for calls in parse_log(text).values():
+        counts, opened = collections.Counter(), set()
+        for call, rest in calls:
+            counts[call] += 1
+            note_opened(call, rest, opened)
+            found |= {Point(verb, role, call, counts[call], f) for f in faults_of(call, rest, opened)}
+    return found
+
+
+def enumerate_points(bench, table):
+    """All points, from a clean run of each verb and role; what the clean run made is what later ones must make."""
+    found = set()
+    for name, verb in table.items():
+        verb.once(bench)
+        for role in verb.roles:
+            verb.prepare(bench)
+            status, errors = bench.strace(role, ["-e", "trace=" + ",".join(TRACED)], verb.argv)
+            if status or errors:
+                raise Failure("clean %s: status %d: %s" % (name, status, errors))
+            if verb.result and not verb.removes:
+                bench.expected[name] = bench.view.hashes(verb.result)
+            logs = bench.logs(role)
+            if not any("(" in text for text in logs):
+                raise Failure("%s: strace saw nothing of its %s" % (name, role))
+            for text in logs:
+                found |= points_of(name, role, text)
+            settle(bench, name, verb)
+    return sorted(found)
+
+
+def choose(points, count, rng):
+    """COUNT of them: each verb and role gets its share, but small ones are taken whole first."""
+    groups = collections.defaultdict(list)
+    for p in points:
+        groups[p.verb, p.role].append(p)
+    chosen, left = [], count
+    for i, (_, group) in enumerate(sorted(groups.items(), key=lambda item: len(item[1]))):
+        share = min(len(group), left // (len(groups) - i))
+        chosen += rng.sample(group, share)
+        left -= share
+    rng.shuffle(chosen)
+    return chosen
+
+
+# ---------------------------------------------------------------- one point
+
+def is_sqlite_own(injected):
+    """Syncs whose failure SQLite passes over: that of a checkpoint, after which the transactions are still in the log,
+    and that of the directory whenever it opens the log."""
+    return re.search(r"^(\d+ +)?fdatasync\(\d+<[^>]*/(tare\.db|root)>\)", injected)
+
+
+def check_told(point, status, errors, injected):
+    lines = errors.strip().splitlines()
+    if status == 0:
+        if point.fault == "KILL":
+            raise Failure("status 0 though a process was killed")
+        if point.call in SYNCS and point.fault != "EINTR" and not is_sqlite_own(injected):
+            raise Failure("status 0 though a sync failed")
+        return
+    if point.fault == "KILL" and point.role == "cli":
+        return
+    if not 0 < status < 128:
+        raise Failure("ended by a signal, status %d: %s" % (status, errors))
+    if not lines or len(lines) > 2 or not lines[0].startswith("tare: ") or len(lines[0]) < 12:
+        raise Failure("status %d with %d lines: %r" % (status, len(lines), errors[:300]))
+
+
+def check_result(bench, name, verb, status):
+    """With status 0 the result is there; whatever the status, what is listed is whole."""
+    listed = bench.view.listed()
+    if verb.removes:
+        if status == 0 and verb.result in listed:
+            raise Failure("status 0, but %s is still listed" % verb.result)
+        if verb.result in listed:
+            bench.view.hashes(verb.result)
+    elif verb.result in listed:
+        if bench.view.hashes(verb.result) != bench.expected[name]:
+            raise Failure("%s is listed, but damaged" % verb.result)
+    elif verb.result and status == 0:
+        raise Failure("status 0, but %s is not listed" % verb.result)
+
+
+def settle(bench, name, verb):
+    """The same command works at once, and when its result is gone, nothing is left."""
+    if verb.removes and verb.result not in bench.view.listed():
+        verb.prepare(bench)
+    bench.ok(*verb.argv)
+    check_result(bench, name, verb, 0)
+    if "kk:1" in bench.view.listed():
+        bench.ok("rmi", "kk:1")
+    bench.ok("image", "prune", "-f")
+    left = bench.view.names() ^ bench.baseline
+    if left:
+        raise Failure("left behind or gone: " + ", ".join(sorted(left)[:6]))
+
+
+def run_point(bench, table, point):
+    """Whether the fault took place."""
+    verb = table[point.verb]
+    verb.prepare(bench)
+    what = "signal=KILL" if point.fault == "KILL" else "error=" + point.fault
+    status, errors = bench.strace(point.role, ["-e", "trace=" + point.call, "-e", "inject=%s:%s:when=%d" % (
+        point.call, what, point.k)], verb.argv)
+    injected = [line for text in bench.logs(point.role) for line in text.splitlines()
+                if "(INJECTED)" in line or "killed by SIGKILL" in line]
+    try:
+        if injected:
+            check_told(point, status, errors, injected[0])
+        elif status:
+            raise Failure("nothing was injected, but status %d: %s" % (status, errors))
+        check_result(bench, point.verb, verb, status)
+        settle(bench, point.verb, verb)
+    except Failure as e:
+        raise Failure("%s (status %d: %s) %s" % (e, status, errors.strip()[:200], " ".join(injected[:1])[:200])) from None
+    return bool(injected)
+
+
+def make_bench():
+    bench = Bench()
+    bench.ok("run", "--rm", "busybox", "true")
+    bench.ok("import", str(bench.files / "root.tar"), "kk:1")
+    bench.ok("rmi", "kk:1")
+    bench.baseline = bench.view.names()
+    return bench
+
+
+def work(points, names, verbose):
+    """One worker, one bench after the other: a point that failed spoils its own only. (fired, failures)"""
+    bench, fired, bad = None, collections.Counter(), []
+    for point in points:
+        if not bench:
+            bench = make_bench()
+            table = {n: v for n, v in verbs(bench).items() if n in names}
+            enumerate_points(bench, table)
+        try:
+            took_place = run_point(bench, table, point)
+            fired[point.verb, point.role] += took_place
+            if verbose:
+                print(" ".join(map(str, point)), "" if took_place else "not reached", flush=True)
+        except Failure as e:
+            bad.append("%s: %s" % (" ".join(map(str, point)), e))
+            print("FAILED " + bad[-1], file=sys.stderr, flush=True)
+            bench.close()
+            bench = None
+    if bench:
+        bench.close()
+    return fired, bad
+
+
+def arguments():
+    p = argparse.ArgumentParser()
+    p.add_argument("--points", type=int, default=6000)
+    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--jobs", type=int, default=os.cpu_count())
+    p.add_argument("--shard", default="1/1")
+    p.add_argument("--verb", action="append")
+    p.add_argument("--only", help='"VERB ROLE CALL K FAULT"')
+    p.add_argument("-v", action="store_true")
+    return p.parse_args()
+
+
+def main():
+    o = arguments()
+    began, bad, fired = time.monotonic(), [], collections.Counter()
+    bench = make_bench()
+    try:
+        table = {n: v for n, v in verbs(bench).items() if not o.verb or n in o.verb}
+        everything = enumerate_points(bench, table)
+    finally:
+        bench.close()
+    part, parts = map(int, o.shard.split("/"))
+    chosen = choose(everything, o.points, random.Random(o.seed))[part - 1::parts]
+    if o.only:
+        verb, role, call, k, fault = o.only.split()
+        chosen = [Point(verb, role, call, int(k), fault)]
+    with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
+        for found, wrong in pool.map(lambda i: work(chosen[i::o.jobs], list(table), o.v), range(o.jobs)):
+            fired, bad = fired + found, bad + wrong
+    if sum(fired.values()) < 0.9 * (len(chosen) - len(bad)):
+        bad.append("only %d of %d faults took place" % (sum(fired.values()), len(chosen)))
+    report("system calls that fail", [
+        "%d points of %d took place: %s" % (sum(fired.values()), len(everything), ", ".join("%s %s %d" % (*k, n) for k, n in sorted(fired.items()))),
+        "faults: %s; seed %d, %.0f s, failures: %d" % (", ".join(FAULTS), o.seed, time.monotonic() - began, len(bad))] +
+        ["FAILED " + line for line in bad[:40]])
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
