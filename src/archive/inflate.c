@@ -14,12 +14,10 @@
 #include <stdbool.h>
 #include <zstd.h>
 
-enum { MAGIC_MAX = 6 };
-
 struct inflate {
 	struct byte_source *src;
 	enum inflate_format format;
-	uint8_t head[MAGIC_MAX]; /* the first bytes, taken to find the format */
+	uint8_t head[INFLATE_HEAD_LEN]; /* the first bytes, taken to find the format */
 	const uint8_t *in;
 	size_t in_len;
 	const uint8_t *held; /* the source's piece while `head` is being decoded */
@@ -184,21 +182,31 @@ static bool is_magic(const struct magic *m, const uint8_t *head, size_t len)
 	return true;
 }
 
+static const struct magic *lookup_magic(const uint8_t *head, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_LEN(magics); i++)
+		if (is_magic(&magics[i], head, len))
+			return &magics[i];
+	return NULL;
+}
+
+enum inflate_format inflate_probe(const uint8_t *head, size_t len)
+{
+	const struct magic *m = lookup_magic(head, len);
+
+	if (m)
+		return m->format;
+	return is_skippable_frame(head, len) ? INFLATE_ZSTD : INFLATE_PLAIN;
+}
+
 static int find_format(struct inflate *z, size_t len, struct err *err)
 {
-	z->format = is_skippable_frame(z->head, len) ? INFLATE_ZSTD : INFLATE_PLAIN;
-	for (size_t i = 0; i < ARRAY_LEN(magics); i++) {
-		const struct magic *m = &magics[i];
-
-		if (!is_magic(m, z->head, len))
-			continue;
-		if (m->format == N_INFLATE_FORMATS) {
-			err_set(err, ERR_UNSUPPORTED, "the archive is compressed with %s", m->name);
-			return err_hint(err, "use a plain tar archive, gzip or zstd");
-		}
-		z->format = m->format;
-	}
-	return 0;
+	z->format = inflate_probe(z->head, len);
+	if (z->format != N_INFLATE_FORMATS)
+		return 0;
+	err_set(err, ERR_UNSUPPORTED, "the archive is compressed with %s",
+		lookup_magic(z->head, len)->name);
+	return err_hint(err, "use a plain tar archive, gzip or zstd");
 }
 
 /* Collects the first bytes, however small the source's pieces are. */
@@ -206,7 +214,7 @@ static int read_head(struct inflate *z, struct err *err)
 {
 	size_t have = 0;
 
-	while (have < MAGIC_MAX) {
+	while (have < INFLATE_HEAD_LEN) {
 		const uint8_t *bytes = NULL;
 		ssize_t n = z->src->next(z->src, &bytes, err);
 
@@ -214,7 +222,8 @@ static int read_head(struct inflate *z, struct err *err)
 			return (int)n;
 		if (n == 0)
 			break;
-		size_t part = (size_t)n < MAGIC_MAX - have ? (size_t)n : MAGIC_MAX - have;
+		size_t part = (size_t)n < INFLATE_HEAD_LEN - have ? (size_t)n
+								  : INFLATE_HEAD_LEN - have;
 
 		memcpy(z->head + have, bytes, part);
 		have += part;

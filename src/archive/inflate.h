@@ -26,6 +26,11 @@ void inflate_cleanup(struct inflate **z);
  * when the stream is damaged or cut off. Checksums are verified, the source is read to its end. */
 ssize_t inflate_read(struct inflate *z, void *buf, size_t len, struct err *err);
 
+/* The format of a stream that begins with the LEN bytes HEAD (INFLATE_HEAD_LEN of them, or the
+ * whole stream); N_INFLATE_FORMATS for one that is known and refused. */
+#define INFLATE_HEAD_LEN 6
+enum inflate_format inflate_probe(const uint8_t *head, size_t len);
+
 /* What the first bytes said; never N_INFLATE_FORMATS. */
 enum inflate_format inflate_format(const struct inflate *z);
 /* "plain", "gzip", "zstd". */

@@ -15,6 +15,9 @@ struct byte_source {
 	/* The next piece: returns its length (> 0) and points *RET at it, valid until the next
 	 * call; 0 at the end of the stream, again and again; -code after filling ERR. May block. */
 	ssize_t (*next)(struct byte_source *src, const uint8_t **ret, struct err *err);
+	/* Passes over the next N bytes unread, NULL where the source cannot. Beyond the end is no
+	 * error; there is nothing more to read then. */
+	void (*skip)(struct byte_source *src, uint64_t n);
 };
 
 /* Bytes in memory, handed out in pieces of STEP bytes (0: all at once). */
@@ -33,12 +36,16 @@ void mem_source_init(struct mem_source *m, const void *bytes, size_t len, size_t
 
 struct fd_source {
 	struct byte_source base;
-	int fd;	      /* borrowed */
-	uint8_t *buf; /* owned */
+	int fd;		       /* borrowed */
+	uint8_t *buf;	       /* owned */
+	uint64_t offset, left; /* of a range */
 };
 
 /* Fills F; FD is read from where it stands, in blocking calls. Undone by fd_source_done. */
 void fd_source_init(struct fd_source *f, int fd);
+/* The same for LENGTH bytes of a file from OFFSET, with pread(2): where FD stands does not matter
+ * and stays. A file that ends before them is ERR_INVALID. */
+void fd_source_init_range(struct fd_source *f, int fd, uint64_t offset, uint64_t length);
 /* Frees the buffer; the descriptor stays open. */
 void fd_source_done(struct fd_source *f);
 

@@ -87,6 +87,10 @@ ssize_t tar_reader_data(struct tar_reader *r, const uint8_t **ret, uint64_t *ret
  * mixed with tar_reader_data in one entry. */
 ssize_t tar_reader_read(struct tar_reader *r, void *buf, size_t len, struct err *err);
 
+/* Where in the stream the bytes begin that tar_reader_data would return next: for an entry just
+ * returned the beginning of what the archive stores of it. */
+uint64_t tar_reader_offset(const struct tar_reader *r);
+
 /* Entries returned so far. */
 uint64_t tar_reader_count(const struct tar_reader *r);
 

@@ -13,6 +13,7 @@ struct tar_reader {
 	struct byte_source *src;
 	const uint8_t *chunk; /* what is left of the source's last piece */
 	size_t chunk_len;
+	uint64_t offset; /* in the stream, of what comes next */
 	uint64_t n_entries;
 	uint64_t metadata; /* counts against TAR_MAX_METADATA */
 	bool ended;

@@ -14,7 +14,7 @@
 #include "engine/state.h"
 #include "monitor/state.h"
 #include "storage/container.h"
-#include "storage/import.h"
+#include "storage/collect.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/path.h"

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "storage/collect.h"
 #include "storage/db.h"
 #include "storage/image_private.h"
 #include "storage/store_private.h"
@@ -328,7 +329,7 @@ static int delete_rows(struct store *store, const char *id, char **ret_hidden, s
 
 static int try_delete(struct store *store, const char *id, struct err *err)
 {
-	cleanup_strv struct strv layers = STRV_INIT;
+	cleanup_garbage struct garbage garbage = GARBAGE_INIT;
 	cleanup_transaction struct store *tx = NULL;
 	cleanup_free char *hidden = NULL;
 	int rc = 0;
@@ -339,12 +340,12 @@ static int try_delete(struct store *store, const char *id, struct err *err)
 	rc = delete_rows(store, id, &hidden, err);
 	if (rc <= 0)
 		return rc;
-	if (hidden && image_delete_rows(store, hidden, &layers, NULL, err) < 0)
+	if (hidden && image_delete_rows(store, hidden, &garbage, err) < 0)
 		return -err->code;
+	garbage_prepare(store, &garbage);
 	if (db_commit(store, err) < 0)
 		return -err->code;
-	if (hidden)
-		image_delete_files(store, hidden, &layers);
+	storage_remove_garbage(store, &garbage);
 	return 1;
 }
 

@@ -36,7 +36,7 @@
 
 #define DB_NAME		 "tare.db"
 #define LOCK_NAME	 "tare.lock"
-#define SCHEMA_VERSION	 1
+#define SCHEMA_VERSION	 2
 #define WAL_PAGES	 64
 #define BUSY_DEADLINE_NS 10000000000ull
 #define BUSY_DEADLINE_S	 10
@@ -48,30 +48,49 @@ static char reserve_path[4096]; /* for a signal handler */
 /* synchronous=1 is NORMAL, 2 is FULL (pragma.html#pragma_synchronous). */
 enum { SYNC_NORMAL = 1, SYNC_FULL = 2 };
 
+#define TARGET_BLOB_TABLE                                                                       \
+	"CREATE TABLE target_blob(target TEXT NOT NULL, digest TEXT NOT NULL, media_type TEXT," \
+	" size INTEGER NOT "                                                                    \
+	"NULL,"                                                                                 \
+	" PRIMARY KEY(target, digest)) WITHOUT ROWID;"
+
 /*
  * container: what lists need, small rows; container_json: what one container's inspect and start
  * need. seq grows with each container, so the newest are at the end without a sort. A hidden image
- * was removed by force while a container still needs its layers.
+ * was removed by force while a container still needs its layers; a parent is the image that one was
+ * committed from. A target is the manifest or index as which a name came in and goes out again;
+ * target_blob names every blob it needs, itself included.
  */
 static const char schema[] =
 	"CREATE TABLE layer(chain_id TEXT PRIMARY KEY, diff_id TEXT NOT NULL, size INTEGER NOT "
 	"NULL,"
-	" entries INTEGER NOT NULL, tree_hash TEXT) WITHOUT ROWID;"
+	" entries INTEGER NOT NULL, tree_hash TEXT, blob TEXT, blob_size INTEGER, blob_format "
+	"TEXT,"
+	" plain_size INTEGER) WITHOUT ROWID;"
 	"CREATE TABLE image(id TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, size INTEGER NOT "
 	"NULL,"
-	" hidden INTEGER NOT NULL DEFAULT 0, config TEXT NOT NULL) WITHOUT ROWID;"
+	" hidden INTEGER NOT NULL DEFAULT 0, config TEXT NOT NULL, parent TEXT) WITHOUT ROWID;"
 	"CREATE TABLE image_layer(image_id TEXT NOT NULL, idx INTEGER NOT NULL, chain_id TEXT NOT "
 	"NULL,"
 	" PRIMARY KEY(image_id, idx)) WITHOUT ROWID;"
 	"CREATE TABLE tag(reference TEXT PRIMARY KEY, image_id TEXT NOT NULL, tagged_ns INTEGER "
-	"NOT NULL)"
-	" WITHOUT ROWID;"
+	"NOT NULL,"
+	" target TEXT) WITHOUT ROWID;" TARGET_BLOB_TABLE
 	"CREATE TABLE container(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
 	" name TEXT NOT NULL UNIQUE, image_id TEXT, image_ref TEXT, image_name TEXT,"
 	" created_ns INTEGER NOT NULL, auto_remove INTEGER NOT NULL, command TEXT, labels TEXT,"
 	" network_mode TEXT, mounts TEXT);"
 	"CREATE TABLE container_json(seq INTEGER PRIMARY KEY, config TEXT, host TEXT, extra TEXT);"
-	"PRAGMA user_version=1;";
+	"PRAGMA user_version=2;";
+
+/* Version 1 kept no blobs of layers, no targets and no parents. */
+static const char upgrade_from_1[] = "ALTER TABLE layer ADD COLUMN blob TEXT;"
+				     "ALTER TABLE layer ADD COLUMN blob_size INTEGER;"
+				     "ALTER TABLE layer ADD COLUMN blob_format TEXT;"
+				     "ALTER TABLE layer ADD COLUMN plain_size INTEGER;"
+				     "ALTER TABLE image ADD COLUMN parent TEXT;"
+				     "ALTER TABLE tag ADD COLUMN target TEXT;" TARGET_BLOB_TABLE
+				     "PRAGMA user_version=2;";
 
 void db_finalize(sqlite3_stmt **stmt)
 {
@@ -171,7 +190,8 @@ static int enter_wal(struct store *store, struct err *err)
 	return rc == SQLITE_OK ? 0 : db_error(store, rc, err);
 }
 
-static int create_schema(struct store *store, struct err *err)
+/* Makes a database of any older version one of this version. */
+static int prepare_schema(struct store *store, struct err *err)
 {
 	cleanup_close int lock = store_open_dir(store, ".", err);
 	cleanup_transaction struct store *tx = NULL;
@@ -182,12 +202,12 @@ static int create_schema(struct store *store, struct err *err)
 	if (store_lock(lock, LOCK_EX, store->root, err) < 0 ||
 	    get_version(store, &version, err) < 0)
 		return -err->code;
-	if (version != 0)
+	if (version >= SCHEMA_VERSION)
 		return 0;
-	if (enter_wal(store, err) < 0 || db_begin(store, false, err) < 0)
+	if ((version == 0 && enter_wal(store, err) < 0) || db_begin(store, false, err) < 0)
 		return -err->code;
 	tx = store;
-	if (exec_sql(store, schema, err) < 0)
+	if (exec_sql(store, version == 0 ? schema : upgrade_from_1, err) < 0)
 		return -err->code;
 	return db_commit(store, err);
 }
@@ -266,7 +286,7 @@ static int db_ensure(struct store *store, struct err *err)
 	if (store->db)
 		return 0;
 	if (open_connection(store, err) < 0 || get_version(store, &version, err) < 0 ||
-	    (version == 0 && create_schema(store, err) < 0)) {
+	    (version < SCHEMA_VERSION && prepare_schema(store, err) < 0)) {
 		sqlite3_close(store->db);
 		store->db = NULL;
 		return -err->code;

@@ -9,8 +9,10 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "oci/reference.h"
+#include "storage/collect.h"
 #include "storage/db.h"
 #include "storage/image_private.h"
+#include "storage/names.h"
 #include "storage/store_private.h"
 
 /* Without its layers: a query with them in one takes SQLite three times as long to prepare as both
@@ -159,11 +161,46 @@ void image_get_lower_dirs(const struct store *store, const struct image *image, 
 			  image->chain_ids.items[i - 1]);
 }
 
-int image_set_tag(struct store *store, const char *canonical, const char *id, struct err *err)
+int image_set_tag(struct store *store, const char *canonical, const char *id, const char *target,
+		  struct err *err)
 {
 	return db_run(store, err,
-		      "INSERT OR REPLACE INTO tag(reference,image_id,tagged_ns) VALUES(?,?,?)",
-		      "tti", canonical, id, clock_real_ns());
+		      "INSERT OR REPLACE INTO tag(reference,image_id,tagged_ns,target)"
+		      " VALUES(?,?,?,?)",
+		      "ttit", canonical, id, clock_real_ns(), target);
+}
+
+int image_drop_targets(struct store *store, struct garbage *ret, struct err *err)
+{
+	static const char unused[] = " FROM target_blob WHERE NOT EXISTS(SELECT 1 FROM tag t"
+				     " WHERE t.target=target_blob.target)";
+	cleanup_free char *sql = str_printf("SELECT DISTINCT digest%s", unused);
+	cleanup_free char *drop = str_printf("DELETE%s", unused);
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(store, &stmt, err, sql, "");
+
+	while (rc >= 0 && (rc = db_step(store, stmt, err)) > 0)
+		strv_add(&ret->blobs, db_text(stmt, 0));
+	if (rc < 0)
+		return rc;
+	return ret->blobs.n ? db_run(store, err, drop, "") : 0;
+}
+
+/* The target that the name SOURCE has; an owned string, NULL for none. */
+static int get_target(struct store *store, const struct image *source, char **ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = 0;
+
+	if (!source->reference)
+		return 0;
+	rc = db_prepare(store, &stmt, err, "SELECT target FROM tag WHERE reference=?", "t",
+			source->reference);
+	if (rc == 0)
+		rc = db_step(store, stmt, err);
+	if (rc > 0)
+		*ret = str_dup((const char *)sqlite3_column_text(stmt, 0));
+	return rc;
 }
 
 int image_get_tags(struct store *store, const char *id, struct strv *ret, struct err *err)
@@ -200,11 +237,24 @@ static int parse_target(const char *target, struct reference *ret, struct err *e
 	return 0;
 }
 
+static int tag_in_transaction(struct store *store, const char *source, const char *canonical,
+			      struct garbage *garbage, struct err *err)
+{
+	cleanup_image struct image image = IMAGE_INIT;
+	cleanup_free char *target = NULL;
+
+	if (image_find(store, source, &image, err) < 0 ||
+	    get_target(store, &image, &target, err) < 0 ||
+	    image_set_tag(store, canonical, image.id, target, err) < 0)
+		return -err->code;
+	return image_drop_targets(store, garbage, err);
+}
+
 int image_tag(struct store *store, const char *source, const char *target, struct err *err)
 {
 	cleanup_reference struct reference ref = REFERENCE_INIT;
 	cleanup_transaction struct store *tx = NULL;
-	cleanup_image struct image image = IMAGE_INIT;
+	cleanup_garbage struct garbage garbage = GARBAGE_INIT;
 	cleanup_free char *canonical = NULL;
 
 	if (parse_target(target, &ref, err) < 0)
@@ -213,8 +263,12 @@ int image_tag(struct store *store, const char *source, const char *target, struc
 	if (db_begin(store, true, err) < 0)
 		return -err->code;
 	tx = store;
-	if (image_find(store, source, &image, err) < 0 ||
-	    image_set_tag(store, canonical, image.id, err) < 0)
+	if (tag_in_transaction(store, source, canonical, &garbage, err) < 0)
 		return -err->code;
-	return db_commit(store, err);
+	garbage_prepare(store, &garbage);
+	if (db_commit(store, err) < 0)
+		return -err->code;
+	names_save(store);
+	storage_remove_garbage(store, &garbage);
+	return 0;
 }

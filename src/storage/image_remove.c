@@ -15,9 +15,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "storage/collect.h"
 #include "storage/db.h"
 #include "storage/image_private.h"
-#include "storage/layer.h"
+#include "storage/names.h"
 #include "storage/store_private.h"
 
 #define SHORT 12 /* digits of an id in messages */
@@ -31,9 +32,7 @@ struct removal {
 	void *data;
 	bool force;
 	struct strv lines;
-	struct strv layers; /* chain IDs to remove */
-	int64_t reclaimed;
-	bool is_deleted;
+	struct garbage garbage; /* what lost its last name */
 };
 
 static void removal_done(struct removal *r)
@@ -42,7 +41,7 @@ static void removal_done(struct removal *r)
 	strv_done(&r->tags);
 	strv_done(&r->containers);
 	strv_done(&r->lines);
-	strv_done(&r->layers);
+	garbage_done(&r->garbage);
 }
 #define cleanup_removal __attribute__((cleanup(removal_done)))
 
@@ -106,42 +105,43 @@ static int untag(struct removal *r, const char *canonical, struct err *err)
 	return 0;
 }
 
-int image_delete_rows(struct store *store, const char *id, struct strv *ret_layers,
-		      int64_t *ret_size, struct err *err)
+/* The image's layers that no other image has, with the blobs that go with them. */
+static int find_own_layers(struct store *store, const char *id, struct garbage *ret,
+			   struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	size_t first = ret_layers->n;
 	int rc = db_prepare(
 		store, &stmt, err,
-		"SELECT a.chain_id,l.size FROM image_layer a LEFT JOIN layer l"
-		" ON l.chain_id=a.chain_id WHERE a.image_id=?1 AND NOT EXISTS(SELECT 1 FROM"
-		" image_layer b WHERE b.chain_id=a.chain_id AND b.image_id<>?1)"
+		"SELECT a.chain_id,l.size+coalesce(l.blob_size,0),l.blob FROM image_layer a LEFT"
+		" JOIN layer l ON l.chain_id=a.chain_id WHERE a.image_id=?1 AND NOT EXISTS(SELECT 1"
+		" FROM image_layer b WHERE b.chain_id=a.chain_id AND b.image_id<>?1)"
 		" ORDER BY a.idx DESC",
 		"t", id);
 
 	while (rc >= 0 && (rc = db_step(store, stmt, err)) > 0) {
-		strv_add(ret_layers, db_text(stmt, 0));
-		if (ret_size)
-			*ret_size += sqlite3_column_int64(stmt, 1);
+		strv_add(&ret->layers, db_text(stmt, 0));
+		ret->size += sqlite3_column_int64(stmt, 1);
+		if (*db_text(stmt, 2))
+			strv_add(&ret->blobs, db_text(stmt, 2));
 	}
-	if (rc < 0)
-		return rc;
-	for (size_t i = first; i < ret_layers->n; i++)
+	return rc;
+}
+
+int image_delete_rows(struct store *store, const char *id, struct garbage *ret, struct err *err)
+{
+	size_t first = ret->layers.n;
+
+	if (find_own_layers(store, id, ret, err) < 0)
+		return -err->code;
+	for (size_t i = first; i < ret->layers.n; i++)
 		if (db_run(store, err, "DELETE FROM layer WHERE chain_id=?", "t",
-			   ret_layers->items[i]) < 0)
+			   ret->layers.items[i]) < 0)
 			return -err->code;
 	if (db_run(store, err, "DELETE FROM image_layer WHERE image_id=?", "t", id) < 0 ||
 	    db_run(store, err, "DELETE FROM image WHERE id=?", "t", id) < 0)
 		return -err->code;
-	return 0;
-}
-
-void image_delete_files(struct store *store, const char *id, const struct strv *layers)
-{
-	struct err err = ERR_INIT;
-
-	if (layer_remove_unused(store, id, layers, &err) < 0)
-		log_debug("remove image %.*s: %s", SHORT, id, err.msg);
+	strv_add(&ret->blobs, id);
+	return image_drop_targets(store, ret, err);
 }
 
 /* Takes the image itself away, or hides it while a container needs its layers. */
@@ -153,13 +153,12 @@ static int delete_image(struct removal *r, struct err *err)
 		rc = db_run(r->store, err, "UPDATE image SET hidden=1 WHERE id=?", "t",
 			    r->image.id);
 	else
-		rc = image_delete_rows(r->store, r->image.id, &r->layers, &r->reclaimed, err);
+		rc = image_delete_rows(r->store, r->image.id, &r->garbage, err);
 	if (rc < 0)
 		return rc;
-	r->is_deleted = r->containers.n == 0;
 	strv_addf(&r->lines, "Deleted: " DIGEST_PREFIX "%s", r->image.id);
-	strv_foreach (i, &r->layers)
-		strv_addf(&r->lines, "Deleted: " DIGEST_PREFIX "%s", r->layers.items[i]);
+	strv_foreach (i, &r->garbage.layers)
+		strv_addf(&r->lines, "Deleted: " DIGEST_PREFIX "%s", r->garbage.layers.items[i]);
 	return 0;
 }
 
@@ -172,7 +171,8 @@ static int remove_by_name(struct removal *r, const char *typed, struct err *err)
 			"conflict: unable to remove repository reference \"%s\" (must force) - "
 			"container %.*s is using its referenced image %.*s",
 			typed, SHORT, r->containers.items[0], SHORT, r->image.id);
-	if (untag(r, r->image.reference, err) < 0)
+	if (untag(r, r->image.reference, err) < 0 ||
+	    image_drop_targets(r->store, &r->garbage, err) < 0)
 		return -err->code;
 	/* What the last name stood for goes too, unless a container runs on it: then it stays,
 	 * nameless. */
@@ -213,18 +213,24 @@ static int run_removal(struct removal *r, const char *ref, struct err *err)
 	if (db_begin(r->store, false, err) < 0)
 		return -err->code;
 	tx = r->store;
-	if (remove_in_transaction(r, ref, err) < 0 || db_commit(r->store, err) < 0)
+	if (remove_in_transaction(r, ref, err) < 0)
 		return -err->code;
-	if (r->is_deleted)
-		image_delete_files(r->store, r->image.id, &r->layers);
+	garbage_prepare(r->store, &r->garbage);
+	if (db_commit(r->store, err) < 0)
+		return -err->code;
+	names_save(r->store);
+	storage_remove_garbage(r->store, &r->garbage);
 	return 0;
 }
 
 int image_remove(struct store *store, const char *ref, bool force, image_running_fn running,
 		 void *data, struct strv *ret_lines, struct err *err)
 {
-	cleanup_removal struct removal r = {
-		.store = store, .running = running, .data = data, .force = force};
+	cleanup_removal struct removal r = {.store = store,
+					    .running = running,
+					    .data = data,
+					    .force = force,
+					    .garbage = GARBAGE_INIT};
 
 	if (run_removal(&r, ref, err) < 0)
 		return -err->code;
@@ -254,7 +260,7 @@ static int collect_row(const struct image_row *row, void *data, struct err *err)
 static int prune_one(struct store *store, const char *ref, struct strv *ret_lines,
 		     int64_t *ret_reclaimed, struct err *err)
 {
-	cleanup_removal struct removal r = {.store = store};
+	cleanup_removal struct removal r = {.store = store, .garbage = GARBAGE_INIT};
 
 	if (run_removal(&r, ref, err) < 0) {
 		if (err->code != ERR_CONFLICT && err->code != ERR_NOT_FOUND)
@@ -262,7 +268,7 @@ static int prune_one(struct store *store, const char *ref, struct strv *ret_line
 		err_clear(err);
 		return 0;
 	}
-	*ret_reclaimed += r.reclaimed;
+	*ret_reclaimed += r.garbage.size;
 	strv_foreach (i, &r.lines) {
 		/* "Untagged: x" of rmi is "untagged: x" here. */
 		r.lines.items[i][0] |= 0x20;
@@ -274,7 +280,7 @@ static int prune_one(struct store *store, const char *ref, struct strv *ret_line
 /* docker image prune -a leaves every name of an image that a container uses. */
 static int is_used(struct store *store, const char *ref, struct err *err)
 {
-	cleanup_removal struct removal r = {.store = store};
+	cleanup_removal struct removal r = {.store = store, .garbage = GARBAGE_INIT};
 	int rc = image_lookup(store, ref, &r.image, err);
 
 	if (rc <= 0)
@@ -299,5 +305,7 @@ int image_prune(struct store *store, bool all, const struct image_filter *filter
 		if (rc == 0)
 			rc = prune_one(store, refs.items[i], ret_lines, ret_reclaimed, err);
 	}
+	/* Who asks for space gets all that nobody needs. */
+	storage_collect(store);
 	return rc < 0 ? rc : 0;
 }

@@ -33,12 +33,4 @@ int image_import(struct store *store, const struct import_request *request,
 int image_ensure_bundled(struct store *store, const char *ref, const char *images_dir,
 			 struct err *err);
 
-/* What writers do first: removes dead staging directories, and layers and blobs that nothing names.
- */
-void storage_collect(struct store *store);
-
-/* The same, but only when an import has been cut short: its staging directory is still there. Three
- * system calls when there is none. */
-void storage_sweep(struct store *store);
-
 #endif

@@ -2,48 +2,48 @@
 #ifndef STORAGE_LAYER_H
 #define STORAGE_LAYER_H
 /*
- * Unpacked layers, each in layers/<chain id>/ with its files in diff/ and a record, layer.json,
- * beside them; and the blobs. The order of writing is what makes an acknowledged image survive a
- * power cut: content synced, record synced, name synced, then the index.
+ * Unpacked layers, each in layers/<chain id>/:
+ *
+ *	diff/       its files
+ *	list        one line for each entry of its archive (storage/tree_list.h)
+ *	layer.json  the record: what the index knows of it, so that an index can be made again
+ *
+ * A layer is put together in a staging directory, synced there, and appears by one rename.
  */
 #include "base/err.h"
 #include "oci/digest.h"
+#include "storage/blob.h"
 #include "storage/staging.h"
-#include "storage/unpack.h"
 
-#include <stddef.h>
+#include <stdbool.h>
 
 struct store;
-struct strv;
+struct str;
 
-/* A layer that was unpacked into a staging directory and is not yet visible. */
-struct layer {
-	char dir[16]; /* its name in the staging directory */
-	char chain_hex[DIGEST_HEX_LEN + 1];
-	struct unpack_result result;
-};
+#define LAYER_DIFF   "diff"
+#define LAYER_LIST   "list"
+#define LAYER_RECORD "layer.json"
 
-/* Unpacks ARCHIVE_FD as layer number INDEX on top of PARENT_HEX (NULL for the lowest). */
-int layer_stage(struct store *store, const struct staging *staging, size_t index,
-		const char *parent_hex, int archive_fd, unpack_progress_fn progress, void *data,
-		struct layer *ret, struct err *err);
+/* Makes directory DIR in STAGING with an empty diff and list. RET_DIFF_FD (open for reading) and
+ * RET_LIST_FD (for writing) are the caller's to close, also after an error. */
+int layer_create(const struct staging *staging, const char *dir, int *ret_diff_fd, int *ret_list_fd,
+		 struct err *err);
 
-/* Makes all staged layers durable with one syncfs(2) and visible under their chain IDs. One that
- * another process brought in meanwhile is used instead of ours. LAYERS_FD is the layers directory,
- * locked (shared) by the caller until the index names them. */
-int layer_publish(const struct staging *staging, int layers_fd, const struct layer *layers,
-		  size_t n_layers, struct err *err);
+/* The text of a record. */
+void layer_format_record(const struct layer_info *info, struct str *ret);
+/* Writes it into DIR under DIRFD; not synced. */
+int layer_write_record(int dirfd, const char *dir, const struct layer_info *info, struct err *err);
+/* The record of CHAIN_HEX in the layers directory; one of version 0.1.0 has no blob and no list.
+ * ERR_NOT_FOUND, or ERR_INVALID for one that cannot be read. */
+int layer_read_record(int layers_fd, const char *chain_hex, struct layer_info *ret,
+		      struct err *err);
 
-/* Stores a verified blob, durable when it returns. */
-int layer_write_blob(struct store *store, const char *hex, const void *p, size_t len,
-		     struct err *err);
+/* Whether the layers directory has its files and its record. */
+bool layer_is_there(int layers_fd, const char *chain_hex);
 
-/* Removes those of the layers CHAIN_IDS and the configuration IMAGE_ID (may be NULL) that the index
- * does not name. */
-int layer_remove_unused(struct store *store, const char *image_id, const struct strv *chain_ids,
-			struct err *err);
-/* Removes all layers and blobs that the index does not name: what a crash left. Gives up at once
- * when somebody is importing. */
-int layer_collect(struct store *store, struct err *err);
+/* Renames DIR of STAGING to its chain ID: 1, or 0 when there is one already. What is in it must be
+ * on disk; LAYERS_FD must be synced afterwards. */
+int layer_publish(const struct staging *staging, const char *dir, int layers_fd,
+		  const char *chain_hex, struct err *err);
 
 #endif

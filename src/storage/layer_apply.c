@@ -12,6 +12,7 @@
  */
 #include "storage/layer_apply.h"
 
+#include "archive/crc64.h"
 #include "archive/tar_read.h"
 #include "base/err.h"
 #include "base/fd.h"
@@ -19,17 +20,17 @@
 #include "base/str.h"
 #include "storage/layer_meta.h"
 #include "storage/layer_tree.h"
+#include "storage/space.h"
+#include "storage/tree_list.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Free space is asked for again after this much was used: others use it too. */
-enum { SPACE_SLICE = 256 << 20, INODE_SLICE = 64 << 10, SPACE_BLOCK = 4096 };
+enum { LISTING_PIECE = 64 << 10 };
 
 static const char whiteout_prefix[] = ".wh.";
 static const char opaque_marker[] = ".wh..wh..opq";
@@ -39,47 +40,30 @@ struct apply {
 	struct tar_reader *reader;
 	const struct layer_options *options;
 	struct layer_result result;
-	struct str path;		  /* of the entry, clean */
-	struct str link;		  /* target of a hard link, clean */
-	uint64_t space_left, inodes_left; /* until the filesystem is asked again */
+	struct str path;			 /* of the entry, clean */
+	struct str link;			 /* target of a hard link, clean */
+	struct tar_xattr xattrs[TAR_MAX_XATTRS]; /* of the entry, that are restored */
+	struct str lines;			 /* of the listing */
+	struct space space;
 };
 
-static uint64_t above_reserve(uint64_t available, uint64_t total)
+/* The entry just made, for the listing. */
+static void list_entry(struct apply *a, char type, const char *link, const struct tar_entry *e,
+		       uint64_t crc)
 {
-	uint64_t reserve = total / 100 * LAYER_KEEP_FREE;
-
-	return available > reserve ? available - reserve : 0;
+	if (a->options->listing)
+		tree_list_add(&a->lines, type, str_get(&a->path), link, e, crc);
 }
 
-/* Takes BYTES and one inode from what may be used. */
-static int charge_space(struct apply *a, uint64_t bytes, struct err *err)
+static int flush_listing(struct apply *a, size_t above, struct err *err)
 {
-	struct statvfs fs;
-	uint64_t space = 0, inodes = UINT64_MAX;
+	int rc = 0;
 
-	bytes = bytes / SPACE_BLOCK * SPACE_BLOCK + SPACE_BLOCK;
-	if (bytes > a->space_left || !a->inodes_left) {
-		if (fstatvfs(a->tree.root_fd, &fs) < 0)
-			return err_sys(err, errno, "look at the filesystem");
-		space = above_reserve((uint64_t)fs.f_bavail * fs.f_frsize,
-				      (uint64_t)fs.f_blocks * fs.f_frsize);
-		/* Some filesystems do not count inodes. */
-		if (fs.f_files)
-			inodes = above_reserve(fs.f_favail, fs.f_files);
-		if (bytes > space)
-			return err_set(err, ERR_UNAVAILABLE,
-				       "no space: less than %d %% of the disk would stay free",
-				       LAYER_KEEP_FREE);
-		if (!inodes)
-			return err_set(err, ERR_UNAVAILABLE,
-				       "no space: less than %d %% of the inodes would stay free",
-				       LAYER_KEEP_FREE);
-		a->space_left = space < bytes + SPACE_SLICE ? space : bytes + SPACE_SLICE;
-		a->inodes_left = inodes < INODE_SLICE ? inodes : INODE_SLICE;
-	}
-	a->space_left -= bytes;
-	a->inodes_left--;
-	return 0;
+	if (!a->options->listing || a->lines.len <= above)
+		return 0;
+	rc = a->options->listing->write(a->options->listing, &a->lines, err);
+	str_truncate(&a->lines, 0);
+	return rc;
 }
 
 static int charge_entry(struct apply *a, const struct tar_entry *e, struct err *err)
@@ -90,7 +74,7 @@ static int charge_entry(struct apply *a, const struct tar_entry *e, struct err *
 		return err_set(err, ERR_INVALID, "more than %llu bytes of file data",
 			       (unsigned long long)max);
 	a->result.n_bytes += e->stored;
-	return charge_space(a, e->stored, err);
+	return space_charge(&a->space, e->stored, 1, err);
 }
 
 /* Removes what stands at PLACE: 0 or -errno. */
@@ -141,9 +125,10 @@ static int pwrite_full(int fd, const uint8_t *bytes, size_t len, uint64_t offset
 }
 
 /* Only stored bytes are written, so holes stay holes; the size makes one at the end real. */
-static int write_content(struct apply *a, int fd, const struct tar_entry *e, struct err *err)
+static int write_content(struct apply *a, int fd, const struct tar_entry *e, uint64_t *ret_crc,
+			 struct err *err)
 {
-	uint64_t end = 0, offset = 0;
+	uint64_t end = 0, offset = 0, crc = 0;
 	const uint8_t *bytes = NULL;
 	ssize_t n = 0;
 
@@ -152,31 +137,39 @@ static int write_content(struct apply *a, int fd, const struct tar_entry *e, str
 
 		if (rc < 0)
 			return err_sys(err, -rc, "write");
+		if (a->options->listing)
+			crc = crc64_update_fast(crc64_update_zeros(crc, offset - end), bytes,
+						(size_t)n);
 		end = offset + (uint64_t)n;
 	}
 	if (n < 0)
 		return (int)n;
 	if (end < e->size && ftruncate(fd, (off_t)e->size) < 0)
 		return err_sys(err, errno, "set size");
+	*ret_crc = crc64_update_zeros(crc, e->size - end);
 	return 0;
 }
 
-static int make_file(struct apply *a, const struct layer_place *place, const struct tar_entry *e,
+static int make_file(struct apply *a, const struct layer_place *place, struct tar_entry *e,
 		     struct err *err)
 {
 	cleanup_close int fd = make_replacing(a, place, e, create_file);
+	uint64_t crc = 0;
 	int rc = 0;
 
 	if (fd < 0)
 		return err_sys(err, -fd, "create");
-	rc = write_content(a, fd, e, err);
+	rc = write_content(a, fd, e, &crc, err);
 	if (rc < 0)
 		return rc;
 	rc = layer_set_file_meta(fd, e, err);
 	if (rc < 0)
 		return rc;
 	/* close(2) is where a network filesystem tells of a failed write. */
-	return close(take_fd(fd)) < 0 ? err_sys(err, errno, "close") : 0;
+	if (close(take_fd(fd)) < 0)
+		return err_sys(err, errno, "close");
+	list_entry(a, 'f', NULL, e, crc);
+	return 0;
 }
 
 static int create_symlink(struct apply *a, const struct layer_place *place,
@@ -185,7 +178,7 @@ static int create_symlink(struct apply *a, const struct layer_place *place,
 	return symlinkat(e->link, place->parent_fd, place->name) < 0 ? -errno : 0;
 }
 
-static int make_symlink(struct apply *a, const struct layer_place *place, const struct tar_entry *e,
+static int make_symlink(struct apply *a, const struct layer_place *place, struct tar_entry *e,
 			struct err *err)
 {
 	int rc = 0;
@@ -196,6 +189,7 @@ static int make_symlink(struct apply *a, const struct layer_place *place, const 
 	if (rc < 0)
 		return err_sys(err, -rc, "create symlink");
 	layer_tree_forget(&a->tree);
+	list_entry(a, 'l', e->link, e, 0);
 	return layer_set_node_meta(place->parent_fd, place->name, e, err);
 }
 
@@ -207,13 +201,14 @@ static int create_node(struct apply *a, const struct layer_place *place, const s
 	return mknodat(place->parent_fd, place->name, kind | 0600, dev) < 0 ? -errno : 0;
 }
 
-static int make_node(struct apply *a, const struct layer_place *place, const struct tar_entry *e,
+static int make_node(struct apply *a, const struct layer_place *place, struct tar_entry *e,
 		     struct err *err)
 {
 	int rc = make_replacing(a, place, e, create_node);
 
 	if (rc < 0)
 		return err_sys(err, -rc, "create device or FIFO");
+	list_entry(a, e->type == TAR_FIFO ? 'p' : e->type == TAR_CHAR ? 'c' : 'b', NULL, e, 0);
 	return layer_set_node_meta(place->parent_fd, place->name, e, err);
 }
 
@@ -230,7 +225,7 @@ static int open_or_create_dir(const struct layer_place *place)
 	return fd < 0 ? -errno : fd;
 }
 
-static int make_dir(struct apply *a, const struct layer_place *place, const struct tar_entry *e,
+static int make_dir(struct apply *a, const struct layer_place *place, struct tar_entry *e,
 		    struct err *err)
 {
 	cleanup_close int fd = open_or_create_dir(place);
@@ -249,7 +244,12 @@ static int make_dir(struct apply *a, const struct layer_place *place, const stru
 	if (rc < 0)
 		return err_sys(err, -rc, "make directory opaque");
 	rc = layer_set_dir_meta(fd, e, err);
-	return rc < 0 ? rc : layer_tree_add_dir(&a->tree, str_get(&a->path), fd, &e->mtime, err);
+	if (rc < 0)
+		return rc;
+	list_entry(a, 'd', NULL, e, 0);
+	if (was_whiteout)
+		list_entry(a, 'o', NULL, e, 0);
+	return layer_tree_add_dir(&a->tree, str_get(&a->path), fd, &e->mtime, err);
 }
 
 /* Makes the second name; when one stands there already that is the same file, all is done. */
@@ -275,8 +275,8 @@ static int link_replacing(struct apply *a, const struct layer_place *target,
 	return rc < 0 ? -errno : 0;
 }
 
-static int make_hard_link(struct apply *a, const struct layer_place *place,
-			  const struct tar_entry *e, struct err *err)
+static int make_hard_link(struct apply *a, const struct layer_place *place, struct tar_entry *e,
+			  struct err *err)
 {
 	struct layer_place target = {.parent_fd = -1};
 	cleanup_close int target_fd = -1;
@@ -299,17 +299,20 @@ static int make_hard_link(struct apply *a, const struct layer_place *place,
 	if (S_ISDIR(st.st_mode))
 		return err_set(err, ERR_INVALID, "hard link to a directory");
 	rc = link_replacing(a, &target, &st, place);
-	return rc < 0 ? err_sys(err, -rc, "hard link to %s", str_get(&a->link)) : 0;
+	if (rc < 0)
+		return err_sys(err, -rc, "hard link to %s", str_get(&a->link));
+	list_entry(a, 'h', str_get(&a->link), e, 0);
+	return 0;
 }
 
-static int (*const makers[])(struct apply *a, const struct layer_place *place,
-			     const struct tar_entry *e, struct err *err) = {
+static int (*const makers[])(struct apply *a, const struct layer_place *place, struct tar_entry *e,
+			     struct err *err) = {
 	[TAR_FILE] = make_file, [TAR_HARD_LINK] = make_hard_link, [TAR_SYMLINK] = make_symlink,
 	[TAR_CHAR] = make_node, [TAR_BLOCK_DEVICE] = make_node,	  [TAR_DIR] = make_dir,
 	[TAR_FIFO] = make_node,
 };
 
-static int make_entry(struct apply *a, const struct tar_entry *e, struct err *err)
+static int make_entry(struct apply *a, struct tar_entry *e, struct err *err)
 {
 	struct layer_place place = {};
 	int rc = layer_tree_find(&a->tree, str_get(&a->path), &e->mtime, &place, err);
@@ -321,7 +324,8 @@ static int make_entry(struct apply *a, const struct tar_entry *e, struct err *er
 	return makers[e->type](a, &place, e, err);
 }
 
-static int make_opaque(struct apply *a, const struct tar_entry *e, struct err *err)
+static int make_opaque(struct apply *a, const struct tar_entry *e, size_t parent_len,
+		       struct err *err)
 {
 	struct layer_place place = {};
 	int rc = layer_tree_find(&a->tree, str_get(&a->path), &e->mtime, &place, err);
@@ -329,19 +333,29 @@ static int make_opaque(struct apply *a, const struct tar_entry *e, struct err *e
 	if (rc < 0)
 		return rc;
 	rc = layer_set_opaque(place.parent_fd);
-	return rc < 0 ? err_sys(err, -rc, "make directory opaque") : 0;
+	if (rc < 0)
+		return err_sys(err, -rc, "make directory opaque");
+	/* The line is about the directory that the marker stands in. */
+	str_truncate(&a->path, parent_len ? parent_len - 1 : 0);
+	list_entry(a, 'o', NULL, e, 0);
+	return 0;
 }
 
 /* Whiteout of NAME at PLACE: nothing there, or something that this layer brought itself. */
-static int cover_name(const struct layer_place *place)
+static int cover_name(struct apply *a, const struct layer_place *place, const struct tar_entry *e)
 {
 	cleanup_close int fd = -1;
 	int rc = layer_make_whiteout(place->parent_fd, place->name);
 
+	if (rc == 0)
+		list_entry(a, 'w', NULL, e, 0);
 	if (rc != -EEXIST)
 		return rc;
 	fd = openat(place->parent_fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd >= 0 ? layer_set_opaque(fd) : 0;
+	if (fd < 0)
+		return 0;
+	list_entry(a, 'o', NULL, e, 0);
+	return layer_set_opaque(fd);
 }
 
 static int make_whiteout(struct apply *a, const struct tar_entry *e, const char *marker,
@@ -355,7 +369,7 @@ static int make_whiteout(struct apply *a, const struct tar_entry *e, const char 
 	if (e->type != TAR_FILE && e->type != TAR_HARD_LINK)
 		return err_set(err, ERR_INVALID, "whiteout is not an ordinary file");
 	if (strcmp(marker, opaque_marker) == 0)
-		return make_opaque(a, e, err);
+		return make_opaque(a, e, parent_len, err);
 	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 	    str_has_prefix(name, whiteout_prefix))
 		return err_set(err, ERR_INVALID, "illegal name of a whiteout");
@@ -365,11 +379,11 @@ static int make_whiteout(struct apply *a, const struct tar_entry *e, const char 
 	rc = layer_tree_find(&a->tree, str_get(&a->path), &e->mtime, &place, err);
 	if (rc < 0)
 		return rc;
-	rc = cover_name(&place);
+	rc = cover_name(a, &place, e);
 	return rc < 0 ? err_sys(err, -rc, "make whiteout") : 0;
 }
 
-static int apply_entry(struct apply *a, const struct tar_entry *e, struct err *err)
+static int apply_entry(struct apply *a, struct tar_entry *e, struct err *err)
 {
 	const char *slash = NULL, *name = NULL;
 	int rc = layer_name_clean(e->path, &a->path, err);
@@ -378,6 +392,7 @@ static int apply_entry(struct apply *a, const struct tar_entry *e, struct err *e
 		rc = charge_entry(a, e, err);
 	if (rc < 0)
 		return rc;
+	layer_meta_select(e, a->xattrs);
 	slash = strrchr(str_get(&a->path), '/');
 	name = slash ? slash + 1 : str_get(&a->path);
 	if (!a->options->literal_whiteouts && str_has_prefix(name, whiteout_prefix))
@@ -394,6 +409,8 @@ static int apply_all(struct apply *a, struct err *err)
 		char quoted[TAR_QUOTE_LEN];
 
 		rc = apply_entry(a, &e, err);
+		if (rc >= 0)
+			rc = flush_listing(a, LISTING_PIECE, err);
 		/* The reader names the entry itself in what it reports. */
 		if (rc < 0 && str_has_prefix(err->msg, "entry "))
 			return rc;
@@ -401,13 +418,15 @@ static int apply_all(struct apply *a, struct err *err)
 			return err_wrap(err, "entry %s", tar_quote(e.path, quoted));
 		a->result.n_entries++;
 	}
-	return rc < 0 ? rc : layer_tree_set_times(&a->tree, err);
+	if (rc < 0 || flush_listing(a, 0, err) < 0)
+		return -err->code;
+	return layer_tree_set_times(&a->tree, err);
 }
 
 int layer_apply(int root_fd, struct tar_reader *reader, const struct layer_options *options,
 		struct layer_result *ret, struct err *err)
 {
-	struct apply a = {.reader = reader, .options = options};
+	struct apply a = {.reader = reader, .options = options, .space.fd = root_fd};
 	int rc = 0;
 
 	layer_tree_init(&a.tree, root_fd, options->literal_whiteouts);
@@ -415,6 +434,7 @@ int layer_apply(int root_fd, struct tar_reader *reader, const struct layer_optio
 	if (rc >= 0)
 		*ret = a.result;
 	layer_tree_done(&a.tree);
+	str_done(&a.lines);
 	str_done(&a.path);
 	str_done(&a.link);
 	return rc;

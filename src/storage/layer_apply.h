@@ -10,14 +10,19 @@
 #include <stdint.h>
 
 struct err;
+struct str;
 struct tar_reader;
 
-/* The share of a filesystem that an unpacking leaves free, in percent. */
-#define LAYER_KEEP_FREE 5
+/* Takes the listing (storage/tree_list.h) in pieces of some 64 KiB. */
+struct layer_listing {
+	/* Uses up LINES, whole ones; 0 or -code. */
+	int (*write)(struct layer_listing *listing, const struct str *lines, struct err *err);
+};
 
 struct layer_options {
-	uint64_t max_bytes;	/* of file data; 0: limited by free space only */
-	bool literal_whiteouts; /* .wh.NAME is an ordinary name */
+	uint64_t max_bytes;	       /* of file data; 0: limited by free space only */
+	bool literal_whiteouts;	       /* .wh.NAME is an ordinary name */
+	struct layer_listing *listing; /* borrowed; NULL: nobody wants one */
 };
 
 struct layer_result {

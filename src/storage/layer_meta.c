@@ -25,18 +25,22 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+static const char capability[] = "security.capability";
+
 static bool is_xattr_wanted(const struct tar_entry *e, const char *name)
 {
 	bool has_user_xattrs = e->type == TAR_FILE || e->type == TAR_DIR; /* xattr(7) */
 
-	if (strcmp(name, "security.capability") == 0)
+	if (strcmp(name, capability) == 0)
 		return e->type == TAR_FILE;
 	return has_user_xattrs && str_has_prefix(name, "user.") &&
 	       !str_has_prefix(name, "user.overlay.");
 }
 
-static int set_xattrs(int fd, const struct tar_entry *e, struct err *err)
+void layer_meta_select(struct tar_entry *e, struct tar_xattr room[static TAR_MAX_XATTRS])
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < e->n_xattrs; i++) {
 		const struct tar_xattr *x = &e->xattrs[i];
 
@@ -44,13 +48,30 @@ static int set_xattrs(int fd, const struct tar_entry *e, struct err *err)
 			log_debug("%s: extended attribute %s left out", e->path, x->name);
 			continue;
 		}
+		room[n++] = *x;
+		/* The one that is no user attribute comes first (set_xattrs). */
+		if (strcmp(x->name, capability) == 0) {
+			room[n - 1] = room[0];
+			room[0] = *x;
+		}
+	}
+	e->xattrs = room;
+	e->n_xattrs = n;
+}
+
+static int set_xattrs(int fd, struct tar_entry *e, struct err *err)
+{
+	for (size_t i = 0; i < e->n_xattrs; i++) {
+		const struct tar_xattr *x = &e->xattrs[i];
+
 		if (fsetxattr(fd, x->name, x->value, x->len, 0) == 0)
 			continue;
-		/* tmpfs has no user attributes before Linux 6.6; nothing runs differently for it.
-		 */
+		/* tmpfs has no user attributes before Linux 6.6, neither this one nor those that
+		 * follow; nothing runs differently for it. */
 		if (errno == ENOTSUP && str_has_prefix(x->name, "user.")) {
 			log_debug("%s: no attribute %s here", e->path, x->name);
-			continue;
+			e->n_xattrs = i;
+			return 0;
 		}
 		return err_sys(err, errno, "set extended attribute %s", x->name);
 	}
@@ -59,7 +80,7 @@ static int set_xattrs(int fd, const struct tar_entry *e, struct err *err)
 
 /* Most files are made with the right owner and mode: to look costs a tenth of setting them again,
  * for which the filesystem starts a transaction each. */
-int layer_set_dir_meta(int fd, const struct tar_entry *e, struct err *err)
+int layer_set_dir_meta(int fd, struct tar_entry *e, struct err *err)
 {
 	bool is_owned = false;
 	struct stat st;
@@ -74,7 +95,7 @@ int layer_set_dir_meta(int fd, const struct tar_entry *e, struct err *err)
 	return set_xattrs(fd, e, err);
 }
 
-int layer_set_file_meta(int fd, const struct tar_entry *e, struct err *err)
+int layer_set_file_meta(int fd, struct tar_entry *e, struct err *err)
 {
 	const struct timespec times[2] = {e->mtime, e->mtime};
 	int rc = layer_set_dir_meta(fd, e, err);

@@ -1,276 +1,175 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The helper gets the archive as standard input, the target directory as descriptor 3 and, when
- * somebody wants to see progress, the writing end of a pipe as descriptor 4, which gets counts of
- * the bytes read so far. It answers with one line of JSON, or with one line on standard error and
- * exit status 1.
+ * One helper for each job, as many at a time as there are processors, and one loop that waits for
+ * all their pipes. A helper decompresses and hashes on one thread and makes files on another, so
+ * one alone leaves processors idle only where there are many.
  */
 #include "storage/unpack.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "oci/document.h"
-#include "storage/store_private.h"
+#include "storage/unpack_helper.h"
 
-#define HELPER	    "tare-unpack"
-#define MAX_ANSWER  65536
-#define FD_DIR	    3
-#define FD_PROGRESS 4
-#define FD_LOCK	    5
-#define COUNT_LEN   8 /* bytes of a count, least significant first */
-#define FD_FREE                                                                          \
-	10 /* ours are moved here and above, so that dup2 in the child hits none of them \
-	    */
+struct slot {
+	struct helper helper;
+	size_t job;
+	bool busy;
+};
 
-enum { OUT, ERR, PROGRESS, N_PIPES };
-
-struct unpack {
-	pid_t pid;
-	int read_fds[N_PIPES];
-	struct str text[N_PIPES];
+struct run {
+	const struct store *store;
+	const struct unpack_job *jobs;
+	size_t n_jobs, next;
+	int lock_fd;
 	unpack_progress_fn progress;
 	void *data;
+	uint64_t n_done;    /* bytes of the helpers that have ended */
+	uint64_t n_told;    /* what PROGRESS was told last */
+	struct slot *slots; /* owned */
+	struct pollfd *polls;
+	size_t n_slots;
+	struct unpack_result *results;
 };
 
-static void unpack_done(struct unpack *u)
+static void run_done(struct run *run)
 {
-	for (int i = 0; i < N_PIPES; i++) {
-		fd_cleanup_close(&u->read_fds[i]);
-		str_done(&u->text[i]);
-	}
-	if (u->pid > 0) {
-		kill(u->pid, SIGKILL);
-		while (waitpid(u->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+	for (size_t i = 0; i < run->n_slots; i++)
+		helper_done(&run->slots[i].helper);
+	free(run->slots);
+	free(run->polls);
 }
 
-void unpack_result_done(struct unpack_result *result)
+static void run_init(struct run *run)
 {
-	free(result->tree_hash);
-	free(result->text);
-	*result = (struct unpack_result){};
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	run->n_slots = n < 1 ? 1 : (size_t)n;
+	run->n_slots = run->n_slots < run->n_jobs ? run->n_slots : run->n_jobs;
+	run->slots = mem_zalloc(run->n_slots * sizeof(*run->slots));
+	run->polls = mem_zalloc(run->n_slots * N_HELPER_PIPES * sizeof(*run->polls));
+	for (size_t i = 0; i < run->n_slots; i++)
+		run->slots[i].helper = (struct helper)HELPER_INIT;
 }
 
-/* A duplicate that is out of the way of the child's numbers. */
-static int move_up(int fd, struct err *err)
+static struct helper_task task_of(const struct run *run, size_t job)
 {
-	int moved = fcntl(fd, F_DUPFD_CLOEXEC, FD_FREE);
-
-	return moved < 0 ? err_sys(err, errno, "duplicate a descriptor") : moved;
+	return (struct helper_task){
+		.job = &run->jobs[job],
+		.lock_fd = run->lock_fd,
+		.with_progress = run->progress != NULL,
+	};
 }
 
-struct child_fds {
-	int archive;
-	int dir;
-	int lock;
-	int write[N_PIPES];
-};
-
-static void child_fds_done(struct child_fds *fds)
+static int fill_slot(struct run *run, struct slot *slot, struct err *err)
 {
-	fd_cleanup_close(&fds->archive);
-	fd_cleanup_close(&fds->dir);
-	fd_cleanup_close(&fds->lock);
-	for (int i = 0; i < N_PIPES; i++)
-		fd_cleanup_close(&fds->write[i]);
-}
+	struct helper_task task = {};
 
-static int prepare_fds(struct unpack *u, int archive_fd, int dir_fd, int lock_fd,
-		       struct child_fds *fds, struct err *err)
-{
-	for (int i = 0; i < N_PIPES; i++) {
-		cleanup_close int writer = -1;
-		int ends[2];
-
-		if (pipe2(ends, O_CLOEXEC) < 0)
-			return err_sys(err, errno, "create a pipe");
-		u->read_fds[i] = ends[0];
-		writer = ends[1];
-		fds->write[i] = move_up(writer, err);
-		if (fds->write[i] < 0)
-			return -err->code;
-	}
-	fds->archive = move_up(archive_fd, err);
-	if (fds->archive < 0)
-		return -err->code;
-	fds->dir = move_up(dir_fd, err);
-	if (fds->dir < 0)
-		return -err->code;
-	fds->lock = move_up(lock_fd, err);
-	return fds->lock < 0 ? -err->code : 0;
-}
-
-static int spawn_helper(struct unpack *u, const struct store *store, const struct child_fds *fds,
-			struct err *err)
-{
-	cleanup_free char *path = str_printf("%s/" HELPER, store->helper_dir);
-	char name[] = HELPER, dir_option[] = "--dir-fd", dir_fd[] = "3";
-	char progress_option[] = "--progress-fd", progress_fd[] = "4";
-	char *argv[] = {name,	     dir_option, dir_fd, u->progress ? progress_option : NULL,
-			progress_fd, NULL};
-	char *envp[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	int rc = posix_spawn_file_actions_init(&actions);
-
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, fds->archive, STDIN_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, fds->write[OUT], STDOUT_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, fds->write[ERR], STDERR_FILENO);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, fds->dir, FD_DIR);
-	if (rc == 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, fds->lock, FD_LOCK);
-	if (rc == 0 && u->progress)
-		rc = posix_spawn_file_actions_adddup2(&actions, fds->write[PROGRESS], FD_PROGRESS);
-	if (rc == 0)
-		rc = posix_spawn(&u->pid, path, &actions, NULL, argv, envp);
-	posix_spawn_file_actions_destroy(&actions);
-	if (rc == 0)
+	if (slot->busy || run->next == run->n_jobs)
 		return 0;
-	u->pid = 0;
-	return err_sys(err, rc, "start %s", path);
+	slot->job = run->next++;
+	slot->busy = true;
+	task = task_of(run, slot->job);
+	return helper_start(&slot->helper, run->store, &task, err);
 }
 
-/* Reports the last whole count and keeps what follows it. */
-static void take_progress(struct unpack *u, struct str *text)
+static void tell_progress(struct run *run)
 {
-	size_t whole = text->len - text->len % COUNT_LEN;
-	uint64_t n = 0;
+	uint64_t sum = run->n_done;
 
-	if (whole == 0)
+	if (!run->progress)
 		return;
-	for (size_t i = 0; i < COUNT_LEN; i++)
-		n |= (uint64_t)(unsigned char)text->buf[whole - COUNT_LEN + i] << (8 * i);
-	u->progress(n, u->data);
-	memmove(text->buf, text->buf + whole, text->len - whole);
-	str_truncate(text, text->len - whole);
+	for (size_t i = 0; i < run->n_slots; i++)
+		sum += run->slots[i].helper.n_read;
+	if (sum == run->n_told)
+		return;
+	run->n_told = sum;
+	run->progress(sum, run->data);
 }
 
-/* Takes what one pipe has; closes it at its end. */
-static int read_pipe(struct unpack *u, int i, struct err *err)
+/* A helper whose pipes are all closed has ended, or is about to. */
+static int finish_slot(struct run *run, struct slot *slot, struct err *err)
 {
-	struct str *text = &u->text[i];
-	char *to = str_reserve(text, 4096);
-	ssize_t n = read(u->read_fds[i], to, 4096);
+	struct helper_task task = task_of(run, slot->job);
 
-	if (n < 0 && errno == EINTR)
-		return 0;
-	if (n < 0)
-		return err_sys(err, errno, "read from " HELPER);
-	if (n == 0) {
-		fd_cleanup_close(&u->read_fds[i]);
-		return 0;
-	}
-	text->len += (size_t)n;
-	text->buf[text->len] = '\0';
-	if (i == PROGRESS)
-		take_progress(u, text);
-	if (text->len > MAX_ANSWER)
-		return err_set(err, ERR_SYSTEM, HELPER " answered too much");
+	if (helper_finish(&slot->helper, &task, &run->results[slot->job], err) < 0)
+		return -err->code;
+	run->n_done += slot->helper.n_read;
+	helper_done(&slot->helper);
+	slot->busy = false;
 	return 0;
 }
 
-static int read_pipes(struct unpack *u, struct err *err)
+static int wait_for_pipes(struct run *run, struct err *err)
 {
-	for (;;) {
-		struct pollfd polls[N_PIPES];
-		int n_open = 0;
-
-		for (int i = 0; i < N_PIPES; i++) {
-			polls[i] = (struct pollfd){.fd = u->read_fds[i], .events = POLLIN};
-			n_open += u->read_fds[i] >= 0;
-		}
-		if (n_open == 0)
-			return 0;
-		if (poll(polls, N_PIPES, -1) < 0 && errno != EINTR)
-			return err_sys(err, errno, "wait for " HELPER);
-		for (int i = 0; i < N_PIPES; i++)
-			if (polls[i].revents && read_pipe(u, i, err) < 0)
-				return -err->code;
-	}
-}
-
-static int wait_helper(struct unpack *u, struct err *err)
-{
-	pid_t pid = u->pid;
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) < 0)
+	for (size_t i = 0; i < run->n_slots; i++)
+		helper_get_polls(&run->slots[i].helper, run->polls + i * N_HELPER_PIPES);
+	if (poll(run->polls, run->n_slots * N_HELPER_PIPES, -1) < 0) {
 		if (errno != EINTR)
-			return err_sys(err, errno, "wait for " HELPER);
-	u->pid = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	if (WIFSIGNALED(status))
-		return err_set(err, ERR_SYSTEM, HELPER " was killed by signal %d",
-			       WTERMSIG(status));
-	if (u->text[ERR].len == 0)
-		return err_set(err, ERR_SYSTEM, HELPER " ended with status %d",
-			       WEXITSTATUS(status));
-	return err_set(err, ERR_INVALID, "%s", str_trim(u->text[ERR].buf));
-}
-
-static int parse_digest(const json_t *doc, const char *key, char ret[static DIGEST_HEX_LEN + 1],
-			struct err *err)
-{
-	const char *digest = NULL;
-
-	if (document_get_string(doc, key, &digest, err) < 0)
-		return -err->code;
-	return digest_parse(digest, ret, err) < 0 ? err_wrap(err, "%s", key) : 0;
-}
-
-static int parse_answer(const struct str *text, struct unpack_result *ret, struct err *err)
-{
-	cleanup_json json_t *doc = NULL;
-	const char *tree_hash = NULL;
-	json_int_t size = 0, entries = 0, compressed_size = 0;
-
-	if (document_parse(str_get(text), text->len, "answer", &doc, err) < 0 ||
-	    parse_digest(doc, "diffID", ret->diff_hex, err) < 0 ||
-	    parse_digest(doc, "compressedDigest", ret->compressed_hex, err) < 0 ||
-	    document_get_int(doc, "size", &size, err) < 0 ||
-	    document_get_int(doc, "entries", &entries, err) < 0 ||
-	    document_get_int(doc, "compressedSize", &compressed_size, err) < 0 ||
-	    document_get_string(doc, "treeHash", &tree_hash, err) < 0)
-		return err_wrap(err, HELPER);
-	ret->size = size;
-	ret->entries = entries;
-	ret->compressed_size = compressed_size;
-	ret->tree_hash = str_dup(tree_hash);
-	ret->text = str_dup(str_get(text));
+			return err_sys(err, errno, "wait for the helpers");
+		for (size_t i = 0; i < run->n_slots * N_HELPER_PIPES; i++)
+			run->polls[i].revents = 0;
+	}
 	return 0;
 }
 
-int unpack_archive(const struct store *store, int archive_fd, int dir_fd, int lock_fd,
-		   unpack_progress_fn progress, void *data, struct unpack_result *ret,
-		   struct err *err)
+static int serve_slot(struct run *run, size_t i, struct err *err)
 {
-	struct unpack u __attribute__((cleanup(unpack_done))) = {
-		.read_fds = {-1, -1, -1}, .progress = progress, .data = data};
-	struct child_fds fds __attribute__((cleanup(child_fds_done))) = {-1, -1, -1, {-1, -1, -1}};
+	struct slot *slot = &run->slots[i];
+	struct pollfd *polls = run->polls + i * N_HELPER_PIPES;
 
-	if (!store->helper_dir)
-		return err_set(err, ERR_UNSUPPORTED, "no helper to unpack archives with");
-	if (prepare_fds(&u, archive_fd, dir_fd, lock_fd, &fds, err) < 0 ||
-	    spawn_helper(&u, store, &fds, err) < 0)
+	if (!slot->busy)
+		return 0;
+	if (helper_read(&slot->helper, polls, err) < 0)
 		return -err->code;
-	/* Only the helper's ends remain, so that its death ends the pipes. */
-	child_fds_done(&fds);
-	if (read_pipes(&u, err) < 0 || wait_helper(&u, err) < 0)
-		return -err->code;
-	return parse_answer(&u.text[OUT], ret, err);
+	return helper_get_polls(&slot->helper, polls) ? 0 : finish_slot(run, slot, err);
+}
+
+/* RET_SLOT is the one that an error came from. */
+static int serve_all(struct run *run, size_t *ret_slot, struct err *err)
+{
+	size_t n_finished = 0;
+
+	while (n_finished < run->n_jobs) {
+		for (*ret_slot = 0; *ret_slot < run->n_slots; ++*ret_slot)
+			if (fill_slot(run, &run->slots[*ret_slot], err) < 0)
+				return -err->code;
+		if (wait_for_pipes(run, err) < 0)
+			return -err->code;
+		for (*ret_slot = 0; *ret_slot < run->n_slots; ++*ret_slot) {
+			bool busy = run->slots[*ret_slot].busy;
+
+			if (serve_slot(run, *ret_slot, err) < 0)
+				return -err->code;
+			n_finished += busy && !run->slots[*ret_slot].busy;
+		}
+		tell_progress(run);
+	}
+	return 0;
+}
+
+int unpack_run(const struct store *store, const struct unpack_job *jobs, size_t n, int lock_fd,
+	       unpack_progress_fn progress, void *data, struct unpack_result *ret,
+	       size_t *ret_failed, struct err *err)
+{
+	struct run run cleanup_with(run_done) = {
+		.store = store,
+		.jobs = jobs,
+		.n_jobs = n,
+		.lock_fd = lock_fd,
+		.progress = progress,
+		.data = data,
+		.results = ret,
+	};
+	size_t slot = 0;
+
+	if (n == 0)
+		return 0;
+	run_init(&run);
+	if (serve_all(&run, &slot, err) == 0)
+		return 0;
+	if (ret_failed)
+		*ret_failed = slot < run.n_slots ? run.slots[slot].job : 0;
+	return -err->code;
 }

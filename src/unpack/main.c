@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tare-unpack: unpacks one archive into one directory, for `tare import`, `load` and `pull`.
+ * tare-unpack: reads one archive and makes of it what it has descriptors for, for whatever brings
+ * images into the store or looks at what is in it.
  *
  * A program of its own because it carries the libraries that decompress and hash, which the engine
  * must not pay for, and because it is the only one that parses what an enemy wrote byte by byte: it
  * has nothing but the descriptors it was given.
  *
- *	tare-unpack --dir-fd N [--limit-bytes N] [--progress-fd N] [--blob-out-fd N]
+ *	tare-unpack [--offset N --length N] [--dir-fd N [--list-fd N] [--limit-bytes N]]
+ *		    [--raw-fd N] [--plain-fd N] [--blob-fd N] [--max-plain N] [--progress-fd N]
+ *	tare-unpack [--offset N --length N] --index-fd N [--plain-fd N] [--progress-fd N]
  *
- * The archive comes on stdin: tar, plain or compressed with gzip or zstd. On success one line of
- *JSON goes to stdout and the exit status is 0:
+ * The archive comes on stdin: read to its end, or with pread(2) where a range is given. It is a tar
+ * archive, plain or compressed, where there is a directory or an index to make, and any bytes else.
+ * What the outputs get is said in storage/unpack.h. On success one line of JSON goes to stdout and
+ * the exit status is 0:
  *
- *	{"diffID":"sha256:…","size":N,"entries":N,"compressedDigest":"sha256:…",
- *	 "compressedSize":N,"format":"plain|gzip|zstd"}
+ *	{"rawDigest":"sha256:…","rawSize":N,"rawFormat":"gzip","diffID":"sha256:…","plainSize":N,
+ *	 "blobDigest":"sha256:…","blobSize":N,"blobFormat":"gzip","listDigest":"sha256:…","size":N,
+ *	 "entries":N}
  *
- * size is the bytes of file data stored in the archive. On failure one line of text goes to stderr
- * and the status is 1 (2: wrong use); the directory is then half filled and the caller's to remove.
- * --progress-fd gets the count of bytes read from stdin as 8 bytes, least significant first, at
- *most every 50 ms and once at the end; --blob-out-fd gets a copy of stdin. Nothing is synced.
+ * Digests of outputs that there are not are left out. On failure one line of text goes to stderr;
+ *the status is 2 for wrong use, else as storage/unpack_protocol.h has it. Outputs are then half
+ *made and the caller's to remove. --progress-fd gets the count of bytes read as 8 bytes, least
+ *significant first, at most every 50 ms and once at the end. --index-fd gets the members
+ *(unpack/index.h); then
+ * --plain-fd is written only when the archive is compressed or comes through a pipe. Nothing is
+ * synced.
  */
 #include "archive/tar_read.h"
 #include "base/err.h"
@@ -25,6 +34,9 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "storage/layer_apply.h"
+#include "storage/unpack_protocol.h"
+#include "unpack/index.h"
+#include "unpack/output.h"
 #include "unpack/stream.h"
 
 #include <fcntl.h>
@@ -34,7 +46,8 @@
 #include <unistd.h>
 
 struct arguments {
-	int64_t dir_fd, progress_fd, blob_out_fd, limit_bytes;
+	int64_t dir_fd, list_fd, raw_fd, plain_fd, blob_fd, index_fd, progress_fd;
+	int64_t offset, length, max_plain, limit_bytes;
 };
 
 static const struct option_row {
@@ -43,9 +56,22 @@ static const struct option_row {
 	bool is_fd;
 } option_rows[] = {
 	{"--dir-fd", offsetof(struct arguments, dir_fd), true},
+	{"--list-fd", offsetof(struct arguments, list_fd), true},
+	{"--raw-fd", offsetof(struct arguments, raw_fd), true},
+	{"--plain-fd", offsetof(struct arguments, plain_fd), true},
+	{"--blob-fd", offsetof(struct arguments, blob_fd), true},
+	{"--index-fd", offsetof(struct arguments, index_fd), true},
 	{"--progress-fd", offsetof(struct arguments, progress_fd), true},
-	{"--blob-out-fd", offsetof(struct arguments, blob_out_fd), true},
+	{"--offset", offsetof(struct arguments, offset), false},
+	{"--length", offsetof(struct arguments, length), false},
+	{"--max-plain", offsetof(struct arguments, max_plain), false},
 	{"--limit-bytes", offsetof(struct arguments, limit_bytes), false},
+};
+
+/* The listing goes out by an output. */
+struct listing {
+	struct layer_listing base;
+	struct output out;
 };
 
 static const struct option_row *lookup_option(const char *name)
@@ -54,6 +80,11 @@ static const struct option_row *lookup_option(const char *name)
 		if (strcmp(option_rows[i].name, name) == 0)
 			return &option_rows[i];
 	return NULL;
+}
+
+static int64_t *member_of(struct arguments *args, const struct option_row *o)
+{
+	return (int64_t *)(void *)((char *)args + o->member);
 }
 
 static int parse_option(struct arguments *args, const char *name, const char *value,
@@ -69,62 +100,143 @@ static int parse_option(struct arguments *args, const char *name, const char *va
 	/* Nothing that was handed over is for anybody else. */
 	if (o->is_fd && fcntl((int)v, F_SETFD, FD_CLOEXEC) < 0)
 		return err_set(err, ERR_INVALID, "%s: no such descriptor %s", name, value);
-	*(int64_t *)(void *)((char *)args + o->member) = v;
+	*member_of(args, o) = v;
 	return 0;
 }
 
 static int parse_arguments(int argc, char **argv, struct arguments *args, struct err *err)
 {
-	*args = (struct arguments){.dir_fd = -1, .progress_fd = -1, .blob_out_fd = -1};
-	for (int i = 1; i < argc; i += 2) {
-		int rc = parse_option(args, argv[i], argv[i + 1], err);
-
-		if (rc < 0)
-			return rc;
-	}
-	if (args->dir_fd < 0)
-		return err_set(err, ERR_INVALID, "--dir-fd is missing");
+	*args = (struct arguments){.length = -1};
+	for (size_t i = 0; i < ARRAY_LEN(option_rows); i++)
+		if (option_rows[i].is_fd)
+			*member_of(args, &option_rows[i]) = -1;
+	for (int i = 1; i < argc; i += 2)
+		if (parse_option(args, argv[i], argv[i + 1], err) < 0)
+			return -err->code;
+	if (args->list_fd >= 0 && args->dir_fd < 0)
+		return err_set(err, ERR_INVALID, "--list-fd needs --dir-fd");
+	if (args->index_fd >= 0 && args->dir_fd >= 0)
+		return err_set(err, ERR_INVALID, "--index-fd and --dir-fd are two things");
 	return 0;
 }
 
-static int print_result(const struct layer_result *layer, const struct stream_result *stream,
-			struct err *err)
+static void add_digest(struct str *line, const char *key, const char *digest)
 {
-	printf("{\"diffID\":\"%s\",\"size\":%llu,\"entries\":%llu,\"compressedDigest\":\"%s\","
-	       "\"compressedSize\":%llu,\"format\":\"%s\"}\n",
-	       stream->diff_id, (unsigned long long)layer->n_bytes,
-	       (unsigned long long)layer->n_entries, stream->compressed_digest,
-	       (unsigned long long)stream->compressed_size, inflate_format_name(stream->format));
-	if (fflush(stdout) == EOF)
+	if (*digest)
+		str_addf(line, "\"%s\":\"%s\",", key, digest);
+}
+
+static int print_result(const struct layer_result *layer, const char *list_digest,
+			const struct stream_result *s, struct err *err)
+{
+	cleanup_str struct str line = STR_INIT;
+
+	str_add_char(&line, '{');
+	add_digest(&line, "rawDigest", s->raw_digest);
+	add_digest(&line, "diffID", s->diff_id);
+	add_digest(&line, "blobDigest", s->blob_digest);
+	add_digest(&line, "listDigest", list_digest);
+	if (*s->blob_digest)
+		str_addf(&line, "\"blobSize\":%llu,\"blobFormat\":\"%s\",",
+			 (unsigned long long)s->blob_size, inflate_format_name(s->blob_format));
+	str_addf(&line, "\"rawSize\":%llu,\"rawFormat\":\"%s\",\"plainSize\":%llu,",
+		 (unsigned long long)s->raw_size, inflate_format_name(s->format),
+		 (unsigned long long)s->plain_size);
+	str_addf(&line, "\"size\":%llu,\"entries\":%llu}\n", (unsigned long long)layer->n_bytes,
+		 (unsigned long long)layer->n_entries);
+	if (fputs(str_get(&line), stdout) == EOF || fflush(stdout) == EOF)
 		return err_set(err, ERR_SYSTEM, "write the result");
 	return 0;
 }
 
-static int unpack(const struct arguments *args, struct err *err)
+static struct stream_options stream_options_of(const struct arguments *args)
 {
-	const struct stream_options stream_options = {
+	return (struct stream_options){
 		.in_fd = STDIN_FILENO,
-		.save_fd = (int)args->blob_out_fd,
+		.offset = (uint64_t)args->offset,
+		.length = args->length < 0 ? STREAM_TO_END : (uint64_t)args->length,
+		.raw_fd = (int)args->raw_fd,
+		.plain_fd = (int)args->plain_fd,
+		.blob_fd = (int)args->blob_fd,
 		.progress_fd = (int)args->progress_fd,
+		.max_plain = (uint64_t)args->max_plain,
 	};
-	const struct layer_options layer_options = {.max_bytes = (uint64_t)args->limit_bytes};
+}
+
+static int write_listing(struct layer_listing *base, const struct str *lines, struct err *err)
+{
+	struct listing *listing = (struct listing *)base;
+
+	return output_write(&listing->out, lines->buf, lines->len, err);
+}
+
+static int apply_stream(const struct arguments *args, struct stream *stream,
+			struct layer_result *ret, char ret_list[static DIGEST_TEXT_LEN],
+			struct err *err)
+{
+	struct listing listing = {.base.write = write_listing};
+	const struct layer_options options = {
+		.max_bytes = (uint64_t)args->limit_bytes,
+		.listing = args->list_fd >= 0 ? &listing.base : NULL,
+	};
 	cleanup_tar_reader struct tar_reader *reader = NULL;
-	struct stream *stream = stream_start(&stream_options, err);
-	struct stream_result stream_result = {};
-	struct layer_result layer_result = {};
-	int rc = 0;
+	int rc = output_init(&listing.out, (int)args->list_fd, "the listing", true, err);
+
+	reader = tar_reader_new(stream_get_source(stream));
+	if (rc >= 0)
+		rc = layer_apply((int)args->dir_fd, reader, &options, ret, err);
+	if (rc >= 0)
+		rc = output_finish(&listing.out, ret_list, err);
+	output_done(&listing.out);
+	return rc;
+}
+
+/* After an error the stream's thread goes with the process, wherever it waits. */
+static int run_stream(const struct arguments *args, struct err *err)
+{
+	const struct stream_options options = stream_options_of(args);
+	struct stream *stream = stream_start(&options, err);
+	struct stream_result result = {};
+	struct layer_result layer = {};
+	char list_digest[DIGEST_TEXT_LEN] = "";
 
 	if (!stream)
 		return -err->code;
-	reader = tar_reader_new(stream_get_source(stream));
-	rc = layer_apply((int)args->dir_fd, reader, &layer_options, &layer_result, err);
-	if (rc >= 0)
-		rc = stream_finish(stream, &stream_result, err);
-	/* After an error the thread goes with the process, wherever it waits. */
+	if (args->dir_fd >= 0 && apply_stream(args, stream, &layer, list_digest, err) < 0)
+		return -err->code;
+	if (args->index_fd >= 0 &&
+	    index_write(stream_get_source(stream), (int)args->index_fd, err) < 0)
+		return -err->code;
+	if (stream_finish(stream, &result, err) < 0)
+		return -err->code;
+	stream_free(stream);
+	return print_result(&layer, list_digest, &result, err);
+}
+
+static int run_plain_index(const struct arguments *args, struct err *err)
+{
+	const struct layer_result layer = {};
+	struct stream_result result = {.format = INFLATE_PLAIN};
+	struct fd_source file;
+	int rc = 0;
+
+	fd_source_init_range(&file, STDIN_FILENO, (uint64_t)args->offset, (uint64_t)args->length);
+	rc = index_write(&file.base, (int)args->index_fd, err);
+	fd_source_done(&file);
+	return rc < 0 ? rc : print_result(&layer, "", &result, err);
+}
+
+static int run(const struct arguments *args, struct err *err)
+{
+	int rc = 0;
+
+	/* A plain archive that can be read anywhere is passed over from header to header. */
+	if (args->index_fd >= 0 && args->length >= 0)
+		rc = stream_is_plain(STDIN_FILENO, (uint64_t)args->offset, (uint64_t)args->length,
+				     err);
 	if (rc < 0)
 		return rc;
-	stream_free(stream);
-	return print_result(&layer_result, &stream_result, err);
+	return rc ? run_plain_index(args, err) : run_stream(args, err);
 }
 
 static void print_error(const struct err *err)
@@ -147,12 +259,12 @@ int main(int argc, char **argv)
 	umask(0);
 	if (parse_arguments(argc, argv, &args, &err) < 0) {
 		print_error(&err);
-		return 2;
+		return UNPACK_EXIT_USE;
 	}
-	if (unpack(&args, &err) < 0) {
+	if (run(&args, &err) < 0) {
 		print_error(&err);
 		/* Not exit(): the other thread may be using what exit would tear down. */
-		_exit(1);
+		_exit(UNPACK_EXIT_BASE + err.code);
 	}
 	return 0;
 }

@@ -2,48 +2,42 @@
 /*
  * A ring of blocks between two threads.
  *
- * The producer fills a block, publishes it, and hashes it while the consumer already works on it:
- * both only read. A block is filled again when the consumer has moved past it; the producer has
- * hashed it by then, since it does one thing after another. So nothing is copied and two counters
- * under one lock are all the state there is.
- *
- * A plain archive is hashed once: both its digests are the same.
+ * The producer fills a block, publishes it, and hashes and keeps it while the consumer already
+ * works on it: both only read. A block is filled again when the consumer has moved past it; the
+ * producer is done with it by then, since it does one thing after another. So nothing is copied and
+ * two counters under one lock are all the state there is.
  */
 #include "unpack/stream.h"
 
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/mem.h"
+#include "unpack/intake.h"
+#include "unpack/output.h"
+#include "unpack/recompress.h"
 
-#include <endian.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <unistd.h>
 
+/* Blocks are always full but for the last, so what is made of them does not depend on the input's
+ * pieces. */
 enum { N_BLOCKS = 8, BLOCK_LEN = 256 * 1024 };
-
-#define PROGRESS_EVERY_NS (50 * 1000 * 1000)
 
 struct block {
 	uint8_t *bytes; /* owned */
 	size_t len;
 };
 
-/* The compressed side: passes pieces of the descriptor on, and looks at them. */
-struct intake {
-	struct byte_source base;
-	struct fd_source file;
-	struct digest *digest; /* owned; NULL when the stream turns out to be plain */
-	int save_fd, progress_fd;
-	uint64_t size, told_ns;
-};
-
 struct stream {
 	struct byte_source base; /* the consumer's side */
 	struct intake intake;
-	struct inflate *inflate; /* owned by the producer */
-	struct digest *digest;
+	/* The producer's: */
+	struct inflate *inflate; /* owned */
+	struct digest *digest;	 /* owned; of the decompressed bytes */
+	struct output plain, blob;
+	struct recompress
+		*recompress; /* owned; NULL when the blob is what came, or none is wanted */
+	uint64_t plain_size, max_plain;
+
 	struct block blocks[N_BLOCKS];
 	pthread_t thread;
 
@@ -56,38 +50,6 @@ struct stream {
 
 	bool holding; /* the consumer has the block n_taken */
 };
-
-static void tell_progress(struct intake *in, bool last)
-{
-	uint64_t now = clock_mono_ns();
-	uint64_t count = htole64(in->size);
-
-	if (in->progress_fd < 0 || (!last && now - in->told_ns < PROGRESS_EVERY_NS))
-		return;
-	in->told_ns = now;
-	/* A reader that has gone away does not concern the unpacking. */
-	if (fd_write_full(in->progress_fd, &count, sizeof(count)) < 0)
-		in->progress_fd = -1;
-}
-
-static ssize_t intake_next(struct byte_source *src, const uint8_t **ret, struct err *err)
-{
-	struct intake *in = (struct intake *)src;
-	ssize_t n = in->file.base.next(&in->file.base, ret, err);
-	int rc = 0;
-
-	if (n <= 0)
-		return n;
-	in->size += (uint64_t)n;
-	if (in->save_fd >= 0)
-		rc = fd_write_full(in->save_fd, *ret, (size_t)n);
-	if (rc < 0)
-		return err_sys(err, -rc, "save the archive");
-	if (in->digest && digest_update(in->digest, *ret, (size_t)n, err) < 0)
-		return -err->code;
-	tell_progress(in, false);
-	return n;
-}
 
 /* Waits for a free block; the consumer always takes all, so there always will be one. */
 static struct block *wait_for_free(struct stream *s)
@@ -110,6 +72,14 @@ static void publish(struct stream *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static int keep_block(struct stream *s, const struct block *b, struct err *err)
+{
+	if (digest_update(s->digest, b->bytes, b->len, err) < 0 ||
+	    output_write(&s->plain, b->bytes, b->len, err) < 0)
+		return -err->code;
+	return s->recompress ? recompress_write(s->recompress, b->bytes, b->len, err) : 0;
+}
+
 static int produce_blocks(struct stream *s, struct err *err)
 {
 	for (;;) {
@@ -119,26 +89,31 @@ static int produce_blocks(struct stream *s, struct err *err)
 		if (n <= 0)
 			return (int)n;
 		b->len = (size_t)n;
+		s->plain_size += b->len;
+		if (s->max_plain && s->plain_size > s->max_plain)
+			return err_set(err, ERR_INVALID, "more than %llu bytes decompressed",
+				       (unsigned long long)s->max_plain);
 		publish(s);
-		if (digest_update(s->digest, b->bytes, (size_t)n, err) < 0)
+		if (keep_block(s, b, err) < 0)
 			return -err->code;
 	}
 }
 
 static int produce(struct stream *s, struct err *err)
 {
-	int rc = 0;
-
 	s->inflate = inflate_new(&s->intake.base, err);
 	if (!s->inflate)
 		return -err->code;
-	if (inflate_format(s->inflate) == INFLATE_PLAIN) {
-		digest_free(s->intake.digest);
-		s->intake.digest = NULL;
+	if (s->blob.fd >= 0 && !intake_is_kept(s->intake.format)) {
+		s->recompress = recompress_new(&s->blob, err);
+		if (!s->recompress)
+			return -err->code;
 	}
-	rc = produce_blocks(s, err);
-	tell_progress(&s->intake, true);
-	return rc;
+	if (produce_blocks(s, err) < 0 ||
+	    (s->recompress && recompress_finish(s->recompress, err) < 0))
+		return -err->code;
+	intake_tell_progress(&s->intake, true);
+	return 0;
 }
 
 static void *run_producer(void *arg)
@@ -184,23 +159,30 @@ static ssize_t consume_next(struct byte_source *src, const uint8_t **ret, struct
 	return n;
 }
 
+static int init_sides(struct stream *s, const struct stream_options *options, struct err *err)
+{
+	s->plain = (struct output)OUTPUT_INIT;
+	s->blob = (struct output)OUTPUT_INIT;
+	if (intake_init(&s->intake, options, &s->blob, err) < 0 ||
+	    output_init(&s->plain, options->plain_fd, "the plain archive", false, err) < 0 ||
+	    output_init(&s->blob, options->blob_fd, "the blob", true, err) < 0)
+		return -err->code;
+	s->digest = digest_new(err);
+	return s->digest ? 0 : -err->code;
+}
+
 struct stream *stream_start(const struct stream_options *options, struct err *err)
 {
 	struct stream *s = mem_zalloc(sizeof(*s));
 	int rc = 0;
 
 	s->base.next = consume_next;
-	s->intake.base.next = intake_next;
-	s->intake.save_fd = options->save_fd;
-	s->intake.progress_fd = options->progress_fd;
-	fd_source_init(&s->intake.file, options->in_fd);
+	s->max_plain = options->max_plain;
 	for (size_t i = 0; i < N_BLOCKS; i++)
 		s->blocks[i].bytes = mem_alloc(BLOCK_LEN);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->changed, NULL);
-	s->digest = digest_new(err);
-	s->intake.digest = s->digest ? digest_new(err) : NULL;
-	if (!s->intake.digest) {
+	if (init_sides(s, options, err) < 0) {
 		stream_free(s);
 		return NULL;
 	}
@@ -217,25 +199,60 @@ struct byte_source *stream_get_source(struct stream *s)
 	return &s->base;
 }
 
-int stream_finish(struct stream *s, struct stream_result *ret, struct err *err)
+int stream_is_plain(int in_fd, uint64_t offset, uint64_t length, struct err *err)
+{
+	uint64_t head_len = length < INFLATE_HEAD_LEN ? length : INFLATE_HEAD_LEN;
+	const uint8_t *head = NULL;
+	struct fd_source file;
+	ssize_t n = 0;
+	int rc = 0;
+
+	fd_source_init_range(&file, in_fd, offset, head_len);
+	n = file.base.next(&file.base, &head, err);
+	rc = n < 0 ? (int)n : n > 0 && inflate_probe(head, (size_t)n) == INFLATE_PLAIN;
+	fd_source_done(&file);
+	return rc;
+}
+
+static int drain(struct stream *s, struct err *err)
 {
 	const uint8_t *bytes = NULL;
 	ssize_t n = 0;
-	int rc = 0;
 
 	do {
 		n = consume_next(&s->base, &bytes, err);
 	} while (n > 0);
-	if (n < 0)
-		return (int)n;
+	return (int)n;
+}
+
+static int finish_digests(struct stream *s, struct stream_result *ret, struct err *err)
+{
+	if (digest_final(s->digest, ret->diff_id, err) < 0)
+		return -err->code;
+	if (ret->format != INFLATE_PLAIN)
+		return digest_final(s->intake.digest, ret->raw_digest, err);
+	memcpy(ret->raw_digest, ret->diff_id, sizeof(ret->diff_id));
+	return 0;
+}
+
+int stream_finish(struct stream *s, struct stream_result *ret, struct err *err)
+{
+	char none[DIGEST_TEXT_LEN];
+
+	if (drain(s, err) < 0)
+		return -err->code;
 	pthread_join(s->thread, NULL);
-	ret->format = inflate_format(s->inflate);
-	ret->compressed_size = s->intake.size;
-	rc = digest_final(s->digest, ret->diff_id, err);
-	if (rc >= 0 && s->intake.digest)
-		return digest_final(s->intake.digest, ret->compressed_digest, err);
-	memcpy(ret->compressed_digest, ret->diff_id, sizeof(ret->diff_id));
-	return rc;
+	*ret = (struct stream_result){
+		.raw_size = s->intake.size,
+		.plain_size = s->plain_size,
+		.blob_size = s->blob.size,
+		.format = s->intake.format,
+		.blob_format = s->recompress ? INFLATE_ZSTD : s->intake.format,
+	};
+	if (finish_digests(s, ret, err) < 0 || output_finish(&s->intake.raw, none, err) < 0 ||
+	    output_finish(&s->plain, none, err) < 0)
+		return -err->code;
+	return output_finish(&s->blob, ret->blob_digest, err);
 }
 
 void stream_free(struct stream *s)
@@ -244,9 +261,11 @@ void stream_free(struct stream *s)
 		return;
 	for (size_t i = 0; i < N_BLOCKS; i++)
 		free(s->blocks[i].bytes);
-	fd_source_done(&s->intake.file);
-	digest_free(s->intake.digest);
+	intake_done(&s->intake);
+	output_done(&s->plain);
+	output_done(&s->blob);
 	digest_free(s->digest);
+	recompress_free(s->recompress);
 	inflate_free(s->inflate);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);

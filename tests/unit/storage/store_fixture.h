@@ -3,7 +3,8 @@
 #define STORE_FIXTURE_H
 /*
  * A store in a directory of its own, and a stand-in for the unpacking helper: a shell script that
- * takes any bytes for an archive, keeps them as one file and answers with their digest.
+ * takes any bytes for an archive, unpacks them as one file named "content" and answers as the real
+ * one does, whatever outputs are wanted.
  */
 #include "../unit.h"
 
@@ -24,18 +25,49 @@ struct fixture {
 	struct store *store;
 };
 
+/* Options name descriptors, as for the real one. A range is read from the file anew, so that
+ * nobody's offset moves; the blob is the archive packed by gzip. */
 static const char fake_helper[] =
 	"#!/bin/sh\n"
 	"PATH=/usr/bin:/bin\n"
-	"cat >/proc/self/fd/3/content || exit 1\n"
-	"d=$(sha256sum </proc/self/fd/3/content | cut -d' ' -f1)\n"
-	"n=$(wc -c </proc/self/fd/3/content)\n"
-	"case $(head -c 3 /proc/self/fd/3/content) in bad) echo 'entry x: truncated' >&2; exit 1;; "
-	"esac\n"
-	"[ $# = 2 ] || printf '\\014\\0\\0\\0\\0\\0\\0\\0' >&4\n"
-	"printf "
-	"'{\"diffID\":\"sha256:%s\",\"size\":%d,\"entries\":1,\"compressedDigest\":\"sha256:%s\","
-	"\"compressedSize\":%d}\\n' $d $n $d $n\n";
+	"offset=0 length= progress= dir= list= blob= raw= plain= index=\n"
+	"while [ $# -gt 1 ]; do\n"
+	"	case $1 in\n"
+	"	--*-fd) n=${1#--}; eval \"${n%-fd}=$2\" ;;\n"
+	"	--offset) offset=$2 ;;\n"
+	"	--length) length=$2 ;;\n"
+	"	esac\n"
+	"	shift 2\n"
+	"done\n"
+	"in=$(mktemp -d) || exit 1\n"
+	"trap 'rm -rf $in' EXIT\n"
+	"if [ -n \"$length\" ]; then\n"
+	"	tail -c +$((offset + 1)) </proc/self/fd/0 | head -c $length >$in/content\n"
+	"else\n"
+	"	cat >$in/content\n"
+	"fi\n"
+	"case $(head -c 3 $in/content) in bad) echo 'entry x: truncated' >&2; exit 65 ;; esac\n"
+	"sum() { sha256sum <$1 | cut -d' ' -f1; }\n"
+	"n=$(wc -c <$in/content) d=$(sum $in/content) more=\n"
+	"[ -z \"$progress\" ] || printf '\\014\\0\\0\\0\\0\\0\\0\\0' >/proc/self/fd/$progress\n"
+	"[ -z \"$dir\" ] || cp $in/content /proc/self/fd/$dir/content || exit 1\n"
+	"[ -z \"$raw\" ] || cat $in/content >/proc/self/fd/$raw || exit 1\n"
+	"[ -z \"$plain\" ] || cat $in/content >/proc/self/fd/$plain || exit 1\n"
+	"if [ -n \"$list\" ]; then\n"
+	"	echo \"f 0600 0 0 0.000000000 $n 0000000000000000 - content\" >$in/list\n"
+	"	cat $in/list >/proc/self/fd/$list || exit 1\n"
+	"	more=$more'\"listDigest\":\"sha256:'$(sum $in/list)'\",'\n"
+	"fi\n"
+	"if [ -n \"$blob\" ]; then\n"
+	"	gzip -nc $in/content >$in/blob && cat $in/blob >/proc/self/fd/$blob || exit 1\n"
+	"	more=$more'\"blobDigest\":\"sha256:'$(sum $in/blob)'\",\"blobFormat\":\"gzip\",'\n"
+	"	more=$more'\"blobSize\":'$(wc -c <$in/blob)','\n"
+	"fi\n"
+	"[ -z \"$index\" ] || printf 'f 0 %d content\\0\\0' $n >/proc/self/fd/$index\n"
+	"printf '{\"rawDigest\":\"sha256:%s\",\"diffID\":\"sha256:%s\",%s\"rawFormat\":\"plain\",' "
+	"$d $d "
+	"$more\n"
+	"printf '\"rawSize\":%d,\"plainSize\":%d,\"size\":%d,\"entries\":1}\\n' $n $n $n\n";
 
 static int set_up(void **state)
 {
