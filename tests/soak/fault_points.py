@@ -33,7 +33,7 @@ import tempfile
 import time
 
 from harness import PROGRAM, Failure, State, parse_log, read, report
-from images import StoreView, docker_archive, hello_layers, layer_tar
+from images import StoreView, docker_archive, entry, hello_layers, layer_tar
 
 # What makes, changes or removes something that outlives the process.
 WRITING = ("write pwrite64 writev pwritev fsync fdatasync syncfs rename renameat renameat2 link linkat unlink unlinkat "
@@ -61,13 +61,16 @@ class Bench(State):
     def __init__(self):
         super().__init__(tempfile.mkdtemp(prefix="tare-fault-", dir="/dev/shm"))
         self.view = StoreView(self)
-        self.files = self.folder / "files"
+        self.files, self.out = self.folder / "files", self.folder / "out"
         self.files.mkdir()
+        self.out.mkdir()
         beside = pathlib.Path(PROGRAM).parent
-        self.layers = hello_layers((beside / "images" / "hello").read_bytes())
-        (self.files / "root.tar").write_bytes(self.layers[0])
-        docker_archive(self.files / "image.tar", "kk:1", self.layers)
-        docker_archive(self.files / "base.tar", "base:1", self.layers)
+        program = (beside / "images" / "hello").read_bytes()
+        base, other = hello_layers(program), hello_layers(program, b"other\n")
+        (self.files / "root.tar").write_bytes(other[0])
+        docker_archive(self.files / "base.tar", "base:1", base)
+        docker_archive(self.files / "image.tar", "kk:1", other)
+        docker_archive(self.files / "above.tar", "kk:1", base + [layer_tar([entry("third", b"3\n")])])
         self.make_program(beside)
         self.log = self.folder / "strace.log"
         self.expected = {}
@@ -85,8 +88,9 @@ class Bench(State):
         helper.chmod(0o755)
         self.traced_helper = [str(home / "tare")] + self.argv[1:]
 
-    def strace(self, role, options, argv):
+    def strace(self, role, options, verb):
         """Runs the command with its role traced; (status, standard error)."""
+        argv = verb.argv
         for old in list(self.folder.glob("helper.*")) + [self.log]:
             old.unlink(missing_ok=True)
         if role == "helper":
@@ -94,12 +98,30 @@ class Bench(State):
             argv = self.traced_helper + argv
         else:
             argv = ["strace", "-q", "-y", "-o", str(self.log)] + options + self.argv + argv
-        try:
-            done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  timeout=TIMEOUT, text=True, errors="replace")
-        except subprocess.TimeoutExpired:
-            raise Failure("hangs") from None
+        return self.call(argv, verb)
+
+    def call(self, argv, verb):
+        """(status, standard error); standard output becomes the verb's output where that is one."""
+        with open(self.out / verb.output if verb.stdout else os.devnull, "wb") as to:
+            try:
+                done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=to, stderr=subprocess.PIPE, timeout=TIMEOUT,
+                                      text=True, errors="replace")
+            except subprocess.TimeoutExpired:
+                raise Failure("hangs") from None
         return done.returncode, done.stderr
+
+    def learn(self, name, verb):
+        """What a clean run made is what every other must make. What it wrote must be an image again."""
+        if verb.result and not verb.removes:
+            self.expected[name] = self.view.hashes(verb.result)
+        if verb.output:
+            self.expected[name] = files_of(self.out / verb.output)
+            path = self.out / verb.output
+            kind = "oci" if path.is_dir() else "oci-archive" if "copy" in verb.argv else "docker-archive"
+            self.ok("image", "copy", "-q", "%s:%s:base:1" % (kind, path), "tare:again:1")
+            if self.view.hashes("again:1") != self.view.hashes("base:1"):
+                raise Failure("%s does not write what it was given" % name)
+            self.ok("rmi", "again:1")
 
     def logs(self, role):
         return [read(p) for p in self.folder.glob("helper.*")] if role == "helper" else [read(self.log)]
@@ -112,32 +134,53 @@ def tag_twice(b):
 
 
 def change_container(b):
-    b.ok("create", "--name", "cc", "busybox", "true")
+    """A container `cc` with a few changes, which commit reads; they are made behind its back."""
+    b.ok("create", "--name", "cc", "base:1", "/hello")
     upper = b.root / "containers" / b.list()["cc"][0] / "upper"
-    upper.mkdir(exist_ok=True)
     (upper / "new").write_text("new\n" * 500)
     (upper / "etc").mkdir()
     (upper / "etc" / "deep").symlink_to("../new")
-    return upper
+
+
+def files_of(path):
+    """Names and contents of a file or of a tree, {} when there is none."""
+    found = {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()} if path.is_dir() else {}
+    return {"": path.read_bytes()} if path.is_file() else found
+
+
+def clear_out(b):
+    """An empty directory for what a verb writes outside of the store."""
+    shutil.rmtree(b.out, ignore_errors=True)
+    b.out.mkdir()
 
 
 class Verb:
     """One command. `once` runs when a bench is made, `prepare` before each run. `result` is the image that it makes
-    or, for `removes`, takes away."""
+    or, for `removes`, takes away; `output` is the file or directory that it writes, below the bench's `out`."""
 
-    def __init__(self, argv, roles, prepare=lambda b: None, once=lambda b: None, result="kk:1", removes=False, output=None):
+    def __init__(self, argv, roles=("cli",), prepare=lambda b: None, once=lambda b: None, result=None, removes=False,
+                 output=None, stdout=False):
         self.argv, self.roles, self.prepare, self.once = argv, roles, prepare, once
-        self.result, self.removes, self.output = result, removes, output
+        self.result, self.removes, self.output, self.stdout = result, removes, output, stdout
 
 
 def verbs(b):
-    f = b.files
+    f, out, both = b.files, b.out, ("cli", "helper")
     importing = lambda b: b.ok("import", str(f / "root.tar"), "kk:1")
-    return {
-        "import": Verb(["import", str(f / "root.tar"), "kk:1"], ("cli", "helper")),
-        "rmi": Verb(["rmi", "kk:1"], ("cli",), prepare=importing, removes=True),
-        "prune": Verb(["image", "prune", "-f"], ("cli",), prepare=tag_twice, result=None),
+    copy = ["image", "copy", "-q"]
+    known = {
+        "import": Verb(["import", str(f / "root.tar"), "kk:1"], both, result="kk:1"),
+        "load": Verb(["load", "-q", "-i", str(f / "image.tar")], both, result="kk:1"),
+        "commit": Verb(["commit", "cc", "kk:1"], both, once=change_container, result="kk:1"),
+        "rmi": Verb(["rmi", "kk:1"], prepare=importing, result="kk:1", removes=True),
+        "prune": Verb(["image", "prune", "-f"], prepare=tag_twice),
+        "save": Verb(["save", "-o", str(out / "x.tar"), "base:1"], prepare=clear_out, output="x.tar"),
+        "save-pipe": Verb(["save", "base:1"], prepare=clear_out, output="x.tar", stdout=True),
+        "copy-oci": Verb(copy + ["tare:base:1", "oci:%s:base:1" % (out / "oci")], prepare=clear_out, output="oci"),
+        "copy-archive": Verb(copy + ["tare:base:1", "oci-archive:%s:base:1" % (out / "x.tar")], prepare=clear_out, output="x.tar"),
+        "copy-in": Verb(copy + ["docker-archive:%s" % (f / "above.tar"), "tare:kk:1"], both, result="kk:1"),
     }
+    return known
 
 
 # ---------------------------------------------------------------- the points
@@ -184,11 +227,10 @@ def enumerate_points(bench, table):
         verb.once(bench)
         for role in verb.roles:
             verb.prepare(bench)
-            status, errors = bench.strace(role, ["-e", "trace=" + ",".join(TRACED)], verb.argv)
+            status, errors = bench.strace(role, ["-e", "trace=" + ",".join(TRACED)], verb)
             if status or errors:
                 raise Failure("clean %s: status %d: %s" % (name, status, errors))
-            if verb.result and not verb.removes:
-                bench.expected[name] = bench.view.hashes(verb.result)
+            bench.learn(name, verb)
             logs = bench.logs(role)
             if not any("(" in text for text in logs):
                 raise Failure("%s: strace saw nothing of its %s" % (name, role))
@@ -236,10 +278,22 @@ def check_told(point, status, errors, injected):
         raise Failure("status %d with %d lines: %r" % (status, len(lines), errors[:300]))
 
 
+def check_output(bench, name, verb, status):
+    """The whole output or, after a failure, none of it. What a pipe got before it is nobody's; an index of a
+    directory comes last."""
+    got = files_of(bench.out / verb.output)
+    if status == 0 and got != bench.expected[name]:
+        raise Failure("status 0, but the output is another: %s" % sorted(set(got) ^ set(bench.expected[name]))[:4])
+    if status and not verb.stdout and (got.get("") or got.get("index.json")) and got != bench.expected[name]:
+        raise Failure("failed, but a partial output is there: %s" % sorted(got)[:4])
+
+
 def check_result(bench, name, verb, status):
     """With status 0 the result is there; whatever the status, what is listed is whole."""
     listed = bench.view.listed()
-    if verb.removes:
+    if verb.output:
+        check_output(bench, name, verb, status)
+    elif verb.removes:
         if status == 0 and verb.result in listed:
             raise Failure("status 0, but %s is still listed" % verb.result)
         if verb.result in listed:
@@ -255,8 +309,13 @@ def settle(bench, name, verb):
     """The same command works at once, and when its result is gone, nothing is left."""
     if verb.removes and verb.result not in bench.view.listed():
         verb.prepare(bench)
-    bench.ok(*verb.argv)
+    status, errors = bench.call(bench.argv + verb.argv, verb)
+    if status:
+        raise Failure("the next %s: status %d: %s" % (verb.argv[0], status, errors))
     check_result(bench, name, verb, 0)
+    left = {p.name for p in bench.out.iterdir()} - {verb.output}
+    if left:
+        raise Failure("left beside the output: %s" % ", ".join(sorted(left)))
     if "kk:1" in bench.view.listed():
         bench.ok("rmi", "kk:1")
     bench.ok("image", "prune", "-f")
@@ -271,7 +330,7 @@ def run_point(bench, table, point):
     verb.prepare(bench)
     what = "signal=KILL" if point.fault == "KILL" else "error=" + point.fault
     status, errors = bench.strace(point.role, ["-e", "trace=" + point.call, "-e", "inject=%s:%s:when=%d" % (
-        point.call, what, point.k)], verb.argv)
+        point.call, what, point.k)], verb)
     injected = [line for text in bench.logs(point.role) for line in text.splitlines()
                 if "(INJECTED)" in line or "killed by SIGKILL" in line]
     try:
@@ -289,6 +348,7 @@ def run_point(bench, table, point):
 def make_bench():
     bench = Bench()
     bench.ok("run", "--rm", "busybox", "true")
+    bench.ok("load", "-q", "-i", str(bench.files / "base.tar"))
     bench.ok("import", str(bench.files / "root.tar"), "kk:1")
     bench.ok("rmi", "kk:1")
     bench.baseline = bench.view.names()

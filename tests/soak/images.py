@@ -36,10 +36,10 @@ def layer_tar(entries):
     return out.getvalue()
 
 
-def hello_layers(program):
+def hello_layers(program, text=b"one\n"):
     """Two layers around one static program: the second one replaces, hides and hard-links."""
     first = [entry("./", mode=0o755), entry("hello", program, 0o755), entry("etc/", mode=0o755),
-             entry("etc/one", b"one\n" * 700), entry("etc/two", b"two\n"), entry("etc/link", link="one")]
+             entry("etc/one", text * 700), entry("etc/two", b"two\n"), entry("etc/link", link="one")]
     second = [entry("etc/", mode=0o700), entry("etc/one", b"changed\n", 0o600), entry("etc/.wh.two", b""),
               entry("etc/hard", link="etc/one", kind=tarfile.LNKTYPE)]
     return [layer_tar(first), layer_tar(second)]
