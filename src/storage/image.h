@@ -78,6 +78,21 @@ typedef int (*image_fn)(const struct image_row *row, void *data, struct err *err
 int image_list(struct store *store, const struct image_filter *filter, image_fn fn, void *data,
 	       struct err *err);
 
+/* One step of an image's history. */
+struct image_history_row {
+	const char *id;	    /* 64 digits of the image that ended with it; "" where nobody knows */
+	int64_t created_ns; /* 0 where it does not say */
+	const char *created_by;
+	const char *comment;
+	int64_t size; /* of the layer that it made; 0 for none */
+};
+
+typedef int (*image_history_fn)(const struct image_history_row *row, void *data, struct err *err);
+/* The steps, newest first. The row is borrowed for the call; < 0 from FN stops. ERR_INVALID for a
+ * history that names more layers than there are. */
+int image_history(struct store *store, const struct image *image, image_history_fn fn, void *data,
+		  struct err *err);
+
 /* Whether the container with this id runs now. */
 typedef bool (*image_running_fn)(const char *container_id, void *data);
 
