@@ -347,35 +347,54 @@ def run_point(bench, table, point):
 
 def make_bench():
     bench = Bench()
+    try:
+        warm_up(bench)
+    except Failure:
+        bench.close()
+        raise
+    return bench
+
+
+def warm_up(bench):
     bench.ok("run", "--rm", "busybox", "true")
     bench.ok("load", "-q", "-i", str(bench.files / "base.tar"))
     bench.ok("import", str(bench.files / "root.tar"), "kk:1")
     bench.ok("rmi", "kk:1")
     bench.baseline = bench.view.names()
-    return bench
 
 
-def work(points, names, verbose):
-    """One worker, one bench after the other: a point that failed spoils its own only. (fired, failures)"""
-    bench, fired, bad = None, collections.Counter(), []
-    for point in points:
-        if not bench:
-            bench = make_bench()
-            table = {n: v for n, v in verbs(bench).items() if n in names}
-            enumerate_points(bench, table)
-        try:
-            took_place = run_point(bench, table, point)
-            fired[point.verb, point.role] += took_place
-            if verbose:
-                print(" ".join(map(str, point)), "" if took_place else "not reached", flush=True)
-        except Failure as e:
-            bad.append("%s: %s" % (" ".join(map(str, point)), e))
-            print("FAILED " + bad[-1], file=sys.stderr, flush=True)
-            bench.close()
-            bench = None
-    if bench:
-        bench.close()
-    return fired, bad
+class Worker:
+    """Runs points in one bench; one that failed has spoiled it, and the next gets another."""
+
+    def __init__(self, names, verbose):
+        self.names, self.verbose, self.bench, self.table = names, verbose, None, None
+        self.fired, self.bad = collections.Counter(), []
+
+    def one(self, point):
+        if not self.bench:
+            self.bench = make_bench()
+            self.table = {n: v for n, v in verbs(self.bench).items() if n in self.names}
+            enumerate_points(self.bench, self.table)
+        took_place = run_point(self.bench, self.table, point)
+        self.fired[point.verb, point.role] += took_place
+        if self.verbose:
+            print(" ".join(map(str, point)), "" if took_place else "not reached", flush=True)
+
+    def run(self, points):
+        for point in points:
+            try:
+                self.one(point)
+            except Failure as e:
+                self.bad.append("%s: %s" % (" ".join(map(str, point)), e))
+                print("FAILED " + self.bad[-1], file=sys.stderr, flush=True)
+                self.close()
+        self.close()
+        return self
+
+    def close(self):
+        if self.bench:
+            self.bench.close()
+        self.bench = None
 
 
 def arguments():
@@ -405,8 +424,8 @@ def main():
         verb, role, call, k, fault = o.only.split()
         chosen = [Point(verb, role, call, int(k), fault)]
     with concurrent.futures.ThreadPoolExecutor(o.jobs) as pool:
-        for found, wrong in pool.map(lambda i: work(chosen[i::o.jobs], list(table), o.v), range(o.jobs)):
-            fired, bad = fired + found, bad + wrong
+        for worker in pool.map(lambda i: Worker(list(table), o.v).run(chosen[i::o.jobs]), range(o.jobs)):
+            fired, bad = fired + worker.fired, bad + worker.bad
     if sum(fired.values()) < 0.9 * (len(chosen) - len(bad)):
         bad.append("only %d of %d faults took place" % (sum(fired.values()), len(chosen)))
     report("system calls that fail", [

@@ -50,6 +50,7 @@ def read(path):
 class State:
     def __init__(self, folder=None, root=None):
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="tare-soak-", dir="/var/tmp"))
+        self.folder.mkdir(exist_ok=True)
         self.root, self.runroot = pathlib.Path(root or self.folder / "root"), self.folder / "run"
         self.argv = [PROGRAM, "--root", str(self.root), "--runroot", str(self.runroot)]
         self.seen = set()
@@ -136,9 +137,9 @@ class State:
         return json.loads(state)["monitor"]["pid"] if state else 0
 
     def close(self):
+        """Whatever the state of the store."""
         self.note()
-        for name in self.list():
-            self("rm", "-f", name)
+        self("rm", "-f", *self("ps", "-aq").stdout.split())
         for pid in self.processes():
             try:
                 os.kill(pid, signal.SIGKILL)
