@@ -153,35 +153,38 @@ static int forget_in_record(struct repair *r, const struct check_blob *b, struct
 	return rc > 0 ? repair_write_record(r, &info, err) : rc;
 }
 
-/* A blob that cannot be made again. The image runs on without it. */
-static int give_up_blob(struct repair *r, const struct check_blob *b, struct err *err)
+/* The image runs on without it. */
+static void tell_lost_blob(struct repair *r, const struct check_blob *b, const char *path)
 {
 	cleanup_free char *users = check_users_of_blob(&r->check, b);
-	cleanup_free char *path = NULL;
+	const char *who = *users ? users : "the image";
 
-	if (!r->options->dry_run &&
-	    (forget_blob(r, b->hex, err) < 0 || forget_in_record(r, b, err) < 0 ||
-	     take_away(r, b, &path, err) < 0))
-		return -err->code;
-	repair_lost(r, "blob", b->hex,
-		    "%s%s%s; %s%s and cannot be saved or copied as it came: load or pull it again",
-		    b->text, path ? ", now " : "", path ? path : "", *users ? users : "an image",
-		    b->layer == CHECK_NONE ? " is whole" : " runs");
-	return 0;
+	repair_lost(
+		r, "blob", b->hex,
+		"%s%s%s; %s %s, but cannot be saved or copied as it came: load or pull it again",
+		b->text, path ? ", now " : "", path ? path : "", who,
+		b->layer == CHECK_NONE ? "is whole" : "runs");
 }
 
 static int repair_blob(struct repair *r, const struct check_blob *b, struct err *err)
 {
+	cleanup_free char *path = NULL;
 	const struct check_layer *l = b->layer == CHECK_NONE ? NULL : &r->check.layers[b->layer];
 
 	if (!b->is_bad)
 		return 0;
 	if (b->image != CHECK_NONE)
 		return repair_config(r, b, err);
-	/* The loss of both was told with the layer. */
+	if (!r->options->dry_run &&
+	    (forget_blob(r, b->hex, err) < 0 || forget_in_record(r, b, err) < 0 ||
+	     take_away(r, b, &path, err) < 0))
+		return -err->code;
+	/* The loss of both was told with the layer. Without the bad blob an import brings another.
+	 */
 	if (l && (l->is_missing || l->is_tree_bad))
 		return 0;
-	return give_up_blob(r, b, err);
+	tell_lost_blob(r, b, path);
+	return 0;
 }
 
 static int repair_blobs(struct repair *r, struct err *err)

@@ -28,4 +28,8 @@ struct repair_totals {
 int storage_repair(struct store *store, const struct repair_options *options,
 		   struct repair_totals *ret, struct err *err);
 
+/* Removes damaged layers that containers had mounted when they were repaired. Only when none can
+ * run: after a boot. */
+void storage_remove_replaced(struct store *store);
+
 #endif

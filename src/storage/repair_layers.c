@@ -7,6 +7,7 @@
  * every file that is removed from it. So the old one stays, as layers/<chain id>.replaced, until no
  * container runs on it any more; a later repair, and the first command after a boot, remove it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "storage/db.h"
 #include "storage/layer.h"
@@ -274,4 +276,22 @@ int repair_layers(struct repair *r, struct err *err)
 		err_clear(err);
 	}
 	return 0;
+}
+
+void storage_remove_replaced(struct store *store)
+{
+	int fd = openat(store->root_fd, STORE_LAYERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e = NULL;
+
+	while (dir && (e = readdir(dir))) {
+		int rc = str_has_suffix(e->d_name, CHECK_REPLACED)
+				 ? fd_remove_tree_at(fd, e->d_name)
+				 : 0;
+
+		if (rc < 0)
+			log_debug("remove " STORE_LAYERS "/%s: %s", e->d_name, strerror(-rc));
+	}
+	if (dir)
+		closedir(dir);
 }
