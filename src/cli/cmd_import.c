@@ -60,15 +60,14 @@ int cmd_import(struct cli *cli, union verb_options *o, struct err *err)
 {
 	cleanup_engine struct engine engine = {};
 	cleanup_close int fd = -1;
-	struct progress progress;
+	cleanup_progress struct progress progress = {};
 	char id[DIGEST_HEX_LEN + 1];
 	struct import_request request = {
 		.reference = cli->args.n > 1 ? cli->args.items[1] : NULL,
 		.changes = &o->import.changes,
 		.message = o->import.message,
 		.platform = o->import.platform,
-		.progress = progress_update,
-		.progress_data = &progress,
+		.progress = progress_count,
 	};
 	int rc = 0;
 
@@ -78,9 +77,10 @@ int cmd_import(struct cli *cli, union verb_options *o, struct err *err)
 	if (fd < 0)
 		return -err->code;
 	request.archive_fd = fd;
-	progress_init(&progress, "Importing", archive_size(fd));
+	progress_init(&progress, STDERR_FILENO);
+	request.progress_data = progress_add(&progress, "", "Importing", archive_size(fd));
 	rc = image_import(engine.store, &request, id, err);
-	progress_done(&progress);
+	progress_clear(&progress);
 	if (rc < 0)
 		return rc;
 	printf("sha256:%s\n", id);

@@ -120,9 +120,9 @@ def test_tree_is_exact(tare, debian_tar, tmp_path, terminal):  # noqa: F811
 def import_on_terminal(tare, archive, make_terminal):
     t = make_terminal(tare.argv + ["import", archive, "debian:12"])
     assert t.wait(60) == 0
-    assert re.search(rb"\rImporting  \[=*> *\] +[0-9.]+[kM]?B/[0-9.]+MB\x1b\[K", t.seen)
+    assert re.search(rb"\rImporting \[=*> *\] +[0-9.]+[kM]?B/[0-9.]+MB\r\x1b\[1B", t.seen)
     # The bar is gone at the end; what stays is the id.
-    assert re.search(rb"\r\x1b\[Ksha256:[0-9a-f]{64}\r\n$", t.seen)
+    assert re.search(rb"\x1b\[1A\x1b\[Jsha256:[0-9a-f]{64}\r\n$", t.seen)
 
 
 def describe(root):
