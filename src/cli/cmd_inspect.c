@@ -59,22 +59,6 @@ static int find_container(struct inspector *in, const char *name, json_t **ret, 
 	return rc < 0 ? rc : 1;
 }
 
-static int check_platform(const char *name, const char *platform, const json_t *image,
-			  struct err *err)
-{
-	cleanup_free char *own = str_printf("%s/%s", json_get_string(image, "Os", ""),
-					    json_get_string(image, "Architecture", ""));
-	size_t len = strlen(own);
-
-	if (!platform || (strncmp(platform, own, len) == 0 && strchr("/", platform[len])) ||
-	    strcmp(platform, json_get_string(image, "Os", "")) == 0)
-		return 0;
-	return err_set(err, ERR_NOT_FOUND,
-		       "image with reference %s was found but does not provide the specified "
-		       "platform (%s)",
-		       name, platform);
-}
-
 static int find_image(struct inspector *in, const char *name, json_t **ret, struct err *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
@@ -83,8 +67,8 @@ static int find_image(struct inspector *in, const char *name, json_t **ret, stru
 
 	if (rc <= 0)
 		return rc;
-	if (image_inspect(in->engine->store, &image, &object, err) < 0 ||
-	    check_platform(name, in->options->platform, object, err) < 0)
+	if (check_platform(name, in->options->platform, &image, err) < 0 ||
+	    image_inspect(in->engine->store, &image, &object, err) < 0)
 		return -err->code;
 	*ret = take_ptr(object);
 	return 1;

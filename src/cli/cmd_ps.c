@@ -10,7 +10,6 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/list_common.h"
-#include "cli/quote.h"
 #include "cli/verbs.h"
 #include "engine/disk_size.h"
 #include "engine/engine.h"
@@ -26,10 +25,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SHORT_ID_LEN	12
-#define COMMAND_COLUMNS 20
-#define MOUNT_COLUMNS	15
-#define MAX_LABELS	((size_t)8 << 20)
+#define MOUNT_COLUMNS 15
+#define MAX_LABELS    ((size_t)8 << 20)
 
 static const struct format_field fields[] = {
 	{"ID", "CONTAINER ID"},
@@ -70,30 +67,6 @@ static void set_take(json_t *row, const char *key, char *text)
 }
 
 /* ---- fields ---- */
-
-static char *image_text(const struct ps *ps, const struct container_row *row)
-{
-	const char *at = strchr(row->image_ref, '@');
-
-	if (!*row->image_ref)
-		return str_dup("<no image>");
-	if (!row->image_is_current)
-		return ps->options->no_trunc ? str_printf("sha256:%s", row->image_id)
-					     : str_ndup(row->image_id, SHORT_ID_LEN);
-	if (at && !ps->options->no_trunc)
-		return str_ndup(row->image_ref, (size_t)(at - row->image_ref));
-	return str_dup(row->image_ref);
-}
-
-static char *command_text(const struct ps *ps, const struct container_row *row)
-{
-	cleanup_str struct str text = STR_INIT;
-
-	if (ps->options->no_trunc)
-		return str_go_quote(row->command);
-	str_add_ellipsis(&text, row->command, COMMAND_COLUMNS);
-	return str_go_quote(str_get(&text));
-}
 
 /* "a=1,b=2" from the stored object, which is kept under the row's ID. */
 static char *labels_text(const struct ps *ps, const char *id, const char *json)
@@ -158,8 +131,8 @@ static void add_common(const struct ps *ps, const struct listed_container *c, js
 {
 	char status[STATUS_TEXT_LEN];
 
-	set_take(row, "Image", image_text(ps, c->row));
-	set_take(row, "Command", command_text(ps, c->row));
+	set_take(row, "Image", list_container_image(c->row, ps->options->no_trunc));
+	set_take(row, "Command", list_container_command(c->row, ps->options->no_trunc));
 	set_take(row, "RunningFor", list_ago(c->row->created_ns, ps->now_ns));
 	container_status_format(&c->state, ps->now_ns, status);
 	json_set_text(row, "Status", status);
@@ -187,8 +160,7 @@ static int add_row(const struct listed_container *c, void *data, struct err *err
 	struct ps *ps = data;
 	json_t *row = json_object();
 
-	set_take(row, "ID",
-		 ps->options->no_trunc ? str_dup(c->row->id) : str_ndup(c->row->id, SHORT_ID_LEN));
+	set_take(row, "ID", list_container_id(c->row, ps->options->no_trunc));
 	if (!ps->only_id) {
 		add_common(ps, c, row);
 		if (ps->all_fields)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <time.h>
 
@@ -17,15 +18,22 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
+#include "cli/quote.h"
 #include "engine/describe.h"
+#include "oci/image_config.h"
+#include "oci/platform.h"
+#include "storage/container.h"
+#include "storage/image.h"
 #include "json/dump.h"
 #include "json/format.h"
+#include "json/rune.h"
 #include "json/template.h"
 #include "json/value.h"
 
 #define MAX_CONFIG	    ((size_t)1 << 20)
 #define SECOND_NS	    1000000000LL
 #define SHORT_ID_LEN	    12
+#define COMMAND_COLUMNS	    20
 #define LIST_SIZE_DIGITS    3
 #define STATUS_BAD_TEMPLATE 64
 
@@ -38,6 +46,20 @@ char *list_created_at(int64_t ns)
 	localtime_r(&seconds, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", &tm);
 	return str_dup(text);
+}
+
+char *list_rfc3339(int64_t ns)
+{
+	time_t seconds = (time_t)(ns / SECOND_NS);
+	char text[64];
+	struct tm tm;
+
+	localtime_r(&seconds, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	if (tm.tm_gmtoff == 0)
+		return str_printf("%sZ", text);
+	return str_printf("%s%c%02ld:%02ld", text, tm.tm_gmtoff < 0 ? '-' : '+',
+			  labs(tm.tm_gmtoff) / 3600, labs(tm.tm_gmtoff) / 60 % 60);
 }
 
 char *list_ago(int64_t ns, int64_t now_ns)
@@ -59,6 +81,34 @@ char *list_size(int64_t bytes)
 char *list_image_id(const char *hex, bool no_trunc)
 {
 	return no_trunc ? str_printf("sha256:%s", hex) : str_ndup(hex, SHORT_ID_LEN);
+}
+
+char *list_container_id(const struct container_row *row, bool no_trunc)
+{
+	return no_trunc ? str_dup(row->id) : str_ndup(row->id, SHORT_ID_LEN);
+}
+
+char *list_container_image(const struct container_row *row, bool no_trunc)
+{
+	const char *at = strchr(row->image_ref, '@');
+
+	if (!*row->image_ref)
+		return str_dup("<no image>");
+	if (!row->image_is_current)
+		return list_image_id(row->image_id, no_trunc);
+	if (at && !no_trunc)
+		return str_ndup(row->image_ref, (size_t)(at - row->image_ref));
+	return str_dup(row->image_ref);
+}
+
+char *list_container_command(const struct container_row *row, bool no_trunc)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	if (no_trunc)
+		return str_go_quote(row->command);
+	str_add_ellipsis(&text, row->command, COMMAND_COLUMNS);
+	return str_go_quote(str_get(&text));
 }
 
 bool list_format_is_default(const char *format)
@@ -141,6 +191,28 @@ int object_print(struct cli *cli, const char *format, const json_t *object,
 	str_add_char(&out, '\n');
 	fwrite(str_get(&out), 1, out.len, stdout);
 	return rc;
+}
+
+int check_platform(const char *name, const char *platform, const struct image *image,
+		   struct err *err)
+{
+	cleanup_image_config struct image_config config = IMAGE_CONFIG_INIT;
+	char text[PLATFORM_LEN];
+	struct platform want;
+	struct platform have;
+
+	if (!platform || !*platform)
+		return 0;
+	if (platform_parse(platform, &want, err) < 0 ||
+	    image_config_parse(image->config, strlen(image->config), &config, err) < 0)
+		return -err->code;
+	platform_set(&have, config.os, config.architecture, config.variant);
+	if (platform_matches(&want, &have))
+		return 0;
+	return err_set(err, ERR_NOT_FOUND,
+		       "image with reference %s was found but does not provide the specified "
+		       "platform (%s)",
+		       name, platform_format(&want, text));
 }
 
 bool prompt_confirm(const char *text)

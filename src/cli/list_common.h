@@ -9,18 +9,27 @@
 #include <stdint.h>
 
 struct cli;
+struct container_row;
 struct err;
 struct format_spec;
+struct image;
 struct json_shape;
 
 /* Owned "2006-01-02 15:04:05 -0700 MST" in the local time zone. */
 char *list_created_at(int64_t ns);
+/* Owned "2006-01-02T15:04:05Z", with the local zone's offset where that is not UTC. */
+char *list_rfc3339(int64_t ns);
 /* Owned "2 hours ago". */
 char *list_ago(int64_t ns, int64_t now_ns);
 /* Owned "1.23MB", three digits as lists have them. */
 char *list_size(int64_t bytes);
 /* Owned 12 digits, or "sha256:" with all of them. */
 char *list_image_id(const char *hex, bool no_trunc);
+/* Owned texts of a container: 12 digits or all 64; what IMAGE of `ps` shows; its command, quoted
+ * and cut to 20 columns. */
+char *list_container_id(const struct container_row *row, bool no_trunc);
+char *list_container_image(const struct container_row *row, bool no_trunc);
+char *list_container_command(const struct container_row *row, bool no_trunc);
 
 /* Whether FORMAT (may be NULL) asks for the default table. */
 bool list_format_is_default(const char *format);
@@ -43,6 +52,11 @@ int object_print(struct cli *cli, const char *format, const json_t *object,
  * template_env. */
 int call_go_alias(void *data, const json_t *receiver, const char *name, const json_t *args,
 		  json_t **ret, struct err *err);
+
+/* Whether IMAGE, found by NAME, is for PLATFORM ("linux/amd64"; NULL: any). ERR_INVALID for a text
+ * that is no platform, ERR_NOT_FOUND with docker's words. */
+int check_platform(const char *name, const char *platform, const struct image *image,
+		   struct err *err);
 
 /* Asks TEXT on standard output ("[y/N] " is added) and reads one line of standard input. */
 bool prompt_confirm(const char *text);

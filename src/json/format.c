@@ -60,8 +60,7 @@ static void format_json(const json_t *rows, struct str *out)
 	}
 }
 
-/* FORMAT without blanks around it and with \t and \n expanded. */
-static void expand(const char *format, struct str *out)
+void format_expand(const char *format, struct str *out)
 {
 	size_t len = 0;
 
@@ -140,7 +139,7 @@ static int format_template(const struct format_spec *spec, const char *format, b
 	cleanup_table struct table table = TABLE_INIT;
 	int rc = 0;
 
-	expand(format, &text);
+	format_expand(format, &text);
 	if (template_parse(str_get(&text), &t, err) < 0)
 		return err_wrap(err, "template parsing error");
 	if (is_table)

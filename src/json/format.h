@@ -41,4 +41,7 @@ struct format_spec {
 int format_rows(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
 		struct str *out, struct err *err);
 
+/* Appends FORMAT without the blanks around it, and with the two characters \t and \n expanded. */
+void format_expand(const char *format, struct str *out);
+
 #endif

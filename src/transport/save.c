@@ -63,8 +63,12 @@ static int add_found(struct saving *s, const char *text, struct err *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
 
-	if (image_find(s->store, text, &image, err) < 0)
-		return -err->code;
+	int rc = image_lookup(s->store, text, &image, err);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return err_set(err, ERR_NOT_FOUND, "%s: reference does not exist", text);
 	/* What was found by digest has no tag to be saved with. */
 	add(s, image.id, image.reference && !strchr(image.reference, '@') ? image.reference : NULL);
 	return 0;
@@ -87,7 +91,10 @@ static int add_argument(struct saving *s, const char *text, struct err *err)
 	strv_foreach (i, &names)
 		if (add_found(s, names.items[i], err) < 0)
 			return -err->code;
-	return names.n ? 0 : add_found(s, text, err);
+	if (names.n || add_found(s, text, err) == 0)
+		return 0;
+	return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "No such image: %s", text)
+					  : -err->code;
 }
 
 static int check_platform(const struct image_parts *parts, const struct platform *want,

@@ -122,11 +122,29 @@ static int open_dir(const char *path, const char *mark, struct err *err)
 	return take_fd(fd);
 }
 
+/* A small file in place of what had its name, durable before anything else happens. */
+static int replace(int dir_fd, const char *name, const char *text, size_t len, struct err *err)
+{
+	cleanup_new_file struct new_file file = NEW_FILE_INIT;
+	int rc = 0;
+
+	if (new_file_open_at(dir_fd, name, name, 0644, &file, err) < 0)
+		return -err->code;
+	rc = fd_write_full(file.fd, text, len);
+	if (rc < 0)
+		return err_sys(err, -rc, "write %s", name);
+	return new_file_commit(&file, true, err);
+}
+
+/* The mark comes first, so that a copy that was cut short can be made again. */
 static int open_blobs(int dir_fd, struct err *err)
 {
 	int fd = -1;
 
-	if ((mkdirat(dir_fd, "blobs", 0755) < 0 && errno != EEXIST))
+	if (faccessat(dir_fd, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    replace(dir_fd, "oci-layout", OCI_LAYOUT, strlen(OCI_LAYOUT), err) < 0)
+		return -err->code;
+	if (mkdirat(dir_fd, "blobs", 0755) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "create blobs");
 	fd = path_open_beneath(dir_fd, "blobs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0)
@@ -137,13 +155,6 @@ static int open_blobs(int dir_fd, struct err *err)
 		return err_sys(err, errno, "create blobs/sha256");
 	fd = path_open_beneath(blobs_fd, "sha256", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	return fd < 0 ? err_sys(err, -fd, "open blobs/sha256") : fd;
-}
-
-static int replace(int dir_fd, const char *name, const char *text, struct err *err)
-{
-	int rc = fd_replace_file_at(dir_fd, name, text, strlen(text), 0644, true);
-
-	return rc < 0 ? err_sys(err, -rc, "write %s", name) : 0;
 }
 
 /* ---- index.json ---- */
@@ -189,7 +200,7 @@ static int add_to_index(int dir_fd, const struct descriptor *d, struct err *err)
 
 	if (rc == -ENOENT) {
 		out = manifest_format_index(d, 1);
-		return replace(dir_fd, "index.json", out, err);
+		return replace(dir_fd, "index.json", out, strlen(out), err);
 	}
 	if (rc < 0)
 		return err_sys(err, -rc, "read index.json");
@@ -204,7 +215,7 @@ static int add_to_index(int dir_fd, const struct descriptor *d, struct err *err)
 			json_array_remove(list, i - 1);
 	json_array_append_new(list, descriptor_to_json(d));
 	out = json_dumps(doc, JSON_COMPACT);
-	return replace(dir_fd, "index.json", out, err);
+	return replace(dir_fd, "index.json", out, strlen(out), err);
 }
 
 /* One at a time: the index is read and written again. */
@@ -212,9 +223,6 @@ static int add_to_layout(int dir_fd, const struct descriptor *d, struct err *err
 {
 	if (flock(dir_fd, LOCK_EX) < 0)
 		return err_sys(err, errno, "lock the layout");
-	if (faccessat(dir_fd, "oci-layout", F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    replace(dir_fd, "oci-layout", OCI_LAYOUT, err) < 0)
-		return -err->code;
 	return add_to_index(dir_fd, d, err);
 }
 
@@ -275,7 +283,6 @@ int take_dir(const struct place *place, struct source *source, struct source_ima
 	cleanup_str struct str text = STR_INIT;
 	cleanup_close int fd = -1;
 	struct err ignored = ERR_INIT;
-	int rc = 0;
 
 	if (place->image)
 		return err_set(err, ERR_INVALID, "a directory holds one image without a name");
@@ -291,12 +298,12 @@ int take_dir(const struct place *place, struct source *source, struct source_ima
 	if (fd_read_file_at(fd, "manifest.json", DOCUMENT_MAX_SIZE, &text) == 0 &&
 	    manifest_parse(str_get(&text), text.len, NULL, "", &before, &ignored) < 0)
 		err_clear(&ignored);
-	if (replace(fd, "version", DIR_VERSION, err) < 0 || write_blobs(&dir, &c, err) < 0)
+	if (replace(fd, "version", DIR_VERSION, strlen(DIR_VERSION), err) < 0 ||
+	    write_blobs(&dir, &c, err) < 0)
 		return -err->code;
 	report_say(report, "Writing manifest to image destination");
-	rc = fd_replace_file_at(fd, "manifest.json", str_get(manifest), manifest->len, 0644, true);
-	if (rc < 0)
-		return err_sys(err, -rc, "write manifest.json");
+	if (replace(fd, "manifest.json", str_get(manifest), manifest->len, err) < 0)
+		return -err->code;
 	remove_stale(fd, &c, &before);
 	return 0;
 }
