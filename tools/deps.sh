@@ -16,7 +16,8 @@ build="gcc libc6-dev make meson ninja-build pkg-config python3 busybox-static
 run="iproute2 util-linux"
 test="clang clang-format clang-tidy cppcheck libclang-rt-14-dev python3-pytest python3-pytest-xdist
 	shellcheck strace xfsprogs e2fsprogs mmdebstrap zstd xz-utils procps
-	qemu-system-x86 qemu-system-common cpio kmod"
+	qemu-system-x86 qemu-system-common cpio kmod
+	podman docker.io skopeo buildah umoci runc crun"
 bench="crun runc podman docker.io bubblewrap containernetworking-plugins mmdebstrap"
 
 case ${1:-} in

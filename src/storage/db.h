@@ -26,6 +26,9 @@ int db_step(struct store *store, sqlite3_stmt *stmt, struct err *err);
 /* Prepares, runs to the end and finalizes. Returns the number of rows changed. */
 int db_run(struct store *store, struct err *err, const char *sql, const char *types, ...);
 
+/* Whether an error of these functions says that the file is no whole database of ours. */
+bool db_is_damage(const struct err *err);
+
 /* Text of a column, "" for NULL; borrowed until the next step. */
 const char *db_text(sqlite3_stmt *stmt, int column);
 
