@@ -233,7 +233,8 @@ static void sign_headers(uint8_t *bytes, size_t len)
 
 static int apply_really(int stage_fd, const struct mem_source *from, bool literal)
 {
-	const struct layer_options options = {.literal_whiteouts = literal};
+	const struct layer_options options = {.literal_whiteouts = literal,
+					      .maker = &layer_maker_direct};
 	cleanup_close int root = -1;
 	struct mem_source src = *from;
 	struct layer_result result = {};
