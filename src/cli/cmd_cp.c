@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define SIZE_DIGITS 4
+#define SIZE_DIGITS 3
 
 int cmd_cp(struct cli *cli, union verb_options *o, struct err *err)
 {
@@ -23,13 +23,15 @@ int cmd_cp(struct cli *cli, union verb_options *o, struct err *err)
 	};
 	struct cp_result result = {};
 	char size[32];
+	bool quiet = false;
 
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    engine_cp(&engine, &request, &result, err) < 0)
 		return -err->code;
 	num_format_size((double)result.bytes, SIZE_DIGITS, size, sizeof(size));
 	/* As docker: on standard error, and only for a person at standard output. */
-	if (result.destination && !o->cp.quiet && isatty(STDOUT_FILENO))
+	quiet = o->cp.has_quiet ? o->cp.quiet : !isatty(STDOUT_FILENO);
+	if (result.destination && !quiet)
 		fprintf(stderr, "Successfully copied %s to %s\n", size, result.destination);
 	free(result.destination);
 	return 0;

@@ -25,6 +25,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 struct copy {
@@ -179,6 +180,27 @@ static int write_plain(int out_fd, void *data, struct err *err)
 	return unpack_run(c->engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err);
 }
 
+/* Whether standard input ends at once: docker takes that for an archive of nothing. */
+static bool is_input_empty(void)
+{
+	struct stat st;
+	int ends[2] = {-1, -1};
+	ssize_t n = -1;
+
+	if (fstat(STDIN_FILENO, &st) < 0)
+		return false;
+	if (S_ISCHR(st.st_mode))
+		return st.st_rdev == makedev(1, 3); /* /dev/null */
+	if (S_ISREG(st.st_mode))
+		return lseek(STDIN_FILENO, 0, SEEK_CUR) >= st.st_size;
+	/* tee(2) looks without taking. */
+	if (pipe2(ends, O_CLOEXEC) == 0)
+		n = tee(STDIN_FILENO, ends[1], 1, 0);
+	fd_cleanup_close(&ends[0]);
+	fd_cleanup_close(&ends[1]);
+	return n == 0;
+}
+
 /* What comes behind the end of an archive is no error. */
 static void drain(int fd)
 {
@@ -289,6 +311,8 @@ static int copy_in(struct copy *c, const struct cp_place *to, bool exists, uint6
 	if (dir < 0)
 		return -err->code;
 	options.base = options.shown = c->plan.dir;
+	if (is_stream(c) && is_input_empty())
+		return 0;
 	return transfer(c, is_stream(c) ? write_plain : write_source, c->root.fd, &options,
 			ret_bytes, err);
 }

@@ -24,6 +24,7 @@
 #include "engine/pending.h"
 #include "engine/view.h"
 #include "oci/runtime_config.h"
+#include "storage/store.h"
 #include "sys/mount.h"
 #include "sys/path.h"
 #include "sys/process.h"
@@ -135,6 +136,7 @@ static int add_bind(const struct cp_root *r, const struct oci_mount *m)
 	cleanup_close int source = open(m->source, O_PATH | O_CLOEXEC);
 	cleanup_close int mount = -1;
 	cleanup_close int target = -1;
+	bool is_deep = strv_has(&m->options, "rro");
 	struct stat st;
 	int rc = 0;
 
@@ -143,15 +145,17 @@ static int add_bind(const struct cp_root *r, const struct oci_mount *m)
 	mount = mount_clone(source, strv_has(&m->options, "rbind"));
 	if (mount < 0)
 		return mount;
-	rc = mount_change(mount, strv_has(&m->options, "ro") ? MOUNT_ATTR_RDONLY : 0, 0, MS_PRIVATE,
-			  false);
+	rc = mount_change(mount, is_deep || strv_has(&m->options, "ro") ? MOUNT_ATTR_RDONLY : 0, 0,
+			  MS_PRIVATE, is_deep);
 	target = rc < 0 ? rc : open_target(r->fd, m, S_ISDIR(st.st_mode));
 	return target < 0 ? target : mount_attach(mount, target);
 }
 
-static int open_stopped(struct cp_root *r, const struct container_made *made, struct err *err)
+static int open_stopped(struct cp_root *r, const struct container_made *made, bool was_started,
+			struct err *err)
 {
 	const struct oci_runtime_config *config = &made->config;
+	cleanup_free char *own = store_container_path(r->engine->store, r->record.row.id, "");
 	int rc = 0;
 
 	r->fd = view_mount_writable(r->engine, r->record.row.id, &made->lowers, err);
@@ -160,7 +164,9 @@ static int open_stopped(struct cp_root *r, const struct container_made *made, st
 	for (size_t i = 0; i < config->n_mounts; i++) {
 		const struct oci_mount *m = &config->mounts[i];
 
-		if (strcmp(m->type, "bind") != 0)
+		/* The engine's own (/etc/hosts) begin with the first start. */
+		if (strcmp(m->type, "bind") != 0 ||
+		    (!was_started && str_has_prefix(m->source, own)))
 			continue;
 		rc = add_bind(r, m);
 		/* A source that is gone takes nothing else with it. */
@@ -191,5 +197,5 @@ int cp_root_open(struct engine *engine, const char *ref, const char *path, struc
 		return -err->code;
 	if (container_is_running(&state))
 		return open_running(ret, &state, &made.config, path, err);
-	return open_stopped(ret, &made, err);
+	return open_stopped(ret, &made, state.status != STATUS_CREATED, err);
 }
