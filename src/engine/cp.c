@@ -98,11 +98,30 @@ static int check_output(struct copy *c, struct err *err)
 	return 0;
 }
 
+/* The first part of PATH that is not there, as docker names it. */
+static int err_missing(const struct copy *c, const char *path, struct err *err)
+{
+	cleanup_free char *clean = cp_clean(path);
+
+	for (char *end = strchr(clean + 1, '/'); end; end = strchr(end + 1, '/')) {
+		cleanup_close int fd = -1;
+
+		*end = '\0';
+		fd = path_open_in_root(c->host_fd, clean, O_PATH, 0);
+		if (fd == -ENOENT)
+			break;
+		*end = '/';
+	}
+	return err_sys(err, ENOENT, "lstat %s", clean);
+}
+
 static int find_host_source(struct copy *c, struct err *err)
 {
 	int rc = cp_place_find(c->host_fd, c->host_path, false, c->request->follow_link,
 			       &c->source);
 
+	if (rc == -ENOENT)
+		return err_missing(c, c->source.path.path, err);
 	if (rc == -ENOTDIR && c->source.path.asserts_dir)
 		return err_set(err, ERR_INVALID, "not a directory");
 	return rc < 0 ? err_sys(err, -rc, "lstat %s", c->source.path.path) : 0;
