@@ -8,6 +8,7 @@ import lzma
 import os
 import subprocess
 import tarfile
+import tempfile
 import time
 
 import archives
@@ -314,13 +315,18 @@ LIMIT_S, LIMIT_RSS = 1.0, 128 * 1024
 
 def refuse(tare, data, *words, rc=1):
     """Loading must fail, say why in one line, be quick and small, and leave nothing."""
-    start = time.monotonic()
-    child = subprocess.Popen(tare.argv + ["load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE)
-    out, err = child.communicate(data)
-    took = time.monotonic() - start
-    text = err.decode("utf-8", "replace")
-    assert child.returncode == rc, (child.returncode, out, text)
+    with tempfile.TemporaryFile() as archive, tempfile.TemporaryFile() as said:
+        archive.write(data)
+        archive.seek(0)
+        start = time.monotonic()
+        child = subprocess.Popen(tare.argv + ["load"], stdin=archive, stdout=said, stderr=said)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        took = time.monotonic() - start
+        said.seek(0)
+        text = said.read().decode("utf-8", "replace")
+    assert child.returncode == rc, (child.returncode, text)
+    assert usage.ru_maxrss < LIMIT_RSS, usage.ru_maxrss      # of the largest: the helper counts too
     assert any(word in text for word in words), text
     assert len(text.strip().splitlines()) <= 2, text
     assert took < LIMIT_S * (1 + os.getloadavg()[0] / os.cpu_count()), took
