@@ -141,7 +141,7 @@ const struct command commands[] = {
 	  { system_df_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_df },
 	{ "system", "repair", NULL, NULL, "[OPTIONS]",
 	  "Restore what a check finds damaged",
-	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_repair },
 
 	{ NULL, "inspect", NULL, NULL, "[OPTIONS] NAME|ID [NAME|ID...]",
 	  "Return low-level information on objects",
