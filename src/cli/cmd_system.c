@@ -13,6 +13,7 @@
 #include "engine/pending.h"
 #include "engine/state.h"
 #include "storage/check.h"
+#include "storage/repair.h"
 #include "json/format.h"
 #include "json/value.h"
 
@@ -132,4 +133,41 @@ int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err)
 	if (!is_text && !out.quiet && list_print(&problem_spec, format, false, rows, err) < 0)
 		return -err->code;
 	return totals.n_problems > 0;
+}
+
+/* ---- repair ---- */
+
+static void print_repair(bool is_lost, const char *object, const char *text, void *data)
+{
+	const struct system_repair_options *o = data;
+
+	if (is_lost || !o->quiet)
+		printf("%s: %s%s\n", object,
+		       is_lost	    ? "lost: "
+		       : o->dry_run ? "would be: "
+				    : "",
+		       text);
+}
+
+int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+	const struct repair_options options = {.dry_run = o->system_repair.dry_run,
+					       .is_busy = is_busy,
+					       .is_running = is_running,
+					       .data = &engine,
+					       .fn = print_repair,
+					       .fn_data = &o->system_repair};
+	struct repair_totals totals = {};
+
+	if (open_existing(&engine, cli, err) < 0)
+		return -err->code;
+	if (engine.store && storage_repair(engine.store, &options, &totals, err) < 0)
+		return -err->code;
+	if (!o->system_repair.quiet) {
+		count("problem", totals.n_problems, ": ");
+		printf("%zu %s, %zu lost\n", totals.n_done, options.dry_run ? "to do" : "done",
+		       totals.n_lost);
+	}
+	return totals.n_lost > 0;
 }

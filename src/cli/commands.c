@@ -124,14 +124,14 @@ const struct command commands[] = {
 	  { save_options }, 1, ANY, 0, 0, NULL, NULL, cmd_save },
 	{ "image", "size", NULL, NULL, "[OPTIONS] IMAGE [IMAGE...]",
 	  "Show how large images are, and what they share",
-	  { image_size_options }, 1, ANY, 0, 0, NULL, NULL, NULL },
+	  { image_size_options }, 1, ANY, 0, 0, NULL, NULL, cmd_image_size },
 	{ "image", "tag", NULL, "tag", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
 	  "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
 	  { }, 2, 2, 0, 0, NULL, NULL, cmd_tag },
 
 	{ "image", "waste", NULL, NULL, "[OPTIONS] IMAGE [IMAGE...]",
 	  "Show bytes of an image that later layers overwrite or delete",
-	  { image_waste_options }, 1, ANY, 0, 0, NULL, NULL, NULL },
+	  { image_waste_options }, 1, ANY, 0, 0, NULL, NULL, cmd_image_waste },
 
 	{ "system", "check", NULL, NULL, "[OPTIONS]",
 	  "Compare the index, layers and blobs with each other",
@@ -141,7 +141,7 @@ const struct command commands[] = {
 	  { system_df_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_df },
 	{ "system", "repair", NULL, NULL, "[OPTIONS]",
 	  "Restore what a check finds damaged",
-	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_repair },
 
 	{ NULL, "inspect", NULL, NULL, "[OPTIONS] NAME|ID [NAME|ID...]",
 	  "Return low-level information on objects",

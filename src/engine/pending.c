@@ -13,8 +13,10 @@
 #include "base/str.h"
 #include "engine/state.h"
 #include "monitor/state.h"
-#include "storage/container.h"
+#include "storage/check.h"
 #include "storage/collect.h"
+#include "storage/container.h"
+#include "storage/repair.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/path.h"
@@ -289,6 +291,17 @@ static void check_dir(struct engine *engine, int dir_fd, const char *id)
 	pending_close(engine, id, pending);
 }
 
+/* A power cut is when damage shows: a look that costs next to nothing, and a word to the user. */
+static void glance_at_store(struct engine *engine)
+{
+	char text[512];
+
+	storage_glance(engine->store, text, sizeof(text));
+	if (*text)
+		log_warn("%s: run tare system check", text);
+	storage_remove_replaced(engine->store);
+}
+
 static void sweep_boot(struct engine *engine)
 {
 	cleanup_free char *mark = str_printf("%s/swept.%s", engine->runroot, process_boot_id());
@@ -298,6 +311,7 @@ static void sweep_boot(struct engine *engine)
 
 	if (access(mark, F_OK) == 0)
 		return;
+	glance_at_store(engine);
 	for_each_id(engine, dirs, check_dir);
 	for_each_id(engine, runs, check_dir);
 	store_ensure_reserve(engine->store);

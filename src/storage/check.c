@@ -222,18 +222,28 @@ int storage_check(struct store *store, const struct check_options *options, chec
 	return 0;
 }
 
+/* A store that nothing was ever brought into has no index to look at. */
+static bool is_new(const struct store *store)
+{
+	return faccessat(store->root_fd, STORE_INDEX, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       faccessat(store->root_fd, STORE_LAYERS, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
 void storage_glance(struct store *store, char *buf, size_t len)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	cleanup_close int layers_fd = -1;
 	struct err err = ERR_INIT;
-	int rc = db_prepare(store, &stmt, &err,
-			    "SELECT DISTINCT t.reference,l.chain_id FROM tag t JOIN image_layer l"
-			    " ON l.image_id=t.image_id",
-			    "");
+	int rc = 0;
 
 	*buf = '\0';
+	if (is_new(store))
+		return;
 	layers_fd = openat(store->root_fd, STORE_LAYERS, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rc = db_prepare(store, &stmt, &err,
+			"SELECT DISTINCT t.reference,l.chain_id FROM tag t JOIN image_layer l ON"
+			" l.image_id=t.image_id",
+			"");
 	while (rc >= 0 && (rc = db_step(store, stmt, &err)) > 0) {
 		if (layer_is_there(layers_fd, db_text(stmt, 1)))
 			continue;
@@ -241,6 +251,6 @@ void storage_glance(struct store *store, char *buf, size_t len)
 			 db_text(stmt, 1));
 		return;
 	}
-	if (rc < 0)
+	if (rc < 0 && db_is_damage(&err))
 		snprintf(buf, len, "%s", err.msg);
 }

@@ -262,8 +262,11 @@ static const char *layer_remedy(const struct check *c, const struct check_layer 
 			return "its files cannot be verified any more: load or pull the image "
 			       "again";
 		return *l->info.blob_hex
-			       ? "lost: its blob is damaged too; load or pull the image again"
-			       : "lost: no blob of it was kept; load or pull the image again";
+			       ? "lost: its blob is damaged too; load or pull the image again, "
+				 "then "
+				 "tare system repair"
+			       : "lost: no blob of it was kept; load or pull the image again, then "
+				 "tare system repair";
 	}
 	return l->is_record_bad ? "tare system repair writes it again"
 				: "tare system repair closes it";
@@ -292,7 +295,8 @@ static const char *blob_remedy(const struct check *c, const struct check_blob *b
 	if (!l)
 		return "lost: the image cannot be handed out as it came; load or pull it again";
 	if (l->is_missing || l->is_tree_bad)
-		return "lost: its files are damaged too; load or pull the image again";
+		return "lost: its files are damaged too; load or pull the image again, then tare "
+		       "system repair";
 	return "lost: the image runs, but cannot be saved or copied as it came; load or pull it "
 	       "again";
 }

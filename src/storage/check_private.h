@@ -49,7 +49,8 @@ struct check_blob {
 
 struct check_container {
 	char id[DIGEST_HEX_LEN + 1];
-	char *name; /* owned */
+	char *name;	   /* owned */
+	const char *fault; /* static text; NULL */
 };
 
 #define CHECK_NONE UINT32_MAX

@@ -277,7 +277,7 @@ static const char *find_fault(struct check *c, const char *id)
 										 : NULL;
 }
 
-static int check_container(struct check *c, const struct check_container *k, struct err *err)
+static int check_container(struct check *c, struct check_container *k, struct err *err)
 {
 	static const char lost[] = "lost: it cannot be started; tare rm removes it";
 	const char *fault = is_busy(c, k->id) ? NULL : find_fault(c, k->id);
@@ -290,8 +290,10 @@ static int check_container(struct check *c, const struct check_container *k, str
 		return 0;
 	}
 	rc = check_is_named(c->store, "SELECT 1 FROM container WHERE id=?", k->id, err);
-	if (rc > 0 && !is_busy(c, k->id))
+	if (rc > 0 && !is_busy(c, k->id)) {
+		k->fault = fault;
 		check_report(c, "container", k->id, NULL, lost, "%s (%s)", fault, k->name);
+	}
 	return rc < 0 ? rc : 0;
 }
 

@@ -36,7 +36,7 @@
 #include "base/rand.h"
 #include "storage/store_private.h"
 
-#define DB_NAME		 "tare.db"
+#define DB_NAME		 STORE_INDEX
 #define LOCK_NAME	 "tare.lock"
 #define SCHEMA_VERSION	 2
 #define WAL_PAGES	 64
@@ -250,7 +250,7 @@ static int prepare_schema(struct store *store, struct err *err)
 		return -err->code;
 	if (version >= SCHEMA_VERSION)
 		return 0;
-	if (version == 0 && has_content(store))
+	if (version == 0 && !store->db_name && has_content(store))
 		return index_is_lost(store, err);
 	if ((version == 0 && enter_wal(store, err) < 0) || db_begin(store, false, err) < 0)
 		return -err->code;
@@ -308,7 +308,8 @@ static void expect_full_disk(const struct store *store)
 
 static int open_connection(struct store *store, struct err *err)
 {
-	cleanup_free char *path = str_printf("%s/" DB_NAME, store->root);
+	cleanup_free char *path = str_printf("%s/%s", store->root,
+					     store->db_name ? store->db_name : DB_NAME);
 	int on = 1;
 	int rc = 0;
 
@@ -460,6 +461,31 @@ static void unlock_writer(struct store *store)
 {
 	if (store->lock_fd >= 0)
 		flock(store->lock_fd, LOCK_UN);
+}
+
+int db_close_alone(struct store *store, struct err *err)
+{
+	sqlite3_close(store->db);
+	store->db = NULL;
+	store->db_sync = -1;
+	return lock_writer(store, err);
+}
+
+void db_reopen(struct store *store)
+{
+	unlock_writer(store);
+}
+
+int db_finish_new(struct store *store, struct err *err)
+{
+	int rc = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
+					   NULL);
+
+	if (rc != SQLITE_OK)
+		return db_error(store, rc, err);
+	sqlite3_close(store->db);
+	store->db = NULL;
+	return 0;
 }
 
 int db_begin(struct store *store, bool durable, struct err *err)

@@ -542,14 +542,15 @@ static void access_times_stay(void **state)
 static void apply(const struct str *tar, int root_fd, bool literal, uint64_t seed)
 {
 	struct mem_source src;
+	const struct layer_options options = {.literal_whiteouts = literal,
+					      .maker = &layer_maker_direct};
 	struct layer_result result = {};
 	struct err err = ERR_INIT;
 
 	mem_source_init(&src, str_get(tar), tar->len, 1000);
 	cleanup_tar_reader struct tar_reader *r = tar_reader_new(&src.base);
 
-	if (layer_apply(root_fd, r, &(struct layer_options){.literal_whiteouts = literal}, &result,
-			&err) < 0)
+	if (layer_apply(root_fd, r, &options, &result, &err) < 0)
 		fail_msg("seed %llu: %s", (unsigned long long)seed, err.msg);
 }
 
