@@ -33,6 +33,19 @@ static enum err_code code_of_errno(int errnum)
 	}
 }
 
+/* What a message quotes (a name in an archive, a field of an image) may be an enemy's: it must not
+ * move the cursor of a terminal or begin a line that looks like another message. A tab is harmless,
+ * and docker prints it. */
+static void defuse(char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			*text = '?';
+	}
+}
+
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 {
 	va_list ap;
@@ -42,6 +55,7 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
+	defuse(err->msg);
 	return -err->code;
 }
 
@@ -56,6 +70,7 @@ int err_sys(struct err *err, int errnum, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
+	defuse(err->msg);
 	len = strlen(err->msg);
 	/* strerrordesc_np is async-signal-safe and needs no locale: usable after clone. */
 	const char *text = strerrordesc_np(errnum);
@@ -77,6 +92,7 @@ int err_wrap(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(context, sizeof(context), fmt, ap);
 	va_end(ap);
+	defuse(context);
 	used = strlen(context);
 	/* The inner message matters most: cut the context, never the cause. */
 	size_t inner = strlen(err->msg);
@@ -97,6 +113,7 @@ int err_hint(struct err *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
 	va_end(ap);
+	defuse(err->hint);
 	return -err->code;
 }
 

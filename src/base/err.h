@@ -34,7 +34,8 @@ struct err {
 	{        \
 	}
 
-/* Fill ERR (replacing what it held) and return -code, so that `return err_set(...)` reads well. */
+/* Fill ERR (replacing what it held) and return -code, so that `return err_set(...)` reads well. In
+ * all of these control characters (but tabs) become "?": what is quoted may come from an enemy. */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same for a failed system call: the text of ERRNUM (positive) is appended after ": ". The code

@@ -14,6 +14,7 @@
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/list.h"
+#include "engine/pending.h"
 #include "oci/reference.h"
 #include "storage/container.h"
 #include "storage/usage.h"
@@ -208,6 +209,8 @@ static int load(struct df *df, struct err *err)
 	const struct usage *u = &df->usage;
 	int64_t active = 0;
 
+	/* What it may remove, and the reserve that it may make, is counted as it is afterwards. */
+	pending_sweep(df->engine);
 	if (usage_load(df->engine->store, &df->usage, err) < 0 ||
 	    list_containers(df->engine, &all, NULL, add_container, df, err) < 0)
 		return -err->code;

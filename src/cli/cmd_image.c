@@ -32,6 +32,10 @@ static bool is_running(const char *id, void *data)
 int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err)
 {
 	cleanup_engine struct engine engine = {};
+	const struct image_removal how = {.force = o->rmi.force,
+					  .no_prune = o->rmi.no_prune,
+					  .running = is_running,
+					  .data = &engine};
 	int status = 0;
 
 	if (o->rmi.platforms.n)
@@ -42,8 +46,7 @@ int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err)
 	strv_foreach (i, &cli->args) {
 		cleanup_strv struct strv lines = STRV_INIT;
 		struct err one = ERR_INIT;
-		int rc = image_remove(engine.store, cli->args.items[i], o->rmi.force, is_running,
-				      &engine, &lines, &one);
+		int rc = image_remove(engine.store, cli->args.items[i], &how, &lines, &one);
 
 		print_lines(&lines);
 		if (rc >= 0)

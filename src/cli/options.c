@@ -262,8 +262,7 @@ const struct option images_options[] = {
 	{"quiet", 'q', OPT_BOOL, offsetof(struct images_options, quiet), NULL, NULL,
 	 "Only show image IDs"},
 	{"tree", 0, OPT_BOOL, offsetof(struct images_options, tree), NULL, NULL,
-	 "List multi-platform images as a tree (EXPERIMENTAL)", NULL,
-	 "images of several platforms are not there yet"},
+	 "List multi-platform images as a tree (EXPERIMENTAL)"},
 	{},
 };
 

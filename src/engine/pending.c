@@ -13,8 +13,10 @@
 #include "base/str.h"
 #include "engine/state.h"
 #include "monitor/state.h"
-#include "storage/container.h"
+#include "storage/check.h"
 #include "storage/collect.h"
+#include "storage/container.h"
+#include "storage/repair.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/path.h"
@@ -191,7 +193,7 @@ static void write_unknown_exit(struct engine *engine, const char *id,
 bool container_is_overdue(const struct container_state *state, bool auto_remove)
 {
 	return state->monitor_lost || state->is_unknown ||
-	       (auto_remove && state->status == STATUS_EXITED);
+	       (auto_remove && (state->status == STATUS_EXITED || state->was_started));
 }
 
 int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
@@ -270,15 +272,6 @@ static void sweep_entry(struct engine *engine, int dir_fd, const char *id)
 
 /* ---- once per boot ---- */
 
-/* Whether a container that is not running has ever been started: overlayfs leaves a directory in
- * its work directory. One of --rm has no exit on record. */
-static bool was_started(const struct engine *engine, const char *id)
-{
-	cleanup_free char *path = store_container_path(engine->store, id, "work/work");
-
-	return access(path, F_OK) == 0;
-}
-
 /* A directory without a row, or a container whose end the last boot cut off. */
 static void check_dir(struct engine *engine, int dir_fd, const char *id)
 {
@@ -292,9 +285,21 @@ static void check_dir(struct engine *engine, int dir_fd, const char *id)
 	if (rc == 0)
 		finish_one(engine, id);
 	else if (rc > 0 && !container_is_running(&state))
-		engine_settle_held(engine, id, record.row.auto_remove && was_started(engine, id),
+		engine_settle_held(engine, id,
+				   record.row.auto_remove && container_was_started(engine, id),
 				   &err);
 	pending_close(engine, id, pending);
+}
+
+/* A power cut is when damage shows: a look that costs next to nothing, and a word to the user. */
+static void glance_at_store(struct engine *engine)
+{
+	char text[512];
+
+	storage_glance(engine->store, text, sizeof(text));
+	if (*text)
+		log_warn("%s: run tare system check", text);
+	storage_remove_replaced(engine->store);
 }
 
 static void sweep_boot(struct engine *engine)
@@ -306,6 +311,7 @@ static void sweep_boot(struct engine *engine)
 
 	if (access(mark, F_OK) == 0)
 		return;
+	glance_at_store(engine);
 	for_each_id(engine, dirs, check_dir);
 	for_each_id(engine, runs, check_dir);
 	store_ensure_reserve(engine->store);

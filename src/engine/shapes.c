@@ -16,7 +16,7 @@ static const struct json_field host_fields[] = {
 	{"PortBindings", &json_shape_slice_map},
 	{"VolumesFrom", &json_shape_strings},
 	{"ConsoleSize", &json_shape_strings},
-	{"Annotations", &json_shape_string_map},
+	{"Annotations", &json_shape_string_map, OMIT_NIL},
 	{"CapAdd", &json_shape_strings},
 	{"CapDrop", &json_shape_strings},
 	{"Dns", &json_shape_strings},
@@ -26,9 +26,10 @@ static const struct json_field host_fields[] = {
 	{"GroupAdd", &json_shape_strings},
 	{"Links", &json_shape_strings},
 	{"SecurityOpt", &json_shape_strings},
-	{"StorageOpt", &json_shape_string_map},
-	{"Tmpfs", &json_shape_string_map},
-	{"Sysctls", &json_shape_string_map},
+	{"StorageOpt", &json_shape_string_map, OMIT_NIL},
+	{"Tmpfs", &json_shape_string_map, OMIT_NIL},
+	{"Sysctls", &json_shape_string_map, OMIT_NIL},
+	{"Init", &json_shape_struct, OMIT_NIL},
 	{"BlkioWeightDevice", &json_shape_structs},
 	{"BlkioDeviceReadBps", &json_shape_structs},
 	{"BlkioDeviceWriteBps", &json_shape_structs},
@@ -38,7 +39,7 @@ static const struct json_field host_fields[] = {
 	{"DeviceCgroupRules", &json_shape_strings},
 	{"DeviceRequests", &json_shape_structs},
 	{"Ulimits", &json_shape_structs},
-	{"Mounts", &json_shape_structs},
+	{"Mounts", &json_shape_structs, OMIT_NIL},
 	{"MaskedPaths", &json_shape_strings},
 	{"ReadonlyPaths", &json_shape_strings},
 	{"LogConfig",
@@ -51,20 +52,28 @@ static const struct json_shape host_shape = {SHAPE_STRUCT, "*container.HostConfi
 					     host_fields};
 
 static const struct json_field config_fields[] = {
-	{"ExposedPorts", &json_shape_struct_map},
+	{"ExposedPorts", &json_shape_struct_map, OMIT_NIL},
 	{"Env", &json_shape_strings},
 	{"Cmd", &json_shape_strings},
+	{"Healthcheck", &json_shape_struct, OMIT_NIL},
 	{"Volumes", &json_shape_struct_map},
 	{"Entrypoint", &json_shape_strings},
 	{"OnBuild", &json_shape_strings},
 	{"Labels", &json_shape_string_map},
-	{"Shell", &json_shape_strings},
+	{"StopSignal", &json_shape_struct, OMIT_TEXT},
+	{"StopTimeout", &json_shape_struct, OMIT_NIL},
+	{"Shell", &json_shape_strings, OMIT_NIL},
+	{"MacAddress", &json_shape_struct, OMIT_TEXT},
 	{NULL, NULL},
 };
 static const struct json_shape config_shape = {SHAPE_STRUCT, "*container.Config", NULL,
 					       config_fields};
 
-static const struct json_shape state_shape = {SHAPE_STRUCT, "*container.State", NULL, NULL};
+static const struct json_field state_fields[] = {
+	{"Health", &json_shape_struct, OMIT_NIL},
+	{NULL, NULL},
+};
+static const struct json_shape state_shape = {SHAPE_STRUCT, "*container.State", NULL, state_fields};
 
 static const struct json_field driver_fields[] = {
 	{"Data", &json_shape_string_map},
@@ -103,6 +112,8 @@ static const struct json_field container_fields[] = {
 	{"Mounts", &json_shape_structs},
 	{"Config", &config_shape},
 	{"NetworkSettings", &network_shape},
+	{"SizeRw", &json_shape_struct, OMIT_NIL},
+	{"SizeRootFs", &json_shape_struct, OMIT_NIL},
 	{NULL, NULL},
 };
 const struct json_shape container_shape = {SHAPE_STRUCT, "*container.InspectResponse", NULL,
@@ -114,46 +125,43 @@ static const struct json_field root_fs_fields[] = {
 };
 static const struct json_shape root_fs_shape = {SHAPE_STRUCT, "image.RootFS", NULL, root_fs_fields};
 
+/* Of an image it is another type: without what only containers have. */
+static const struct json_field image_config_fields[] = {
+	{"User", &json_shape_struct, OMIT_TEXT},
+	{"ExposedPorts", &json_shape_struct_map, OMIT_NIL},
+	{"Env", &json_shape_strings, OMIT_NIL},
+	{"Entrypoint", &json_shape_strings, OMIT_NIL},
+	{"Cmd", &json_shape_strings, OMIT_NIL},
+	{"Volumes", &json_shape_struct_map, OMIT_NIL},
+	{"WorkingDir", &json_shape_struct, OMIT_TEXT},
+	{"Labels", &json_shape_string_map, OMIT_NIL},
+	{"StopSignal", &json_shape_struct, OMIT_TEXT},
+	{"ArgsEscaped", &json_shape_struct, OMIT_FALSE},
+	{"Healthcheck", &json_shape_struct, OMIT_NIL},
+	{"OnBuild", &json_shape_strings, OMIT_NIL},
+	{"Shell", &json_shape_strings, OMIT_NIL},
+	{NULL, NULL},
+};
+static const struct json_shape image_config_shape = {SHAPE_STRUCT, "*v1.DockerOCIImageConfig", NULL,
+						     image_config_fields};
+
 static const struct json_field image_fields[] = {
-	{"RepoTags", &json_shape_strings}, {"RepoDigests", &json_shape_strings},
-	{"Config", &config_shape},	   {"GraphDriver", &driver_shape},
-	{"RootFS", &root_fs_shape},	   {NULL, NULL},
+	{"RepoTags", &json_shape_strings},
+	{"RepoDigests", &json_shape_strings},
+	{"Config", &image_config_shape},
+	{"Variant", &json_shape_struct, OMIT_TEXT},
+	{"OsVersion", &json_shape_struct, OMIT_TEXT},
+	{"GraphDriver", &driver_shape},
+	{"RootFS", &root_fs_shape},
+	{NULL, NULL},
 };
 const struct json_shape image_shape = {SHAPE_STRUCT, "image.InspectResponse", NULL, image_fields};
 
-/* Members that JSON leaves out while they are nil, zero or empty. */
-static const struct {
-	const struct json_shape *shape;
-	const char *key;
-} omitted[] = {
-	{&container_shape, "SizeRw"},	{&container_shape, "SizeRootFs"},
-	{&state_shape, "Health"},	{&host_shape, "Annotations"},
-	{&host_shape, "StorageOpt"},	{&host_shape, "Tmpfs"},
-	{&host_shape, "Sysctls"},	{&host_shape, "Mounts"},
-	{&host_shape, "Init"},		{&config_shape, "ExposedPorts"},
-	{&config_shape, "Healthcheck"}, {&config_shape, "StopTimeout"},
-	{&config_shape, "Shell"},
-};
-
-/* Those that are a string in Go. */
-static const struct {
-	const struct json_shape *shape;
-	const char *key;
-} omitted_text[] = {
-	{&config_shape, "StopSignal"},
-	{&config_shape, "MacAddress"},
-	{&image_shape, "Variant"},
-	{&image_shape, "OsVersion"},
-};
-
 static void add_members(json_t *object, const struct json_shape *shape)
 {
-	for (size_t i = 0; i < ARRAY_LEN(omitted); i++)
-		if (omitted[i].shape == shape && !json_object_get(object, omitted[i].key))
-			json_object_set_new(object, omitted[i].key, json_null());
-	for (size_t i = 0; i < ARRAY_LEN(omitted_text); i++)
-		if (omitted_text[i].shape == shape && !json_object_get(object, omitted_text[i].key))
-			json_object_set_new(object, omitted_text[i].key, json_string(""));
+	for (const struct json_field *f = shape->fields; f && f->name; f++)
+		if (f->omit != OMIT_NEVER && !json_object_get(object, f->name))
+			json_object_set_new(object, f->name, json_omitted_value(f->omit));
 }
 
 json_t *describe_with_nil_members(const json_t *object, const struct json_shape *shape)

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/pending.h"
 #include "monitor/state.h"
+#include "storage/store.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -153,6 +154,15 @@ static bool await_record(const struct engine *engine, const char *id, struct con
 	return true;
 }
 
+bool container_was_started(const struct engine *engine, const char *id)
+{
+	cleanup_free char *dir = store_container_path(engine->store, id, "");
+	cleanup_free char *path = store_container_path(engine->store, id, "work/work");
+
+	/* lint: paths chosen by the engine */
+	return access(path, F_OK) == 0 || (access(dir, F_OK) < 0 && errno == ENOENT);
+}
+
 void container_state_read(const struct engine *engine, const char *id, struct container_state *ret)
 {
 	struct container_state live = {};
@@ -165,6 +175,7 @@ void container_state_read(const struct engine *engine, const char *id, struct co
 	}
 	has_exit = read_exit(engine, id, ret);
 	ret->monitor_lost = live.monitor_lost;
+	ret->was_started = !has_exit && !live.pid && container_was_started(engine, id);
 	/* What an exit that was never written leaves: started, but nobody knows how it ended. */
 	if (live.pid && (!has_exit || ret->started_ns < live.started_ns)) {
 		ret->status = STATUS_EXITED;

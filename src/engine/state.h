@@ -30,6 +30,7 @@ struct container_state {
 	uint64_t monitor_start_time;
 	bool monitor_lost; /* its monitor was killed: engine_settle has work to do */
 	bool is_unknown;   /* nobody has written down how it ended */
+	bool was_started;  /* its files tell of a start, though no end is on record */
 	int exit_code;
 	bool oom_killed;
 	int64_t started_ns, finished_ns; /* 0: never */
@@ -39,6 +40,11 @@ struct container_state {
 /* Reads the state of container ID, which exists. Never fails: unreadable files read as what they
  * leave: Created, or Exited (255) when it is known to have started. */
 void container_state_read(const struct engine *engine, const char *id, struct container_state *ret);
+
+/* Whether a container that is not running has ever been started: overlayfs leaves a directory in
+ * its work directory, and only one that has ended loses its own. One of --rm has no exit on record.
+ */
+bool container_was_started(const struct engine *engine, const char *id);
 
 /* "created", "running", "paused", "exited", "dead": State.Status of inspect. */
 const char *container_status_name(enum container_status status);

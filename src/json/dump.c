@@ -198,25 +198,54 @@ static void dump_array(const struct dump *d, const json_t *v, const struct json_
 	str_add_char(d->out, ']');
 }
 
+json_t *json_omitted_value(enum json_omit omit)
+{
+	switch (omit) {
+	case OMIT_TEXT:
+		return json_string("");
+	case OMIT_FALSE:
+		return json_false();
+	case OMIT_NIL:
+	case OMIT_NEVER:
+		break;
+	}
+	return json_null();
+}
+
+static bool is_omitted(const struct json_shape *shape, const char *key, const json_t *v)
+{
+	const struct json_field *f = shape && shape->kind == SHAPE_STRUCT ? shape->fields : NULL;
+
+	while (f && f->name && strcmp(f->name, key) != 0)
+		f++;
+	if (!f || !f->name || f->omit == OMIT_NEVER)
+		return false;
+	return json_is_null(v) || json_is_false(v) || (json_is_string(v) && !json_string_length(v));
+}
+
 static void dump_object(const struct dump *d, const json_t *v, const struct json_shape *shape,
 			unsigned level)
 {
 	size_t n = 0;
+	size_t n_shown = 0;
 	cleanup_free const char **keys = object_keys(v, &n);
 
 	if ((d->flags & JSON_DUMP_SORT) || (shape && shape->kind != SHAPE_STRUCT))
 		qsort(keys, n, sizeof(*keys), key_compare);
 	str_add_char(d->out, '{');
 	for (size_t i = 0; i < n; i++) {
-		if (i > 0)
+		const json_t *member = json_object_get(v, keys[i]);
+
+		if (is_omitted(shape, keys[i], member))
+			continue;
+		if (n_shown++ > 0)
 			str_add_char(d->out, ',');
 		dump_newline(d, level + 1);
 		json_dump_string(d->out, keys[i], strlen(keys[i]), d->flags);
 		str_add(d->out, d->indent ? ": " : ":");
-		dump_value(d, json_object_get(v, keys[i]),
-			   shape ? json_shape_child(shape, keys[i]) : NULL, level + 1);
+		dump_value(d, member, shape ? json_shape_child(shape, keys[i]) : NULL, level + 1);
 	}
-	if (n > 0)
+	if (n_shown > 0)
 		dump_newline(d, level);
 	str_add_char(d->out, '}');
 }

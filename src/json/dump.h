@@ -28,9 +28,18 @@ struct json_shape {
 					    NULL mean json_shape_struct */
 };
 
+/* What an absent member is in Go: JSON leaves such a member out, templates may ask for it. */
+enum json_omit {
+	OMIT_NEVER,
+	OMIT_NIL,  /* a nil slice, map or pointer */
+	OMIT_TEXT, /* "" */
+	OMIT_FALSE,
+};
+
 struct json_field {
 	const char *name;
 	const struct json_shape *shape;
+	enum json_omit omit;
 };
 
 extern const struct json_shape json_shape_any;
@@ -49,9 +58,12 @@ enum json_dump_flags {
 	JSON_DUMP_SORT = 1 << 1, /* members of every object sorted, whatever the shape says */
 };
 
-/* Appends V as JSON. INDENT blanks for each level with a line for each member, or one line without
- * blanks for 0. SHAPE may be NULL: every object keeps its order. Empty containers are [] and {}. No
- * newline at the end. */
+/* The value of a member that was left out; a new reference. */
+json_t *json_omitted_value(enum json_omit omit);
+
+/* Appends V as JSON, without members that SHAPE leaves out when they are empty. INDENT blanks for
+ * each level with a line for each member, or one line without blanks for 0. SHAPE may be NULL:
+ * every object keeps its order. Empty containers are [] and {}. No newline at the end. */
 void json_dump_docker(struct str *out, const json_t *v, const struct json_shape *shape,
 		      unsigned indent, unsigned flags);
 /* Appends LEN bytes as a JSON string with its quotes. */

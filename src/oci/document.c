@@ -13,12 +13,17 @@ void document_unref(json_t **doc)
 	*doc = NULL;
 }
 
-/* The deepest nesting of TEXT, counted outside strings: the parser recurses, so it must not be the
- * one to find out. */
-static size_t measure_depth(const char *text, size_t len)
+struct measure {
+	size_t depth; /* of the deepest nesting */
+	size_t n_values;
+};
+
+/* What the parser must not be the one to find out: it recurses, and every value costs it memory.
+ * Counted outside strings: a value stands behind each bracket and each comma. */
+static struct measure measure_text(const char *text, size_t len)
 {
+	struct measure m = {};
 	size_t depth = 0;
-	size_t deepest = 0;
 	bool in_string = false;
 
 	for (size_t i = 0; i < len; i++) {
@@ -27,32 +32,59 @@ static size_t measure_depth(const char *text, size_t len)
 		else if (text[i] == '"')
 			in_string = !in_string;
 		else if (!in_string && (text[i] == '{' || text[i] == '['))
-			deepest = ++depth > deepest ? depth : deepest;
+			m.depth = ++depth > m.depth ? depth : m.depth;
 		else if (!in_string && (text[i] == '}' || text[i] == ']') && depth > 0)
 			depth--;
+		m.n_values += !in_string && (text[i] == ',' || text[i] == '{' || text[i] == '[');
 	}
-	return deepest;
+	return m;
 }
 
-int document_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
+static int parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
 {
+	struct measure m = {};
 	json_error_t at = {};
 	json_t *doc = NULL;
 
 	if (len > DOCUMENT_MAX_SIZE)
 		return err_set(err, ERR_INVALID, "%s is larger than %zu bytes", what,
 			       DOCUMENT_MAX_SIZE);
-	if (measure_depth(text, len) > DOCUMENT_MAX_DEPTH)
+	m = measure_text(text, len);
+	if (m.depth > DOCUMENT_MAX_DEPTH)
 		return err_set(err, ERR_INVALID, "%s is nested deeper than %d", what,
 			       DOCUMENT_MAX_DEPTH);
+	if (m.n_values > DOCUMENT_MAX_VALUES)
+		return err_set(err, ERR_INVALID, "%s has more than %zu values", what,
+			       DOCUMENT_MAX_VALUES);
 	doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
 	if (!doc)
 		return err_set(err, ERR_INVALID, "%s: line %d: %s", what, at.line, at.text);
-	if (!json_is_object(doc)) {
-		json_decref(doc);
-		return err_set(err, ERR_INVALID, "%s is not a JSON object", what);
-	}
 	*ret = doc;
+	return 0;
+}
+
+int document_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err)
+{
+	cleanup_json json_t *doc = NULL;
+
+	if (parse(text, len, what, &doc, err) < 0)
+		return -err->code;
+	if (!json_is_object(doc))
+		return err_set(err, ERR_INVALID, "%s is not a JSON object", what);
+	*ret = json_incref(doc);
+	return 0;
+}
+
+int document_parse_list(const char *text, size_t len, const char *what, json_t **ret,
+			struct err *err)
+{
+	cleanup_json json_t *doc = NULL;
+
+	if (parse(text, len, what, &doc, err) < 0)
+		return -err->code;
+	if (!json_is_array(doc))
+		return err_set(err, ERR_INVALID, "%s is not a JSON list", what);
+	*ret = json_incref(doc);
 	return 0;
 }
 

@@ -2,8 +2,8 @@
 #ifndef OCI_DOCUMENT_H
 #define OCI_DOCUMENT_H
 /*
- * JSON documents that came from outside (index, manifest, image configuration): size and depth are
- * checked before the parser sees them, duplicate keys are refused.
+ * JSON documents that came from outside (index, manifest, image configuration): size, depth
+ * and number of values are checked before the parser sees them, duplicate keys are refused.
  */
 #include "base/err.h"
 
@@ -15,6 +15,9 @@ struct strv;
 
 #define DOCUMENT_MAX_SIZE  ((size_t)4 << 20)
 #define DOCUMENT_MAX_DEPTH 32
+/* A million empty strings are 3 MB of text and 200 MB once parsed. Images of 500 layers have a few
+ * thousand values. */
+#define DOCUMENT_MAX_VALUES ((size_t)100 * 1000)
 
 /* Drops the reference of an owning variable. */
 void document_unref(json_t **doc);
@@ -23,6 +26,10 @@ void document_unref(json_t **doc);
 /* Parses LEN bytes at TEXT, which must be one JSON object. WHAT names it in errors (ERR_INVALID).
  * A new reference in *RET. */
 int document_parse(const char *text, size_t len, const char *what, json_t **ret, struct err *err);
+
+/* The same for a document that must be a list, as docker's manifest.json is. */
+int document_parse_list(const char *text, size_t len, const char *what, json_t **ret,
+			struct err *err);
 
 /* Members of DOC, which stays the owner. An absent member and null give the empty value; one of
  * another type is ERR_INVALID naming KEY. RET of document_get_string is NULL when absent. */

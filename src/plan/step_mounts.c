@@ -123,7 +123,8 @@ static void explain_overlay(const struct step *step, enum step_text mode, struct
 	strv_foreach (i, &step->words)
 		str_addf(&options, "%s%s", i ? ":" : "lowerdir=", step->words.items[i]);
 	str_addf(&options, ",upperdir=%s/upper,workdir=%s/work", step->path, step->path);
-	str_add(&options, ",redirect_dir=off,metacopy=off,index=off");
+	for (size_t i = 0; mount_overlay_options[i]; i++)
+		str_addf(&options, ",%s", mount_overlay_options[i]);
 	if (step->number[0])
 		str_add(&options, ",volatile");
 	str_add(out, "mount -t overlay -o ");

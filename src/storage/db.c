@@ -18,6 +18,7 @@
 /* lint file: paths chosen by the engine */
 #include "storage/db.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -32,9 +33,10 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "storage/store_private.h"
 
-#define DB_NAME		 "tare.db"
+#define DB_NAME		 STORE_INDEX
 #define LOCK_NAME	 "tare.lock"
 #define SCHEMA_VERSION	 2
 #define WAL_PAGES	 64
@@ -122,6 +124,19 @@ static int wait_for_lock(void *data, int n)
 	return 1;
 }
 
+static int db_damage(struct store *store, struct err *err)
+{
+	err_set(err, ERR_SYSTEM, "index %s/" DB_NAME " is damaged: %s", store->root,
+		sqlite3_errmsg(store->db));
+	err->errnum = EUCLEAN;
+	return err_hint(err, "tare system repair");
+}
+
+bool db_is_damage(const struct err *err)
+{
+	return err->code == ERR_SYSTEM && err->errnum == EUCLEAN;
+}
+
 /* Turns the connection's last error into ours. */
 static int db_error(struct store *store, int rc, struct err *err)
 {
@@ -144,8 +159,12 @@ static int db_error(struct store *store, int rc, struct err *err)
 		return err_hint(err, "choose another state directory with --root DIR or TARE_ROOT");
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return err_set(err, ERR_SYSTEM, "index %s/" DB_NAME " is damaged: %s", store->root,
-			       sqlite3_errmsg(store->db));
+	case SQLITE_ERROR: /* our statements are right, so the schema is not */
+		return db_damage(store, err);
+	case SQLITE_IOERR:
+		if (rc == SQLITE_IOERR_SHORT_READ)
+			return db_damage(store, err);
+		/* fallthrough */
 	default:
 		if (errnum == ENOSPC || errnum == EDQUOT)
 			return err_sys(err, errnum, "write %s/" DB_NAME, store->root);
@@ -190,6 +209,33 @@ static int enter_wal(struct store *store, struct err *err)
 	return rc == SQLITE_OK ? 0 : db_error(store, rc, err);
 }
 
+/* Whether the state directory is of more than its index: then an index without a schema is none
+ * that was just made, and a new one would let everything be collected. */
+static bool has_content(struct store *store)
+{
+	static const char *const parts[] = {STORE_LAYERS, STORE_CONTAINERS};
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts) && !found; i++) {
+		int fd = openat(store->root_fd, parts[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+		for (const struct dirent *e = dir ? readdir(dir) : NULL; e && !found;
+		     e = readdir(dir))
+			found = hex_is_valid(e->d_name, ID_LEN);
+		if (dir)
+			closedir(dir);
+	}
+	return found;
+}
+
+static int index_is_lost(struct store *store, struct err *err)
+{
+	err_set(err, ERR_SYSTEM, "index %s/" DB_NAME " is lost", store->root);
+	err->errnum = EUCLEAN;
+	return err_hint(err, "tare system repair");
+}
+
 /* Makes a database of any older version one of this version. */
 static int prepare_schema(struct store *store, struct err *err)
 {
@@ -204,6 +250,8 @@ static int prepare_schema(struct store *store, struct err *err)
 		return -err->code;
 	if (version >= SCHEMA_VERSION)
 		return 0;
+	if (version == 0 && !store->db_name && has_content(store))
+		return index_is_lost(store, err);
 	if ((version == 0 && enter_wal(store, err) < 0) || db_begin(store, false, err) < 0)
 		return -err->code;
 	tx = store;
@@ -260,7 +308,8 @@ static void expect_full_disk(const struct store *store)
 
 static int open_connection(struct store *store, struct err *err)
 {
-	cleanup_free char *path = str_printf("%s/" DB_NAME, store->root);
+	cleanup_free char *path = str_printf("%s/%s", store->root,
+					     store->db_name ? store->db_name : DB_NAME);
 	int on = 1;
 	int rc = 0;
 
@@ -412,6 +461,31 @@ static void unlock_writer(struct store *store)
 {
 	if (store->lock_fd >= 0)
 		flock(store->lock_fd, LOCK_UN);
+}
+
+int db_close_alone(struct store *store, struct err *err)
+{
+	sqlite3_close(store->db);
+	store->db = NULL;
+	store->db_sync = -1;
+	return lock_writer(store, err);
+}
+
+void db_reopen(struct store *store)
+{
+	unlock_writer(store);
+}
+
+int db_finish_new(struct store *store, struct err *err)
+{
+	int rc = sqlite3_wal_checkpoint_v2(store->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL,
+					   NULL);
+
+	if (rc != SQLITE_OK)
+		return db_error(store, rc, err);
+	sqlite3_close(store->db);
+	store->db = NULL;
+	return 0;
 }
 
 int db_begin(struct store *store, bool durable, struct err *err)

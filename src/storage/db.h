@@ -26,6 +26,16 @@ int db_step(struct store *store, sqlite3_stmt *stmt, struct err *err);
 /* Prepares, runs to the end and finalizes. Returns the number of rows changed. */
 int db_run(struct store *store, struct err *err, const char *sql, const char *types, ...);
 
+/* Whether an error of these functions says that the file is no whole database of ours. */
+bool db_is_damage(const struct err *err);
+
+/* For the exchange of the whole file: closes it and holds off all writers until db_reopen; the next
+ * use opens what is there then. */
+int db_close_alone(struct store *store, struct err *err);
+void db_reopen(struct store *store);
+/* Puts all of a new index (store->db_name) into its one file and closes it. */
+int db_finish_new(struct store *store, struct err *err);
+
 /* Text of a column, "" for NULL; borrowed until the next step. */
 const char *db_text(sqlite3_stmt *stmt, int column);
 

@@ -49,6 +49,7 @@ struct image_row {
 	const char *id;		/* 64 digits */
 	const char *repository; /* familiar; "<none>" */
 	const char *tag;	/* "<none>" */
+	const char *target;	/* 64 digits: the manifest that the name came with; NULL */
 	int64_t created_ns;
 	int64_t size;
 };
@@ -62,6 +63,7 @@ struct image_filter {
 	char *before;		/* image */
 	char *since;		/* image */
 	int64_t until_ns;	/* created before this; INT64_MAX none */
+	bool all;		/* no condition: also nameless images that others were made from */
 };
 
 /* A filter that lets everything through. */
@@ -69,7 +71,8 @@ void image_filter_init(struct image_filter *filter);
 /* Frees what it owns. */
 void image_filter_done(struct image_filter *filter);
 #define cleanup_image_filter __attribute__((cleanup(image_filter_done)))
-/* Adds "key=value". ERR_INVALID "invalid filter 'x'" for a key or value that does not exist. */
+/* Adds "key=value". ERR_INVALID with docker's words ("invalid filter 'x'") for a key or value that
+ * does not exist. */
 int image_filter_add(struct image_filter *filter, const char *condition, struct err *err);
 
 typedef int (*image_fn)(const struct image_row *row, void *data, struct err *err);
@@ -85,6 +88,7 @@ struct image_history_row {
 	const char *created_by;
 	const char *comment;
 	int64_t size; /* of the layer that it made; 0 for none */
+	bool makes_layer;
 };
 
 typedef int (*image_history_fn)(const struct image_history_row *row, void *data, struct err *err);
@@ -93,18 +97,29 @@ typedef int (*image_history_fn)(const struct image_history_row *row, void *data,
 int image_history(struct store *store, const struct image *image, image_history_fn fn, void *data,
 		  struct err *err);
 
+/* The number of images (removed by force or not) that have the layer CHAIN_ID (64 digits). */
+int64_t image_count_with_layer(struct store *store, const char *chain_id, struct err *err);
+
 /* Whether the container with this id runs now. */
 typedef bool (*image_running_fn)(const char *container_id, void *data);
 
+struct image_removal {
+	bool force;
+	bool no_prune;		  /* leaves nameless ancestors */
+	image_running_fn running; /* NULL: nothing runs */
+	void *data;
+};
+
 /* docker rmi of one argument. Appends "Untagged: busybox:latest" and "Deleted: sha256:..." to
- * RET_LINES (which may be NULL). ERR_CONFLICT with docker's text while containers use the image. An
- * image that is removed by force under a stopped container disappears from every list; its layers
- * go with the container. RUNNING may be NULL: then nothing runs. */
-int image_remove(struct store *store, const char *ref, bool force, image_running_fn running,
-		 void *data, struct strv *ret_lines, struct err *err);
+ * RET_LINES (which may be NULL): of the image, of its layers that no other image has, and of
+ * ancestors that nobody needs any more. ERR_CONFLICT with docker's text while containers or other
+ * images use the image. An image that is removed by force under a stopped container disappears from
+ * every list; its layers go with the container. Works on a full disk. */
+int image_remove(struct store *store, const char *ref, const struct image_removal *how,
+		 struct strv *ret_lines, struct err *err);
 /* Removes images without a name, with ALL every one that no container uses, as far as FILTER
- * (labels, until; may be NULL) allows. Appends "untagged: ..." and "deleted: ..." and sets the
- * bytes freed. */
+ * (labels, until; may be NULL) allows, and all that the index does not name. Appends "untagged:
+ * ..." and "deleted: ..." and sets the bytes freed on the disk. Works on a full disk. */
 int image_prune(struct store *store, bool all, const struct image_filter *filter,
 		struct strv *ret_lines, int64_t *ret_reclaimed, struct err *err);
 

@@ -45,40 +45,111 @@ static int parse_until(const char *value, int64_t *ret_ns)
 	return clock_parse_rfc3339(value, ret_ns);
 }
 
-int image_filter_add(struct image_filter *filter, const char *condition, struct err *err)
+/* One character of a range in brackets; NULL when there is none. */
+static const char *skip_range_end(const char *p)
 {
-	const struct {
-		const char *key;
-		struct strv *list;
-		char **single;
-	} keys[] = {
-		{"label", &filter->labels, NULL},	  {"label!", &filter->not_labels, NULL},
-		{"reference", &filter->references, NULL}, {"before", NULL, &filter->before},
-		{"since", NULL, &filter->since},
-	};
-	const char *equals = strchr(condition, '=');
-	cleanup_free char *key = str_ndup(condition, equals ? (size_t)(equals - condition)
-							    : strlen(condition));
-	const char *value = equals ? equals + 1 : "";
+	if (!*p || *p == '-' || *p == ']')
+		return NULL;
+	if (*p == '\\')
+		p++;
+	return *p ? p + 1 : NULL;
+}
+
+/* What follows the bracket after P; NULL when it is never closed, or empty. */
+static const char *skip_brackets(const char *p)
+{
+	const char *first = p + (*p == '^');
+
+	for (p = first; *p != ']' || p == first;) {
+		p = skip_range_end(p);
+		if (p && *p == '-')
+			p = skip_range_end(p + 1);
+		if (!p)
+			return NULL;
+	}
+	return p + 1;
+}
+
+/* Go's path.Match refuses what fnmatch(3) takes literally. */
+static bool is_pattern(const char *p)
+{
+	while (p && *p) {
+		if (*p == '\\' && !p[1])
+			return false;
+		p = *p == '[' ? skip_brackets(p + 1) : p + (*p == '\\' ? 2 : 1);
+	}
+	return p != NULL;
+}
+
+static int add_dangling(struct image_filter *filter, const char *value, struct err *err)
+{
 	bool on = false;
 
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-		if (strcmp(key, keys[i].key) != 0)
-			continue;
-		if (keys[i].list)
-			strv_add(keys[i].list, value);
-		else
-			str_replace(keys[i].single, value);
-		return 0;
-	}
-	if (strcmp(key, "dangling") == 0 && num_parse_bool(value, &on) == 0) {
-		filter->dangling = on;
-		return 0;
-	}
-	if (strcmp(key, "until") == 0 && parse_until(value, &filter->until_ns) == 0)
-		return 0;
-	if (strcmp(key, "dangling") == 0 || strcmp(key, "until") == 0)
-		return err_set(err, ERR_INVALID, "invalid filter '%s=[%s]'", key, value);
+	if (num_parse_bool(value, &on) < 0)
+		return err_set(err, ERR_INVALID, "invalid filter 'dangling=[%s]'", value);
+	filter->dangling = on;
+	return 0;
+}
+
+static int add_until(struct image_filter *filter, const char *value, struct err *err)
+{
+	if (filter->until_ns != INT64_MAX)
+		return err_set(err, ERR_INVALID, "more than one until filter specified");
+	if (parse_until(value, &filter->until_ns) < 0)
+		return err_set(err, ERR_INVALID,
+			       "failed to parse value as time or duration: \"%s\"", value);
+	return 0;
+}
+
+static int add_reference(struct image_filter *filter, const char *value, struct err *err)
+{
+	if (!is_pattern(value))
+		return err_set(err, ERR_INVALID, "syntax error in pattern");
+	strv_add(&filter->references, value);
+	return 0;
+}
+
+static int add_label(struct image_filter *filter, const char *value, struct err *err)
+{
+	strv_add(&filter->labels, value);
+	return 0;
+}
+
+static int add_not_label(struct image_filter *filter, const char *value, struct err *err)
+{
+	strv_add(&filter->not_labels, value);
+	return 0;
+}
+
+static int add_before(struct image_filter *filter, const char *value, struct err *err)
+{
+	str_replace(&filter->before, value);
+	return 0;
+}
+
+static int add_since(struct image_filter *filter, const char *value, struct err *err)
+{
+	str_replace(&filter->since, value);
+	return 0;
+}
+
+int image_filter_add(struct image_filter *filter, const char *condition, struct err *err)
+{
+	static const struct {
+		const char *key;
+		int (*add)(struct image_filter *filter, const char *value, struct err *err);
+	} keys[] = {
+		{"before", add_before},	   {"dangling", add_dangling},	 {"label", add_label},
+		{"label!", add_not_label}, {"reference", add_reference}, {"since", add_since},
+		{"until", add_until},
+	};
+	const char *value = strchrnul(condition, '=');
+	cleanup_free char *key = str_ndup(condition, (size_t)(value - condition));
+
+	value += *value == '=';
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (strcmp(key, keys[i].key) == 0)
+			return keys[i].add(filter, value, err);
 	return err_set(err, ERR_INVALID, "invalid filter '%s'", key);
 }
 
@@ -164,6 +235,9 @@ static int list_row(sqlite3_stmt *stmt, const struct image_filter *filter, image
 
 	if (filter->dangling >= 0 && filter->dangling != is_dangling)
 		return 0;
+	/* As in docker, what others were made from does not dangle. */
+	if (is_dangling && sqlite3_column_int(stmt, 6) && (!filter->all || filter->dangling == 1))
+		return 0;
 	if (is_dangling && filter->references.n > 0)
 		return 0;
 	rc = match_labels(filter, db_text(stmt, 4), err);
@@ -181,6 +255,7 @@ static int list_row(sqlite3_stmt *stmt, const struct image_filter *filter, image
 		.id = db_text(stmt, 0),
 		.repository = name ? name : "<none>",
 		.tag = ref.tag ? ref.tag : "<none>",
+		.target = (const char *)sqlite3_column_text(stmt, 5),
 		.created_ns = sqlite3_column_int64(stmt, 2),
 		.size = sqlite3_column_int64(stmt, 3),
 	};
@@ -199,7 +274,9 @@ int image_list(struct store *store, const struct image_filter *filter, image_fn 
 	if (resolve_times(store, filter, &before, &since, err) < 0)
 		return -err->code;
 	rc = db_prepare(store, &stmt, err,
-			"SELECT i.id,t.reference,i.created_ns,i.size,i.config FROM image i"
+			"SELECT i.id,t.reference,i.created_ns,i.size,i.config,t.target,"
+			"EXISTS(SELECT 1 FROM image k WHERE k.parent=i.id AND k.hidden=0)"
+			" FROM image i"
 			" LEFT JOIN tag t ON t.image_id=i.id WHERE i.hidden=0 AND i.created_ns<?"
 			" AND i.created_ns>? ORDER BY i.created_ns DESC,i.id,t.reference",
 			"ii", before, since);

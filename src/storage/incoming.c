@@ -183,6 +183,15 @@ static bool is_known_blob(const struct incoming *in, const char *hex)
 	return false;
 }
 
+/* Whether it is here already as what is kept of a layer. */
+static bool is_staged_blob(const struct incoming *in, const char *hex)
+{
+	for (size_t i = 0; i < in->n_blobs; i++)
+		if (strcmp(in->blobs[i].hex, hex) == 0 && in->blobs[i].is_staged)
+			return true;
+	return false;
+}
+
 int incoming_create_blob(struct incoming *in, const char *name, struct err *err)
 {
 	int fd = openat(in->staging.fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
@@ -231,6 +240,10 @@ int incoming_add_blob(struct incoming *in, const char *hex, int fd, uint64_t off
 
 	if (is_known_blob(in, hex))
 		return 0;
+	if (is_staged_blob(in, hex)) {
+		incoming_remember_blob(in, hex, (int64_t)size, false, true);
+		return 0;
+	}
 	if (size == 0)
 		return incoming_add_document(in, hex, "", 0, err);
 	if (has_blob(in, hex)) {

@@ -9,9 +9,12 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "storage/collect.h"
 #include "storage/incoming_private.h"
 #include "storage/store_private.h"
+
+#define RECORD_PATH_LEN 64
 
 /* One layer that is read: its job, and what the job writes to. */
 struct task {
@@ -239,15 +242,39 @@ int incoming_add_layers(struct incoming *in, const struct layer_source *sources,
 	return 0;
 }
 
+/* Where the record of layer I is written: beside its files, or, when only the blob is new, alone.
+ */
+static void record_path(const struct incoming *in, size_t i, char *buf, size_t len)
+{
+	if (in->layers[i].state == LAYER_NEW)
+		snprintf(buf, len, "%s/" LAYER_RECORD, in->layers[i].dir);
+	else
+		snprintf(buf, len, "record-%zu", i);
+}
+
 int incoming_write_records(struct incoming *in, struct err *err)
 {
-	for (size_t i = 0; i < in->n_layers; i++) {
-		const struct incoming_layer *l = &in->layers[i];
+	char path[RECORD_PATH_LEN];
 
-		if (l->state == LAYER_NEW &&
-		    layer_write_record(in->staging.fd, l->dir, &l->info, err) < 0)
+	for (size_t i = 0; i < in->n_layers; i++) {
+		if (in->layers[i].state == LAYER_THERE)
+			continue;
+		record_path(in, i, path, sizeof(path));
+		if (layer_write_record(in->staging.fd, path, &in->layers[i].info, err) < 0)
 			return -err->code;
 	}
+	return 0;
+}
+
+/* The record that names the blob takes the place of the one that could not. */
+static int publish_record(struct incoming *in, size_t i, struct err *err)
+{
+	cleanup_free char *target = str_printf("%s/" LAYER_RECORD, in->layers[i].info.chain_hex);
+	char path[RECORD_PATH_LEN];
+
+	record_path(in, i, path, sizeof(path));
+	if (renameat(in->staging.fd, path, in->layers_fd, target) < 0)
+		return err_sys(err, errno, "rename to " STORE_LAYERS "/%s", target);
 	return 0;
 }
 
@@ -286,7 +313,7 @@ int incoming_publish_layers(struct incoming *in, struct err *err)
 		/* Also for an adopted one: who made it may not have come to this. */
 		is_needed |= l->state != LAYER_THERE;
 		if (l->state == LAYER_BLOB)
-			rc = layer_write_record(in->layers_fd, l->info.chain_hex, &l->info, err);
+			rc = publish_record(in, i, err);
 		if (l->state == LAYER_NEW) {
 			rc = layer_publish(&in->staging, l->dir, in->layers_fd, l->info.chain_hex,
 					   err);

@@ -62,14 +62,13 @@ void layer_format_record(const struct layer_info *info, struct str *ret)
 	str_add(ret, "}\n");
 }
 
-int layer_write_record(int dirfd, const char *dir, const struct layer_info *info, struct err *err)
+int layer_write_record(int dirfd, const char *path, const struct layer_info *info, struct err *err)
 {
-	cleanup_free char *path = str_printf("%s/" LAYER_RECORD, dir);
 	cleanup_str struct str text = STR_INIT;
 	int rc = 0;
 
 	layer_format_record(info, &text);
-	rc = fd_replace_file_at(dirfd, path, text.buf, text.len, 0600, false);
+	rc = fd_write_file_at(dirfd, path, text.buf, text.len, 0600);
 	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
 }
 

@@ -31,8 +31,8 @@ int layer_create(const struct staging *staging, const char *dir, int *ret_diff_f
 
 /* The text of a record. */
 void layer_format_record(const struct layer_info *info, struct str *ret);
-/* Writes it into DIR under DIRFD; not synced. */
-int layer_write_record(int dirfd, const char *dir, const struct layer_info *info, struct err *err);
+/* Writes it to PATH under DIRFD, a place in a staging directory; not synced. */
+int layer_write_record(int dirfd, const char *path, const struct layer_info *info, struct err *err);
 /* The record of CHAIN_HEX in the layers directory; one of version 0.1.0 has no blob and no list.
  * ERR_NOT_FOUND, or ERR_INVALID for one that cannot be read. */
 int layer_read_record(int layers_fd, const char *chain_hex, struct layer_info *ret,

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names as an OCI index. Written under no lock: the last writer has read the latest index, and
- * each writes it all. */
+/*
+ * The names as an OCI index. Who writes it holds a lock (that of the file oci-layout) from reading
+ * the names to the rename, so that the last writer is the one who knows the latest. Under that lock
+ * the temporary name is always the same: what a killed writer left, the next one takes.
+ */
 #include "storage/names.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -17,6 +25,7 @@
 #define LAYOUT_FILE "oci-layout"
 #define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}\n"
 #define MEDIA_INDEX "application/vnd.oci.image.index.v1+json"
+#define TEMPORARY   NAMES_FILE "~"
 #define MAX_FILE    (64 << 20)
 
 static json_t *digest_json(const char *hex)
@@ -70,30 +79,47 @@ int names_format(struct store *store, struct str *ret, struct err *err)
 	return 0;
 }
 
-static void write_unless(struct store *store, int dir_fd, const char *name, const struct str *text)
+/* The lock, whose file says what the directory is. */
+static int lock_names(struct store *store, struct err *err)
+{
+	cleanup_close int fd = openat(store->root_fd, LAYOUT_FILE,
+				      O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct stat st = {};
+	int rc = 0;
+
+	if (fd < 0)
+		return err_sys(err, errno, "open " LAYOUT_FILE);
+	if (store_lock(fd, LOCK_EX, NAMES_FILE, err) < 0)
+		return -err->code;
+	if (fstat(fd, &st) == 0 && st.st_size == 0)
+		rc = fd_write_full(fd, LAYOUT_TEXT, strlen(LAYOUT_TEXT));
+	return rc < 0 ? err_sys(err, -rc, "write " LAYOUT_FILE) : take_fd(fd);
+}
+
+static int replace_names(struct store *store, const struct str *text, struct err *err)
 {
 	cleanup_str struct str now = STR_INIT;
-	int rc = fd_read_file_at(dir_fd, name, MAX_FILE, &now);
+	int rc = fd_read_file_at(store->root_fd, NAMES_FILE, MAX_FILE, &now);
 
-	if (rc >= 0 && now.len == text->len && memcmp(str_get(&now), str_get(text), now.len) == 0)
-		return;
-	rc = fd_replace_file_at(dir_fd, name, str_get(text), text->len, 0600, false);
+	if (rc >= 0 && now.len == text->len && memcmp(str_get(&now), str_get(text), now.len) == 0) {
+		unlinkat(store->root_fd, TEMPORARY, 0);
+		return 0;
+	}
+	rc = fd_write_file_at(store->root_fd, TEMPORARY, str_get(text), text->len, 0600);
+	if (rc >= 0 && renameat(store->root_fd, TEMPORARY, store->root_fd, NAMES_FILE) < 0)
+		rc = -errno;
 	if (rc < 0)
-		log_debug("write %s/%s: %s", store->root, name, strerror(-rc));
+		unlinkat(store->root_fd, TEMPORARY, 0);
+	return rc < 0 ? err_sys(err, -rc, "write " NAMES_FILE) : 0;
 }
 
 void names_save(struct store *store)
 {
 	cleanup_str struct str text = STR_INIT;
-	cleanup_str struct str layout = STR_INIT;
 	struct err err = ERR_INIT;
-	cleanup_close int dir_fd = store_open_dir(store, ".", &err);
+	cleanup_close int lock = lock_names(store, &err);
 
-	if (dir_fd < 0 || names_format(store, &text, &err) < 0) {
-		log_debug(NAMES_FILE ": %s", err.msg);
-		return;
-	}
-	str_add(&layout, LAYOUT_TEXT);
-	write_unless(store, dir_fd, LAYOUT_FILE, &layout);
-	write_unless(store, dir_fd, NAMES_FILE, &text);
+	if (lock < 0 || names_format(store, &text, &err) < 0 ||
+	    replace_names(store, &text, &err) < 0)
+		log_debug("%s: %s", store->root, err.msg);
 }

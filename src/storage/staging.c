@@ -133,6 +133,27 @@ bool staging_has_dead(struct store *store)
 	return found;
 }
 
+bool staging_has_live(struct store *store)
+{
+	struct err err = ERR_INIT;
+	char boot_id[BOOT_ID_LEN + 1];
+	int fd = openat(store->root_fd, STORE_STAGING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e = NULL;
+	bool found = false;
+
+	if (!dir) {
+		fd_cleanup_close(&fd);
+		return false;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || get_boot_id(boot_id, &err) < 0)
+		found = true;
+	while (!found && (e = readdir(dir)))
+		found = e->d_name[0] != '.' && !is_garbage(fd, e->d_name, boot_id);
+	closedir(dir);
+	return found;
+}
+
 static void collect_entries(int parent_fd, const char *boot_id)
 {
 	int list_fd = openat(parent_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -32,6 +32,8 @@ void staging_done(struct staging *staging);
 
 /* Whether there is a staging directory of another boot or a dead owner. Creates nothing. */
 bool staging_has_dead(struct store *store);
+/* Whether somebody works in one at this moment, or is just making one. */
+bool staging_has_live(struct store *store);
 /* Removes the staging directories of other boots and dead owners. Failures are only logged. */
 void staging_collect(struct store *store);
 

@@ -78,9 +78,9 @@ int mount_attach(int mount_fd, int target_fd)
 			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
 
-/* Only what an image needs: the features below leave marks in the upper directory that make it
- * incomplete without its lowers. They are switched off whatever the module's defaults. */
-static const char *const overlay_options[] = {"redirect_dir=off", "metacopy=off", "index=off"};
+/* Inode numbers (xino) are left as they are: nothing that the engine reads depends on them. An
+ * explicit index=off also wins over the module's nfs_export=Y, which would need the index. */
+const char *const mount_overlay_options[] = {"redirect_dir=off", "metacopy=off", "index=off", NULL};
 
 static int overlay_set_dir(int fs, const char *key, int fd)
 {
@@ -103,8 +103,8 @@ static int overlay_new(const int *lower_fds, size_t n_lowers, int upper_fd, int 
 		rc = overlay_set_dir(fs, "upperdir", upper_fd);
 	if (rc >= 0 && upper_fd >= 0)
 		rc = overlay_set_dir(fs, "workdir", work_fd);
-	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(overlay_options); i++)
-		rc = set_option(fs, overlay_options[i]);
+	for (size_t i = 0; rc >= 0 && mount_overlay_options[i]; i++)
+		rc = set_option(fs, mount_overlay_options[i]);
 	if (rc >= 0 && is_volatile && upper_fd >= 0)
 		rc = set_option(fs, "volatile");
 	if (rc >= 0)
@@ -133,8 +133,8 @@ static int overlay_mount(const int *lower_fds, size_t n_lowers, int upper_fd, in
 		if (is_volatile)
 			str_add(&data, ",volatile");
 	}
-	for (size_t i = 0; i < ARRAY_LEN(overlay_options); i++)
-		str_addf(&data, ",%s", overlay_options[i]);
+	for (size_t i = 0; mount_overlay_options[i]; i++)
+		str_addf(&data, ",%s", mount_overlay_options[i]);
 	if (data.len >= (size_t)sysconf(_SC_PAGESIZE))
 		return -E2BIG;
 	return sys_ret(mount("overlay", path_of_fd(target_fd, name), "overlay", 0, str_get(&data)));

@@ -25,6 +25,12 @@ int mount_change(int fd, uint64_t set, uint64_t clear, uint64_t propagation, boo
 /* Attaches the detached mount MOUNT_FD onto TARGET_FD (directory on directory, file on file). */
 int mount_attach(int mount_fd, int target_fd);
 
+/* What every overlay is mounted with, whatever the module's defaults; ends with NULL. The features
+ * that they switch off leave marks in the upper directory in the place of names and content, so
+ * that it would not be whole without its lowers. Renaming a lower directory is EXDEV then
+ * (overlayfs.rst), and programs copy it. */
+extern const char *const mount_overlay_options[];
+
 /* Overlay of N_LOWERS directories, uppermost first. UPPER_FD and WORK_FD are -1 for a read-only
  * one. VOLATILE: the upper directory is thrown away afterwards, nothing is synced. The overlay is
  * attached to directory TARGET_PATH (the engine's own); returns a descriptor of its root. */

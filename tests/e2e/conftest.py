@@ -40,6 +40,10 @@ def pytest_collection_modifyitems(items):
         pytest.exit("no program at %s: run make build, or set TARE" % PROGRAM, 1)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "damages: the test damages its store on purpose and leaves it so")
+
+
 def tare_cgroups():
     return {folder for folder, _, _ in os.walk("/sys/fs/cgroup") if re.search(r"/tare/.*[0-9a-f]{64}", folder)}
 
@@ -246,9 +250,18 @@ def kill_leaked(found):
 
 # ---------------------------------------------------------------- fixtures
 
+def check_store(tare):
+    """What a quick `system check` of the test's state finds: nothing, whatever the test did."""
+    if not tare.root.exists():
+        return []
+    got = tare("system", "check")
+    return [] if got.rc == 0 else ["system check: " + line for line in (got.out + got.err).splitlines()]
+
+
 @pytest.fixture
-def tare_factory():
-    """Makes any number of separate states in one test; each is checked for leaks at its end."""
+def tare_factory(request):
+    """Makes any number of separate states in one test; each is checked for leaks, and its store for
+    whatever is wrong in it, at its end. A test marked `damages` leaves a store that is not whole."""
     made = []
 
     def make():
@@ -268,10 +281,12 @@ def tare_factory():
             found = leaks(tare, ids)
         kill_leaked(found)
         problems += found
+        if not request.node.get_closest_marker("damages"):
+            problems += check_store(tare)
         if not any(line.startswith("mount") for line in found):
             shutil.rmtree(tare.folder, ignore_errors=True)
     if problems:
-        pytest.fail("left behind:\n  " + "\n  ".join(problems[:20]), pytrace=False)
+        pytest.fail("left behind, or wrong:\n  " + "\n  ".join(problems[:20]), pytrace=False)
 
 
 @pytest.fixture

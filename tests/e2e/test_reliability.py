@@ -83,6 +83,20 @@ def test_a_created_container_of_rm_keeps_its_name(tare):
     assert tare.state("mine") == "created"
 
 
+@pytest.mark.parametrize("left", ["work", "nothing"])
+def test_rm_containers_go_though_the_command_died_after_their_end(tare, left):
+    """Its monitor had left the removal to the command: the row is there, the directory perhaps not."""
+    tare.ok("create", "--rm", "--name", "gone", "busybox", "true")
+    folder = next((tare.root / "containers").iterdir())
+    if left == "work":
+        (folder / "work" / "work").mkdir()
+    else:
+        shutil.rmtree(folder)
+    assert tare.ok("ps", "-aq") == ""
+    assert list((tare.root / "containers").iterdir()) == []
+    tare.ok("run", "--rm", "--name", "gone", "busybox", "true")
+
+
 def test_the_first_writer_of_a_boot_compares_directories_with_the_index(tare):
     tare.ok("run", "-d", "--rm", "--name", "cut", "busybox", "sleep", "1000")
     tare.ok("create", "--rm", "--name", "kept", "busybox", "true")

@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 
+from disks import Disk, private_mounts
 from harness import Failure, State, make_tar, report
-from power_cut import Disk, call
 
 
 def fill(where, spare):
@@ -100,6 +100,7 @@ def main():
     p.add_argument("--size", type=int, default=32)
     p.add_argument("--steps", type=int, default=12)
     o = p.parse_args()
+    private_mounts()
     work = pathlib.Path(tempfile.mkdtemp(prefix="tare-full-", dir="/var/tmp"))
     began, bad, passed, disk, state = time.monotonic(), [], [], None, None
     try:

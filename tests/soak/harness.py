@@ -50,6 +50,7 @@ def read(path):
 class State:
     def __init__(self, folder=None, root=None):
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="tare-soak-", dir="/var/tmp"))
+        self.folder.mkdir(exist_ok=True)
         self.root, self.runroot = pathlib.Path(root or self.folder / "root"), self.folder / "run"
         self.argv = [PROGRAM, "--root", str(self.root), "--runroot", str(self.runroot)]
         self.seen = set()
@@ -71,6 +72,10 @@ class State:
     def start(self, *args, **more):
         return subprocess.Popen(self.argv + list(args), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL, **more)
+
+    def has(self, *command):
+        """Whether the program has the command already."""
+        return "is not there yet" not in self(*command).stderr
 
     def list(self):
         """Every listed container: name to (id, state)."""
@@ -102,10 +107,11 @@ class State:
     def count_mounts(self):
         return sum(str(self.folder) in line for line in read("/proc/self/mountinfo").splitlines())
 
-    def leftovers(self, listed=(), running=()):
-        """What is there that no listed (id) or running (id) container accounts for."""
+    def leftovers(self, listed=(), running=(), ended=()):
+        """What is there that no listed (id) or running (id) container accounts for. The run directory of a container
+        that ENDED (id) may stay until its next start or its removal: its monitor was killed while removing it."""
         found = []
-        for base, allowed in ((self.root / "containers", listed), (self.runroot / "containers", running),
+        for base, allowed in ((self.root / "containers", listed), (self.runroot / "containers", (*running, *ended)),
                               (self.runroot / "pending", ()), (self.root / "staging", ())):
             if base.is_dir():
                 found += ["%s" % p for p in base.iterdir() if p.name not in allowed]
@@ -116,12 +122,12 @@ class State:
             found.append("a mount in the host's table")
         return found
 
-    def settled(self, listed=(), running=()):
+    def settled(self, listed=(), running=(), ended=()):
         """Waits until nothing is left over: a monitor ends a moment after what it recorded."""
         try:
-            wait_until(lambda: not self.leftovers(listed, running), "", 8)
+            wait_until(lambda: not self.leftovers(listed, running, ended), "", 8)
         except Failure:
-            raise Failure("left behind: " + "; ".join(self.leftovers(listed, running)[:6])) from None
+            raise Failure("left behind: " + "; ".join(self.leftovers(listed, running, ended)[:6])) from None
 
     def monitor_pid(self, name):
         got = self.list().get(name)
@@ -131,9 +137,9 @@ class State:
         return json.loads(state)["monitor"]["pid"] if state else 0
 
     def close(self):
+        """Whatever the state of the store."""
         self.note()
-        for name in self.list():
-            self("rm", "-f", name)
+        self("rm", "-f", *self("ps", "-aq").stdout.split())
         for pid in self.processes():
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -148,6 +154,14 @@ def make_tar(state, path):
     layer = next(p for p in (state.root / "layers").iterdir() if re.fullmatch("[0-9a-f]{64}", p.name))
     subprocess.run(["tar", "-C", layer / "diff", "-cf", path, "."], check=True)
     return path
+
+
+def parse_log(text):
+    """A log of strace as the calls of each task in order: {task: [(call, arguments and result)]}."""
+    tasks = {}
+    for task, call, rest in re.findall(r"^(?:(\d+) +)?(\w+)\((.*)$", text, re.M):
+        tasks.setdefault(task, []).append((call, rest))
+    return tasks
 
 
 def machine():

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at chosen system calls, by strace's injection.
 
-    kill_points.py [--points N] [--seed S] [--role cli|monitor|container] [--verb VERB]... [-v]
+    kill_points.py [--points N] [--seed S] [--role cli|monitor|container] [--verb VERB]... [--at CALL:K] [-v]
 
-A point is (verb, role, K): the process of that role gets SIGKILL when it enters its K-th system call that
-changes something. Roles are killed separately: `cli` is the command itself; `monitor` is the process beside
-the container, which is stopped at its first call and then traced alone; `container` stops the container's
-first process at the K-th step of its own making and kills the monitor there.
+A point is (verb, role, CALL, K): the process of that role gets SIGKILL when it enters CALL, a system call that
+changes something, for the K-th time. strace counts each call by itself: a clean run tells which points there are.
+Roles are killed separately: `cli` is the command itself; `monitor` is the process beside the container, which is
+stopped at its first call and then traced alone; `container` stops the container's first process at a step of its
+own making and kills the monitor there. Nine of ten points must really have been reached.
 
 After every point: `ps` answers and tells the truth, the next commands work at once, what is listed can be
 started and removed, a name that is not listed is free, and nothing is left that no listed container accounts
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import time
 
-from harness import Failure, State, make_tar, read, report, wait_until
+from harness import Failure, State, make_tar, parse_log, read, report, wait_until
 
 CHANGING = ("openat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,write,pwrite64,writev,"
             "sendto,sendmsg,ftruncate,fchmod,fchmodat,chmod,symlinkat,mknodat,mount,umount2,fsopen,fsconfig,fsmount,"
@@ -34,15 +35,23 @@ CHANGING = ("openat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,unlink,u
 MAKING = ("fsopen,fsconfig,fsmount,move_mount,mount_setattr,pivot_root,umount2,sethostname,mknodat,symlinkat,capset,"
           "seccomp,setgroups,setresuid,setresgid,unshare,execve,fchdir")
 
-Verb = collections.namedtuple("Verb", "prepare argv removes roles")
+# prepare(state); removes: the container removes itself; image: what is checked is the image kk:1.
+Verb = collections.namedtuple("Verb", "prepare argv removes roles image", defaults=(False,))
 
 
-def verbs(tar):
+def verbs(state):
+    tar = str(make_tar(state, state.folder / "small.tar"))
     run = ["run", "--name", "kk"]
     both = ("cli", "monitor", "container")
     nothing = lambda s: None
     up = lambda s: s.ok("run", "-d", "--name", "kk", "busybox", "sleep", "1000")
     made = lambda s: s.ok("create", "--name", "kk", "busybox", "sleep", "1000")
+    imported = lambda s: s.ok("import", tar, "kk:1")
+
+    def two(s):
+        imported(s)
+        s.ok("import", "-m", "a second one", tar, "kk:1")
+
     return {
         "run": Verb(nothing, run + ["busybox", "true"], False, both),
         "run-rm": Verb(nothing, run + ["--rm", "busybox", "true"], True, both),
@@ -53,16 +62,18 @@ def verbs(tar):
         "stop": Verb(up, ["stop", "-t", "0", "kk"], False, ("cli", "exit")),
         "rm": Verb(made, ["rm", "kk"], False, ("cli",)),
         "rm-f": Verb(up, ["rm", "-f", "kk"], False, ("cli", "exit")),
-        "import": Verb(nothing, ["import", str(tar), "kk:1"], False, ("cli",)),
-        "rmi": Verb(lambda s: s.ok("import", str(tar), "kk:1"), ["rmi", "kk:1"], False, ("cli",)),
+        "import": Verb(nothing, ["import", tar, "kk:1"], False, ("cli",), True),
+        "rmi": Verb(imported, ["rmi", "kk:1"], False, ("cli",), True),
+        "prune": Verb(two, ["image", "prune", "-f"], False, ("cli",), True),
     }
 
 
 # ---------------------------------------------------------------- killing
 
-def strace(log, calls, what, *target):
-    return ["strace", "-qq", "-o", str(log), "-e", "signal=SIGSTOP", "-e", "trace=" + calls] + \
-        (["-e", "inject=%s:%s" % (calls, what)] if what else []) + list(target)
+def strace(log, calls, point, what, *target):
+    """POINT is (call, K), or None for a clean run."""
+    return ["strace", "-q", "-o", str(log), "-e", "signal=SIGSTOP,SIGKILL", "-e", "trace=" + calls] + \
+        (["-e", "inject=%s:%s:when=%d" % (point[0], what, point[1])] if point else []) + list(target)
 
 
 def spawn(argv):
@@ -81,7 +92,7 @@ def finish(child, what):
 def stop_monitor(state, argv, log):
     """Starts the command and returns (command, monitor): the monitor stands still at its first call. strace is
     gone by then."""
-    tracer = spawn(strace(log, "setsid", "signal=STOP:when=1", "-f") + state.argv + argv)
+    tracer = spawn(strace(log, "setsid", ("setsid", 1), "signal=STOP", "-f") + state.argv + argv)
 
     def stopped():
         m = re.search(r"^(\d+) +setsid\(\)", read(log), re.M)
@@ -114,12 +125,12 @@ def gone(pidfd):
 
 
 def run_cli(state, verb, k, log):
-    finish(spawn(strace(log, CHANGING, k and "signal=KILL:when=%d" % k) + state.argv + verb.argv), "the command")
+    finish(spawn(strace(log, CHANGING, k, "signal=KILL") + state.argv + verb.argv), "the command")
 
 
 def run_monitor(state, verb, k, log):
     command, monitor = stop_monitor(state, verb.argv, str(log) + ".1")
-    tracer = attach(monitor, strace(log, CHANGING, k and "signal=KILL:when=%d" % k, "-p", str(monitor)))
+    tracer = attach(monitor, strace(log, CHANGING, k, "signal=KILL", "-p", str(monitor)))
     os.kill(monitor, signal.SIGCONT)
     try:
         # The command waits for its monitor; one that serves `sleep` lives on.
@@ -132,7 +143,7 @@ def run_monitor(state, verb, k, log):
 
 def run_container(state, verb, k, log):
     command, monitor = stop_monitor(state, verb.argv, str(log) + ".1")
-    tracer = attach(monitor, strace(log, MAKING, k and "signal=STOP:when=%d" % k, "-f", "-p", str(monitor)))
+    tracer = attach(monitor, strace(log, MAKING, k, "signal=STOP", "-f", "-p", str(monitor)))
     os.kill(monitor, signal.SIGCONT)
     try:
         def reached():
@@ -156,7 +167,7 @@ def run_container(state, verb, k, log):
 
 def run_exit(state, verb, k, log):
     monitor = state.monitor_pid("kk")
-    tracer = attach(monitor, strace(log, CHANGING, k and "signal=KILL:when=%d" % k, "-p", str(monitor)))
+    tracer = attach(monitor, strace(log, CHANGING, k, "signal=KILL", "-p", str(monitor)))
     try:
         finish(state.start(*verb.argv), "the command")
         if not k:
@@ -193,7 +204,8 @@ def check(state, verb):
         listed = state.list()
     running = [i for i, s in listed.values() if s == "running"]
     if verb.argv[-1] != "true" or not running:
-        state.settled([i for i, _ in listed.values()], running)
+        ids = [i for i, _ in listed.values()]
+        state.settled(ids, running, ids)
     state.ok("run", "--rm", "busybox", "true")
     if "kk" in listed:
         if verb.argv[-1] != "true":
@@ -210,78 +222,110 @@ def check_image(state, verb):
     if "kk:1" in names:
         state.ok("run", "--rm", "kk:1", "true")
         state.ok("rmi", "kk:1")
-    state.ok("import", verb.argv[1] if verb.argv[0] == "import" else str(state.folder / "small.tar"), "kk:1")
+    state.ok("import", str(state.folder / "small.tar"), "kk:1")
     state.ok("run", "--rm", "kk:1", "true")
     state.ok("rmi", "kk:1")
+    state.ok("image", "prune", "-f")
     layers = [p.name for p in (state.root / "layers").iterdir()]
     if len(layers) != 1:
         raise Failure("layers that no image names: %d" % (len(layers) - 1))
 
 
-def count_calls(log):
-    """Calls of the task that made most: the log of a run without injection."""
-    per_task = collections.Counter(re.findall(r"^(\d+) ", read(log), re.M))
-    return max(per_task.values()) if per_task else sum(1 for line in read(log).splitlines() if "(" in line)
+def points_in(text, role):
+    """(call, K) of everything that the role's process did, in order, from the log of a clean run. Of the container's
+    only what the monitor, the first task in the log, does not reach as well: strace would stop both."""
+    tasks, reached = parse_log(text), collections.defaultdict(list)
+    for task, calls in tasks.items():
+        counts = collections.Counter()
+        for call, _ in calls:
+            counts[call] += 1
+            reached[task].append((call, counts[call]))
+    if role != "container":
+        return max(reached.values(), key=len)
+    monitor = re.match(r"\d+", text).group()
+    return [p for task in reached if task != monitor for p in reached[task] if p not in reached.get(monitor, ())]
 
 
 def run_point(state, name, verb, role, k):
+    """K is (call, number), or None for a clean run. What the log says."""
     log = state.folder / "strace.log"
     for p in state.folder.glob("strace.log*"):
         p.unlink()
     verb.prepare(state)
     ROLES[role](state, verb, k, log)
-    (check_image if name in ("import", "rmi") else check)(state, verb)
+    text = read(log)
+    (check_image if verb.image else check)(state, verb)
     state.settled()
-    return count_calls(log)
+    return text
+
+
+def is_reached(text):
+    return bool(re.search(r"killed by SIGKILL|stopped by SIGSTOP", text))
+
+
+def role_of(verb, role):
+    """The role's name for this verb, or None: the monitor's at a container's end is called `exit`."""
+    return next((r for r in verb.roles if r == role or (role == "monitor" and r == "exit")), None)
 
 
 def choose(state, table, roles, points, rng):
     """At least POINTS points per role: every verb in proportion to the calls it makes, spread evenly, seeded."""
     chosen = []
     for role in roles:
-        sizes = {n: run_point(state, n, v, r, 0) for n, v in table.items() for r in v.roles
-                 if r == role or (role == "monitor" and r == "exit")}
-        total = sum(sizes.values())
-        for name, size in sizes.items():
-            n = max(1, -(-points * size // total))
-            which = next(r for r in table[name].roles if r == role or (role == "monitor" and r == "exit"))
-            for i in range(n):
-                low, high = 1 + i * size // n, max(1, (i + 1) * size // n)
-                chosen.append((name, which, rng.randint(min(low, high), high)))
+        found = {n: points_in(run_point(state, n, v, role_of(v, role), None), role)
+                 for n, v in table.items() if role_of(v, role)}
+        total = sum(map(len, found.values()))
+        for name, calls in found.items():
+            n = min(len(calls), max(1, -(-points * len(calls) // total)))
+            chosen += [(name, role_of(table[name], role), calls[rng.randrange(i * len(calls) // n, (i + 1) * len(calls) // n)])
+                       for i in range(n)]
     return chosen
 
 
-def main():
+def arguments():
     p = argparse.ArgumentParser()
     p.add_argument("--points", type=int, default=200)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--role", action="append", choices=["cli", "monitor", "container"])
     p.add_argument("--verb", action="append")
-    p.add_argument("--at", type=int)
+    p.add_argument("--at", help="CALL:K")
     p.add_argument("-v", action="store_true")
-    o = p.parse_args()
+    return p.parse_args()
+
+
+def run_chosen(state, table, chosen, verbose):
+    """(reached, failures)"""
+    reached, bad = collections.Counter(), []
+    for name, role, (call, k) in chosen:
+        if verbose:
+            print(name, role, call, k, flush=True)
+        try:
+            text = run_point(state, name, table[name], role, (call, k))
+            reached[{"exit": "monitor"}.get(role, role)] += is_reached(text)
+        except Failure as e:
+            bad.append("%s, %s, %s %d: %s" % (name, role, call, k, e))
+            print("FAILED " + bad[-1], file=sys.stderr, flush=True)
+            for other in state.list():
+                state("rm", "-f", other)
+    if sum(reached.values()) < 0.9 * (len(chosen) - len(bad)):
+        bad.append("only %d of %d points were reached" % (sum(reached.values()), len(chosen)))
+    return reached, bad
+
+
+def main():
+    o = arguments()
     state = State()
-    bad, began = [], time.monotonic()
-    table = verbs(make_tar(state, state.folder / "small.tar"))
+    began = time.monotonic()
+    table = verbs(state)
     table = {n: v for n, v in table.items() if not o.verb or n in o.verb}
     roles = o.role or ["cli", "monitor", "container"]
     try:
         chosen = choose(state, table, roles, o.points, random.Random(o.seed)) if not o.at else \
-            [(n, o.role[0] if o.role else "cli", o.at) for n in table]
-        for name, role, k in chosen:
-            if o.v:
-                print(name, role, k, flush=True)
-            try:
-                run_point(state, name, table[name], role, k)
-            except Failure as e:
-                bad.append("%s, %s, call %d: %s" % (name, role, k, e))
-                print("FAILED " + bad[-1], file=sys.stderr, flush=True)
-                for other in state.list():
-                    state("rm", "-f", other)
+            [(n, roles[0], (o.at.split(":")[0], int(o.at.split(":")[1]))) for n in table]
+        reached, bad = run_chosen(state, table, chosen, o.v)
     finally:
         state.close()
-    counted = collections.Counter({"exit": "monitor"}.get(r, r) for _, r, _ in chosen)
-    report("kill -9 at a system call", ["%s: %d points" % (r, n) for r, n in counted.items()] +
+    report("kill -9 at a system call", ["%s: %d points" % (r, n) for r, n in reached.items()] +
            ["verbs: " + ", ".join(table), "seed %d, %.0f s, failures: %d" % (o.seed, time.monotonic() - began, len(bad))] +
            ["FAILED " + line for line in bad[:20]])
     return 1 if bad else 0

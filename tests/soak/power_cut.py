@@ -1,189 +1,232 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Power cuts: what an import promised is there after one.
+"""Power cuts: what a command promised is there after one.
 
-    power_cut.py [--images N] [--seconds S]
+    power_cut.py [--images N] [--seconds S] [--disk ext4|xfs]... [--seed S]
 
-The state directory lies on ext4 in an image file, the file on XFS. While one image after another is imported,
-the file is copied by reflink, which takes a picture of the block device as it is at that moment: what ext4 has
-not written by then does not exist in it. Each picture is mounted (the journal is replayed, as after a power
-cut) and looked at: every image whose import had been acknowledged before the picture was begun must be
-listed, and every listed image must be whole: its files are compared with the archive's, and it runs.
+Images come and go (import, load, commit, rmi in seeded order) on a CrashDisk (disks.py), N pictures of which are
+taken meanwhile, half of them with each filesystem. In each picture:
+- every image that was acknowledged before the picture was begun, and whose removal was not begun before it was
+  complete, is listed;
+- every listed image is whole, whatever was acknowledged of it: its layers are compared file by file with what they
+  were; `system check --full` agrees; the newest runs. That includes images whose removal was acknowledged, and
+  which the cut brought back;
+- the next commands work, after an import nothing is left of what was cut short, and `system check --full` is content.
 
-The control: files written beside the imports without any sync. In some picture at least one must be missing
-or empty, else the pictures prove nothing.
+The control: files written beside without any sync. In some picture at least one must be missing or empty, else the
+pictures prove nothing.
 """
 import argparse
-import hashlib
+import concurrent.futures
 import os
-import pathlib
-import re
+import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-from harness import Failure, State, make_tar, report
+from disks import CrashDisk, private_mounts, scratch
+from harness import PROGRAM, Failure, State, report
+from images import StoreView, docker_archive, entry, layer_tar
+
+KEEP = 6  # images at most, so that a look is quick
 
 
-def call(*args):
-    subprocess.run([str(a) for a in args], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+class Life:
+    """When an image was acknowledged, and when its removal was begun; its layers' hashes."""
+
+    def __init__(self):
+        self.acknowledged = self.removal = None
+        self.hashes = None
 
 
-class Disk:
-    """A sparse file with a filesystem, mounted by a loop device that goes with the mount."""
+class Workload(threading.Thread):
+    """Makes and removes images, one after another; `lives` tells what was promised when."""
 
-    def __init__(self, path, where, size=None, kind="ext4"):
-        self.where = pathlib.Path(where)
-        self.where.mkdir(parents=True, exist_ok=True)
-        if size:
-            with open(path, "wb") as f:
-                f.truncate(size)
-            if kind == "xfs":
-                call("mkfs.xfs", "-q", "-m", "reflink=1", path)
-            else:
-                # A journal of its usual size and no lazy initialisation, which would write behind our back.
-                call("mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", path)
-        call("mount", "-o", "loop", path, self.where)
-
-    def close(self):
-        for _ in range(50):
-            if subprocess.run(["umount", self.where], stderr=subprocess.DEVNULL).returncode == 0:
-                return
-            time.sleep(0.05)  # a process of the test is leaving
-        call("umount", "-l", self.where)
-
-
-def tree_hash(folder):
-    """Names, kinds, modes and contents."""
-    h = hashlib.sha256()
-    for base, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files + folders):
-            path = os.path.join(base, name)
-            st = os.lstat(path)
-            h.update(("%s %o %d %d\n" % (os.path.relpath(path, folder), st.st_mode, st.st_uid, st.st_gid)).encode())
-            if os.path.islink(path):
-                h.update(os.readlink(path).encode())
-            elif os.path.isfile(path):
-                h.update(pathlib.Path(path).read_bytes())
-    return h.hexdigest()
-
-
-class Imports(threading.Thread):
-    """Imports one image after another; `acknowledged` grows as they succeed."""
-
-    def __init__(self, state, tree, seconds):
+    def __init__(self, state, seconds, seed):
         super().__init__()
-        self.state, self.tree, self.end = state, tree, time.monotonic() + seconds
-        self.acknowledged, self.hashes, self.loose, self.problem = [], {}, [], None
+        self.state, self.end, self.rng = state, time.monotonic() + seconds, random.Random(seed)
+        self.view, self.files = StoreView(state), state.folder / "files"
+        self.files.mkdir()
+        self.lives, self.loose, self.problem, self.done = {}, [], None, {}
+        self.ways = [self.by_import] + [self.by_load] * state.has("load") + [self.by_commit] * state.has("commit", "none")
+        self.busybox = subprocess.check_output(["sh", "-c", "command -v busybox"], text=True).strip()
+        with open(self.busybox, "rb") as f:
+            self.program = f.read()
+        self.base = layer_tar([entry("bin/", mode=0o755), entry("bin/busybox", self.program, 0o755),
+                               entry("bin/true", link="busybox"), entry("etc/", mode=0o755)])
 
-    def one(self, n):
-        mark = self.tree / "mark"
-        mark.write_bytes(os.urandom(200000) + b"%d" % n)
-        self.hashes["p%d:1" % n] = tree_hash(self.tree)
-        tar = subprocess.Popen(["tar", "-C", self.tree, "-cf", "-", "."], stdout=subprocess.PIPE)
-        done = subprocess.run(self.state.argv + ["import", "-", "p%d:1" % n], stdin=tar.stdout, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True)
-        tar.wait()
-        if done.returncode:
-            raise Failure("import %d: %s" % (n, done.stderr))
-        self.acknowledged.append("p%d:1" % n)
-        loose = self.state.root.parent / ("loose-%d" % n)
-        loose.write_bytes(b"x" * 10000)
-        self.loose.append(loose.name)
+    def random_files(self, n):
+        return [entry("data-%d" % i, self.rng.randbytes(self.rng.randint(0, 60000))) for i in range(n)]
+
+    def by_import(self, name):
+        path = self.files / "root.tar"
+        path.write_bytes(layer_tar([entry("bin/", mode=0o755), entry("bin/true", self.program, 0o755)] + self.random_files(8)))
+        self.state.ok("import", str(path), name)
+
+    def by_load(self, name):
+        """On a lower layer that all of them share."""
+        path = self.files / "image.tar"
+        docker_archive(path, name, [self.base, layer_tar(self.random_files(8)), layer_tar([entry("etc/.wh.x", b"")])])
+        self.state.ok("load", "-q", "-i", str(path))
+
+    def by_commit(self, name):
+        ident = self.state.ok("create", "busybox", "true")
+        upper = self.state.root / "containers" / ident / "upper"
+        (upper / "new").mkdir()
+        for i in range(8):
+            (upper / "new" / str(i)).write_bytes(self.rng.randbytes(self.rng.randint(0, 60000)))
+        self.state.ok("commit", ident, name)
+        self.state.ok("rm", ident)
+
+    def remove(self, name):
+        self.lives[name].removal = time.monotonic()
+        self.state.ok("rmi", name)
+        self.done["rmi"] = self.done.get("rmi", 0) + 1
+
+    def make(self, n):
+        how = self.rng.choice(self.ways)
+        name = "p%d:1" % n
+        self.lives[name] = Life()
+        how(name)
+        self.lives[name].acknowledged = time.monotonic()
+        self.done[how.__name__[3:]] = self.done.get(how.__name__[3:], 0) + 1
+        self.lives[name].hashes = self.view.hashes(name)
 
     def run(self):
         try:
             n = 0
             while time.monotonic() < self.end:
-                self.one(n)
-                n += 1
+                alive = [k for k, life in self.lives.items() if not life.removal]
+                if len(alive) >= KEEP or (len(alive) > 2 and self.rng.random() < 0.3):
+                    self.remove(self.rng.choice(alive))
+                else:
+                    self.make(n)
+                    n += 1
+                loose = self.state.root.parent / ("loose-%d" % (len(self.loose)))
+                loose.write_bytes(b"x" * 10000)
+                self.loose.append(loose.name)
         except (Failure, OSError) as e:
             self.problem = str(e)
 
 
-def look(picture, work, acknowledged, hashes, loose):
-    """What is wrong in one picture, and how many loose files it has lost."""
-    disk = Disk(picture, work / "look")
-    bad, lost = [], 0
-    state = State(work / "after", disk.where / "root")
-    try:
-        listed = set(state.ok("images", "--format", "{{.Repository}}:{{.Tag}}").split()) if (disk.where / "root").exists() else set()
-        bad += ["acknowledged, but gone: " + name for name in acknowledged if name not in listed]
-        for name in sorted(listed & set(hashes)):
-            chain = state.ok("image", "inspect", "-f", "{{index .RootFS.Layers 0}}", name).split(":")[1]
-            if tree_hash(disk.where / "root" / "layers" / chain / "diff") != hashes[name]:
+class Picture:
+    def __init__(self, disk, workload):
+        self.loose = list(workload.loose)
+        self.begun = time.monotonic()
+        self.path = disk.picture()
+        self.complete = time.monotonic()
+
+    def promised(self, lives):
+        return [n for n, life in lives.items() if life.acknowledged and life.acknowledged < self.begun and
+                not (life.removal and life.removal < self.complete)]
+
+
+def check_full(state, fine=()):
+    """What `system check --full` says but for lines that begin with one of FINE: what was cut short, and the mirror of
+    the names, are not synced and no damage."""
+    done = state("system", "check", "--full")
+    lines = [line for line in done.stdout.splitlines() if not line.startswith((*fine, "checked "))]
+    if done.returncode and not lines and not fine:
+        lines = [done.stderr.strip()]
+    return ["check --full: " + line for line in lines]
+
+
+def look_at_images(state, view, picture, lives):
+    bad = []
+    listed = view.listed() if (state.root / "tare.db").exists() else set()
+    promised = picture.promised(lives)
+    bad += ["acknowledged, but gone: " + name for name in promised if name not in listed]
+    for name in sorted(listed & set(lives)):
+        try:
+            if lives[name].hashes and view.hashes(name) != lives[name].hashes:
                 bad.append("listed, but damaged: " + name)
-        for name in sorted(listed)[-1:]:
-            state.ok("run", "--rm", name, "true")
-        for name in loose:
-            path = disk.where / name
+        except Failure as e:
+            bad.append("listed, but damaged: %s: %s" % (name, e))
+    if listed:
+        bad += check_full(state, ("leftover ", "name index.json: "))
+    for name in sorted(listed & set(lives))[-1:]:
+        state.ok("run", "--rm", name, "/bin/true")
+    return bad, len(promised)
+
+
+def look(disk, work, number, picture, workload):
+    """(what is wrong in one picture, loose files lost, images looked for)"""
+    mounted = disk.mount_picture(picture.path, work / ("look-%d" % number))
+    bad, lost, promised = [], 0, 0
+    state = State(work / ("after-%d" % number), mounted.where / "root")
+    try:
+        bad, promised = look_at_images(state, StoreView(state), picture, workload.lives)
+        for name in picture.loose:
+            path = mounted.where / name
             lost += not path.exists() or path.stat().st_size == 0
-        state.ok("run", "--rm", "busybox", "true")
-        staging = list((disk.where / "root" / "staging").iterdir()) if listed else []
-        bad += ["staging is not empty: %s" % p.name for p in staging]
+        state.ok("import", str(work / "next.tar"), "next:1")
+        state.ok("run", "--rm", "next:1", "/bin/true")
+        bad += check_full(state)
+        staging = state.root / "staging"
+        bad += ["staging is not empty: %s" % p.name for p in staging.iterdir()] if staging.is_dir() else []
     except Failure as e:
         bad.append(str(e))
     finally:
         state.close()
-        disk.close()
-    return bad, lost
+        mounted.close()
+        picture.path.unlink()
+    return ["%s %s: %s" % (disk.kind, picture.path.name, b) for b in bad], lost, promised
 
 
-def take_pictures(disk, image, work, imports, count):
+def take_pictures(disk, workload, count):
+    """COUNT of them, evenly over the time of the workload."""
     pictures = []
-    pause = max(0.02, (imports.end - time.monotonic()) / count)
-    while imports.is_alive() and len(pictures) < count:
-        acknowledged, loose = list(imports.acknowledged), list(imports.loose)
-        path = disk.where / ("picture-%d" % len(pictures))
-        call("cp", "--reflink=always", image, path)
-        pictures.append((path, acknowledged, loose))
-        imports.join(pause)
-    imports.join()
+    pause = max(0.02, (workload.end - time.monotonic()) / count)
+    while workload.is_alive() and len(pictures) < count:
+        pictures.append(Picture(disk, workload))
+        workload.join(max(0.01, pause - (pictures[-1].complete - pictures[-1].begun)))
+    workload.join()
     return pictures
+
+
+def cut(kind, count, seconds, seed):
+    """Pictures of one filesystem: (failures, lines of the report)."""
+    work, began, disk = scratch("tare-power-", 8000), time.monotonic(), None
+    try:
+        disk = CrashDisk(work, kind)
+        state = State(work / "state", disk.where / "root")
+        state.ok("run", "--rm", "busybox", "true")
+        workload = Workload(state, seconds, seed)
+        (work / "next.tar").write_bytes(workload.base)
+        workload.start()
+        pictures = take_pictures(disk, workload, count)
+        state.close()
+        disk.close_inner()
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            looks = list(pool.map(lambda i: look(disk, work, i, pictures[i], workload), range(len(pictures))))
+    finally:
+        if disk:
+            disk.close()
+        shutil.rmtree(work, ignore_errors=True)
+    bad = [workload.problem] if workload.problem else []
+    bad += [b for wrong, _, _ in looks for b in wrong]
+    lost = sum(l for _, l, _ in looks)
+    if not lost:
+        bad.append("%s: control: no unsynced file was ever lost, so the pictures prove nothing" % kind)
+    return bad, ["%s: %d pictures during %s; %d acknowledged images looked for; control: %d unsynced files lost or "
+                 "empty; %.0f s" % (kind, len(pictures), ", ".join("%d %s" % (n, w) for w, n in sorted(workload.done.items())),
+                                    sum(n for _, _, n in looks), lost, time.monotonic() - began)]
 
 
 def main():
     p = argparse.ArgumentParser()
-    p.add_argument("--images", type=int, default=60)
-    p.add_argument("--seconds", type=float, default=30)
+    p.add_argument("--images", type=int, default=300)
+    p.add_argument("--seconds", type=float, default=60)
+    p.add_argument("--disk", action="append", choices=["ext4", "xfs"])
+    p.add_argument("--seed", type=int, default=1)
     o = p.parse_args()
-    work = pathlib.Path(tempfile.mkdtemp(prefix="tare-power-", dir="/var/tmp"))
-    began, bad, lost, checked, disks = time.monotonic(), [], 0, 0, []
-    try:
-        small = State()
-        tar = make_tar(small, small.folder / "small.tar")
-        (work / "tree").mkdir()
-        call("tar", "-C", work / "tree", "-xf", tar)
-        small.close()
-        disks.append(Disk(work / "xfs", work / "outer", 3 << 30, "xfs"))
-        image = disks[0].where / "ext4"
-        disks.append(Disk(image, work / "inner", 1 << 30))
-        state = State(work / "state", disks[1].where / "root")
-        imports = Imports(state, work / "tree", o.seconds)
-        imports.start()
-        pictures = take_pictures(disks[0], image, work, imports, o.images)
-        if imports.problem:
-            bad.append(imports.problem)
-        state.close()
-        disks.pop().close()
-        for path, acknowledged, loose in pictures:
-            wrong, gone = look(path, work, acknowledged, imports.hashes, loose)
-            bad += ["%s: %s" % (path.name, w) for w in wrong]
-            lost, checked = lost + gone, checked + len(acknowledged)
-            path.unlink()
-        if not lost:
-            bad.append("control: no unsynced file was ever lost, so the pictures prove nothing")
-        lines = ["%d pictures during %d imports, %d acknowledged images looked for, %.0f s" %
-                 (len(pictures), len(imports.acknowledged), checked, time.monotonic() - began),
-                 "control: %d unsynced files lost or empty" % lost]
-    finally:
-        for disk in reversed(disks):
-            disk.close()
-        shutil.rmtree(work, ignore_errors=True)
+    private_mounts()
+    kinds, bad, lines = o.disk or ["ext4", "xfs"], [], []
+    for kind in kinds:
+        wrong, said = cut(kind, -(-o.images // len(kinds)), o.seconds / len(kinds), o.seed)
+        bad, lines = bad + wrong, lines + said
     report("power cut", lines + ["lost or damaged: %d" % len(bad)] + ["FAILED " + b for b in bad[:20]])
     return 1 if bad else 0
 

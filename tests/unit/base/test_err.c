@@ -31,6 +31,21 @@ static void the_cause_survives_a_long_context(void **state)
 	assert_true(strlen(err.msg) < sizeof(err.msg));
 }
 
+/* Names come from archives: an escape sequence or a second line must not get through. */
+static void control_characters_are_defused(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	err_sys(&err, ENOENT, "a\x1b[2J%s", "b\nc\x7f");
+	err_wrap(&err, "%s", "d\re");
+	err_hint(&err, "f%s", "\t\b");
+	assert_string_equal(err.msg, "d?e: a?[2Jb?c?: no such file or directory");
+	assert_string_equal(err.hint, "f\t?");
+	err_set(&err, ERR_INVALID, "\xc3\xa9\x01");
+	assert_string_equal(err.msg, "\xc3\xa9?");
+}
+
 static void crosses_a_pipe_in_one_write(void **state)
 {
 	assert_true(sizeof(struct err) <= PIPE_BUF);
@@ -57,6 +72,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(context_grows_outwards),
 		cmocka_unit_test(the_cause_survives_a_long_context),
+		cmocka_unit_test(control_characters_are_defused),
 		cmocka_unit_test(crosses_a_pipe_in_one_write),
 		cmocka_unit_test(statuses),
 	};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "oci/document.h"
 #include "oci/image_config.h"
 
@@ -127,6 +128,32 @@ static void limits_its_size(void **state)
 	assert_non_null(strstr(err.msg, "larger than 4194304 bytes"));
 }
 
+/* Commas in strings are no values; one more value than allowed is refused before it costs memory.
+ */
+static void limits_its_values(void **state)
+{
+	static const char head[] = "{\"architecture\":\"a\",\"os\":\"l\",\"author\":\",[,{\","
+				   "\"config\":{\"Env\":[\"\"";
+	static const char tail[] = "]},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}";
+	const size_t others = 10; /* brackets and commas of both */
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t more = 0; more < 2; more++) {
+		struct image_config config = IMAGE_CONFIG_INIT;
+		cleanup_str struct str text = STR_INIT;
+
+		str_add(&text, head);
+		for (size_t i = 0; i < DOCUMENT_MAX_VALUES - others + more; i++)
+			str_add(&text, ",\"\"");
+		str_add(&text, tail);
+		assert_int_equal(image_config_parse(text.buf, text.len, &config, &err),
+				 more ? -ERR_INVALID : 0);
+		image_config_done(&config);
+	}
+	assert_string_equal(err.msg, "image configuration has more than 100000 values");
+}
+
 static void edits(void **state)
 {
 	cleanup_image_run struct image_run run = {};
@@ -167,9 +194,10 @@ static void survives_bad_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trips), cmocka_unit_test(drops_what_it_does_not_know),
-		cmocka_unit_test(refuses),     cmocka_unit_test(limits_its_size),
-		cmocka_unit_test(edits),       cmocka_unit_test(survives_bad_utf8),
+		cmocka_unit_test(round_trips),	     cmocka_unit_test(drops_what_it_does_not_know),
+		cmocka_unit_test(refuses),	     cmocka_unit_test(limits_its_size),
+		cmocka_unit_test(limits_its_values), cmocka_unit_test(edits),
+		cmocka_unit_test(survives_bad_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

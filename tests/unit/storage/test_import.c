@@ -122,14 +122,16 @@ static void collects_garbage(void **state)
 
 	cleanup_free char *dead = str_printf("staging/%s.dead/layer-0/diff", str_get(&boot_id));
 
+	/* With an index: without one, layers mean that it is lost. */
+	import_image(f, "layer", "one", NULL, id);
 	make_dir(f, dead);
 	make_dir(f, "staging/00000000-0000-0000-0000-000000000000.abc/x/y");
 	make_dir(f, "layers/" ORPHAN "/diff/a");
 	import_image(f, "layer", "one", NULL, id);
 	assert_int_equal(count_entries(f->root, "staging"), 0);
 	assert_int_equal(count_entries(f->root, "layers"), 1);
-	/* The configuration and the layer. */
-	assert_int_equal(count_entries(f->root, "blobs/sha256"), 2);
+	/* The configurations of both imports, and their layer. */
+	assert_int_equal(count_entries(f->root, "blobs/sha256"), 3);
 }
 
 /* Writes a blob into the layout and gives its descriptor. */

@@ -12,6 +12,8 @@
 #include "storage/names.h"
 #include "store_fixture.h"
 
+static const struct image_removal plainly;
+
 static int count_blobs(const struct fixture *f)
 {
 	cleanup_free char *path = str_printf("%s/blobs/sha256", f->root);
@@ -173,9 +175,9 @@ static void targets_live_with_their_names(void **state)
 	assert_int_equal(names_format(f->store, &names, &err), 0);
 	assert_non_null(strstr(names.buf, NAME_A));
 	assert_non_null(strstr(names.buf, "application/vnd.oci.image.manifest.v1+json"));
-	assert_int_equal(image_remove(f->store, "b", false, NULL, NULL, &lines, &err), 0);
+	assert_int_equal(image_remove(f->store, "b", &plainly, &lines, &err), 0);
 	assert_int_equal(count_blobs(f), 4);
-	assert_int_equal(image_remove(f->store, "a", false, NULL, NULL, &lines, &err), 0);
+	assert_int_equal(image_remove(f->store, "a", &plainly, &lines, &err), 0);
 	assert_int_equal(count_blobs(f), 0);
 }
 
@@ -191,7 +193,7 @@ static void removal_beside_an_import(void **state)
 	import_image(f, "some layer", "a", NULL, id);
 	assert_int_equal(storage_open(f->root, "/run/x", f->path, &other, &err), 0);
 	assert_int_equal(incoming_begin(f->store, &in, &err), 0);
-	assert_int_equal(image_remove(other, "a", false, NULL, NULL, NULL, &err), 0);
+	assert_int_equal(image_remove(other, "a", &plainly, NULL, &err), 0);
 	assert_int_equal(count_blobs(f), 2);
 	assert_true(storage_has_leftovers(f->store));
 	incoming_free(in);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A new index in the place of a damaged one.
+ *
+ * The damaged files are copied to tare.db.damaged-TIME first and kept. Rows are read out of another
+ * copy, table by table, from both ends towards the damage; then what is missing is made from the
+ * files (repair_rows.c). The new index is whole and on disk before it takes the old one's name by
+ * one rename; until then a crash leaves the damaged one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "storage/db.h"
+#include "storage/names.h"
+#include "storage/repair_private.h"
+#include "storage/staging.h"
+#include "storage/store_private.h"
+
+#define NEW_NAME  "new.db"
+#define COPY_NAME "old.db"
+#define MAX_INDEX ((size_t)4 << 30)
+#define PAGE_SIZE 2048 /* what an index is made with (db.c) */
+
+static const struct {
+	const char *table, *key, *columns;
+	const char *columns_of_1; /* of the first version; NULL: the same */
+} tables[] = {
+	{"container", "seq",
+	 "seq,id,name,image_id,image_ref,image_name,created_ns,auto_remove,command,labels,"
+	 "network_mode,mounts",
+	 NULL},
+	{"container_json", "seq", "seq,config,host,extra", NULL},
+	{"image", "id", "id,created_ns,size,hidden,config,parent",
+	 "id,created_ns,size,hidden,config"},
+	{"image_layer", "image_id,idx", "image_id,idx,chain_id", NULL},
+	{"layer", "chain_id",
+	 "chain_id,diff_id,size,entries,tree_hash,blob,blob_size,blob_format,plain_size",
+	 "chain_id,diff_id,size,entries,tree_hash"},
+	{"tag", "reference", "reference,image_id,tagged_ns,target", "reference,image_id,tagged_ns"},
+	{"target_blob", "target,digest", "target,digest,media_type,size", NULL},
+};
+
+/* ---- reading what can be read ---- */
+
+static char *insert_sql(size_t i, const char *columns)
+{
+	cleanup_str struct str marks = STR_INIT;
+
+	str_add(&marks, "?");
+	for (const char *p = columns; *p; p++)
+		str_add(&marks, *p == ',' ? ",?" : "");
+	return str_printf("INSERT OR IGNORE INTO main.%s(%s) VALUES(%s)", tables[i].table, columns,
+			  str_get(&marks));
+}
+
+static int copy_row(struct store *store, sqlite3_stmt *from, sqlite3_stmt *to, struct err *err)
+{
+	for (int i = 0; i < sqlite3_column_count(from); i++)
+		sqlite3_bind_value(to, i + 1, sqlite3_column_value(from, i));
+	if (db_step(store, to, err) < 0)
+		return -err->code;
+	sqlite3_reset(to);
+	return sqlite3_changes(store->db);
+}
+
+/* The rows of one table in one direction, as far as they go: their number, of which no other
+ * direction had them. Damage ends it and is no error. */
+static int64_t copy_rows(struct store *store, size_t i, const char *columns, const char *order)
+{
+	cleanup_free char *insert = insert_sql(i, columns);
+	cleanup_free char *select = str_printf("SELECT %s FROM old.%s ORDER BY %s", columns,
+					       tables[i].table, order);
+	cleanup_stmt sqlite3_stmt *from = NULL;
+	cleanup_stmt sqlite3_stmt *to = NULL;
+	struct err err = ERR_INIT;
+	int64_t n = 0;
+	int rc = db_prepare(store, &to, &err, insert, "");
+
+	if (rc >= 0)
+		rc = db_prepare(store, &from, &err, select, "");
+	if (rc < 0)
+		return -1;
+	while ((rc = db_step(store, from, &err)) > 0) {
+		int added = copy_row(store, from, to, &err);
+
+		n += added > 0 ? added : 0;
+		if (added < 0)
+			sqlite3_reset(to);
+	}
+	return n;
+}
+
+static char *descending(const char *key)
+{
+	cleanup_str struct str out = STR_INIT;
+
+	for (const char *p = key; *p; p++)
+		str_addf(&out, *p == ',' ? " DESC%c" : "%c", *p);
+	str_add(&out, " DESC");
+	return str_take(&out);
+}
+
+static int64_t copy_table(struct store *store, size_t i)
+{
+	cleanup_free char *backwards = descending(tables[i].key);
+	const char *columns = tables[i].columns;
+	int64_t n = copy_rows(store, i, columns, tables[i].key);
+	int64_t more = 0;
+
+	if (n < 0 && tables[i].columns_of_1) {
+		columns = tables[i].columns_of_1;
+		n = copy_rows(store, i, columns, tables[i].key);
+	}
+	more = copy_rows(store, i, columns, backwards);
+	return (n > 0 ? n : 0) + (more > 0 ? more : 0);
+}
+
+/* Rows of the copy COPY_NAME, whatever is left of them. */
+static int salvage(struct repair *r, struct store *fresh, const char *path, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	int64_t n = 0;
+
+	/* Tables that have a schema are read though another's is damaged. */
+	if (db_run(fresh, &ignored, "PRAGMA writable_schema=ON", "") < 0 ||
+	    db_run(fresh, &ignored, "ATTACH ? AS old", "t", path) < 0)
+		return 0;
+	if (db_begin(fresh, true, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
+		n += copy_table(fresh, i);
+	/* What was read out of damage may be anything. */
+	if (db_run(fresh, err,
+		   "DELETE FROM container WHERE length(id)<>64 OR id GLOB '*[^0-9a-f]*'", "") < 0 ||
+	    db_run(fresh, err,
+		   "DELETE FROM container_json WHERE seq NOT IN (SELECT seq FROM container)",
+		   "") < 0)
+		return -err->code;
+	repair_done(r, "index", STORE_INDEX, "%lld rows of the old one could be read",
+		    (long long)n);
+	return 0;
+}
+
+/* ---- files ---- */
+
+/* Copies NAME of FROM_FD, if there is one, and syncs it. */
+static int copy_file(int from_fd, const char *name, int to_fd, const char *to, struct err *err)
+{
+	cleanup_str struct str text = STR_INIT;
+	int rc = fd_read_file_at(from_fd, name, MAX_INDEX, &text);
+
+	if (rc == -ENOENT)
+		return 0;
+	if (rc >= 0)
+		rc = fd_replace_file_at(to_fd, to, str_get(&text), text.len, 0600, true);
+	return rc < 0 ? err_sys(err, -rc, "copy %s to %s", name, to) : 0;
+}
+
+static int copy_index(int root_fd, int to_fd, const char *to, struct err *err)
+{
+	static const char *const endings[] = {"", "-wal"};
+
+	for (size_t i = 0; i < ARRAY_LEN(endings); i++) {
+		cleanup_free char *name = str_printf(STORE_INDEX "%s", endings[i]);
+		cleanup_free char *copy = str_printf("%s%s", to, endings[i]);
+
+		if (copy_file(root_fd, name, to_fd, copy, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+/* The part of the first page that is the same in every index
+ * (fileformat2.html#the_database_header), in the copy. */
+static int mend_header(int dir_fd, struct err *err)
+{
+	static const struct {
+		size_t at, len;
+		const char *bytes;
+	} parts[] = {
+		{0, 24, "SQLite format 3\0\x08\0\2\2\0\x40\x20\x20"},
+		{44, 4, "\0\0\0\4"},
+		{56, 4, "\0\0\0\1"},
+	};
+	cleanup_str struct str text = STR_INIT;
+	int rc = fd_read_file_at(dir_fd, COPY_NAME, MAX_INDEX, &text);
+
+	if (rc == -ENOENT || (rc >= 0 && text.len < PAGE_SIZE))
+		return 0;
+	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(parts); i++)
+		memcpy(text.buf + parts[i].at, parts[i].bytes, parts[i].len);
+	if (rc >= 0)
+		rc = fd_write_file_at(dir_fd, COPY_NAME, text.buf, text.len, 0600);
+	return rc < 0 ? err_sys(err, -rc, "copy the old index") : 0;
+}
+
+static void format_time(char *buf, size_t len)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(buf, len, "%Y%m%dT%H%M%SZ", &tm);
+}
+
+/* Gives the new index its name. The old one's log must be gone before: it would be applied. */
+static int exchange(struct repair *r, const struct staging *staging, int root_fd, struct err *err)
+{
+	static const char *const parts[] = {STORE_INDEX "-wal", STORE_INDEX "-shm"};
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (unlinkat(root_fd, parts[i], 0) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "remove %s", parts[i]);
+	if (renameat(staging->fd, NEW_NAME, root_fd, STORE_INDEX) < 0 || fsync(root_fd) < 0)
+		return err_sys(err, errno, "rename the new index");
+	return 0;
+}
+
+static int exchange_alone(struct repair *r, const struct staging *staging, int root_fd,
+			  struct err *err)
+{
+	int rc = syncfs(staging->fd) < 0 ? err_sys(err, errno, "sync the new index") : 0;
+
+	if (rc < 0 || db_close_alone(r->store, err) < 0)
+		return -err->code;
+	rc = exchange(r, staging, root_fd, err);
+	db_reopen(r->store);
+	return rc;
+}
+
+static int fill(struct repair *r, struct store *fresh, const char *copy, struct err *err)
+{
+	cleanup_transaction struct store *tx = NULL;
+
+	if (salvage(r, fresh, copy, err) < 0)
+		return -err->code;
+	if (!fresh->in_transaction && db_begin(fresh, true, err) < 0)
+		return -err->code;
+	tx = fresh;
+	if (repair_complete_rows(r, fresh, true, err) < 0 || db_commit(fresh, err) < 0)
+		return -err->code;
+	return db_finish_new(fresh, err);
+}
+
+static int rebuild(struct repair *r, const struct staging *staging, struct err *err)
+{
+	cleanup_store struct store *fresh = NULL;
+	cleanup_free char *name = str_printf(STORE_STAGING "/%s/" NEW_NAME, staging->name);
+	cleanup_free char *copy = str_printf("%s/" STORE_STAGING "/%s/" COPY_NAME, r->store->root,
+					     staging->name);
+	cleanup_close int root_fd = store_open_dir(r->store, ".", err);
+	char time_text[32], kept[64];
+	int rc = 0;
+
+	format_time(time_text, sizeof(time_text));
+	snprintf(kept, sizeof(kept), STORE_INDEX ".damaged-%s", time_text);
+	if (root_fd < 0 || copy_index(root_fd, root_fd, kept, err) < 0 ||
+	    copy_index(root_fd, staging->fd, COPY_NAME, err) < 0)
+		return -err->code;
+	if (mend_header(staging->fd, err) < 0)
+		return -err->code;
+	rc = repair_wal(staging->fd, COPY_NAME "-wal", false);
+	if (rc < 0)
+		return err_sys(err, -rc, "read the old index's log");
+	if (storage_open(r->store->root, r->store->runroot, NULL, &fresh, err) < 0)
+		return -err->code;
+	fresh->db_name = name;
+	if (fill(r, fresh, copy, err) < 0 || exchange_alone(r, staging, root_fd, err) < 0)
+		return -err->code;
+	repair_done(r, "index", STORE_INDEX, "made again; the old one is kept as %s", kept);
+	names_save(r->store);
+	return 0;
+}
+
+int repair_index(struct repair *r, struct err *err)
+{
+	cleanup_staging struct staging staging = STAGING_INIT;
+	cleanup_close int layers_fd = -1;
+
+	if (r->options->dry_run) {
+		repair_done(r, "index", STORE_INDEX,
+			    "made again from what can be read and the files");
+		return 0;
+	}
+	layers_fd = store_open_dir(r->store, STORE_LAYERS, err);
+	if (layers_fd < 0 || store_lock(layers_fd, LOCK_EX, "the layers directory", err) < 0 ||
+	    staging_create(r->store, &staging, err) < 0)
+		return -err->code;
+	return rebuild(r, &staging, err);
+}
+
+int repair_rows(struct repair *r, struct err *err)
+{
+	cleanup_transaction struct store *tx = NULL;
+
+	if (r->options->dry_run) {
+		repair_done(r, "index", STORE_INDEX, "rows mended from the files");
+		return 0;
+	}
+	if (db_begin(r->store, true, err) < 0)
+		return -err->code;
+	tx = r->store;
+	if (repair_complete_rows(r, r->store, false, err) < 0 || db_commit(r->store, err) < 0)
+		return -err->code;
+	repair_done(r, "index", STORE_INDEX, "rows mended from the files");
+	names_save(r->store);
+	return 0;
+}
