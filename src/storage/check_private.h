@@ -50,7 +50,8 @@ struct check_blob {
 struct check_container {
 	char id[DIGEST_HEX_LEN + 1];
 	char *name;	   /* owned */
-	const char *fault; /* static text; NULL */
+	const char *fault; /* of its directory; static text; NULL */
+	bool has_bad_options;
 };
 
 #define CHECK_NONE UINT32_MAX
