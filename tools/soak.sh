@@ -23,4 +23,5 @@ python3 "$tests/exits.py" || fail=1
 python3 "$tests/races.py" || fail=1
 python3 "$tests/full_disk.py" || fail=1
 python3 "$tests/power_cut.py" || fail=1
+python3 "$tests/corrupt.py" || fail=1
 exit $fail

@@ -321,7 +321,8 @@ def layer_missing(p):
 
 def layers_swapped(p):
     a = p.layer()
-    return exchange(a / "diff", p.pick(f for f in a.parent.iterdir() if f != a) / "diff")
+    others = [f for f in a.parent.iterdir() if (f / "list").read_bytes() != (a / "list").read_bytes()]
+    return exchange(a / "diff", p.pick(others) / "diff")
 
 
 def list_flip(p):
