@@ -167,7 +167,7 @@ static int name_it(struct restore *w, const struct layer_info *before, struct er
 {
 	if (exchange(w, err) < 0 || keep_for_users(w, err) < 0)
 		return -err->code;
-	if (memcmp(before, &w->info, sizeof(w->info)) == 0)
+	if (check_is_same_info(before, &w->info))
 		return 0;
 	return update_row(w->repair, &w->info, err) < 0 || update_sizes(w->repair, err) < 0
 		       ? -err->code
