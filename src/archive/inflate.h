@@ -2,8 +2,9 @@
 #ifndef ARCHIVE_INFLATE_H
 #define ARCHIVE_INFLATE_H
 /*
- * Decompression of archives: plain, gzip or zstd, told apart by their first bytes. Other formats
- * are refused by name. Linked dynamically (isa-l, libzstd), for helpers only.
+ * Decompression of archives: plain, gzip, zstd, xz or bzip2, told apart by their first bytes. Other
+ * formats are refused by name. Linked dynamically (isa-l, libzstd, liblzma, libbz2), for helpers
+ * only.
  */
 #include "archive/source.h"
 
@@ -13,7 +14,18 @@ struct inflate;
 /* A zstd frame may ask for a window of 2^27 bytes at most (zstd's own default limit). */
 #define INFLATE_MAX_WINDOW_LOG 27
 
-enum inflate_format { INFLATE_PLAIN, INFLATE_GZIP, INFLATE_ZSTD, N_INFLATE_FORMATS };
+/* Bytes that xz may allocate: its highest ordinary level needs 65 MiB, a dictionary as large as
+ * zstd's window twice that. */
+#define INFLATE_MAX_XZ_MEMORY ((uint64_t)130 << 20)
+
+enum inflate_format {
+	INFLATE_PLAIN,
+	INFLATE_GZIP,
+	INFLATE_ZSTD,
+	INFLATE_XZ,
+	INFLATE_BZIP2,
+	N_INFLATE_FORMATS
+};
 
 /* Reads the first bytes of SRC (borrowed) to find the format. Owned; NULL with ERR filled for an
  * unsupported format, an empty stream, or an error of the source. */
@@ -33,7 +45,7 @@ enum inflate_format inflate_probe(const uint8_t *head, size_t len);
 
 /* What the first bytes said; never N_INFLATE_FORMATS. */
 enum inflate_format inflate_format(const struct inflate *z);
-/* "plain", "gzip", "zstd". */
+/* "plain", "gzip", "zstd", "xz", "bzip2". */
 const char *inflate_format_name(enum inflate_format format);
 
 #endif

@@ -28,6 +28,7 @@ struct garbage {
 	{                             \
 		.trash = STAGING_INIT \
 	}
+/* Frees the lists and removes the staging directory. */
 void garbage_done(struct garbage *garbage);
 #define cleanup_garbage __attribute__((cleanup(garbage_done)))
 

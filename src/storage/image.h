@@ -88,6 +88,7 @@ struct image_history_row {
 	const char *created_by;
 	const char *comment;
 	int64_t size; /* of the layer that it made; 0 for none */
+	bool makes_layer;
 };
 
 typedef int (*image_history_fn)(const struct image_history_row *row, void *data, struct err *err);
@@ -95,6 +96,9 @@ typedef int (*image_history_fn)(const struct image_history_row *row, void *data,
  * history that names more layers than there are. */
 int image_history(struct store *store, const struct image *image, image_history_fn fn, void *data,
 		  struct err *err);
+
+/* The number of images (removed by force or not) that have the layer CHAIN_ID (64 digits). */
+int64_t image_count_with_layer(struct store *store, const char *chain_id, struct err *err);
 
 /* Whether the container with this id runs now. */
 typedef bool (*image_running_fn)(const char *container_id, void *data);

@@ -90,6 +90,7 @@ static int report_step(const struct history *h, size_t i, size_t layer, image_hi
 		.id = h->ids[i],
 		.created_by = step->created_by ? step->created_by : "",
 		.comment = step->comment ? step->comment : "",
+		.makes_layer = !step->empty_layer,
 		.size = step->empty_layer ? 0 : h->sizes[layer],
 	};
 
@@ -123,4 +124,16 @@ int image_history(struct store *store, const struct image *image, image_history_
 	    load_sizes(&h, image, err) < 0 || load_ids(&h, image, err) < 0)
 		return -err->code;
 	return report(&h, fn, data, err);
+}
+
+int64_t image_count_with_layer(struct store *store, const char *chain_id, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(store, &stmt, err,
+			    "SELECT count(DISTINCT image_id) FROM image_layer WHERE chain_id=?",
+			    "t", chain_id);
+
+	if (rc == 0)
+		rc = db_step(store, stmt, err);
+	return rc < 0 ? rc : sqlite3_column_int64(stmt, 0);
 }

@@ -193,12 +193,20 @@ static int make_symlink(struct apply *a, const struct layer_place *place, struct
 	return layer_set_node_meta(place->parent_fd, place->name, e, err);
 }
 
+static int set_opaque(struct apply *a, int dir_fd)
+{
+	return a->options->maker->set_opaque(a->options->maker, dir_fd);
+}
+
 static int create_node(struct apply *a, const struct layer_place *place, const struct tar_entry *e)
 {
-	mode_t kind = e->type == TAR_FIFO ? S_IFIFO : e->type == TAR_CHAR ? S_IFCHR : S_IFBLK;
+	mode_t kind = e->type == TAR_CHAR ? S_IFCHR : S_IFBLK;
 	dev_t dev = makedev(e->dev_major, e->dev_minor);
 
-	return mknodat(place->parent_fd, place->name, kind | 0600, dev) < 0 ? -errno : 0;
+	if (e->type == TAR_FIFO)
+		return mknodat(place->parent_fd, place->name, S_IFIFO | 0600, 0) < 0 ? -errno : 0;
+	return a->options->maker->make_device(a->options->maker, place->parent_fd, place->name,
+					      kind | 0600, dev);
 }
 
 static int make_node(struct apply *a, const struct layer_place *place, struct tar_entry *e,
@@ -240,7 +248,7 @@ static int make_dir(struct apply *a, const struct layer_place *place, struct tar
 	}
 	if (fd < 0)
 		return err_sys(err, -fd, "create directory");
-	rc = was_whiteout ? layer_set_opaque(fd) : 0;
+	rc = was_whiteout ? set_opaque(a, fd) : 0;
 	if (rc < 0)
 		return err_sys(err, -rc, "make directory opaque");
 	rc = layer_set_dir_meta(fd, e, err);
@@ -332,7 +340,7 @@ static int make_opaque(struct apply *a, const struct tar_entry *e, size_t parent
 
 	if (rc < 0)
 		return rc;
-	rc = layer_set_opaque(place.parent_fd);
+	rc = set_opaque(a, place.parent_fd);
 	if (rc < 0)
 		return err_sys(err, -rc, "make directory opaque");
 	/* The line is about the directory that the marker stands in. */
@@ -355,7 +363,7 @@ static int cover_name(struct apply *a, const struct layer_place *place, const st
 	if (fd < 0)
 		return 0;
 	list_entry(a, 'o', NULL, e, 0);
-	return layer_set_opaque(fd);
+	return set_opaque(a, fd);
 }
 
 static int make_whiteout(struct apply *a, const struct tar_entry *e, const char *marker,
@@ -429,7 +437,7 @@ int layer_apply(int root_fd, struct tar_reader *reader, const struct layer_optio
 	struct apply a = {.reader = reader, .options = options, .space.fd = root_fd};
 	int rc = 0;
 
-	layer_tree_init(&a.tree, root_fd, options->literal_whiteouts);
+	layer_tree_init(&a.tree, root_fd, options->maker, options->literal_whiteouts);
 	rc = apply_all(&a, err);
 	if (rc >= 0)
 		*ret = a.result;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct err;
+struct layer_maker;
 struct str;
 struct tar_reader;
 
@@ -23,6 +24,7 @@ struct layer_options {
 	uint64_t max_bytes;	       /* of file data; 0: limited by free space only */
 	bool literal_whiteouts;	       /* .wh.NAME is an ordinary name */
 	struct layer_listing *listing; /* borrowed; NULL: nobody wants one */
+	struct layer_maker *maker;     /* borrowed (storage/layer_tree.h) */
 };
 
 struct layer_result {
@@ -31,9 +33,9 @@ struct layer_result {
 };
 
 /* Applies all entries of READER to the empty directory ROOT_FD (open for reading), which nobody
- * else may touch meanwhile. Needs root in its user namespace, and /proc. On an error, whose text
- * begins with "entry NAME: ", the tree is half made and for the caller to remove. Nothing is
- * synced. */
+ * else may touch meanwhile. Needs root's capabilities for files in its user namespace. On an error,
+ * whose text begins with "entry NAME: ", the tree is half made and for the caller to remove.
+ * Nothing is synced. */
 int layer_apply(int root_fd, struct tar_reader *reader, const struct layer_options *options,
 		struct layer_result *ret, struct err *err);
 

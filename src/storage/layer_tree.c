@@ -20,16 +20,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-void layer_tree_init(struct layer_tree *t, int root_fd, bool literal)
+static int make_device(struct layer_maker *maker, int parent_fd, const char *name, mode_t mode,
+		       dev_t dev)
 {
-	*t = (struct layer_tree){.root_fd = root_fd, .parent_fd = -1, .literal = literal};
+	return mknodat(parent_fd, name, mode, dev) < 0 ? -errno : 0;
+}
+
+static int set_opaque(struct layer_maker *maker, int dir_fd)
+{
+	/* The descriptor may be O_PATH, which fsetxattr(2) refuses. */
+	cleanup_close int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+struct layer_maker layer_maker_direct = {make_device, set_opaque};
+
+void layer_tree_init(struct layer_tree *t, int root_fd, struct layer_maker *maker, bool literal)
+{
+	*t = (struct layer_tree){
+		.root_fd = root_fd, .maker = maker, .parent_fd = -1, .literal = literal};
 }
 
 void layer_tree_done(struct layer_tree *t)
@@ -71,19 +89,31 @@ static unsigned count_components(const char *path)
 	return n;
 }
 
-/* Components between root and DIR_FD by the kernel's own names of both. */
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Directories between root and DIR_FD, counted on the way up. */
 static int find_true_depth(int root_fd, int dir_fd, unsigned *ret)
 {
-	char link[PATH_FD_LEN], root[PATH_MAX], dir[PATH_MAX];
-	/* lint: a descriptor of our own, by its name in procfs */
-	ssize_t root_len = readlink(path_of_fd(root_fd, link), root, sizeof(root) - 1);
-	/* lint: a descriptor of our own, by its name in procfs */
-	ssize_t dir_len = readlink(path_of_fd(dir_fd, link), dir, sizeof(dir) - 1);
+	cleanup_close int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+	struct stat root, st;
+	unsigned depth = 0;
 
-	if (root_len < 0 || dir_len < 0)
+	if (fd < 0 || fstat(root_fd, &root) < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	root[root_len] = dir[dir_len] = '\0';
-	*ret = count_components(dir) - count_components(root);
+	for (; !is_same_file(&st, &root); depth++) {
+		int up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		if (up < 0)
+			return -errno;
+		close(fd);
+		fd = up;
+		if (fstat(fd, &st) < 0)
+			return -errno;
+	}
+	*ret = depth;
 	return 0;
 }
 
@@ -108,12 +138,9 @@ static int open_dir(struct layer_tree *t, const char *path, unsigned *ret_depth)
 	if (fd < 0)
 		return fd;
 	rc = find_true_depth(t->root_fd, fd, ret_depth);
-	if (rc < 0) {
+	if (rc < 0)
 		close(fd);
-		/* A name too long to be told is deeper than any limit. */
-		return rc == -ENAMETOOLONG ? -ELOOP : rc;
-	}
-	return fd;
+	return rc < 0 ? rc : fd;
 }
 
 int layer_make_whiteout(int parent_fd, const char *name)
@@ -127,16 +154,6 @@ bool layer_is_whiteout(int parent_fd, const char *name)
 
 	return fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) &&
 	       st.st_rdev == makedev(0, 0);
-}
-
-int layer_set_opaque(int dir_fd)
-{
-	char link[PATH_FD_LEN];
-
-	/* The descriptor may be O_PATH, which fsetxattr(2) refuses; its name in /proc does not. */
-	if (setxattr(path_of_fd(dir_fd, link), "trusted.overlay.opaque", "y", 1, 0) < 0)
-		return -errno;
-	return 0;
 }
 
 /* Makes NAME in the open PARENT_FD a directory unless it leads to one. PATH is its whole name. */
@@ -162,7 +179,7 @@ static int ensure_component(struct layer_tree *t, int parent_fd, const char *pat
 	/* Owner and mode whatever the parent's set-group-ID bit and the umask made of it. */
 	if (fchown(fd, 0, 0) < 0 || fchmod(fd, 0755) < 0)
 		return err_sys(err, errno, "make parent directory %s", path);
-	if (replaces && layer_set_opaque(fd) < 0)
+	if (replaces && t->maker->set_opaque(t->maker, fd) < 0)
 		return err_sys(err, errno, "make parent directory %s opaque", path);
 	return layer_tree_add_dir(t, path, fd, mtime, err);
 }

@@ -21,6 +21,17 @@ struct err;
 #define LAYER_MAX_DEPTH	    255		       /* directories above an entry */
 #define LAYER_MAX_DIR_BYTES (64 * 1024 * 1024) /* memory for directories' names and times */
 
+/* What needs the host's own privileges, and may be done by somebody else for us. */
+struct layer_maker {
+	/* A device node (MODE with its type); an overlayfs mark that lower layers' content is
+	 * hidden (a descriptor that may be O_PATH). 0 or -errno. */
+	int (*make_device)(struct layer_maker *maker, int parent_fd, const char *name, mode_t mode,
+			   dev_t dev);
+	int (*set_opaque)(struct layer_maker *maker, int dir_fd);
+};
+/* Makes them itself. */
+extern struct layer_maker layer_maker_direct;
+
 /* One directory whose time waits for the end. */
 struct dir_time {
 	size_t path_at; /* in `dir_paths` */
@@ -30,7 +41,8 @@ struct dir_time {
 };
 
 struct layer_tree {
-	int root_fd; /* borrowed; open for reading */
+	int root_fd;		   /* borrowed; open for reading */
+	struct layer_maker *maker; /* borrowed */
 	/* The parent directory of the last entry, kept open. */
 	int parent_fd;
 	unsigned parent_depth;
@@ -50,9 +62,9 @@ struct layer_place {
 	const char *name;
 };
 
-/* Fills T for the directory ROOT_FD (borrowed until layer_tree_done, which closes and frees the
- * rest). LITERAL is the member of the same name. */
-void layer_tree_init(struct layer_tree *t, int root_fd, bool literal);
+/* Fills T for the directory ROOT_FD (borrowed like MAKER until layer_tree_done, which closes and
+ * frees the rest). LITERAL is the member of the same name. */
+void layer_tree_init(struct layer_tree *t, int root_fd, struct layer_maker *maker, bool literal);
 void layer_tree_done(struct layer_tree *t);
 #define cleanup_layer_tree __attribute__((cleanup(layer_tree_done)))
 
@@ -79,10 +91,8 @@ int layer_tree_add_dir(struct layer_tree *t, const char *path, int fd, const str
 /* Sets all remembered times, deepest directory first. */
 int layer_tree_set_times(struct layer_tree *t, struct err *err);
 
-/* A whiteout of overlayfs: character device 0:0. */
+/* A whiteout of overlayfs: character device 0:0, which needs no privilege (since Linux 5.8). */
 int layer_make_whiteout(int parent_fd, const char *name);
 bool layer_is_whiteout(int parent_fd, const char *name);
-/* Marks the directory as one that hides what lower layers have in it. 0 or -errno. */
-int layer_set_opaque(int dir_fd);
 
 #endif

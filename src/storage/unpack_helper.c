@@ -3,6 +3,10 @@
  * The helper gets each descriptor under a number of its own, which its arguments name; nothing else
  * of ours is open in it. It answers with one line of JSON, or with a line on standard error and an
  * exit status that carries the error's code.
+ *
+ * None of its descriptors leads into the host's files. The directory comes on a mount of its own
+ * (unpack_grant.h). The staging directory's lock belongs to an open directory, so that is not
+ * handed over: it lies in the queue of a socket whose end the helper has, and is closed with it.
  */
 #include "storage/unpack_helper.h"
 
@@ -12,14 +16,17 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "oci/document.h"
 #include "storage/store_private.h"
 #include "storage/unpack_protocol.h"
+#include "sys/userns.h"
 
 #define HELPER	   "tare-unpack"
 #define MAX_ANSWER 65536
@@ -42,13 +49,20 @@ enum child_fd {
 	CHILD_RAW,
 	CHILD_PLAIN,
 	CHILD_LOCK,
+	CHILD_REQUEST,
+	CHILD_USER_NS,
+	CHILD_MOUNT_NS,
+	CHILD_NET_NS,
 	N_CHILD_FDS
 };
 
 static const char *const child_options[N_CHILD_FDS] = {
-	[CHILD_PROGRESS] = "--progress-fd", [CHILD_INDEX] = "--index-fd", [CHILD_DIR] = "--dir-fd",
-	[CHILD_LIST] = "--list-fd",	    [CHILD_BLOB] = "--blob-fd",	  [CHILD_RAW] = "--raw-fd",
-	[CHILD_PLAIN] = "--plain-fd",
+	[CHILD_PROGRESS] = "--progress-fd", [CHILD_INDEX] = "--index-fd",
+	[CHILD_DIR] = "--dir-fd",	    [CHILD_LIST] = "--list-fd",
+	[CHILD_BLOB] = "--blob-fd",	    [CHILD_RAW] = "--raw-fd",
+	[CHILD_PLAIN] = "--plain-fd",	    [CHILD_LOCK] = "--lock-fd",
+	[CHILD_REQUEST] = "--request-fd",   [CHILD_USER_NS] = "--user-ns-fd",
+	[CHILD_MOUNT_NS] = "--mount-ns-fd", [CHILD_NET_NS] = "--net-ns-fd",
 };
 
 struct child_fds {
@@ -83,8 +97,98 @@ static int open_pipe(struct helper *h, enum helper_pipe pipe, struct child_fds *
 	return move_up(c, i, writer, err);
 }
 
-static int prepare_fds(struct helper *h, const struct helper_task *task, struct child_fds *c,
-		       struct err *err)
+/* Namespaces for all helpers of this process, made when the first one starts. */
+static const struct userns *get_namespaces(void)
+{
+	static struct userns ns = USERNS_INIT;
+	static bool tried;
+	int rc = 0;
+
+	if (tried)
+		return &ns;
+	tried = true;
+	rc = userns_create(&ns);
+	if (rc < 0)
+		log_debug(HELPER " does without namespaces: %s", strerror(-rc));
+	return &ns;
+}
+
+static int open_sockets(int type, int *ret_ours, int *ret_theirs, struct err *err)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0)
+		return err_sys(err, errno, "create a pair of sockets");
+	*ret_ours = ends[0];
+	*ret_theirs = ends[1];
+	return 0;
+}
+
+/* Gives the directory, on a mount of its own if possible, and the socket for what is to be done in
+ * it. */
+static int give_directory(struct helper *h, int dir_fd, struct child_fds *c, struct err *err)
+{
+	cleanup_close int theirs = -1;
+	int rc = 0;
+
+	if (dir_fd < 0)
+		return 0;
+	rc = unpack_grant_open(&h->grant, dir_fd);
+	if (rc < 0) {
+		log_debug(HELPER " does without a mount of its own: %s", strerror(-rc));
+		return move_up(c, CHILD_DIR, dir_fd, err);
+	}
+	if (open_sockets(SOCK_SEQPACKET, &h->read_fds[HELPER_REQUEST], &theirs, err) < 0 ||
+	    move_up(c, CHILD_REQUEST, theirs, err) < 0)
+		return -err->code;
+	return move_up(c, CHILD_DIR, h->grant.mount_fd, err);
+}
+
+/* Puts LOCK_FD into the queue of a socket that the helper keeps open. */
+static int give_lock(int lock_fd, struct child_fds *c, struct err *err)
+{
+	cleanup_close int ours = -1, theirs = -1;
+	union {
+		struct cmsghdr header;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(sizeof(int))}};
+	char byte = 0;
+	struct iovec part = {.iov_base = &byte, .iov_len = 1};
+	const struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.room),
+	};
+
+	if (lock_fd < 0)
+		return 0;
+	memcpy(CMSG_DATA(&control.header), &lock_fd, sizeof(lock_fd));
+	if (open_sockets(SOCK_SEQPACKET, &ours, &theirs, err) < 0)
+		return -err->code;
+	if (sendmsg(ours, &message, MSG_NOSIGNAL) < 0)
+		return err_sys(err, errno, "hand the lock over");
+	return move_up(c, CHILD_LOCK, theirs, err);
+}
+
+static int give_namespaces(const struct helper *h, const struct helper_task *task,
+			   struct child_fds *c, struct err *err)
+{
+	const struct userns *ns = get_namespaces();
+
+	/* In a user namespace, and without us to do it, there would be no device nodes. */
+	if (task->job->dir_fd >= 0 && h->grant.mount_fd < 0)
+		return 0;
+	if (move_up(c, CHILD_USER_NS, ns->user_fd, err) < 0 ||
+	    move_up(c, CHILD_MOUNT_NS, ns->mount_fd, err) < 0)
+		return -err->code;
+	return move_up(c, CHILD_NET_NS, ns->net_fd, err);
+}
+
+static int open_pipes(struct helper *h, const struct helper_task *task, struct child_fds *c,
+		      struct err *err)
 {
 	const struct {
 		enum helper_pipe pipe;
@@ -96,23 +200,32 @@ static int prepare_fds(struct helper *h, const struct helper_task *task, struct 
 		{HELPER_PROGRESS, CHILD_PROGRESS, task->with_progress},
 		{HELPER_INDEX, CHILD_INDEX, task->with_index},
 	};
-	const struct {
-		enum child_fd child;
-		int fd;
-	} rows[] = {
-		{CHILD_IN, task->job->in_fd},	  {CHILD_DIR, task->job->dir_fd},
-		{CHILD_LIST, task->job->list_fd}, {CHILD_BLOB, task->job->blob_fd},
-		{CHILD_RAW, task->job->raw_fd},	  {CHILD_PLAIN, task->job->plain_fd},
-		{CHILD_LOCK, task->lock_fd},
-	};
 
 	for (size_t i = 0; i < ARRAY_LEN(pipes); i++)
 		if (pipes[i].wanted && open_pipe(h, pipes[i].pipe, c, pipes[i].child, err) < 0)
 			return -err->code;
+	return 0;
+}
+
+static int prepare_fds(struct helper *h, const struct helper_task *task, struct child_fds *c,
+		       struct err *err)
+{
+	const struct {
+		enum child_fd child;
+		int fd;
+	} rows[] = {
+		{CHILD_IN, task->job->in_fd},	    {CHILD_LIST, task->job->list_fd},
+		{CHILD_BLOB, task->job->blob_fd},   {CHILD_RAW, task->job->raw_fd},
+		{CHILD_PLAIN, task->job->plain_fd},
+	};
+
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (move_up(c, rows[i].child, rows[i].fd, err) < 0)
 			return -err->code;
-	return 0;
+	if (open_pipes(h, task, c, err) < 0 || give_directory(h, task->job->dir_fd, c, err) < 0 ||
+	    give_lock(task->lock_fd, c, err) < 0)
+		return -err->code;
+	return give_namespaces(h, task, c, err);
 }
 
 static void add_arguments(struct strv *argv, const struct unpack_job *job,
@@ -227,10 +340,24 @@ static int read_pipe(struct helper *h, enum helper_pipe i, struct err *err)
 	return 0;
 }
 
+static int serve_request(struct helper *h, struct err *err)
+{
+	int rc = unpack_grant_serve(&h->grant, h->read_fds[HELPER_REQUEST], err);
+
+	if (rc == 0)
+		fd_cleanup_close(&h->read_fds[HELPER_REQUEST]);
+	return rc;
+}
+
+static int read_any(struct helper *h, enum helper_pipe i, struct err *err)
+{
+	return i == HELPER_REQUEST ? serve_request(h, err) : read_pipe(h, i, err);
+}
+
 int helper_read(struct helper *h, const struct pollfd polls[static N_HELPER_PIPES], struct err *err)
 {
 	for (int i = 0; i < N_HELPER_PIPES; i++)
-		if (polls[i].revents && read_pipe(h, (enum helper_pipe)i, err) < 0)
+		if (polls[i].revents && read_any(h, (enum helper_pipe)i, err) < 0)
 			return -err->code;
 	return 0;
 }
@@ -296,6 +423,18 @@ static int parse_number(const json_t *doc, const char *key, int64_t *ret, struct
 	return 0;
 }
 
+/* What the helper had to do without, for whoever looks for it. */
+static int log_lost(const json_t *doc, struct err *err)
+{
+	cleanup_strv struct strv lost = STRV_INIT;
+
+	if (document_get_strings(doc, "lost", &lost, err) < 0)
+		return -err->code;
+	strv_foreach (i, &lost)
+		log_debug(HELPER " does without %s", lost.items[i]);
+	return 0;
+}
+
 static int parse_answer(const struct str *text, const struct helper_task *task,
 			struct unpack_result *ret, struct err *err)
 {
@@ -304,6 +443,7 @@ static int parse_answer(const struct str *text, const struct helper_task *task,
 	cleanup_json json_t *doc = NULL;
 
 	if (document_parse(str_get(text), text->len, "answer", &doc, err) < 0 ||
+	    log_lost(doc, err) < 0 ||
 	    parse_format(doc, "rawFormat", true, ret->raw_format, err) < 0 ||
 	    parse_format(doc, "blobFormat", job->blob_fd >= 0, ret->blob_format, err) < 0 ||
 	    parse_digest(doc, "rawDigest", all, ret->raw_hex, err) < 0 ||
@@ -338,5 +478,6 @@ void helper_done(struct helper *h)
 		while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	unpack_grant_done(&h->grant);
 	*h = (struct helper)HELPER_INIT;
 }

@@ -4,24 +4,33 @@
 /* One running tare-unpack: its start, its pipes, its answer. For unpack.c and archive_index.c. */
 #include "base/str.h"
 #include "storage/unpack.h"
+#include "storage/unpack_grant.h"
 
 #include <poll.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The helper's pipes to us; each is closed at its end. */
-enum helper_pipe { HELPER_OUT, HELPER_ERR, HELPER_PROGRESS, HELPER_INDEX, N_HELPER_PIPES };
+/* The helper's pipes to us, and the socket of its requests; each is closed at its end. */
+enum helper_pipe {
+	HELPER_OUT,
+	HELPER_ERR,
+	HELPER_PROGRESS,
+	HELPER_INDEX,
+	HELPER_REQUEST,
+	N_HELPER_PIPES
+};
 
 struct helper {
 	pid_t pid; /* 0: none */
 	int read_fds[N_HELPER_PIPES];
 	struct str text[N_HELPER_PIPES];
+	struct unpack_grant grant;
 	uint64_t n_read; /* bytes of the archive, as far as it told */
 };
 
-#define HELPER_INIT                            \
-	{                                      \
-		.read_fds = { -1, -1, -1, -1 } \
+#define HELPER_INIT                                                          \
+	{                                                                    \
+		.read_fds = {-1, -1, -1, -1, -1}, .grant = UNPACK_GRANT_INIT \
 	}
 
 /* What a helper is to do: a job, and a listing of members (which goes to text[HELPER_INDEX]). */

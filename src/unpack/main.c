@@ -10,6 +10,8 @@
  *	tare-unpack [--offset N --length N] [--dir-fd N [--list-fd N] [--limit-bytes N]]
  *		    [--raw-fd N] [--plain-fd N] [--blob-fd N] [--max-plain N] [--progress-fd N]
  *	tare-unpack [--offset N --length N] --index-fd N [--plain-fd N] [--progress-fd N]
+ *	and		[--user-ns-fd N] [--mount-ns-fd N] [--net-ns-fd N] [--request-fd N]
+ *[--lock-fd N]
  *
  * The archive comes on stdin: read to its end, or with pread(2) where a range is given. It is a tar
  * archive, plain or compressed, where there is a directory or an index to make, and any bytes else.
@@ -27,6 +29,11 @@
  *(unpack/index.h); then
  * --plain-fd is written only when the archive is compressed or comes through a pipe. Nothing is
  * synced.
+ *
+ * Before it reads any of that it shuts itself in (unpack/confine.h), in the namespaces it was
+ *given; what it then may not do it asks for by --request-fd. --lock-fd is kept open and not
+ *touched. What could not be had of the confinement is in the answer's "lost"; --leave-out leaves
+ *parts of it out.
  */
 #include "archive/tar_read.h"
 #include "base/err.h"
@@ -35,8 +42,10 @@
 #include "base/str.h"
 #include "storage/layer_apply.h"
 #include "storage/unpack_protocol.h"
+#include "unpack/confine.h"
 #include "unpack/index.h"
 #include "unpack/output.h"
+#include "unpack/request.h"
 #include "unpack/stream.h"
 
 #include <fcntl.h>
@@ -47,7 +56,9 @@
 
 struct arguments {
 	int64_t dir_fd, list_fd, raw_fd, plain_fd, blob_fd, index_fd, progress_fd;
-	int64_t offset, length, max_plain, limit_bytes;
+	int64_t user_ns_fd, mount_ns_fd, net_ns_fd, request_fd, lock_fd;
+	int64_t offset, length, max_plain, limit_bytes, leave_out;
+	struct strv lost; /* of the confinement */
 };
 
 static const struct option_row {
@@ -62,6 +73,12 @@ static const struct option_row {
 	{"--blob-fd", offsetof(struct arguments, blob_fd), true},
 	{"--index-fd", offsetof(struct arguments, index_fd), true},
 	{"--progress-fd", offsetof(struct arguments, progress_fd), true},
+	{"--user-ns-fd", offsetof(struct arguments, user_ns_fd), true},
+	{"--mount-ns-fd", offsetof(struct arguments, mount_ns_fd), true},
+	{"--net-ns-fd", offsetof(struct arguments, net_ns_fd), true},
+	{"--request-fd", offsetof(struct arguments, request_fd), true},
+	{"--lock-fd", offsetof(struct arguments, lock_fd), true},
+	{"--leave-out", offsetof(struct arguments, leave_out), false},
 	{"--offset", offsetof(struct arguments, offset), false},
 	{"--length", offsetof(struct arguments, length), false},
 	{"--max-plain", offsetof(struct arguments, max_plain), false},
@@ -126,12 +143,22 @@ static void add_digest(struct str *line, const char *key, const char *digest)
 		str_addf(line, "\"%s\":\"%s\",", key, digest);
 }
 
-static int print_result(const struct layer_result *layer, const char *list_digest,
-			const struct stream_result *s, struct err *err)
+/* Texts of ours: a name and what strerror(3) says, so there is nothing to escape. */
+static void add_lost(struct str *line, const struct strv *lost)
+{
+	strv_foreach (i, lost)
+		str_addf(line, "%s\"%s\"", i ? "," : "\"lost\":[", lost->items[i]);
+	if (lost->n)
+		str_add(line, "],");
+}
+
+static int print_result(const struct arguments *args, const struct layer_result *layer,
+			const char *list_digest, const struct stream_result *s, struct err *err)
 {
 	cleanup_str struct str line = STR_INIT;
 
 	str_add_char(&line, '{');
+	add_lost(&line, &args->lost);
 	add_digest(&line, "rawDigest", s->raw_digest);
 	add_digest(&line, "diffID", s->diff_id);
 	add_digest(&line, "blobDigest", s->blob_digest);
@@ -175,13 +202,16 @@ static int apply_stream(const struct arguments *args, struct stream *stream,
 			struct err *err)
 {
 	struct listing listing = {.base.write = write_listing};
+	struct requester requester;
 	const struct layer_options options = {
+		.maker = args->request_fd >= 0 ? &requester.base : &layer_maker_direct,
 		.max_bytes = (uint64_t)args->limit_bytes,
 		.listing = args->list_fd >= 0 ? &listing.base : NULL,
 	};
 	cleanup_tar_reader struct tar_reader *reader = NULL;
 	int rc = output_init(&listing.out, (int)args->list_fd, "the listing", true, err);
 
+	requester_init(&requester, (int)args->request_fd);
 	reader = tar_reader_new(stream_get_source(stream));
 	if (rc >= 0)
 		rc = layer_apply((int)args->dir_fd, reader, &options, ret, err);
@@ -210,7 +240,7 @@ static int run_stream(const struct arguments *args, struct err *err)
 	if (stream_finish(stream, &result, err) < 0)
 		return -err->code;
 	stream_free(stream);
-	return print_result(&layer, list_digest, &result, err);
+	return print_result(args, &layer, list_digest, &result, err);
 }
 
 static int run_plain_index(const struct arguments *args, struct err *err)
@@ -223,7 +253,7 @@ static int run_plain_index(const struct arguments *args, struct err *err)
 	fd_source_init_range(&file, STDIN_FILENO, (uint64_t)args->offset, (uint64_t)args->length);
 	rc = index_write(&file.base, (int)args->index_fd, err);
 	fd_source_done(&file);
-	return rc < 0 ? rc : print_result(&layer, "", &result, err);
+	return rc < 0 ? rc : print_result(args, &layer, "", &result, err);
 }
 
 static int run(const struct arguments *args, struct err *err)
@@ -237,6 +267,27 @@ static int run(const struct arguments *args, struct err *err)
 	if (rc < 0)
 		return rc;
 	return rc ? run_plain_index(args, err) : run_stream(args, err);
+}
+
+static int shut_in(struct arguments *args, struct err *err)
+{
+	struct confine_options options = {
+		.ns = {(int)args->user_ns_fd, (int)args->mount_ns_fd, (int)args->net_ns_fd},
+		.dir_fd = (int)args->dir_fd,
+		.can_ask = args->request_fd >= 0,
+		.leave_out = (unsigned)args->leave_out,
+	};
+	int keep[ARRAY_LEN(option_rows)];
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(option_rows); i++)
+		if (option_rows[i].is_fd)
+			keep[n++] = (int)*member_of(args, &option_rows[i]);
+	rc = confine_close_others(keep, n);
+	if (rc < 0)
+		return err_sys(err, -rc, "close other descriptors");
+	return confine(&options, &args->lost, err);
 }
 
 static void print_error(const struct err *err)
@@ -261,10 +312,11 @@ int main(int argc, char **argv)
 		print_error(&err);
 		return UNPACK_EXIT_USE;
 	}
-	if (run(&args, &err) < 0) {
+	if (shut_in(&args, &err) < 0 || run(&args, &err) < 0) {
 		print_error(&err);
 		/* Not exit(): the other thread may be using what exit would tear down. */
 		_exit(UNPACK_EXIT_BASE + err.code);
 	}
+	strv_done(&args.lost);
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "unpack/output.h"
 
-#include <unistd.h>
+#include <sched.h>
 #include <zstd.h>
 
 /* LEVEL and the two below it decide what the bytes are: to change one of them is to give every
@@ -27,9 +27,11 @@ struct recompress {
 
 static int count_workers(void)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+	/* Not sysconf(3), which would look into /sys. */
+	int n = sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : CPU_COUNT(&set);
 
-	return n < 1 ? 1 : n > MAX_WORKERS ? MAX_WORKERS : (int)n;
+	return n > MAX_WORKERS ? MAX_WORKERS : n;
 }
 
 static int set_parameters(struct recompress *r)

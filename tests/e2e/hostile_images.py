@@ -278,10 +278,10 @@ def large_document(g):
         for path in list(f):
             if path == name or path.endswith(roles.get(name, "\0")):
                 f[path] = special
-    # "version" of a directory and a configuration of docker's archive have their names here too.
     forms = {"index.json": ("oci", "oci-archive"), "oci-layout": ("oci", "oci-archive"), "manifest": ("oci", "oci-archive"), "config": BOTH,
              "manifest.json": ("docker-archive", "dir")}[name]
-    return Recipe("large_document", files=files, forms=forms, refused=True)
+    # oci-layout says nothing that a reader needs: skopeo and podman do not look at it either.
+    return Recipe("large_document", files=files, forms=forms, refused=name != "oci-layout")
 
 
 def special_files(g):
@@ -302,7 +302,7 @@ def special_files(g):
             if path == role or path.endswith(roles.get(role, "\0")):
                 f[path] = kind
     forms = {"manifest.json": ("dir",), "manifest": ("oci",), "index.json": ("oci",), "oci-layout": ("oci",), "blobs": ("oci", "dir")}.get(role, TREES)
-    return Recipe("special_files", files=files, forms=forms, refused=True)
+    return Recipe("special_files", files=files, forms=forms, refused=role != "oci-layout")
 
 
 def missing(g):
@@ -312,8 +312,8 @@ def missing(g):
         for path in list(f):
             if path == role or roles.get(role, "\0") in path:
                 del f[path]
-    forms = {"manifest.json": ("dir", "docker-archive"), "index.json": ("oci",), "oci-layout": ("oci",), "manifest": ("oci", "oci-archive")}.get(role, ())
-    return Recipe("missing", files=files, forms=forms, refused=True)
+    forms = {"manifest.json": ("dir", "docker-archive"), "index.json": ("oci",), "oci-layout": ("oci",), "manifest": ("oci", "oci-archive")}.get(role, FORMS)
+    return Recipe("missing", files=files, forms=forms, refused=role != "oci-layout")
 
 
 def other_bytes(g):
@@ -493,15 +493,15 @@ def write_tar(path, files, g, wrapped):
 def commands(form, path, g):
     """The command that brings it in, and the file for its standard input."""
     if form == "oci":
-        return ("image", "copy", "oci:%s%s" % (path, g.pick(("", ":hostile:1"))), "tare:hostile:1"), None
+        return ("image", "copy", "-q", "oci:%s%s" % (path, g.pick(("", ":hostile:1"))), "tare:hostile:1"), None
     if form == "dir":
-        return ("image", "copy", "dir:%s" % path, "tare:hostile:1"), None
+        return ("image", "copy", "-q", "dir:%s" % path, "tare:hostile:1"), None
     way = g.pick(("load -i", "load", "copy"))
     if way == "load -i":
         return ("load", "-i", path), None
     if way == "load":
         return ("load",), path
-    return ("image", "copy", "%s:%s" % (form, path), "tare:hostile:1"), None
+    return ("image", "copy", "-q", "%s:%s" % (form, path), "tare:hostile:1"), None
 
 
 def one(yard, seed):

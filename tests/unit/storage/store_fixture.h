@@ -33,6 +33,7 @@ static const char fake_helper[] =
 	"offset=0 length= progress= dir= list= blob= raw= plain= index=\n"
 	"while [ $# -gt 1 ]; do\n"
 	"	case $1 in\n"
+	"	--*-*-fd) ;;\n"
 	"	--*-fd) n=${1#--}; eval \"${n%-fd}=$2\" ;;\n"
 	"	--offset) offset=$2 ;;\n"
 	"	--length) length=$2 ;;\n"

@@ -130,8 +130,8 @@ static void collects_garbage(void **state)
 	import_image(f, "layer", "one", NULL, id);
 	assert_int_equal(count_entries(f->root, "staging"), 0);
 	assert_int_equal(count_entries(f->root, "layers"), 1);
-	/* The configuration and the layer. */
-	assert_int_equal(count_entries(f->root, "blobs/sha256"), 2);
+	/* The configurations of both imports, and their layer. */
+	assert_int_equal(count_entries(f->root, "blobs/sha256"), 3);
 }
 
 /* Writes a blob into the layout and gives its descriptor. */

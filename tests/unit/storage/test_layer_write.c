@@ -346,7 +346,6 @@ static void holes_follow_from_the_content(void **state)
 {
 	const struct place *p = *state;
 	cleanup_free char *zeros = mem_zalloc(1 << 20);
-	cleanup_str struct str tar = STR_INIT;
 	struct stat st;
 
 	/* A hole of one MiB, and the same bytes with all but one block of it written; the last
@@ -542,14 +541,15 @@ static void access_times_stay(void **state)
 static void apply(const struct str *tar, int root_fd, bool literal, uint64_t seed)
 {
 	struct mem_source src;
+	const struct layer_options options = {.literal_whiteouts = literal,
+					      .maker = &layer_maker_direct};
 	struct layer_result result = {};
 	struct err err = ERR_INIT;
 
 	mem_source_init(&src, str_get(tar), tar->len, 1000);
 	cleanup_tar_reader struct tar_reader *r = tar_reader_new(&src.base);
 
-	if (layer_apply(root_fd, r, &(struct layer_options){.literal_whiteouts = literal}, &result,
-			&err) < 0)
+	if (layer_apply(root_fd, r, &options, &result, &err) < 0)
 		fail_msg("seed %llu: %s", (unsigned long long)seed, err.msg);
 }
 

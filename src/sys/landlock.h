@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_LANDLOCK_H
+#define SYS_LANDLOCK_H
+/* Landlock (landlock(7), since Linux 5.13): a process gives up what it may do with files for good.
+ */
+#include <stdbool.h>
+
+/* The version of the kernel's interface, or -errno: -ENOSYS and -EOPNOTSUPP when there is none. */
+int landlock_abi(void);
+
+/* From now on the calling thread may open, make, write, link and remove files below DIR_FD only
+ * (-1: nowhere), read none of them and execute nothing, and neither bind, connect nor signal
+ * outside, each as far as the kernel's version knows it. DEVICES: device nodes may be made there.
+ * Descriptors that are open stay usable. 0 or -errno; -EOPNOTSUPP before version 2, where no file
+ * can be linked into another directory. Needs no_new_privs or CAP_SYS_ADMIN. */
+int landlock_confine(int dir_fd, bool devices);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What later layers hide of earlier ones, on layers made of a few files by a shell. */
+#include "storage/image.h"
+#include "storage/image_waste.h"
+#include "store_fixture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Lays the layers out, each by the commands of SCRIPTS[i] run in its diff directory, and returns
+ * "PATH BYTES LAYER>BY d|o" of each file that is wasted; owned. */
+static char *waste_of(const struct fixture *f, const char *const *scripts, size_t n)
+{
+	cleanup_image_waste struct image_waste waste = IMAGE_WASTE_INIT;
+	cleanup_image struct image image = IMAGE_INIT;
+	cleanup_strv struct strv lines = STRV_INIT;
+	struct err err = ERR_INIT;
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		cleanup_free char *id = str_printf("%064zu", i);
+		cleanup_free char *command = str_printf(
+			"rm -rf %s/layers/%s; mkdir -p %s/layers/%s/diff && cd "
+			"%s/layers/%s/diff && { %s; }",
+			f->root, id, f->root, id, f->root, id, scripts[i]);
+
+		assert_int_equal(system(command), 0);
+		strv_add(&image.chain_ids, id);
+	}
+	assert_int_equal(image_waste_load(f->store, &image, &waste, &err), 0);
+	for (size_t i = 0; i < waste.n_files; i++) {
+		const struct wasted_file *w = &waste.files[i];
+
+		strv_addf(&lines, "%s %lld %zu>%zu %s", w->path, (long long)w->bytes, w->layer,
+			  w->by, w->is_deleted ? "d" : "o");
+		sum += w->bytes;
+	}
+	assert_int_equal(sum, waste.bytes);
+	return strv_join(&lines, "|");
+}
+
+static void layers_over_layers(void **state)
+{
+	static const char base[] = "mkdir -p d/e && printf 12345 >a && printf 123 >d/b && printf "
+				   "1 >d/e/c";
+	static const struct {
+		const char *scripts[4];
+		const char *expected;
+	} rows[] = {
+		{{base}, ""},
+		{{base, "printf x >new"}, ""},
+		/* An empty file costs nothing. */
+		{{"touch a", "printf 1 >a"}, ""},
+		{{base, "printf x >a"}, "a 5 0>1 o"},
+		{{base, "printf x >a", "printf yy >a"}, "a 5 0>1 o|a 1 1>2 o"},
+		{{base, "mknod a c 0 0"}, "a 5 0>1 d"},
+		{{base, "mknod a c 0 0", "printf x >a"}, "a 5 0>1 d"},
+		{{base, "mknod d c 0 0"}, "d/b 3 0>1 d|d/e/c 1 0>1 d"},
+		{{base, "mkdir d && printf x >d/n", "mknod d c 0 0"},
+		 "d/b 3 0>2 d|d/e/c 1 0>2 d|d/n 1 1>2 d"},
+		{{base, "mkdir d"}, ""},
+		{{base, "mkdir -p d/e && mknod d/e/c c 0 0"}, "d/e/c 1 0>1 d"},
+		{{base, "ln -s x d"}, "d/b 3 0>1 d|d/e/c 1 0>1 d"},
+		{{base, "mkdir a && printf x >a/y"}, "a 5 0>1 o"},
+		{{base, "ln -s x a", "printf x >a"}, "a 5 0>1 o"},
+		/* A whiteout of nothing, and a device that is none. */
+		{{base, "mknod nosuch c 0 0"}, ""},
+		/* Content is there as long as one of its names is. */
+		{{"printf 12345 >a && ln a b", "mknod a c 0 0"}, ""},
+		{{"printf 12345 >a && ln a b", "mknod a c 0 0", "printf 1 >b"}, "b 5 0>2 o"},
+		{{"printf 12345 >a && ln a b", "mknod a c 0 0", "mknod b c 0 0", "printf 1 >a"},
+		 "b 5 0>2 d"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_free char *actual = NULL;
+		size_t n = 0;
+
+		while (n < ARRAY_LEN(rows[i].scripts) && rows[i].scripts[n])
+			n++;
+		actual = waste_of(*state, rows[i].scripts, n);
+		assert_string_equal(actual, rows[i].expected);
+	}
+}
+
+static void missing_layer(void **state)
+{
+	const struct fixture *f = *state;
+	cleanup_image_waste struct image_waste waste = IMAGE_WASTE_INIT;
+	cleanup_image struct image image = IMAGE_INIT;
+	struct err err = ERR_INIT;
+
+	strv_add(&image.chain_ids, "0123");
+	assert_int_equal(image_waste_load(f->store, &image, &waste, &err), -ERR_NOT_FOUND);
+	assert_int_equal(err.errnum, ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(layers_over_layers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(missing_layer, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
