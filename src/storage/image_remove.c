@@ -250,6 +250,15 @@ static int remove_in_transaction(struct removal *r, const char *ref, struct err 
 	cleanup_image struct image image = IMAGE_INIT;
 	int rc = image_find(r->store, ref, &image, err);
 
+	/* docker drops the digest and keeps the tag; here the digest belongs to the tag. */
+	if (rc >= 0 && image.reference && strchr(ref, '@')) {
+		cleanup_free char *name = image_familiar(image.reference);
+
+		return err_set(err, ERR_CONFLICT,
+			       "conflict: unable to remove digest reference \"%s\" - it belongs to "
+			       "%s",
+			       ref, name);
+	}
 	if (rc >= 0)
 		rc = load_image(r, image.id, err);
 	if (rc < 0)
