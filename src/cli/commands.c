@@ -50,7 +50,7 @@ const struct command commands[] = {
 	  { commit_options }, 1, 2, 0, COMMAND_STOP_AT_ARGUMENT, commit_options_init, NULL, cmd_commit },
 	{ "container", "cp", NULL, "cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-",
 	  "Copy files/folders between a container and the local filesystem",
-	  { cp_options }, 2, 2, 0, 0, NULL, NULL, NULL },
+	  { cp_options }, 2, 2, 0, 0, NULL, NULL, cmd_cp },
 	{ "container", "create", NULL, "create", "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	  "Create a new container",
 	  { container_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,

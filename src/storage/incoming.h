@@ -56,8 +56,8 @@ const char *incoming_get_id(const struct incoming *in);
 
 /* Unpacks the N layers on top of those there are, several at a time. With the configuration known
  * their digests are compared with its diff IDs, and a layer that the store has complete is not even
- * read. RET_RESULTS (may be NULL) gets N results; one of a layer that was there has only its
- * digests and sizes. */
+ * read, unless a manifest promises it under a digest that the store does not know. RET_RESULTS (may
+ * be NULL) gets N results; one of a layer that was there has only its digests and sizes. */
 int incoming_add_layers(struct incoming *in, const struct layer_source *sources, size_t n,
 			unpack_progress_fn progress, void *data, struct unpack_result *ret_results,
 			struct err *err);

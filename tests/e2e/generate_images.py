@@ -358,7 +358,7 @@ class Image:
         self.id = hashlib.sha256(self.config).hexdigest()
 
     def diff_ids(self):
-        return json.loads(self.config)["rootfs"]["diff_ids"]
+        return [sha256(layer.bytes()) for layer in self.layers]
 
     def chain_ids(self):
         found = []

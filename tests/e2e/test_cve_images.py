@@ -63,7 +63,7 @@ def bring(tare, tmp_path, way, image):
         return tare("import", "-", "x:1", input=image.layers[-1].packed(), timeout=10)
     if way == "copy":
         write_images.write_layout(tmp_path / "layout", [image])
-        return tare("image", "copy", "oci:%s" % (tmp_path / "layout"), "tare:x:1", timeout=10)
+        return tare("image", "copy", "-q", "oci:%s" % (tmp_path / "layout"), "tare:x:1", timeout=10)
     return tare("load", "-i", write_images.write_archive(tmp_path / "x.tar", [image], way), timeout=10)
 
 
@@ -118,11 +118,17 @@ def test_cve_2014_9356_absolute_links_in_the_archive(tare, canary, tmp_path, nam
     image = image_of(member(b"f", FILE, b"x") + END)
     files = write_images.layout_files([image]) if name == "index.json" else write_images.old_files([image])
     path = {"layer": next((p for p in files if p.endswith("/layer.tar")), None), "config": image.id + ".json"}.get(name, name)
+    files.pop("repositories", None)  # which would do without a manifest.json
     files[path] = pathlib.PurePosixPath(target.format(canary=canary.path))
     (tmp_path / "x.tar").write_bytes(write_images.archive(files))
     got = clean(tare("load", "-i", tmp_path / "x.tar", timeout=10))
-    assert got.rc == 1 and "root:" not in got.err and "canary\n" not in got.err
-    nothing_left(tare)
+    assert "root:" not in got.err and "canary\n" not in got.err
+    # Without its manifest.json the rest is an archive of docker before 1.10.
+    if name == "manifest.json":
+        assert "Loaded image ID: " in got.out
+    else:
+        assert got.rc == 1
+        nothing_left(tare)
 
 
 @pytest.fixture
@@ -213,7 +219,7 @@ def layout_of(image, tmp_path, manifest=None, index=None, extra=None):
 
 def both(tare, tmp_path):
     """As a directory and as an archive; the two answers."""
-    return [clean(tare("image", "copy", "oci:%s" % (tmp_path / "layout"), "tare:x:1", timeout=10)),
+    return [clean(tare("image", "copy", "-q", "oci:%s" % (tmp_path / "layout"), "tare:x:1", timeout=10)),
             clean(tare("load", "-i", tmp_path / "layout.tar", timeout=10))]
 
 
@@ -269,9 +275,12 @@ def test_cve_2024_24557_claims_of_a_parent(tare, tmp_path):
         ident = tare.ok("create", "--network", "none", "y:%d" % n, "x")
         assert (b"other" in tare("export", ident, binary=True, check=True).out) == (layer is two)
     assert ids[0] != ids[1]
-    # One that claims the layers of the other is refused.
+    # One that claims the layer of the other: a manifest that names other bytes for it is refused, and where there is no
+    # manifest (docker's archives) it is what its configuration says.
     wrong = image_of(two, diff_ids=[sha256(one)])
-    assert clean(tare("load", input=write_images.archive(write_images.modern_files([wrong])))).rc == 1
+    refused(bring(tare, tmp_path, "copy", wrong), "not the one of the configuration")
+    bring(tare, tmp_path, "old", wrong)
+    assert b"other" not in tare("export", tare.ok("create", "--network", "none", "x:1", "x"), binary=True, check=True).out
     tare.ok("system", "check", "--full")
 
 
@@ -296,7 +305,7 @@ def limited(tare, tmp_path):
     runner.close()
 
 
-@pytest.mark.parametrize("name", ["index.json", "oci-layout", "manifest", "config"])
+@pytest.mark.parametrize("name", ["index.json", "manifest", "config"])
 @pytest.mark.parametrize("size", [1 << 30, 1 << 40], ids=["1G", "1T"])
 def test_cve_2023_25153_documents_without_end(limited, tare, tmp_path, name, size):
     """A sparse gibibyte where a small document should be, in a directory and in an archive."""

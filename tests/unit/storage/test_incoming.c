@@ -135,6 +135,28 @@ static void other_layers_than_configured(void **state)
 	assert_string_equal(err.msg, "layer 0 is not the one of the configuration");
 }
 
+/* The configuration names a layer that the store has; the manifest names other bytes for it. */
+static void known_layers_under_another_digest(void **state)
+{
+	const struct fixture *f = *state;
+	cleanup_incoming struct incoming *in = NULL;
+	cleanup_close int fd = archive_of(f, "some layer");
+	cleanup_free char *config = config_of("some layer", "two");
+	char id[DIGEST_HEX_LEN + 1];
+	struct err err = ERR_INIT;
+
+	if (bring(f, "some layer", "one", NAME_A, fd, id, &err) < 0)
+		fail_msg("%s", err.msg);
+
+	cleanup_close int other_fd = archive_of(f, "another layer");
+	const struct layer_source source = source_of(other_fd, "another layer");
+
+	assert_int_equal(incoming_begin(f->store, &in, &err), 0);
+	assert_int_equal(incoming_set_config(in, config, strlen(config), &err), 0);
+	assert_int_equal(incoming_add_layers(in, &source, 1, NULL, NULL, NULL, &err), -ERR_INVALID);
+	assert_string_equal(err.msg, "layer 0 is not the one of the configuration");
+}
+
 /* Brings image a in with a target of two documents. */
 static void bring_with_target(const struct fixture *f, const char *manifest, const char *more)
 {
@@ -208,6 +230,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(known_layers_are_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(promises_are_kept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(other_layers_than_configured, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(known_layers_under_another_digest, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(targets_live_with_their_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removal_beside_an_import, set_up, tear_down),
 	};
