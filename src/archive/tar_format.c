@@ -87,11 +87,12 @@ static bool is_ascii(const char *text)
  * not be terminated. */
 static bool put_text(char *field, size_t len, const char *text)
 {
-	size_t i = 0;
+	size_t text_len = strlen(text);
+	size_t n = text_len < len ? text_len : len;
 
-	for (; i < len && text[i]; i++)
+	for (size_t i = 0; i < n; i++)
 		field[i] = (unsigned char)text[i] < 0x80 ? text[i] : '_';
-	return !text[i] && is_ascii(text);
+	return n == text_len && is_ascii(text);
 }
 
 /* Where PATH can be cut into prefix and name: a slash, that neither part has; NULL for nowhere. */

@@ -27,11 +27,11 @@
 struct err;
 struct tar_reader;
 
-#define TAR_MAX_PATH	   4096		      /* bytes of a name or a link's target */
-#define TAR_MAX_HEADER	   (1024 * 1024)      /* bytes of one pax or long name header */
-#define TAR_MAX_ENTRIES	   (2 * 1000 * 1000)  /* entries of one archive */
-#define TAR_MAX_METADATA   (64 * 1024 * 1024) /* bytes of all such headers and sparse maps */
-#define TAR_MAX_EXTENSIONS 16		      /* such headers before one entry */
+#define TAR_MAX_PATH	   4096		       /* bytes of a name or a link's target */
+#define TAR_MAX_HEADER	   (1024 * 1024)       /* bytes of one pax or long name header */
+#define TAR_MAX_ENTRIES	   (2 * 1000 * 1000)   /* entries of one archive */
+#define TAR_MAX_METADATA   (256 * 1024 * 1024) /* bytes of all such headers and sparse maps */
+#define TAR_MAX_EXTENSIONS 16		       /* such headers before one entry */
 
 enum tar_type {
 	TAR_FILE,

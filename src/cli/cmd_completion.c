@@ -35,6 +35,12 @@ static void add_flags(struct str *out, const struct command *c)
 	str_add(out, "--help");
 }
 
+/* Whether arguments of C are images, as its usage says. */
+static bool takes_image(const struct command *c)
+{
+	return strstr(c->usage, "IMAGE") != NULL;
+}
+
 /* One line of a case statement for each way to say each command. */
 static void add_bash_cases(struct str *out)
 {
@@ -49,15 +55,29 @@ static void add_bash_cases(struct str *out)
 			str_addf(out, "'%s'", top);
 		str_add(out, ") flags='");
 		add_flags(out, c);
-		str_add(out, "' ;;\n");
+		str_addf(out, "'%s ;;\n", takes_image(c) ? " images=1" : "");
 	}
 }
 
+/* The names of the images that begin with the word before the cursor. bash has split that word at
+ * its colons, and takes only what follows the last one. */
+#define IMAGE_NAMES \
+	PROGRAM " images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -v '<none>'"
+#define IMAGE_WORDS                                                                     \
+	"_" PROGRAM "_images() {\n"                                                     \
+	"\tlocal line=${COMP_LINE:0:COMP_POINT} name\n"                                 \
+	"\tlocal typed=${line##*[[:space:]]}\n"                                         \
+	"\tlocal before=${typed%\"${typed##*:}\"}\n"                                    \
+	"\tCOMPREPLY=()\n"                                                              \
+	"\twhile read -r name; do\n"                                                    \
+	"\t\tcase $name in \"$typed\"*) COMPREPLY+=(\"${name#\"$before\"}\") ;; esac\n" \
+	"\tdone < <(" IMAGE_NAMES ")\n"                                                 \
+	"}\n"
+
 static void add_bash(struct str *out)
 {
-	str_add(out, "# bash completion of " PROGRAM "\n"
-		     "_" PROGRAM "() {\n"
-		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} path= flags= word\n"
+	str_add(out, "# bash completion of " PROGRAM "\n" IMAGE_WORDS "_" PROGRAM "() {\n"
+		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} path= flags= images= word\n"
 		     "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
 		     "\t\tcase $word in -*) continue ;; esac\n"
 		     "\t\tcase $path in");
@@ -82,7 +102,8 @@ static void add_bash(struct str *out)
 	for (size_t i = 0; i < n_command_groups; i++)
 		str_addf(out, "\t%s,*) COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\")) ;;\n",
 			 command_groups[i].name);
-	str_add(out, "\tesac\n}\ncomplete -o default -F _" PROGRAM " " PROGRAM "\n");
+	str_add(out, "\t?*,*) [ -n \"$images\" ] && _" PROGRAM "_images ;;\n"
+		     "\tesac\n}\ncomplete -o default -F _" PROGRAM " " PROGRAM "\n");
 }
 
 /* zsh runs the bash form through its own emulation. */
@@ -114,6 +135,11 @@ static void add_fish_command(struct str *out, const struct command *c)
 	str_addf(out, "complete -c " PROGRAM " -n __fish_use_subcommand -a %s -d ", name);
 	add_fish_text(out, c->summary);
 	str_add_char(out, '\n');
+	if (takes_image(c))
+		str_addf(out,
+			 "complete -c " PROGRAM
+			 " -n '__fish_seen_subcommand_from %s' -a \"(" IMAGE_NAMES ")\"\n",
+			 name);
 	for (size_t t = 0; t < OPTION_TABLES_MAX && c->tables[t]; t++) {
 		for (const struct option *o = c->tables[t]; o->name; o++) {
 			if (o->hidden)
@@ -215,6 +241,11 @@ static void add_man_command(struct str *out, const struct command *c, const char
 	if (c->tables[0])
 		str_add(out, ".SH OPTIONS\n");
 	add_man_options(out, c->tables);
+	if (c->notes) {
+		str_add(out, ".SH NOTES\n");
+		add_roff(out, c->notes);
+		str_add_char(out, '\n');
+	}
 }
 
 static void add_man_program(struct str *out)

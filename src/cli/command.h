@@ -55,6 +55,8 @@ struct command {
 	void (*done)(union verb_options *o); /* NULL: option_free of the tables */
 	/* An exit status >= 0, or -code with ERR filled. NULL: known, not built. */
 	int (*run)(struct cli *cli, union verb_options *o, struct err *err);
+	/* What help and the manual say after the options; lines of up to 80 columns. NULL. */
+	const char *notes;
 };
 
 struct command_group {

@@ -50,7 +50,7 @@ const struct command commands[] = {
 	  { commit_options }, 1, 2, 0, COMMAND_STOP_AT_ARGUMENT, commit_options_init, NULL, cmd_commit },
 	{ "container", "cp", NULL, "cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-",
 	  "Copy files/folders between a container and the local filesystem",
-	  { cp_options }, 2, 2, 0, 0, NULL, NULL, NULL },
+	  { cp_options }, 2, 2, 0, 0, NULL, NULL, cmd_cp },
 	{ "container", "create", NULL, "create", "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	  "Create a new container",
 	  { container_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,
@@ -124,21 +124,32 @@ const struct command commands[] = {
 	  { save_options }, 1, ANY, 0, 0, NULL, NULL, cmd_save },
 	{ "image", "size", NULL, NULL, "[OPTIONS] IMAGE [IMAGE...]",
 	  "Show how large images are, and what they share",
-	  { image_size_options }, 1, ANY, 0, 0, NULL, NULL, cmd_image_size },
+	  { image_size_options }, 1, ANY, 0, 0, NULL, NULL, cmd_image_size,
+	  "SIZE is the content of the files of all layers. UNIQUE is what no other image\n"
+	  "has, SHARED the rest, PACKED the layers as they are kept for save and copy." },
 	{ "image", "tag", NULL, "tag", "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
 	  "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
 	  { }, 2, 2, 0, 0, NULL, NULL, cmd_tag },
 
 	{ "image", "waste", NULL, NULL, "[OPTIONS] IMAGE [IMAGE...]",
 	  "Show bytes of an image that later layers overwrite or delete",
-	  { image_waste_options }, 1, ANY, 0, 0, NULL, NULL, cmd_image_waste },
+	  { image_waste_options }, 1, ANY, 0, 0, NULL, NULL, cmd_image_waste,
+	  "A file is wasted when a later layer overwrites or deletes the last of its names:\n"
+	  "no container sees it, but every copy of the image carries it. The 20 largest\n"
+	  "are listed; all of them with --no-trunc." },
 
 	{ "system", "check", NULL, NULL, "[OPTIONS]",
 	  "Compare the index, layers and blobs with each other",
 	  { system_check_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_check },
 	{ "system", "df", NULL, NULL, "[OPTIONS]",
 	  "Show tare disk usage",
-	  { system_df_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_df },
+	  { system_df_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_df,
+	  "Sizes are what the disk holds, counted as du(1) does: blocks, directories\n"
+	  "included, a file with several names once. Images are their unpacked layers and\n"
+	  "all blobs; SHARED SIZE is what other images have, too. Containers are their\n"
+	  "writable layers, logs and configurations. What is left (the index, the reserve\n"
+	  "for a full disk, unfinished work) is \"Index and the rest\", shown by -v and\n"
+	  "--format json. The sum is what 'du -s --block-size=1' says of the root." },
 	{ "system", "repair", NULL, NULL, "[OPTIONS]",
 	  "Restore what a check finds damaged",
 	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_repair },

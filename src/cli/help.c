@@ -184,10 +184,12 @@ void help_command(struct str *out, const struct command *c, const char *path, si
 	help_usage_line(out, path, c->usage);
 	str_addf(out, "\n%s\n", c->summary);
 	add_aliases(out, c);
-	if (!c->tables[0])
-		return;
-	str_add(out, "\nOptions:\n");
-	help_options(out, c->tables, width);
+	if (c->tables[0]) {
+		str_add(out, "\nOptions:\n");
+		help_options(out, c->tables, width);
+	}
+	if (c->notes)
+		str_addf(out, "\n%s\n", c->notes);
 }
 
 static void add_row(struct str *out, const char *name, const char *summary)

@@ -2,6 +2,8 @@
 /*
  * The options of the commands that bring images in and out, and of those that look at the store.
  */
+#include "base/err.h"
+#include "base/num.h"
 #include "cli/option.h"
 #include "cli/verbs.h"
 
@@ -77,12 +79,23 @@ const struct option export_options[] = {
 	{},
 };
 
+static int cp_quiet_set(void *field, const char *value, struct err *err)
+{
+	struct cp_options *o = field;
+
+	o->has_quiet = true;
+	return num_parse_bool(value, &o->quiet) < 0
+		       ? err_set(err, ERR_INVALID,
+				 "strconv.ParseBool: parsing \"%s\": invalid syntax", value)
+		       : 0;
+}
+
 const struct option cp_options[] = {
 	{"archive", 'a', OPT_BOOL, offsetof(struct cp_options, archive), NULL, NULL,
 	 "Archive mode (copy all uid/gid information)"},
 	{"follow-link", 'L', OPT_BOOL, offsetof(struct cp_options, follow_link), NULL, NULL,
 	 "Always follow symbol link in SRC_PATH"},
-	{"quiet", 'q', OPT_BOOL, offsetof(struct cp_options, quiet), NULL, NULL,
+	{"quiet", 'q', OPT_CALL_BOOL, 0, cp_quiet_set, NULL,
 	 "Suppress progress output during copy. Progress output is automatically suppressed if no "
 	 "terminal is attached"},
 	{},

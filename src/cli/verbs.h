@@ -144,7 +144,8 @@ struct export_options {
 };
 
 struct cp_options {
-	bool archive, follow_link, quiet;
+	bool archive, follow_link;
+	bool quiet, has_quiet; /* not given: quiet unless a person looks on */
 };
 
 struct image_copy_options {

@@ -70,7 +70,9 @@ static void guard_run(struct commit_ctx *c, int fd)
 	sigset_t all;
 	char byte = 0;
 
-	/* Whoever interrupts the command must not end its guard with it. */
+	/* Whoever interrupts or kills the command's process group must not end its guard with it.
+	 */
+	setsid();
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	if (fd_read_full(fd, &byte, 1) == 1)

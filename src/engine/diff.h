@@ -15,7 +15,7 @@ struct engine;
 int engine_diff(struct engine *engine, const char *ref, struct strv *ret, struct err *err);
 
 /* The same of the upper directory UPPER_FD of an overlay and of LOWER_FD, a view of what is below
- * it (-1: nothing). Both open for reading. */
+ * it (-1: nothing). Both were just opened for reading. */
 int diff_trees(int upper_fd, int lower_fd, struct strv *ret, struct err *err);
 
 /* Whether docker calls a file changed that looked like A before and looks like B now: mode, owner

@@ -311,5 +311,7 @@ int incoming_commit(struct incoming *in, struct err *err)
 	    incoming_name_everything(in, err) < 0)
 		return -err->code;
 	names_save(in->store);
+	/* Whoever fills the disk with images must be able to remove them. */
+	store_ensure_reserve(in->store);
 	return 0;
 }

@@ -491,12 +491,13 @@ static int write_all(struct walk *w, struct err *err)
 }
 
 /* ROOT_FD by a mount of our own, or else opened once more: the caller's offset stays his. */
-static int open_root(int root_fd)
+static int open_root(int root_fd, bool across_mounts)
 {
 	const uint64_t attrs = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID |
 			       MOUNT_ATTR_NOATIME;
-	cleanup_close int mount = mount_clone(root_fd, false);
-	int rc = mount < 0 ? mount : mount_change(mount, attrs, MOUNT_ATTR__ATIME, 0, false);
+	cleanup_close int mount = mount_clone(root_fd, across_mounts);
+	int rc = mount < 0 ? mount
+			   : mount_change(mount, attrs, MOUNT_ATTR__ATIME, 0, across_mounts);
 
 	if (rc < 0)
 		log_debug("the tree is read without a mount of its own: %s", strerror(-rc));
@@ -506,7 +507,7 @@ static int open_root(int root_fd)
 int layer_write(int root_fd, int out_fd, const struct layer_write_options *options, struct err *err)
 {
 	__attribute__((cleanup(walk_done))) struct walk w = {.is_upper = options->is_upper};
-	int fd = open_root(root_fd);
+	int fd = open_root(root_fd, options->across_mounts);
 	int rc = 0;
 
 	if (fd < 0)
@@ -514,5 +515,29 @@ int layer_write(int root_fd, int out_fd, const struct layer_write_options *optio
 	w.tar = tar_writer_new(out_fd);
 	str_add(&w.path, options->prefix ? options->prefix : "");
 	rc = enter_dir(&w, fd, err);
+	return rc < 0 ? in_entry(&w, err) : write_all(&w, err);
+}
+
+int layer_write_name(int dir_fd, const char *name, int out_fd,
+		     const struct layer_write_options *options, struct err *err)
+{
+	__attribute__((cleanup(walk_done))) struct walk w = {.is_upper = options->is_upper};
+	int fd = open_root(dir_fd, options->across_mounts);
+	struct frame *bottom = NULL;
+	struct stat st;
+	int rc = 0;
+
+	if (fd < 0)
+		return err_sys(err, -fd, "open the directory");
+	w.tar = tar_writer_new(out_fd);
+	/* The directory stands at the bottom with no names left, and no entry of its own. */
+	bottom = push_frame(&w);
+	bottom->fd = fd;
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "look at the directory");
+	bottom->dev = st.st_dev;
+	bottom->ino = st.st_ino;
+	str_add(&w.path, options->prefix);
+	rc = write_name(&w, name, DT_UNKNOWN, err);
 	return rc < 0 ? in_entry(&w, err) : write_all(&w, err);
 }

@@ -16,6 +16,8 @@ struct layer_write_options {
 	 * a marker file; marks of redirect_dir and metacopy are refused. Else an ordinary tree. */
 	bool is_upper;
 	const char *prefix; /* before every path, "" or "dir/"; NULL is "" */
+	/* What is mounted inside the tree belongs to it. */
+	bool across_mounts;
 };
 
 /* Writes the archive of the directory ROOT_FD (open for reading) to OUT_FD, the directory itself
@@ -27,5 +29,10 @@ struct layer_write_options {
  * message begins with the entry's name. */
 int layer_write(int root_fd, int out_fd, const struct layer_write_options *options,
 		struct err *err);
+
+/* The same of NAME in the directory DIR_FD alone, whatever it is: the archive calls it PREFIX of
+ * the options, which is not empty and has no slash at its end. A symlink is not followed. */
+int layer_write_name(int dir_fd, const char *name, int out_fd,
+		     const struct layer_write_options *options, struct err *err);
 
 #endif

@@ -22,6 +22,8 @@
 #define LOCK_POLL_NS	 2000000
 /* Many times what the index needs to forget a container: pages of its log, and of its own. */
 #define RESERVE_LEN (1 << 20)
+/* Enough for one removal. */
+#define RESERVE_LEAST (1 << 16)
 
 static int open_root(struct store *store, struct err *err)
 {
@@ -91,9 +93,16 @@ int store_get_root_fd(const struct store *store)
 void store_ensure_reserve(struct store *store)
 {
 	cleanup_close int fd = openat(store->root_fd, STORE_RESERVE,
-				      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+				      O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	struct stat st;
 
-	if (fd >= 0 && fallocate(fd, 0, 0, RESERVE_LEN) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return;
+	/* On a disk that is almost full a smaller one is still worth having; it grows later. */
+	for (off_t len = RESERVE_LEN; len >= RESERVE_LEAST && len > st.st_size; len /= 2)
+		if (fallocate(fd, 0, 0, len) == 0)
+			return;
+	if (st.st_size == 0)
 		unlinkat(store->root_fd, STORE_RESERVE, 0);
 }
 

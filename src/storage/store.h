@@ -29,7 +29,8 @@ const char *store_get_runroot(const struct store *store);
 int store_get_root_fd(const struct store *store);
 
 /* ROOT/reserve is space put by: on a full disk what removes things gives it up, so that there is a
- * way back. Ensured by who has just removed something and once per boot; no room for it is fine. */
+ * way back. Ensured by who has just removed something or brought an image in, and once per boot; no
+ * room for it is fine. */
 void store_ensure_reserve(struct store *store);
 /* Gives it up; false when there was none. */
 bool store_release_reserve(struct store *store);

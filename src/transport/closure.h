@@ -33,6 +33,9 @@ int closure_read(struct source *source, const struct descriptor *target,
 		 const struct platform *want, struct closure *ret, struct err *err);
 void closure_done(struct closure *closure);
 #define cleanup_closure __attribute__((cleanup(closure_done)))
+/* Makes OCI documents of those of docker's schema 2, because most readers of layouts know no
+ * others: configurations and layers stay the same, the digests of what was changed do not. */
+int closure_convert_to_oci(struct closure *closure, struct err *err);
 /* The manifest or index that everything hangs from. */
 const struct descriptor *closure_get_target(const struct closure *closure);
 

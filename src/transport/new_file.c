@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* lint file: paths typed by the user */
 /*
- * open(2) with O_TMPFILE and linkat(2) through /proc/self/fd. A name that is taken cannot be linked
- * over, so the file gets a temporary one first and is renamed from it at once.
+ * open(2) with O_TMPFILE and linkat(2) through /proc/self/fd, so that whoever is killed leaves
+ * nothing. A name that is taken cannot be linked over: then the file gets a temporary one first and
+ * is renamed from it at once.
  */
 #include "transport/new_file.h"
 
@@ -69,16 +70,27 @@ int new_file_open(const char *path, mode_t mode, struct new_file *ret, struct er
 	return new_file_open_at(dir_fd, *name ? name : ".", path, mode, ret, err);
 }
 
-static int give_name(struct new_file *file)
+static int link_as(const struct new_file *file, const char *name)
 {
 	char path[PATH_FD_LEN];
 
+	return linkat(AT_FDCWD, path_of_fd(file->fd, path), file->dir_fd, name, AT_SYMLINK_FOLLOW) <
+			       0
+		       ? -errno
+		       : 0;
+}
+
+static int give_name(struct new_file *file)
+{
 	if (!file->temporary) {
 		cleanup_free char *temporary = make_temporary(file->name);
+		int rc = link_as(file, file->name);
 
-		if (linkat(AT_FDCWD, path_of_fd(file->fd, path), file->dir_fd, temporary,
-			   AT_SYMLINK_FOLLOW) < 0)
-			return -errno;
+		if (rc != -EEXIST)
+			return rc;
+		rc = link_as(file, temporary);
+		if (rc < 0)
+			return rc;
 		file->temporary = take_ptr(temporary);
 	}
 	if (renameat(file->dir_fd, file->temporary, file->dir_fd, file->name) < 0)

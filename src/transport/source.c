@@ -128,12 +128,11 @@ int source_read_manifest(struct source *source, const struct descriptor *d, stru
 			 struct str *ret_text, struct err *err)
 {
 	cleanup_str struct str text = STR_INIT;
-	cleanup_free char *what = str_printf("manifest " DIGEST_PREFIX "%s", d->hex);
 
 	if (source_read_blob(source, d, &text, err) < 0)
 		return -err->code;
-	if (manifest_parse(str_get(&text), text.len, d->media_type, what, ret, err) < 0)
-		return err_wrap(err, "%s", what);
+	if (manifest_parse(str_get(&text), text.len, d->media_type, "JSON", ret, err) < 0)
+		return err_wrap(err, "manifest " DIGEST_PREFIX "%s", d->hex);
 	if (ret_text) {
 		*ret_text = text;
 		text = (struct str)STR_INIT;

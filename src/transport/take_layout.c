@@ -62,8 +62,11 @@ static int write_blob(const struct blob_dir *dir, const struct closure_blob *blo
 	struct blob_copy copy = {.at = &at};
 
 	report_begin(dir->report, "Copying blob", blob->d.hex, (uint64_t)blob->d.size);
-	if (source_open_blob(dir->source, &blob->d, &at, err) < 0 ||
-	    new_file_open_at(dir->fd, name, name, 0644, &file, err) < 0)
+	if (blob->is_document)
+		str_add_bytes(&at.text, str_get(&blob->text), blob->text.len);
+	else if (source_open_blob(dir->source, &blob->d, &at, err) < 0)
+		return -err->code;
+	if (new_file_open_at(dir->fd, name, name, 0644, &file, err) < 0)
 		return -err->code;
 	memcpy(copy.hex, blob->d.hex, sizeof(copy.hex));
 	copy.out_fd = file.fd;
@@ -245,7 +248,8 @@ int take_layout(const struct place *place, struct source *source, struct source_
 	cleanup_close int dir_fd = -1;
 	cleanup_close int blobs_fd = -1;
 
-	if (read_closure(source, image, want, report, &c, err) < 0)
+	if (read_closure(source, image, want, report, &c, err) < 0 ||
+	    closure_convert_to_oci(&c, err) < 0)
 		return -err->code;
 	dir_fd = open_dir(place->path, "oci-layout", err);
 	if (dir_fd < 0)
@@ -318,10 +322,17 @@ int take_layout_archive(const struct place *place, struct source *source,
 	cleanup_new_file struct new_file file = NEW_FILE_INIT;
 	cleanup_free char *index = NULL;
 
-	if (read_closure(source, image, want, report, &c, err) < 0)
+	if (read_closure(source, image, want, report, &c, err) < 0 ||
+	    closure_convert_to_oci(&c, err) < 0)
 		return -err->code;
-	for (size_t i = 0; i < c.n; i++)
-		archive_out_add_blob(&out, source, &c.blobs[i].d);
+	for (size_t i = 0; i < c.n; i++) {
+		const struct closure_blob *b = &c.blobs[i];
+
+		if (b->is_document)
+			archive_out_add_document(&out, b->d.hex, str_get(&b->text), b->text.len);
+		else
+			archive_out_add_blob(&out, source, &b->d);
+	}
 	make_entry(place, image, closure_get_target(&c), &entry);
 	index = manifest_format_index(&entry, 1);
 	archive_out_add_text(&out, "index.json", index, strlen(index));

@@ -40,7 +40,10 @@ static int add_layers(struct incoming *in, const struct image_parts *parts,
 		set_layer_source(&parts->layers[i], &sources[i]);
 		total += sources[i].length;
 	}
-	report_begin(report, "Loading layer", parts->layers[0].diff_hex, total);
+	if (parts->n_layers == 1)
+		report_begin(report, "Loading layer", parts->layers[0].diff_hex, total);
+	else
+		report_begin(report, "Loading layers", parts->id, total);
 	return incoming_add_layers(in, sources, parts->n_layers, report ? report->progress : NULL,
 				   report ? report->data : NULL, results, err);
 }

@@ -291,6 +291,45 @@ def test_skopeo_copies_an_index_of_ours(tare, tmp_path):
     assert entries(tmp_path / "end")[0]["digest"] == top
 
 
+def test_docker_manifests_become_those_of_the_oci_in_layouts(tare, tmp_path, layout):
+    """skopeo and umoci find no others there; everywhere else they stay as they came."""
+    skopeo("copy", "--format", "v2s2", "oci:%s:one" % layout, "dir:%s/v2" % tmp_path)
+    for place in ("oci:%s/o:x" % tmp_path, "oci-archive:%s/o.tar:x" % tmp_path):
+        copy(tare, "dir:%s/v2" % tmp_path, place)
+        manifest = json.loads(skopeo("inspect", "--raw", place))
+        assert manifest["mediaType"] == archives.MANIFEST
+        assert manifest["config"]["digest"] == digest(config(A, B))
+        assert [d["mediaType"] for d in manifest["layers"]] == [archives.LAYER + "+gzip"] * 2
+    copy(tare, "dir:%s/v2" % tmp_path, "tare:v2")
+    copy(tare, "tare:v2", "dir:%s/again" % tmp_path)
+    assert (tmp_path / "again/manifest.json").read_bytes() == (tmp_path / "v2/manifest.json").read_bytes()
+
+
+def test_docker_lists_become_indexes_in_layouts(tare, tmp_path):
+    out, _ = multi()
+    for name, data in list(out.blobs.items()):
+        if b"config" in data and b"layers" in data and data[:1] == b"{" and b"schemaVersion" in data:
+            doc = json.loads(data)
+            doc["mediaType"] = "application/vnd.docker.distribution.manifest.v2+json"
+            out.blobs[name] = archives.dumps(doc)
+    renamed = {name: sha(data) for name, data in out.blobs.items()}
+    (top,) = [json.loads(d) for d in out.blobs.values() if b'"manifests"' in d]
+    top["mediaType"] = "application/vnd.docker.distribution.manifest.list.v2+json"
+    for entry in top["manifests"]:
+        name = renamed[entry["digest"][7:]]
+        data = next(d for d in out.blobs.values() if sha(d) == name)
+        entry.update(digest="sha256:" + name, size=len(data),
+                     mediaType="application/vnd.docker.distribution.manifest.v2+json")
+    fixed = Layout()
+    for data in out.blobs.values():
+        fixed.blob(data, "")
+    fixed.add(fixed.blob(archives.dumps(top), top["mediaType"]), name="x").write(tmp_path / "in")
+    copy(tare, "oci:%s/in" % tmp_path, "oci:%s/out:x" % tmp_path)
+    assert entries(tmp_path / "out")[0]["mediaType"] == archives.INDEX
+    skopeo("copy", "--all", "oci:%s/out:x" % tmp_path, "dir:%s/dir" % tmp_path)
+    blobs(tmp_path / "out")
+
+
 def test_podman_loads_what_we_save(tare, tmp_path):
     tare("load", input=tar(*docker([A, B], ["team/x:1"])), check=True)
     tare.ok("save", "-o", tmp_path / "s.tar", "team/x:1")

@@ -84,3 +84,17 @@ def test_what_is_moved_or_changed_is_whole_in_the_upper_directory(tare, up):
     assert copy.read_bytes() == content and stat.S_IMODE(copy.stat().st_mode) == 0o600
     names = marks(upper)
     assert not {name for name in names if "redirect" in name or "metacopy" in name}, names
+
+
+def test_user_attributes_are_no_marks(tare, up):
+    """Without userxattr overlayfs looks at trusted.overlay.* alone: what a program in the container may
+    write under user.overlay.* hides nothing, and so is no mark when the layer is written."""
+    root, upper = up
+    before = tare.ok("exec", "up", "ls", "/var")
+    assert before
+    os.setxattr(root / "var", "user.overlay.opaque", b"y")
+    assert os.getxattr(upper / "var", "user.overlay.opaque") == b"y"
+    # Marks are read when a directory is looked up: by a new mount they would be.
+    tare.ok("stop", "-t", "0", "up")
+    tare.ok("start", "up")
+    assert tare.ok("exec", "up", "ls", "/var") == before

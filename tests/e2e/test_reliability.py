@@ -16,7 +16,7 @@ SOAK = REPO / "tests" / "soak"
 
 def soak(script, *args):
     done = subprocess.run([sys.executable, str(SOAK / script)] + list(args), stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, env=dict(os.environ, TARE=PROGRAM), timeout=120)
+                          stderr=subprocess.STDOUT, text=True, env=dict(os.environ, TARE=PROGRAM), timeout=300)
     assert done.returncode == 0, done.stdout
 
 
@@ -25,8 +25,15 @@ def needs(tool):
         pytest.fail("this test needs %s: make deps-test" % tool)
 
 
+@pytest.mark.parametrize("shard", ["1/2", "2/2"])
+def test_system_calls_that_fail(shard):
+    """1,650 points in all; nine in ten must take place, or the script fails."""
+    needs("strace")
+    soak("fault_points.py", "--points", "1650", "--seed", "7", "--jobs", "1", "--shard", shard)
+
+
 @pytest.mark.parametrize("role,verbs", [
-    ("cli", ["run", "run-rm"]), ("cli", ["rm-f", "import"]),
+    ("cli", ["run", "run-rm"]), ("cli", ["rm-f", "import", "load", "commit", "save", "copy", "prune"]),
     ("monitor", ["run-d-rm", "stop"]), ("container", ["run-rm", "run-user"])])
 def test_kill_points(role, verbs):
     needs("strace")
@@ -46,9 +53,19 @@ def test_full_disk():
     soak("full_disk.py", "--steps", "3")
 
 
-def test_power_cut():
+def test_images_on_a_full_disk():
+    needs("mkfs.ext4")
+    soak("full_disk_images.py", "--sizes", "8", "--seed", "3")
+
+
+@pytest.mark.parametrize("disk", ["ext4", "xfs"])
+def test_power_cut(disk):
     needs("mkfs.xfs")
-    soak("power_cut.py", "--images", "4", "--seconds", "2")
+    soak("power_cut.py", "--images", "8", "--seconds", "3", "--disk", disk)
+
+
+def test_many_hands():
+    soak("many_hands.py", "--seconds", "8")
 
 
 def kill_monitor_and_wait(tare, name):

@@ -73,10 +73,6 @@ class State:
         return subprocess.Popen(self.argv + list(args), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL, **more)
 
-    def has(self, *command):
-        """Whether the program has the command already."""
-        return "is not there yet" not in self(*command).stderr
-
     def list(self):
         """Every listed container: name to (id, state)."""
         rows = [json.loads(line) for line in self.ok("ps", "-a", "--no-trunc", "--format", "json").splitlines()]

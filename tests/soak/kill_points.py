@@ -26,6 +26,7 @@ import sys
 import time
 
 from harness import Failure, State, make_tar, parse_log, read, report, wait_until
+from images import docker_archive, entry, layer_tar
 
 CHANGING = ("openat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,write,pwrite64,writev,"
             "sendto,sendmsg,ftruncate,fchmod,fchmodat,chmod,symlinkat,mknodat,mount,umount2,fsopen,fsconfig,fsmount,"
@@ -34,6 +35,8 @@ CHANGING = ("openat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,unlink,u
 # What only the container's first process does.
 MAKING = ("fsopen,fsconfig,fsmount,move_mount,mount_setattr,pivot_root,umount2,sethostname,mknodat,symlinkat,capset,"
           "seccomp,setgroups,setresuid,setresgid,unshare,execve,fchdir")
+
+OUTPUT = "out.tar"
 
 # prepare(state); removes: the container removes itself; image: what is checked is the image kk:1.
 Verb = collections.namedtuple("Verb", "prepare argv removes roles image", defaults=(False,))
@@ -48,9 +51,18 @@ def verbs(state):
     made = lambda s: s.ok("create", "--name", "kk", "busybox", "sleep", "1000")
     imported = lambda s: s.ok("import", tar, "kk:1")
 
+    out = str(state.folder / OUTPUT)
+    archive = str(state.folder / "image.tar")
+    docker_archive(archive, "kk:1", [pathlib.Path(tar).read_bytes(), layer_tar([entry("more", b"more\n")])])
+
     def two(s):
         imported(s)
         s.ok("import", "-m", "a second one", tar, "kk:1")
+
+    def changed(s):
+        s("rm", "-f", "cc")
+        ident = s.ok("create", "--name", "cc", "busybox", "true")
+        (s.root / "containers" / ident / "upper" / "new").write_text("new\n")
 
     return {
         "run": Verb(nothing, run + ["busybox", "true"], False, both),
@@ -65,6 +77,11 @@ def verbs(state):
         "import": Verb(nothing, ["import", tar, "kk:1"], False, ("cli",), True),
         "rmi": Verb(imported, ["rmi", "kk:1"], False, ("cli",), True),
         "prune": Verb(two, ["image", "prune", "-f"], False, ("cli",), True),
+        "load": Verb(nothing, ["load", "-q", "-i", archive], False, ("cli",), True),
+        "commit": Verb(changed, ["commit", "cc", "kk:1"], False, ("cli",), True),
+        "save": Verb(imported, ["save", "-o", out, "kk:1"], False, ("cli",), True),
+        "copy": Verb(nothing, ["image", "copy", "-q", "docker-archive:" + archive, "tare:kk:1"], False, ("cli",), True),
+        "copy-out": Verb(imported, ["image", "copy", "-q", "tare:kk:1", "oci-archive:%s:kk:1" % out], False, ("cli",), True),
     }
 
 
@@ -216,19 +233,35 @@ def check(state, verb):
         raise Failure("still listed: %s" % state.list())
 
 
-def check_image(state, verb):
-    names = state.ok("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-    state.ok("run", "--rm", "busybox", "true")
-    if "kk:1" in names:
+def take_output(state):
+    """What save wrote is an image, or it is not there."""
+    out = state.folder / OUTPUT
+    if out.exists():
+        state.ok("load", "-q", "-i", str(out))
+        out.unlink()
+
+
+def remove_image(state):
+    if "kk:1" in state.ok("images", "--format", "{{.Repository}}:{{.Tag}}").split():
         state.ok("run", "--rm", "kk:1", "true")
         state.ok("rmi", "kk:1")
-    state.ok("import", str(state.folder / "small.tar"), "kk:1")
-    state.ok("run", "--rm", "kk:1", "true")
-    state.ok("rmi", "kk:1")
+
+
+def check_image(state, verb):
+    take_output(state)
+    state.ok("run", "--rm", "busybox", "true")
+    remove_image(state)
+    verb.prepare(state)
+    state.ok(*verb.argv)
+    take_output(state)
+    remove_image(state)
+    if state.list():
+        state.ok("rm", "-f", "cc")
     state.ok("image", "prune", "-f")
     layers = [p.name for p in (state.root / "layers").iterdir()]
     if len(layers) != 1:
         raise Failure("layers that no image names: %d" % (len(layers) - 1))
+    state.ok("system", "check", "--full")
 
 
 def points_in(text, role):

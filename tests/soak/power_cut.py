@@ -50,7 +50,6 @@ class Workload(threading.Thread):
         self.view, self.files = StoreView(state), state.folder / "files"
         self.files.mkdir()
         self.lives, self.loose, self.problem, self.done = {}, [], None, {}
-        self.ways = [self.by_import] + [self.by_load] * state.has("load") + [self.by_commit] * state.has("commit", "none")
         self.busybox = subprocess.check_output(["sh", "-c", "command -v busybox"], text=True).strip()
         with open(self.busybox, "rb") as f:
             self.program = f.read()
@@ -86,7 +85,7 @@ class Workload(threading.Thread):
         self.done["rmi"] = self.done.get("rmi", 0) + 1
 
     def make(self, n):
-        how = self.rng.choice(self.ways)
+        how = self.rng.choice([self.by_import, self.by_load, self.by_commit])
         name = "p%d:1" % n
         self.lives[name] = Life()
         how(name)

@@ -675,7 +675,7 @@ static void limits(void **state)
 	expect_limit(&chain, "more than 16 extended headers in a row");
 	tar_add_body(&metadata, 'L', big, TAR_MAX_HEADER);
 	add_file(&metadata, "f", "");
-	expect_limit(&metadata, "more than 64 MiB of metadata");
+	expect_limit(&metadata, "more than 256 MiB of metadata");
 }
 
 static void quoting(void **state)

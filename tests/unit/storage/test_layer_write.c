@@ -346,7 +346,6 @@ static void holes_follow_from_the_content(void **state)
 {
 	const struct place *p = *state;
 	cleanup_free char *zeros = mem_zalloc(1 << 20);
-	cleanup_str struct str tar = STR_INIT;
 	struct stat st;
 
 	/* A hole of one MiB, and the same bytes with all but one block of it written; the last
