@@ -187,41 +187,74 @@ struct dirent_raw {
 
 #define DIRENTS_SIZE 2048
 #define MAX_LISTINGS 8
+/* Directories held open at a time. What lies deeper is moved to the top and removed from there: a
+ * container may have made a tree deeper than there are descriptors. */
+#define MAX_OPEN 64
 
-static int remove_children(int fd, dev_t dev);
+struct removal {
+	dev_t dev;	  /* of the top; nothing elsewhere is touched */
+	int top_fd;	  /* -1 until it is open */
+	unsigned n_moved; /* directories moved to the top */
+};
 
-static int remove_dir_at(int dirfd, const char *name, dev_t dev)
+static int remove_children(struct removal *r, int fd, unsigned depth);
+
+/* 1 when NAME in DIRFD stands at the top now, under another name; 0 when it could not be moved. */
+static int move_to_top(struct removal *r, int dirfd, const char *name)
+{
+	char moved[32];
+
+	do {
+		snprintf(moved, sizeof(moved), ".removed.%u", r->n_moved++);
+		if (renameat2(dirfd, name, r->top_fd, moved, RENAME_NOREPLACE) == 0)
+			return 1;
+	} while (errno == EEXIST);
+	return 0;
+}
+
+/* The content of the open directory FD and then NAME itself. A listing that was cut short by what
+ * was removed meanwhile is read again, and one to which something was moved. */
+static int remove_listed(struct removal *r, int fd, int dirfd, const char *name, unsigned depth)
+{
+	for (int tries = 0; tries < MAX_LISTINGS; tries++) {
+		unsigned before = r->n_moved;
+		int rc = lseek(fd, 0, SEEK_SET) < 0 ? -errno : remove_children(r, fd, depth + 1);
+
+		if (rc < 0 || unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return rc;
+		if (errno != ENOTEMPTY && errno != EEXIST)
+			return -errno;
+		if (fd == r->top_fd && r->n_moved != before)
+			tries = -1;
+	}
+	return -ENOTEMPTY;
+}
+
+static int remove_dir_at(struct removal *r, int dirfd, const char *name, unsigned depth)
 {
 	cleanup_close int fd = -1;
 	struct stat st;
-	int rc = 0;
 
 	/* An empty one goes at once. */
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	if (errno != ENOTEMPTY && errno != EEXIST)
 		return -errno;
+	if (depth >= MAX_OPEN && move_to_top(r, dirfd, name))
+		return 0;
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (dev && st.st_dev != dev)
-		return -EXDEV;
-	/* A listing that was cut short by what was removed meanwhile is read again. */
-	for (int tries = 0; rc == 0 && tries < MAX_LISTINGS; tries++) {
-		if (lseek(fd, 0, SEEK_SET) < 0)
-			return -errno;
-		rc = remove_children(fd, st.st_dev);
-		if (rc < 0 || unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-			return rc;
-		if (errno != ENOTEMPTY && errno != EEXIST)
-			return -errno;
+	if (r->top_fd < 0) {
+		r->top_fd = fd;
+		r->dev = st.st_dev;
 	}
-	return rc < 0 ? rc : -ENOTEMPTY;
+	return st.st_dev == r->dev ? remove_listed(r, fd, dirfd, name, depth) : -EXDEV;
 }
 
-static int remove_entry(int fd, const struct dirent_raw *e, dev_t dev)
+static int remove_entry(struct removal *r, int fd, const struct dirent_raw *e, unsigned depth)
 {
 	if (strcmp(e->name, ".") == 0 || strcmp(e->name, "..") == 0)
 		return 0;
@@ -231,10 +264,10 @@ static int remove_entry(int fd, const struct dirent_raw *e, dev_t dev)
 		if (errno != EISDIR)
 			return -errno;
 	}
-	return remove_dir_at(fd, e->name, dev);
+	return remove_dir_at(r, fd, e->name, depth);
 }
 
-static int remove_children(int fd, dev_t dev)
+static int remove_children(struct removal *r, int fd, unsigned depth)
 {
 	_Alignas(struct dirent_raw) char buf[DIRENTS_SIZE];
 
@@ -245,7 +278,7 @@ static int remove_children(int fd, dev_t dev)
 			return n < 0 ? -errno : 0;
 		for (long at = 0; at < n;) {
 			const struct dirent_raw *e = (const struct dirent_raw *)(void *)(buf + at);
-			int rc = remove_entry(fd, e, dev);
+			int rc = remove_entry(r, fd, e, depth);
 
 			if (rc < 0)
 				return rc;
@@ -256,7 +289,8 @@ static int remove_children(int fd, dev_t dev)
 
 int fd_remove_tree_at(int dirfd, const char *name)
 {
-	int rc = remove_dir_at(dirfd, name, 0);
+	struct removal r = {.top_fd = -1};
+	int rc = remove_dir_at(&r, dirfd, name, 0);
 
 	if (rc == -ENOTDIR || rc == -ELOOP)
 		return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -errno : 0;

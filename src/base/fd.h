@@ -47,7 +47,8 @@ int fd_replace_file_at(int dirfd, const char *path, const void *buf, size_t len,
 /* mkdir -p of a path that the engine chose; existing directories are fine. */
 int fd_mkdir_p(const char *path, mode_t mode);
 /* Removes NAME under DIRFD with all below it, by descriptor, never across a mount or through a
- * symlink; a missing one is fine. Needs no allocation beyond its recursion. */
+ * symlink; a missing one is fine. Needs no allocation and at most 64 descriptors,
+ * however deep it is. */
 int fd_remove_tree_at(int dirfd, const char *name);
 
 #endif

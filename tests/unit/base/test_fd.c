@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -79,12 +80,43 @@ static void removal_does_not_follow_links(void **state)
 	assert_int_equal(fd_remove_tree_at(f->fd, "missing"), 0);
 }
 
+/* Deeper than there are descriptors, with something that has the name of what is moved. */
+static void removes_deep_trees(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before, few;
+	struct stat st;
+	int fd = -1;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 128;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	assert_int_equal(mkdirat(f->fd, "deep", 0700), 0);
+	assert_int_equal(fd_write_file_at(f->fd, "deep/.removed.0", "x", 1, 0600), 0);
+	fd = openat(f->fd, "deep", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 1000; i++) {
+		int next = -1;
+
+		assert_int_equal(mkdirat(fd, "d", 0700), 0);
+		assert_int_equal(fd_write_file_at(fd, "file", "x", 1, 0600), 0);
+		next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	assert_int_equal(fd_remove_tree_at(f->fd, "deep"), 0);
+	assert_int_equal(fstatat(f->fd, "deep", &st, 0), -1);
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(replaces_atomically, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refuses_what_is_not_a_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removal_does_not_follow_links, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(removes_deep_trees, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
