@@ -322,6 +322,15 @@ def test_stream_that_is_cut_short(tare, box, tmp_path):
     assert got.rc == 1 and got.err
 
 
+def test_error_of_the_destination_is_told(tare, tmp_path):
+    """Not that the one who read the stream could write no more of it."""
+    (tmp_path / "f").write_bytes(os.urandom(5000000))
+    tar = subprocess.run(["tar", "-C", tmp_path, "-c", "f"], stdout=subprocess.PIPE, check=True).stdout
+    tare.ok("run", "--name", "cc", "--network", "none", "busybox", "mkdir", "/tmp/f")
+    for got in (tare("cp", "-", "cc:/tmp", input=tar), tare("cp", tmp_path / "f", "cc:/tmp")):
+        assert got.rc == 1 and 'cannot overwrite directory "/tmp/f" with non-directory "/tmp"' in got.err
+
+
 @pytest.mark.parametrize("tool", ["gzip", "xz", "zstd", "bzip2"])
 def test_compressed_streams(tare, running, tmp_path, tool):
     """Decompressed by a helper of our own: no program of the container runs."""
