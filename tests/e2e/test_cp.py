@@ -280,6 +280,32 @@ def test_starts_as_before(tare, tmp_path):
     assert tare.ok("start", "-a", "cc") == "x" and tare.ok("diff", "cc") == "C /tmp\nA /tmp/f"
 
 
+def test_killed_in_the_middle(tare, tmp_path):
+    """Of a copy into a container that does not run nothing stays but files: it starts, and goes whole."""
+    (tmp_path / "big").write_bytes(bytes(200000000))
+    tare.ok("create", "--name", "cc", "--network", "none", "busybox", "echo", "started")
+    upper = tare.root / "containers" / tare.ok("inspect", "-f", "{{.Id}}", "cc") / "upper"
+    for place in ("/a", "/b"):
+        child = tare.popen("cp", tmp_path / "big", "cc:" + place)
+        wait_until(lambda: (upper / place[1:]).exists() or child.poll() is not None, "the copy to begin")
+        child.kill()
+        child.wait()
+        # The next copy waits for nobody.
+        tare.ok("cp", "cc:/etc/passwd", tmp_path / "passwd")
+    assert tare.ok("start", "-a", "cc") == "started"
+    tare.ok("rm", "cc")
+    assert not list(tare.root.glob("containers/*"))
+
+
+def test_start_waits_for_a_copy(tare, tmp_path):
+    (tmp_path / "big").write_bytes(bytes(100000000))
+    tare.ok("create", "--name", "cc", "--network", "none", "busybox", "stat", "-c", "%s", "/big")
+    upper = tare.root / "containers" / tare.ok("inspect", "-f", "{{.Id}}", "cc") / "upper"
+    child = tare.popen("cp", tmp_path / "big", "cc:/")
+    wait_until(lambda: (upper / "big").exists() or child.poll() is not None, "the copy to begin")
+    assert tare.ok("start", "-a", "cc") == "100000000" and child.wait(30) == 0
+
+
 def test_of_a_container_that_will_remove_itself(tare, tmp_path):
     """Its layer will be mounted volatile, which a mount before must not spoil."""
     (tmp_path / "f").write_text("x")
