@@ -26,5 +26,6 @@ python3 "$tests/many_hands.py" || fail=1
 python3 "$tests/full_disk.py" || fail=1
 python3 "$tests/full_disk_images.py" || fail=1
 python3 "$tests/power_cut.py" || fail=1
+python3 "$tests/corrupt.py" || fail=1
 python3 "$tests/power_peers.py" || fail=1
 exit $fail

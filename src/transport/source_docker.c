@@ -6,6 +6,7 @@
  */
 #include "transport/source.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -73,6 +74,7 @@ static int read_chain(const struct folder *folder, const char *top, struct chain
 /* Base first, as everything else has them. */
 static void reverse(struct chain *chain)
 {
+	assert(chain->texts);
 	for (size_t i = 0, j = chain->ids.n - 1; i < j; i++, j--) {
 		struct str text = chain->texts[i];
 		char *id = chain->ids.items[i];

@@ -299,6 +299,18 @@ def test_images_of_the_old_generation(tare):
     assert got.out.startswith("Loaded image ID: sha256:")
 
 
+def test_more_layers_than_descriptors(tare, tmp_path):
+    """300, of which each takes four, with the 1024 that a process has where nobody gave it more."""
+    layers = [layer(**{"f%d" % i: "x"}) for i in range(300)]
+    (tmp_path / "in.tar").write_bytes(tar(*docker(layers)))
+    few = ["prlimit", "--nofile=1024:1024", *tare.argv]
+    for words in (["load", "-i", "in.tar"], ["save", "-o", "out.tar", "x:1"], ["image", "copy", "tare:x:1", "oci:o:x"],
+                  ["image", "copy", "docker-archive:in.tar", "oci:o:y"], ["image", "copy", "oci:o:x", "tare:y:1"]):
+        done = subprocess.run(few + words, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, (words, done.stderr)
+    assert image_id(tare, "y:1") == digest(config(*layers))
+
+
 def test_a_second_load_reads_no_layer(tare):
     data = tar(*docker([layer(a="x" * 3000000)]))
     load(tare, data, check=True)
