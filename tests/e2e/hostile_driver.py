@@ -238,9 +238,15 @@ def main():
         yard.close()
     for line in yard.problems[:60]:
         print(line)
-    print(json.dumps({"pieces": n, "accepted": yard.good, "problems": len(yard.problems),
-                      "slowest_s": round(yard.slowest, 3), "largest_kib": yard.largest,
-                      "seconds": round(time.monotonic() - began, 1), "kinds": dict(sorted(yard.kinds.items()))}))
+    summary = {"pieces": n, "accepted": yard.good, "problems": len(yard.problems), "slowest_s": round(yard.slowest, 3),
+               "largest_kib": yard.largest, "seconds": round(time.monotonic() - began, 1),
+               "kinds": dict(sorted(yard.kinds.items()))}
+    print(json.dumps(summary))
+    if os.environ.get("SOAK_REPORT"):
+        with open(os.environ["SOAK_REPORT"], "a", encoding="utf-8") as f:
+            f.write("- **hostile %s**\n  - %d pieces of %d kinds, %d accepted, %d problems; slowest %.2f s, largest %d MiB, %d s\n" % (
+                args.what, n, len(yard.kinds), yard.good, len(yard.problems), yard.slowest, yard.largest >> 10,
+                summary["seconds"]))
     sys.exit(bool(yard.problems))
 
 
