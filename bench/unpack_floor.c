@@ -41,6 +41,18 @@ static void check(bool good, const char *what)
 	exit(1);
 }
 
+/* The digits at TEXT, behind spaces. */
+static uint64_t number(const char *text, unsigned base)
+{
+	uint64_t n = 0;
+
+	while (*text == ' ')
+		text++;
+	for (; *text >= '0' && *text < '0' + (char)base; text++)
+		n = n * base + (uint64_t)(*text - '0');
+	return n;
+}
+
 /* Makes sure that at least one byte of plain data is there. */
 static bool fill(struct floor *f)
 {
@@ -97,7 +109,7 @@ static void write_file(struct floor *f, const char *name, uint64_t size)
 static void find_pax(const char *text, size_t len, const char *key, char *ret)
 {
 	for (size_t at = 0; at < len;) {
-		size_t record = strtoul(text + at, NULL, 10);
+		size_t record = number(text + at, 10);
 		const char *space = memchr(text + at, ' ', len - at);
 		size_t key_len = strlen(key);
 
@@ -141,7 +153,7 @@ static void get_names(struct floor *f, const char *header)
 	while (*f->name == '/')
 		memmove(f->name, f->name + 1, strlen(f->name));
 	if (!*f->name)
-		strcpy(f->name, ".");
+		memcpy(f->name, ".", 2);
 }
 
 static void make_entry(struct floor *f, char kind, uint64_t size)
@@ -161,7 +173,7 @@ static void unpack(struct floor *f)
 	char header[BLOCK];
 
 	while (take(f, header, BLOCK) && header[0]) {
-		uint64_t size = strtoull(header + 124, NULL, 8);
+		uint64_t size = number(header + 124, 8);
 		char kind = header[156];
 
 		if (strchr("LKxg", kind) && kind) {
