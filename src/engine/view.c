@@ -212,8 +212,11 @@ int view_open_lower(struct engine *engine, const struct container_record *record
 	cleanup_strv struct strv lowers = STRV_INIT;
 
 	if (view_ensure_private(err) < 0 || load_layers(engine, record->row.id, &lowers, err) < 0 ||
-	    add_lowers(&o, &lowers, err) < 0 || add_ground(engine, &o, err) < 0)
+	    add_lowers(&o, &lowers, err) < 0)
 		return -err->code;
+	/* An image without layers: the skeleton alone is no overlay. */
+	if (o.n_lowers == 1)
+		return open_root(o.lowers[0], err);
 	return mount_view(engine, &o, false, err);
 }
 
