@@ -14,9 +14,8 @@ struct inflate;
 /* A zstd frame may ask for a window of 2^27 bytes at most (zstd's own default limit). */
 #define INFLATE_MAX_WINDOW_LOG 27
 
-/* Bytes that xz may allocate: its highest ordinary level needs 65 MiB, a dictionary as large as
- * zstd's window twice that. */
-#define INFLATE_MAX_XZ_MEMORY ((uint64_t)130 << 20)
+/* Bytes that xz may allocate: its highest level needs 65 MiB. */
+#define INFLATE_MAX_XZ_MEMORY ((uint64_t)100 << 20)
 
 enum inflate_format {
 	INFLATE_PLAIN,

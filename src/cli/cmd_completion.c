@@ -35,10 +35,24 @@ static void add_flags(struct str *out, const struct command *c)
 	str_add(out, "--help");
 }
 
-/* Whether arguments of C are images, as its usage says. */
-static bool takes_image(const struct command *c)
+/* What stands in a command's usage where a name is to be typed, and the command that lists such
+ * names. The first word that fits counts. */
+static const struct name_kind {
+	const char *word, *kind, *list;
+} name_kinds[] = {
+	{"CONTAINER:", "copies", PROGRAM " ps -a --format '{{.Names}}:' 2>/dev/null"},
+	{"CONTAINER", "containers", PROGRAM " ps -a --format '{{.Names}}' 2>/dev/null"},
+	{"IMAGE", "images",
+	 PROGRAM " images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -v '<none>'"},
+};
+
+/* The kind of C's arguments; NULL for none of these. */
+static const struct name_kind *lookup_names(const struct command *c)
 {
-	return strstr(c->usage, "IMAGE") != NULL;
+	for (size_t i = 0; i < ARRAY_LEN(name_kinds); i++)
+		if (strstr(c->usage, name_kinds[i].word))
+			return &name_kinds[i];
+	return NULL;
 }
 
 /* One line of a case statement for each way to say each command. */
@@ -47,6 +61,7 @@ static void add_bash_cases(struct str *out)
 	for (size_t i = 0; i < n_commands; i++) {
 		const struct command *c = &commands[i];
 		const char *top = c->group ? c->top : c->name;
+		const struct name_kind *names = lookup_names(c);
 
 		str_add(out, "\t");
 		if (c->group)
@@ -55,29 +70,35 @@ static void add_bash_cases(struct str *out)
 			str_addf(out, "'%s'", top);
 		str_add(out, ") flags='");
 		add_flags(out, c);
-		str_addf(out, "'%s ;;\n", takes_image(c) ? " images=1" : "");
+		str_addf(out, "'%s%s ;;\n", names ? " names=" : "", names ? names->kind : "");
 	}
 }
 
-/* The names of the images that begin with the word before the cursor. bash has split that word at
- * its colons, and takes only what follows the last one. */
-#define IMAGE_NAMES \
-	PROGRAM " images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -v '<none>'"
-#define IMAGE_WORDS                                                                     \
-	"_" PROGRAM "_images() {\n"                                                     \
-	"\tlocal line=${COMP_LINE:0:COMP_POINT} name\n"                                 \
-	"\tlocal typed=${line##*[[:space:]]}\n"                                         \
-	"\tlocal before=${typed%\"${typed##*:}\"}\n"                                    \
-	"\tCOMPREPLY=()\n"                                                              \
-	"\twhile read -r name; do\n"                                                    \
-	"\t\tcase $name in \"$typed\"*) COMPREPLY+=(\"${name#\"$before\"}\") ;; esac\n" \
-	"\tdone < <(" IMAGE_NAMES ")\n"                                                 \
-	"}\n"
+/* The names that begin with the word before the cursor. bash has split that word at its colons, and
+ * takes only what follows the last one. */
+static void add_bash_names(struct str *out)
+{
+	str_add(out, "_" PROGRAM "_list() {\n\tcase $1 in\n");
+	for (size_t i = 0; i < ARRAY_LEN(name_kinds); i++)
+		str_addf(out, "\t%s) %s ;;\n", name_kinds[i].kind, name_kinds[i].list);
+	str_add(out, "\tesac\n}\n"
+		     "_" PROGRAM "_names() {\n"
+		     "\tlocal line=${COMP_LINE:0:COMP_POINT} name\n"
+		     "\tlocal typed=${line##*[[:space:]]}\n"
+		     "\tlocal before=${typed%\"${typed##*:}\"}\n"
+		     "\tCOMPREPLY=()\n"
+		     "\twhile read -r name; do\n"
+		     "\t\tcase $name in \"$typed\"*) COMPREPLY+=(\"${name#\"$before\"}\") ;; esac\n"
+		     "\tdone < <(_" PROGRAM "_list \"$1\")\n"
+		     "}\n");
+}
 
 static void add_bash(struct str *out)
 {
-	str_add(out, "# bash completion of " PROGRAM "\n" IMAGE_WORDS "_" PROGRAM "() {\n"
-		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} path= flags= images= word\n"
+	str_add(out, "# bash completion of " PROGRAM "\n");
+	add_bash_names(out);
+	str_add(out, "_" PROGRAM "() {\n"
+		     "\tlocal cur=${COMP_WORDS[COMP_CWORD]} path= flags= names= word\n"
 		     "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
 		     "\t\tcase $word in -*) continue ;; esac\n"
 		     "\t\tcase $path in");
@@ -102,7 +123,7 @@ static void add_bash(struct str *out)
 	for (size_t i = 0; i < n_command_groups; i++)
 		str_addf(out, "\t%s,*) COMPREPLY=($(compgen -W \"$flags\" -- \"$cur\")) ;;\n",
 			 command_groups[i].name);
-	str_add(out, "\t?*,*) [ -n \"$images\" ] && _" PROGRAM "_images ;;\n"
+	str_add(out, "\t?*,*) [ -n \"$names\" ] && _" PROGRAM "_names \"$names\" ;;\n"
 		     "\tesac\n}\ncomplete -o default -F _" PROGRAM " " PROGRAM "\n");
 }
 
@@ -129,17 +150,18 @@ static void add_fish_text(struct str *out, const char *text)
 static void add_fish_command(struct str *out, const struct command *c)
 {
 	const char *name = c->group ? c->top : c->name;
+	const struct name_kind *names = lookup_names(c);
 
 	if (!name || (c->flags & COMMAND_HIDDEN))
 		return;
 	str_addf(out, "complete -c " PROGRAM " -n __fish_use_subcommand -a %s -d ", name);
 	add_fish_text(out, c->summary);
 	str_add_char(out, '\n');
-	if (takes_image(c))
+	if (names)
 		str_addf(out,
 			 "complete -c " PROGRAM
-			 " -n '__fish_seen_subcommand_from %s' -a \"(" IMAGE_NAMES ")\"\n",
-			 name);
+			 " -n '__fish_seen_subcommand_from %s' -a \"(%s)\"\n",
+			 name, names->list);
 	for (size_t t = 0; t < OPTION_TABLES_MAX && c->tables[t]; t++) {
 		for (const struct option *o = c->tables[t]; o->name; o++) {
 			if (o->hidden)
@@ -230,14 +252,24 @@ static void add_man_options(struct str *out, const struct option *const *tables)
 static void add_man_command(struct str *out, const struct command *c, const char *path)
 {
 	cleanup_free char *page = str_dup(path);
+	cleanup_strv struct strv forms = STRV_INIT;
 
+	strv_split(&forms, c->usage, '\n');
 	for (char *p = page; *p; p++)
 		*p = *p == ' ' ? '-' : *p;
 	str_addf(out, ".TH " PROGRAM "-%s 1\n.SH NAME\n" PROGRAM " %s \\- ", page, path);
 	add_roff(out, c->summary);
-	str_addf(out, "\n.SH SYNOPSIS\n.B " PROGRAM " %s\n", path);
-	add_roff(out, c->usage);
-	str_add_char(out, '\n');
+	str_add(out, "\n.SH SYNOPSIS\n");
+	strv_foreach (i, &forms) {
+		str_addf(out, "%s.B " PROGRAM " %s\n", i ? ".br\n" : "", path);
+		add_roff(out, forms.items[i]);
+		str_add_char(out, '\n');
+	}
+	if (c->details) {
+		str_add(out, ".SH DESCRIPTION\n");
+		add_roff(out, c->details);
+		str_add_char(out, '\n');
+	}
 	if (c->tables[0])
 		str_add(out, ".SH OPTIONS\n");
 	add_man_options(out, c->tables);

@@ -240,7 +240,7 @@ static int add_layer(struct commit_ctx *c, bool *ret_is_empty, struct err *err)
 static int add_layer_paused(struct commit_ctx *c, bool *ret_is_empty, struct err *err)
 {
 	struct guard guard = {.fd = -1};
-	struct err ignored = ERR_INIT;
+	struct err unpause = ERR_INIT;
 	int rc = guard_start(c, &guard, err);
 
 	if (rc == 0)
@@ -250,8 +250,10 @@ static int add_layer_paused(struct commit_ctx *c, bool *ret_is_empty, struct err
 		return rc;
 	}
 	rc = add_layer(c, ret_is_empty, err);
-	if (engine_pause(c->engine, c->record.row.id, false, &ignored) < 0 && rc == 0) {
-		*err = ignored;
+	/* Somebody else may have let it go on, or removed it: that is not ours to complain of. */
+	if (engine_pause(c->engine, c->record.row.id, false, &unpause) < 0 && rc == 0 &&
+	    unpause.code != ERR_CONFLICT && unpause.code != ERR_NOT_FOUND) {
+		*err = unpause;
 		rc = -err->code;
 	}
 	guard_dismiss(&guard);

@@ -43,7 +43,7 @@ struct cp_plan {
 #define CP_PLAN_INIT \
 	{            \
 	}
-
+/* Frees what it owns; an empty one is fine. */
 void cp_plan_done(struct cp_plan *plan);
 #define cleanup_cp_plan __attribute__((cleanup(cp_plan_done)))
 

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PIPE_BYTES (1024 * 1024) /* fewer switches between the two; more than allowed is no error \
-				  */
+/* Fewer switches between the two; more than the user may have is no error. */
+#define PIPE_BYTES (1024 * 1024)
 
 static void run_child(int out_fd, int err_fd, feeder_fn fn, void *data)
 {

@@ -183,9 +183,10 @@ static int open_index(const struct store *store, int archive_fd, int spool_fd,
 		start = job.offset;
 		length = job.length;
 	} else {
+		if (fstat(spool, &st) < 0)
+			return err_sys(err, errno, "look at the archive's copy");
+		length = (uint64_t)st.st_size;
 		ret->fd = take_fd(spool);
-		if (fstat(ret->fd, &st) == 0)
-			length = (uint64_t)st.st_size;
 	}
 	if (ret->fd < 0)
 		return err_sys(err, errno, "duplicate a descriptor");

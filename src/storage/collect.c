@@ -75,6 +75,24 @@ bool storage_has_leftovers(struct store *store)
 	return faccessat(store->root_fd, MARK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+int storage_hold(struct store *store, struct err *err)
+{
+	cleanup_close int fd = store_open_dir(store, STORE_LAYERS, err);
+
+	if (fd < 0 || store_lock(fd, LOCK_SH, "the layers directory", err) < 0)
+		return -err->code;
+	return take_fd(fd);
+}
+
+void storage_release(struct store *store, int *fd)
+{
+	if (*fd < 0)
+		return;
+	fd_cleanup_close(fd);
+	if (storage_has_leftovers(store))
+		storage_collect(store);
+}
+
 /* The layers directory's lock, alone: 1, or 0 while somebody imports. */
 static int lock_layers(struct collector *c, int tries)
 {

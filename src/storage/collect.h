@@ -3,7 +3,8 @@
 #define STORAGE_COLLECT_H
 /*
  * Removing files that the index does not name. Who brings an image in holds the layers directory's
- * lock shared from its first look until the index has the name; who removes holds it alone and asks
+ * lock shared from its first look until the index has the name, and who reads one until it has done
+ * so; who removes holds it alone and asks
  * the index again. A remover does not wait for long imports: it leaves a mark, and the next writer
  * (or the import itself, at its end) removes what is left.
  */
@@ -47,6 +48,12 @@ void storage_collect(struct store *store);
 /* The same, but only when something was cut short: a staging directory without an owner, or a mark,
  * is still there. Three system calls when there is none. */
 void storage_sweep(struct store *store);
+
+/* For who reads layers or blobs that it has found in the index: a descriptor, and until it is given
+ * to storage_release nothing is removed that is there now. Blocks while somebody removes. */
+int storage_hold(struct store *store, struct err *err);
+/* Also removes what had to wait. *FD becomes -1; -1 is fine. */
+void storage_release(struct store *store, int *fd);
 
 /* Leaves the mark that makes the next sweep collect. */
 void storage_mark_leftovers(struct store *store);

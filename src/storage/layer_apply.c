@@ -237,13 +237,13 @@ static int make_dir(struct apply *a, const struct layer_place *place, struct tar
 		    struct err *err)
 {
 	cleanup_close int fd = open_or_create_dir(place);
-	bool was_whiteout = false;
+	int was_whiteout = 0;
 	int rc = 0;
 
 	if (fd == -ENOTDIR || fd == -ELOOP) {
-		was_whiteout = !a->options->literal_whiteouts &&
-			       layer_is_whiteout(place->parent_fd, place->name);
-		rc = remove_existing(a, place);
+		if (!a->options->literal_whiteouts)
+			was_whiteout = layer_find_whiteout(place->parent_fd, place->name);
+		rc = was_whiteout < 0 ? was_whiteout : remove_existing(a, place);
 		fd = rc < 0 ? rc : open_or_create_dir(place);
 	}
 	if (fd < 0)
@@ -300,7 +300,7 @@ static int make_hard_link(struct apply *a, const struct layer_place *place, stru
 		return err_set(err, ERR_INVALID, "hard link to a directory");
 	rc = fstatat(target_fd, target.name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 	/* What this layer has deleted cannot be linked to either. */
-	if (rc == 0 && !a->options->literal_whiteouts && layer_is_whiteout(target_fd, target.name))
+	if (rc == 0 && !a->options->literal_whiteouts && layer_is_whiteout(&st))
 		rc = -ENOENT;
 	if (rc < 0)
 		return err_sys(err, -rc, "hard link target %s", str_get(&a->link));
@@ -361,7 +361,7 @@ static int cover_name(struct apply *a, const struct layer_place *place, const st
 		return rc;
 	fd = openat(place->parent_fd, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return errno == ENOTDIR || errno == ELOOP ? 0 : -errno;
 	list_entry(a, 'o', NULL, e, 0);
 	return set_opaque(a, fd);
 }

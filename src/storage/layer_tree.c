@@ -148,12 +148,18 @@ int layer_make_whiteout(int parent_fd, const char *name)
 	return mknodat(parent_fd, name, S_IFCHR | 0000, makedev(0, 0)) < 0 ? -errno : 0;
 }
 
-bool layer_is_whiteout(int parent_fd, const char *name)
+bool layer_is_whiteout(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
+}
+
+int layer_find_whiteout(int parent_fd, const char *name)
 {
 	struct stat st;
 
-	return fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) &&
-	       st.st_rdev == makedev(0, 0);
+	if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return layer_is_whiteout(&st);
 }
 
 /* Makes NAME in the open PARENT_FD a directory unless it leads to one. PATH is its whole name. */
@@ -161,12 +167,15 @@ static int ensure_component(struct layer_tree *t, int parent_fd, const char *pat
 			    const struct timespec *mtime, struct err *err)
 {
 	cleanup_close int fd = -1;
-	bool replaces = false;
+	int replaces = 0, rc = 0;
 
 	if (mkdirat(parent_fd, name, 0755) < 0) {
-		replaces = errno == EEXIST && !t->literal && layer_is_whiteout(parent_fd, name);
 		if (errno != EEXIST)
-			return err_sys(err, errno, "make parent directory %s", path);
+			replaces = -errno;
+		else if (!t->literal)
+			replaces = layer_find_whiteout(parent_fd, name);
+		if (replaces < 0)
+			return err_sys(err, -replaces, "make parent directory %s", path);
 		if (!replaces)
 			return 0;
 		/* The lower layers' one is deleted, and this layer has its own. */
@@ -179,8 +188,9 @@ static int ensure_component(struct layer_tree *t, int parent_fd, const char *pat
 	/* Owner and mode whatever the parent's set-group-ID bit and the umask made of it. */
 	if (fchown(fd, 0, 0) < 0 || fchmod(fd, 0755) < 0)
 		return err_sys(err, errno, "make parent directory %s", path);
-	if (replaces && t->maker->set_opaque(t->maker, fd) < 0)
-		return err_sys(err, errno, "make parent directory %s opaque", path);
+	rc = replaces ? t->maker->set_opaque(t->maker, fd) : 0;
+	if (rc < 0)
+		return err_sys(err, -rc, "make parent directory %s opaque", path);
 	return layer_tree_add_dir(t, path, fd, mtime, err);
 }
 
@@ -329,8 +339,13 @@ static int set_dir_time(struct layer_tree *t, const struct dir_time *d, struct e
 	cleanup_close int fd = open_dir(t, path, &depth);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != d->ino)
-		return 0; /* removed or replaced by a later entry */
+	/* Removed or replaced by a later entry. */
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return 0;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, fd < 0 ? -fd : errno, "look at directory %s", path);
+	if (st.st_ino != d->ino)
+		return 0;
 	/* AT_EMPTY_PATH for an O_PATH descriptor: utimensat(2), since Linux 5.8. */
 	if (utimensat(fd, "", times, AT_EMPTY_PATH) < 0)
 		return err_sys(err, errno, "set time of directory %s", path);

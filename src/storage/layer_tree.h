@@ -17,6 +17,7 @@
 #include <time.h>
 
 struct err;
+struct stat;
 
 #define LAYER_MAX_DEPTH	    255		       /* directories above an entry */
 #define LAYER_MAX_DIR_BYTES (64 * 1024 * 1024) /* memory for directories' names and times */
@@ -93,6 +94,8 @@ int layer_tree_set_times(struct layer_tree *t, struct err *err);
 
 /* A whiteout of overlayfs: character device 0:0, which needs no privilege (since Linux 5.8). */
 int layer_make_whiteout(int parent_fd, const char *name);
-bool layer_is_whiteout(int parent_fd, const char *name);
+bool layer_is_whiteout(const struct stat *st);
+/* Whether NAME, which must exist, is one: 1, 0 or -errno. */
+int layer_find_whiteout(int parent_fd, const char *name);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "oci/document.h"
 #include "oci/reference.h"
+#include "storage/collect.h"
 #include "transport/report.h"
 
 void source_done(struct source *source)
@@ -27,6 +28,7 @@ void source_done(struct source *source)
 	folder_done(&source->folder);
 	docker_archive_done(&source->docker);
 	free(source->layers);
+	storage_release(source->store, &source->hold_fd);
 	*source = (struct source)SOURCE_INIT;
 }
 

@@ -54,11 +54,12 @@ struct source {
 	struct docker_archive docker; /* of docker's archives */
 	struct layer_info *layers;    /* of an image of the store */
 	size_t n_layers;
+	int hold_fd; /* of the store: keeps what is read from being removed */
 };
 
-#define SOURCE_INIT                   \
-	{                             \
-		.folder = FOLDER_INIT \
+#define SOURCE_INIT                                  \
+	{                                            \
+		.folder = FOLDER_INIT, .hold_fd = -1 \
 	}
 /* Frees and closes what it owns; an empty one is fine. */
 void source_done(struct source *source);

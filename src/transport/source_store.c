@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "oci/reference.h"
+#include "storage/collect.h"
 #include "storage/image.h"
 #include "storage/image_names.h"
 #include "transport/parts.h"
@@ -201,7 +202,8 @@ int source_open_store(const char *name, struct source *ret, struct err *err)
 	char target[DIGEST_HEX_LEN + 1] = "";
 
 	ret->ops = &store_ops;
-	if (image_find(ret->store, name, &found, err) < 0 ||
+	ret->hold_fd = storage_hold(ret->store, err);
+	if (ret->hold_fd < 0 || image_find(ret->store, name, &found, err) < 0 ||
 	    image_get_target(ret->store, &found, target, err) < 0 ||
 	    layer_info_list(ret->store, found.id, &ret->layers, &ret->n_layers, err) < 0)
 		return -err->code;

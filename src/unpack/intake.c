@@ -11,6 +11,7 @@
 #include "unpack/stream.h"
 
 #include <endian.h>
+#include <errno.h>
 
 #define PROGRESS_EVERY_NS (50 * 1000 * 1000)
 
@@ -19,17 +20,20 @@ bool intake_is_kept(enum inflate_format format)
 	return format == INFLATE_GZIP || format == INFLATE_ZSTD;
 }
 
-void intake_tell_progress(struct intake *in, bool last)
+int intake_tell_progress(struct intake *in, bool last, struct err *err)
 {
 	uint64_t now = clock_mono_ns();
 	uint64_t count = htole64(in->size);
+	int rc = 0;
 
 	if (in->progress_fd < 0 || (!last && now - in->told_ns < PROGRESS_EVERY_NS))
-		return;
+		return 0;
 	in->told_ns = now;
+	rc = fd_write_full(in->progress_fd, &count, sizeof(count));
 	/* A reader that has gone away does not concern the unpacking. */
-	if (fd_write_full(in->progress_fd, &count, sizeof(count)) < 0)
+	if (rc == -EPIPE)
 		in->progress_fd = -1;
+	return rc < 0 && rc != -EPIPE ? err_sys(err, -rc, "tell progress") : 0;
 }
 
 static int look_at(struct intake *in, const uint8_t *bytes, size_t len, struct err *err)
@@ -53,9 +57,8 @@ static ssize_t intake_next(struct byte_source *src, const uint8_t **ret, struct 
 	if (n <= 0)
 		return n;
 	in->size += (uint64_t)n;
-	if (look_at(in, *ret, (size_t)n, err) < 0)
+	if (look_at(in, *ret, (size_t)n, err) < 0 || intake_tell_progress(in, false, err) < 0)
 		return -err->code;
-	intake_tell_progress(in, false);
 	return n;
 }
 

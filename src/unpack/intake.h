@@ -27,8 +27,8 @@ struct intake {
 int intake_init(struct intake *in, const struct stream_options *options, struct output *blob,
 		struct err *err);
 void intake_done(struct intake *in);
-/* Tells the count of bytes, at most every 50 ms unless it is the LAST time. */
-void intake_tell_progress(struct intake *in, bool last);
+/* Tells the count of bytes, at most every 50 ms unless it is the LAST time. 0 or -code. */
+int intake_tell_progress(struct intake *in, bool last, struct err *err);
 /* Whether bytes of FORMAT are kept as they came. */
 bool intake_is_kept(enum inflate_format format);
 

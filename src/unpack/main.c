@@ -171,7 +171,7 @@ static int print_result(const struct arguments *args, const struct layer_result 
 		 (unsigned long long)s->plain_size);
 	str_addf(&line, "\"size\":%llu,\"entries\":%llu}\n", (unsigned long long)layer->n_bytes,
 		 (unsigned long long)layer->n_entries);
-	if (fputs(str_get(&line), stdout) == EOF || fflush(stdout) == EOF)
+	if (fputs(str_get(&line), stdout) == EOF || fclose(stdout) == EOF)
 		return err_set(err, ERR_SYSTEM, "write the result");
 	return 0;
 }

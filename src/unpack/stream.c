@@ -112,8 +112,7 @@ static int produce(struct stream *s, struct err *err)
 	if (produce_blocks(s, err) < 0 ||
 	    (s->recompress && recompress_finish(s->recompress, err) < 0))
 		return -err->code;
-	intake_tell_progress(&s->intake, true);
-	return 0;
+	return intake_tell_progress(&s->intake, true, err);
 }
 
 static void *run_producer(void *arg)

@@ -693,3 +693,55 @@ def test_many_hard_links(tmp_path):
     done = unpack(tmp_path / "t", tar.bytes(), limits=small_memory)
     assert done.rc == 0 or ("entry l" in done.err and "too many links" in done.err)
     shutil.rmtree(tmp_path / "t")
+
+
+# Calls that fail: an error that is told, or it made no difference
+
+def rich():
+    return (Tar().dir("d", mode=0o2775, uid=7).file("d/f", b"abc" * 100000, uid=7).symlink("d/s", "f").hardlink("h", "d/f")
+            .file("x", b"x", mode=0o4755, pax_headers={"SCHILY.xattr.user.a": "b"}).file("d/.wh.gone")
+            .dir("own/sub").file(".wh.own").file("again/f").file(".wh.again").dir("again", mode=0o700)
+            .file(".wh.white").dir("white").file(".wh.implied").file("implied/f").file(".wh.w").symlink("lib", "d")
+            .file("lib/g", b"through").file("d/f", b"again").dir("gone").file("gone/f").symlink("gone", "d")
+            .add("null", tarfile.CHRTYPE, devmajor=1, devminor=3).file("d/.wh..wh..opq").bytes())
+
+
+def outcome(tmp_path, data, inject=None):
+    """Status, and what there is afterwards: answer, listing, blob and what stat(2) says of the tree."""
+    shutil.rmtree(tmp_path, ignore_errors=True)
+    (tmp_path / "t").mkdir(parents=True)
+    (tmp_path / "in").write_bytes(data)
+    trace = ["strace", "-f", "-qq", "-o", tmp_path / "trace", "-e", "trace=" + inject.split(":")[0],
+             "-e", "inject=" + inject] if inject else []
+    script = 'exec "$@" 7<t 8>list 9>blob 6>told <in'
+    done = subprocess.run(["sh", "-c", script, "sh", *trace, UNPACK, "--dir-fd", "7", "--list-fd", "8", "--blob-fd", "9",
+                           "--progress-fd", "6"], cwd=tmp_path, capture_output=True)
+    tree = sorted((os.path.relpath(p, tmp_path), s.st_mode, s.st_uid, s.st_gid, s.st_nlink, s.st_size, s.st_rdev,
+                   s.st_mtime_ns if s.st_rdev or not stat.S_ISCHR(s.st_mode) else 0)  # a whiteout's is now
+                  for at, dirs, files in os.walk(tmp_path / "t") for p in [os.path.join(at, n) for n in dirs + files]
+                  for s in [os.lstat(p)])
+    made = (done.stdout, (tmp_path / "list").read_bytes(), (tmp_path / "blob").read_bytes(), tree)
+    hit = bool(inject) and "INJECTED" in (tmp_path / "trace").read_text()
+    return done.returncode, made, hit, done.stderr
+
+
+@pytest.mark.skipif(SANITIZED, reason="makes calls of its own")
+@pytest.mark.parametrize("call", ["write", "pwrite64", "close", "fchown", "fchmod", "utimensat", "fsetxattr", "mkdirat",
+                                  "symlinkat", "linkat", "mknodat", "openat", "openat2", "read", "newfstatat"])
+def test_failing_calls(tmp_path, call):
+    good_rc, good_made, _, text = outcome(tmp_path / "w", rich())
+    assert good_rc == 0, text
+    failed = 0
+    for nth in range(1, 60):
+        rc, made, hit, text = outcome(tmp_path / "w", rich(), "%s:error=ENOSPC:when=%d" % (call, nth))
+        if not hit:
+            break
+        failed += rc != 0
+        assert rc != 0 or made == good_made, (nth, text)
+    assert failed, "not one failure was seen"
+
+
+def test_answer_that_cannot_be_written():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([UNPACK], input=b"x", stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode >= REFUSED and b"write the result" in done.stderr

@@ -122,10 +122,17 @@ def stop_monitor(state, argv, log):
     return pidfd, monitor
 
 
-def attach(monitor, argv):
+def attach(monitor, argv, log=None):
+    """A monitor that stands still is let go when strace has told LOG that it does, which it mostly does: between
+    taking hold of it and that, strace sees no calls."""
     tracer = spawn(argv)
     wait_until(lambda: "TracerPid:\t%d\n" % tracer.pid in read("/proc/%d/status" % monitor) or
                tracer.poll() is not None, "strace to attach")
+    if log:
+        end = time.monotonic() + 1
+        while "stopped by SIGSTOP" not in read(log) and time.monotonic() < end:
+            time.sleep(0.002)
+        os.kill(monitor, signal.SIGCONT)
     return tracer
 
 
@@ -147,8 +154,7 @@ def run_cli(state, verb, k, log):
 
 def run_monitor(state, verb, k, log):
     command, monitor = stop_monitor(state, verb.argv, str(log) + ".1")
-    tracer = attach(monitor, strace(log, CHANGING, k, "signal=KILL", "-p", str(monitor)))
-    os.kill(monitor, signal.SIGCONT)
+    tracer = attach(monitor, strace(log, CHANGING, k, "signal=KILL", "-p", str(monitor)), log)
     try:
         # The command waits for its monitor; one that serves `sleep` lives on.
         wait_until(lambda: gone(command), "the command", 40)
@@ -160,8 +166,7 @@ def run_monitor(state, verb, k, log):
 
 def run_container(state, verb, k, log):
     command, monitor = stop_monitor(state, verb.argv, str(log) + ".1")
-    tracer = attach(monitor, strace(log, MAKING, k, "signal=STOP", "-f", "-p", str(monitor)))
-    os.kill(monitor, signal.SIGCONT)
+    tracer = attach(monitor, strace(log, MAKING, k, "signal=STOP", "-f", "-p", str(monitor)), log)
     try:
         def reached():
             stops = set(re.findall(r"^(\d+) +--- stopped by SIGSTOP", read(log), re.M))
@@ -273,8 +278,8 @@ def points_in(text, role):
         for call, _ in calls:
             counts[call] += 1
             reached[task].append((call, counts[call]))
-    if role != "container":
-        return max(reached.values(), key=len)
+    if role != "container" or not reached:
+        return max(reached.values(), key=len, default=[])
     monitor = re.match(r"\d+", text).group()
     return [p for task in reached if task != monitor for p in reached[task] if p not in reached.get(monitor, ())]
 
@@ -292,8 +297,11 @@ def run_point(state, name, verb, role, k):
     return text
 
 
-def is_reached(text):
-    return bool(re.search(r"killed by SIGKILL|stopped by SIGSTOP", text))
+def is_reached(text, role):
+    """Whether the process got to the point: in the container's log the monitor stood still at first."""
+    if role != "container":
+        return "killed by SIGKILL" in text
+    return len(set(re.findall(r"^(\d+) +--- stopped by SIGSTOP", text, re.M))) > 1
 
 
 def role_of(verb, role):
@@ -301,12 +309,20 @@ def role_of(verb, role):
     return next((r for r in verb.roles if r == role or (role == "monitor" and r == "exit")), None)
 
 
+def clean_points(state, name, verb, role):
+    """Strace may come too late for what it is attached to."""
+    for _ in range(4):
+        points = points_in(run_point(state, name, verb, role_of(verb, role), None), role)
+        if points:
+            return points
+    raise Failure("%s: strace saw nothing of its %s" % (name, role))
+
+
 def choose(state, table, roles, points, rng):
     """At least POINTS points per role: every verb in proportion to the calls it makes, spread evenly, seeded."""
     chosen = []
     for role in roles:
-        found = {n: points_in(run_point(state, n, v, role_of(v, role), None), role)
-                 for n, v in table.items() if role_of(v, role)}
+        found = {n: clean_points(state, n, v, role) for n, v in table.items() if role_of(v, role)}
         total = sum(map(len, found.values()))
         for name, calls in found.items():
             n = min(len(calls), max(1, -(-points * len(calls) // total)))
@@ -334,7 +350,7 @@ def run_chosen(state, table, chosen, verbose):
             print(name, role, call, k, flush=True)
         try:
             text = run_point(state, name, table[name], role, (call, k))
-            reached[{"exit": "monitor"}.get(role, role)] += is_reached(text)
+            reached[{"exit": "monitor"}.get(role, role)] += is_reached(text, role)
         except Failure as e:
             bad.append("%s, %s, %s %d: %s" % (name, role, call, k, e))
             print("FAILED " + bad[-1], file=sys.stderr, flush=True)
