@@ -204,6 +204,14 @@ def test_rmi_of_a_running_container(tare, running):
     assert tare.state("up") == "running" and rows(tare) == ["busybox:latest"]
 
 
+def test_rmi_of_a_platform(tare, tiny):
+    tiny("a")
+    arch = tare.ok("image", "inspect", "-f", "{{.Architecture}}", "a")
+    got = tare("rmi", "--platform", "linux/s390x", "a")
+    assert got.rc == 1 and "does not provide the specified platform (linux/s390x)" in got.err and rows(tare) == ["a:latest"]
+    assert "Untagged: a:latest" in tare.ok("rmi", "--platform", "linux/" + arch, "a")
+
+
 def test_rmi_of_several(tare, tiny):
     tiny("a"), tiny("b", "-m", "2")
     got = tare("rmi", "a", "nosuch", "b")

@@ -268,6 +268,20 @@ def test_platforms(tare):
     assert got.rc == 1 and "invalid platform" in got.err
 
 
+def test_what_is_missing_is_no_other_platform(tare):
+    """With --platform, images for others are passed over, and broken ones are not."""
+    good, bad = docker([A], ["x:1"]), docker([B], ["y:1"])
+    both = json.loads(good[-1][1]) + [dict(json.loads(bad[-1][1])[0], Layers=["missing/layer.tar"])]
+    data = tar(*good[:-1], bad[0], ("manifest.json", dumps(both)))
+    for options in ((), ("--platform", "linux/amd64")):
+        got = load(tare, data, *options)
+        assert got.rc == 1 and "layer 0: missing/layer.tar is missing" in got.err
+        assert got.out == "Loaded image: x:1\n"
+    both[1]["Config"] = "missing.json"
+    got = load(tare, tar(*good[:-1], ("manifest.json", dumps(both))), "--platform", "linux/amd64")
+    assert got.rc == 1 and "missing.json is missing" in got.err
+
+
 def test_a_layout_for_several_platforms_without_an_index_of_its_own(tare):
     out = Layout()
     for arch, text in (("arm64", "arm"), ("amd64", "amd")):
