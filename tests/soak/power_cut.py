@@ -20,6 +20,7 @@ import argparse
 import concurrent.futures
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -83,6 +84,17 @@ class Workload(threading.Thread):
         self.lives[name].removal = time.monotonic()
         self.state.ok("rmi", name)
         self.done["rmi"] = self.done.get("rmi", 0) + 1
+        if self.rng.random() < 0.5:
+            self.somebody_syncs()
+
+    def somebody_syncs(self):
+        """A file of no concern to the store, synced, and a moment of quiet: ext4 then writes its whole journal, and with
+        it every name that was removed, but not what others have written into their files."""
+        with open(self.state.root.parent / "other", "ab") as f:
+            f.write(b"x")
+            f.flush()
+            os.fsync(f.fileno())
+        time.sleep(0.06)
 
     def make(self, n):
         how = self.rng.choice([self.by_import, self.by_load, self.by_commit])
@@ -124,11 +136,11 @@ class Picture:
 
 def check_full(state, fine=()):
     """What `system check --full` says but for lines that begin with one of FINE: what was cut short, and the mirror of
-    the names, are not synced and no damage."""
+    the names, are not synced and no damage; containers are not promised."""
     done = state("system", "check", "--full")
     lines = [line for line in done.stdout.splitlines() if not line.startswith((*fine, "checked "))]
-    if done.returncode and not lines and not fine:
-        lines = [done.stderr.strip()]
+    if not re.search(r"^checked \d+ images?, ", done.stdout, re.M):
+        lines.append(done.stderr.strip())
     return ["check --full: " + line for line in lines]
 
 
@@ -144,7 +156,7 @@ def look_at_images(state, view, picture, lives):
         except Failure as e:
             bad.append("listed, but damaged: %s: %s" % (name, e))
     if listed:
-        bad += check_full(state, ("leftover ", "name index.json: "))
+        bad += check_full(state, ("leftover ", "name index.json: ", "container "))
     for name in sorted(listed & set(lives))[-1:]:
         state.ok("run", "--rm", name, "/bin/true")
     return bad, len(promised)
@@ -162,7 +174,7 @@ def look(disk, work, number, picture, workload):
             lost += not path.exists() or path.stat().st_size == 0
         state.ok("import", str(work / "next.tar"), "next:1")
         state.ok("run", "--rm", "next:1", "/bin/true")
-        bad += check_full(state)
+        bad += check_full(state, ("container ",))
         staging = state.root / "staging"
         bad += ["staging is not empty: %s" % p.name for p in staging.iterdir()] if staging.is_dir() else []
     except Failure as e:
