@@ -15,7 +15,6 @@ import json
 import os
 import pathlib
 import platform
-import random
 import shutil
 import statistics
 import subprocess
@@ -24,73 +23,12 @@ import tarfile
 import tempfile
 import time
 
+import images
+from contenders import Contender, Failed, interleave, missing
+
 REPO = pathlib.Path(__file__).resolve().parents[1]
 CACHE = REPO / ".cache"
 WARM_UP = 3
-
-
-class Failed(Exception):
-    pass
-
-
-# ---------------------------------------------------------------- contenders
-
-class Contender:
-    """A process that does one round for each line it is sent, and answers with nanoseconds."""
-
-    def __init__(self, name, argv, env=None):
-        self.name, self.argv, self.env, self.child = name, [str(a) for a in argv], env, None
-        self.times = []
-
-    def round(self):
-        if self.child is None:
-            self.child = subprocess.Popen(self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                          env=dict(os.environ, **(self.env or {})))
-        self.child.stdin.write("\n")
-        self.child.stdin.flush()
-        answer = self.child.stdout.readline().strip()
-        if not answer.isdigit():
-            raise Failed(answer or "ended with %s" % self.child.wait())
-        return int(answer)
-
-    def close(self):
-        if self.child:
-            self.child.stdin.close()
-            self.child.wait()
-            self.child.stdout.close()
-            self.child = None
-
-
-def missing(name, why):
-    return {"name": name, "missing": why}
-
-
-def interleave(contenders, rounds):
-    """Rows (name, median, p95, n) of CONTENDERS, or why there is none."""
-    rows, alive = {}, [c for c in contenders if isinstance(c, Contender)]
-    for gone in contenders:
-        if isinstance(gone, dict):
-            rows[gone["name"]] = gone
-    # What one leaves to the kernel (a network namespace is destroyed later, by a worker) the next one
-    # waits for: so the turns come in another order each round, the same in every run.
-    turns = random.Random(1)
-    for i in range(WARM_UP + rounds):
-        for c in turns.sample(alive, len(alive)):
-            try:
-                took = c.round()
-            except Failed as e:
-                rows[c.name] = missing(c.name, "failed: %s" % e)
-                alive.remove(c)
-                c.close()
-                continue
-            if i >= WARM_UP:
-                c.times.append(took)
-    for c in alive:
-        c.close()
-        ordered = sorted(c.times)
-        rows[c.name] = {"name": c.name, "median_ns": statistics.median(ordered),
-                        "p95_ns": ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))], "rounds": len(ordered)}
-    return [rows[c["name"] if isinstance(c, dict) else c.name] for c in contenders]
 
 
 # ---------------------------------------------------------------- what they work on
@@ -105,7 +43,7 @@ class Bench:
         self.podman_ready = self.docker_socket = None
 
     def prepare(self):
-        subprocess.run(["ninja", "-C", str(self.build), "bench/floor", "bench/timeit"], check=True,
+        subprocess.run(["ninja", "-C", str(self.build), "bench/floor", "bench/timeit", "bench/unpack_floor"], check=True,
                        stdout=subprocess.DEVNULL)
         layout = self.build / "images/busybox"
         blob = lambda d: layout / "blobs" / d["digest"].replace(":", "/")
@@ -126,12 +64,12 @@ class Bench:
         config["root"] = {"path": str(self.rootfs), "readonly": True}
         (self.bundle / "config.json").write_text(json.dumps(config))
 
-    def timeit(self, name, argv, parallel=1, env=None, prefix=()):
+    def timeit(self, name, argv, parallel=1, env=None, prefix=(), before=None):
         program = shutil.which(str(argv[0]))
         if not program:
             return missing(name, "not installed")
         counted = ["-p", parallel] if parallel > 1 else []
-        return Contender(name, [*prefix, self.build / "bench/timeit", *counted, *argv], env)
+        return Contender(name, [*prefix, self.build / "bench/timeit", *counted, *argv], env, before)
 
     def tare(self, *args, name="tare", parallel=1):
         return self.timeit(name, self.state + list(args), parallel)
@@ -178,7 +116,7 @@ class Bench:
             (folder / "registries.conf").write_text("unqualified-search-registries = []\n")
         return env
 
-    def podman(self, *args):
+    def podman(self, *args, before=None):
         if not shutil.which("podman"):
             return missing("podman", "not installed")
         env = self.podman_env()
@@ -188,9 +126,9 @@ class Bench:
             if done.returncode:
                 return missing("podman", "cannot import: " + done.stderr.strip()[-120:])
             self.podman_ready = True
-        return self.timeit("podman", ["podman", *args], env=env)
+        return self.timeit("podman", ["podman", *args], env=env, before=before)
 
-    def docker(self, *args):
+    def docker(self, *args, before=None):
         if not self.args.with_docker:
             return missing("docker", "only measured with --with-docker")
         if not shutil.which("dockerd"):
@@ -203,7 +141,16 @@ class Bench:
             self.docker_socket = "unix://%s/docker.sock" % folder
             subprocess.run(["docker", "-H", self.docker_socket, "import", self.layer, "busybox:latest"], check=True,
                            stdout=subprocess.DEVNULL)
-        return self.timeit("docker", ["docker", "-H", self.docker_socket, *args])
+        return self.timeit("docker", ["docker", "-H", self.docker_socket, *args], before=before)
+
+    def run_quietly(self, contender):
+        """One run of a contender's command, not measured; raises Failed with its answer."""
+        if isinstance(contender, Contender):
+            try:
+                contender.round()
+            finally:
+                contender.close()
+        return contender
 
     def close(self):
         ids = subprocess.run(self.state + ["ps", "-aq"], capture_output=True, text=True).stdout.split() \
@@ -335,7 +282,8 @@ def bench_import(b):
 
 
 BENCHMARKS = {"run": bench_run, "run-engines": bench_run_engines, "exec": bench_exec, "version": bench_version,
-              "64-at-once": bench_parallel, "ps-1000": bench_ps, "monitor": bench_monitor, "import": bench_import}
+              "64-at-once": bench_parallel, "ps-1000": bench_ps, "monitor": bench_monitor, "import": bench_import,
+              **images.BENCHMARKS}
 
 
 # ---------------------------------------------------------------- report
@@ -353,10 +301,12 @@ def machine():
 def print_table(name, what, rows):
     base = next((r["median_ns"] for r in rows if r["name"] in ("floor", "true") and "median_ns" in r), None)
     against = "floor" if rows and rows[0]["name"] == "floor" else "exec + exit"
-    print("\n**%s**: %s\n\n| | median | p95 | x %s |\n|---|---:|---:|---:|" % (name, what, against))
+    print("\n**%s**: %s\n\n| | median | p95 | x %s |\n|---|---:|---:|---:|" % (name, what, against if base else ""))
     for row in rows:
         if "missing" in row:
             print("| %s | missing: %s | | |" % (row["name"], row["missing"]))
+        elif "rss_kib" in row:
+            print("| %s | %.1f MiB RSS | | |" % (row["name"], row["rss_kib"] / 1024))
         elif "pss_kib_mean" in row:
             print("| %s | %.0f KiB PSS | max %.0f KiB | |" % (row["name"], row["pss_kib_mean"], row["pss_kib_max"]))
         else:

@@ -4,16 +4,20 @@
  * spawn (vfork inside posix_spawn(3), so the size of this process costs nothing) until it is waited
  * for. For each line it reads it runs once, so that a driver can interleave several commands.
  *
- *     timeit [-p N] [-o FILE] COMMAND [ARGUMENT...]
+ *     timeit [-p N] [-m] [-o FILE] COMMAND [ARGUMENT...]
  *
- * -p starts N at once and gives the time until the last has ended. Output of the command goes to
- * FILE (/dev/null). A command that does not exit 0 gives "failed STATUS" instead of a time.
+ * -p starts N at once and gives the time until the last has ended; -m gives the largest resident
+ * set of the command or of any process that it waited for, in KiB, instead of a time. Output of the
+ * command goes to FILE (/dev/null). A command that does not exit 0 gives "failed STATUS" instead of
+ * a time.
  */
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,17 +51,28 @@ static int run_once(const posix_spawn_file_actions_t *actions, char **argv, long
 	return failed;
 }
 
+static uint64_t largest_kib(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return (uint64_t)usage.ru_maxrss;
+}
+
 int main(int argc, char **argv)
 {
 	posix_spawn_file_actions_t actions;
 	const char *output = "/dev/null";
+	bool is_memory = false;
 	long parallel = 1;
 	char line[16];
 	int c;
 
-	while ((c = getopt(argc, argv, "+p:o:")) != -1) {
+	while ((c = getopt(argc, argv, "+p:mo:")) != -1) {
 		if (c == 'o')
 			output = optarg;
+		else if (c == 'm')
+			is_memory = true;
 		else if (c != 'p' || sscanf(optarg, "%ld", &parallel) != 1)
 			return 2;
 	}
@@ -76,7 +91,7 @@ int main(int argc, char **argv)
 			printf("failed %d\n",
 			       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 		else
-			printf("%llu\n", (unsigned long long)took);
+			printf("%llu\n", (unsigned long long)(is_memory ? largest_kib() : took));
 		fflush(stdout);
 	}
 	posix_spawn_file_actions_destroy(&actions);

@@ -252,14 +252,24 @@ static void add_man_options(struct str *out, const struct option *const *tables)
 static void add_man_command(struct str *out, const struct command *c, const char *path)
 {
 	cleanup_free char *page = str_dup(path);
+	cleanup_strv struct strv forms = STRV_INIT;
 
+	strv_split(&forms, c->usage, '\n');
 	for (char *p = page; *p; p++)
 		*p = *p == ' ' ? '-' : *p;
 	str_addf(out, ".TH " PROGRAM "-%s 1\n.SH NAME\n" PROGRAM " %s \\- ", page, path);
 	add_roff(out, c->summary);
-	str_addf(out, "\n.SH SYNOPSIS\n.B " PROGRAM " %s\n", path);
-	add_roff(out, c->usage);
-	str_add_char(out, '\n');
+	str_add(out, "\n.SH SYNOPSIS\n");
+	strv_foreach (i, &forms) {
+		str_addf(out, "%s.B " PROGRAM " %s\n", i ? ".br\n" : "", path);
+		add_roff(out, forms.items[i]);
+		str_add_char(out, '\n');
+	}
+	if (c->details) {
+		str_add(out, ".SH DESCRIPTION\n");
+		add_roff(out, c->details);
+		str_add_char(out, '\n');
+	}
 	if (c->tables[0])
 		str_add(out, ".SH OPTIONS\n");
 	add_man_options(out, c->tables);

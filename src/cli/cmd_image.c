@@ -29,27 +29,45 @@ static bool is_running(const char *id, void *data)
 	return container_is_running(&state);
 }
 
+/* An image has one platform: when it is none of those that were asked for, it stays. */
+static int check_platforms(struct engine *engine, const char *name, const struct strv *platforms,
+			   struct err *err)
+{
+	cleanup_image struct image image = IMAGE_INIT;
+
+	if (platforms->n && image_find(engine->store, name, &image, err) < 0)
+		return -err->code;
+	strv_foreach (i, platforms)
+		if (check_platform(name, platforms->items[i], &image, err) < 0)
+			return -err->code;
+	return 0;
+}
+
+static int remove_one(struct engine *engine, const struct rmi_options *o, const char *name,
+		      struct err *err)
+{
+	const struct image_removal how = {
+		.force = o->force, .no_prune = o->no_prune, .running = is_running, .data = engine};
+	cleanup_strv struct strv lines = STRV_INIT;
+
+	if (check_platforms(engine, name, &o->platforms, err) < 0 ||
+	    image_remove(engine->store, name, &how, &lines, err) < 0)
+		return -err->code;
+	print_lines(&lines);
+	return 0;
+}
+
 int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err)
 {
 	cleanup_engine struct engine engine = {};
-	const struct image_removal how = {.force = o->rmi.force,
-					  .no_prune = o->rmi.no_prune,
-					  .running = is_running,
-					  .data = &engine};
 	int status = 0;
 
-	if (o->rmi.platforms.n)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "--platform: images of several platforms are not there yet");
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
 	strv_foreach (i, &cli->args) {
-		cleanup_strv struct strv lines = STRV_INIT;
 		struct err one = ERR_INIT;
-		int rc = image_remove(engine.store, cli->args.items[i], &how, &lines, &one);
 
-		print_lines(&lines);
-		if (rc >= 0)
+		if (remove_one(&engine, &o->rmi, cli->args.items[i], &one) >= 0)
 			continue;
 		cli_print_error(&one);
 		/* By force, what is not there is as good as removed. */

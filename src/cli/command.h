@@ -45,7 +45,8 @@ struct command {
 	const char *name;    /* its name there; its canonical name */
 	const char *aliases; /* more names inside the group, separated by spaces; NULL */
 	const char *top;     /* its name at the top level; NULL when it has none */
-	const char *usage;   /* what follows the name: "[OPTIONS] CONTAINER" */
+	const char
+		*usage; /* what follows the name: "[OPTIONS] CONTAINER"; one line for each form */
 	const char *summary;
 	const struct option *tables[OPTION_TABLES_MAX];
 	int min_args, max_args; /* max_args -1: any number */
@@ -57,6 +58,8 @@ struct command {
 	int (*run)(struct cli *cli, union verb_options *o, struct err *err);
 	/* What help and the manual say after the options; lines of up to 80 columns. NULL. */
 	const char *notes;
+	/* What they say after the summary, in lines. NULL. */
+	const char *details;
 };
 
 struct command_group {

@@ -48,9 +48,13 @@ const struct command commands[] = {
 	{ "container", "commit", NULL, "commit", "[OPTIONS] CONTAINER [REPOSITORY[:TAG]]",
 	  "Create a new image from a container's changes",
 	  { commit_options }, 1, 2, 0, COMMAND_STOP_AT_ARGUMENT, commit_options_init, NULL, cmd_commit },
-	{ "container", "cp", NULL, "cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-",
+	{ "container", "cp", NULL, "cp", "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n[OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
 	  "Copy files/folders between a container and the local filesystem",
-	  { cp_options }, 2, 2, 0, 0, NULL, NULL, cmd_cp },
+	  { cp_options }, 2, 2, 0, 0, NULL, NULL, cmd_cp, .details =
+	  "Use '-' as the source to read a tar archive from stdin\n"
+	  "and extract it to a directory destination in a container.\n"
+	  "Use '-' as the destination to stream a tar archive of a\n"
+	  "container source to stdout." },
 	{ "container", "create", NULL, "create", "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	  "Create a new container",
 	  { container_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,

@@ -156,12 +156,17 @@ void help_options(struct str *out, const struct option *const *tables, size_t wi
 
 void help_usage_line(struct str *out, const char *path, const char *usage)
 {
-	str_add(out, "Usage:  " PROGRAM);
-	if (path)
-		str_addf(out, " %s", path);
-	if (usage && *usage)
-		str_addf(out, " %s", usage);
-	str_add_char(out, '\n');
+	cleanup_strv struct strv forms = STRV_INIT;
+
+	strv_split(&forms, usage ? usage : "", '\n');
+	strv_foreach (i, &forms) {
+		str_add(out, i ? "\t" PROGRAM : "Usage:  " PROGRAM);
+		if (path)
+			str_addf(out, " %s", path);
+		if (*forms.items[i])
+			str_addf(out, " %s", forms.items[i]);
+		str_add_char(out, '\n');
+	}
 }
 
 /* "tare container ls, tare container list, tare ps"; nothing when there is only one name. */
@@ -183,6 +188,8 @@ void help_command(struct str *out, const struct command *c, const char *path, si
 {
 	help_usage_line(out, path, c->usage);
 	str_addf(out, "\n%s\n", c->summary);
+	if (c->details)
+		str_addf(out, "\n%s\n", c->details);
 	add_aliases(out, c);
 	if (c->tables[0]) {
 		str_add(out, "\nOptions:\n");

@@ -95,23 +95,24 @@ static int add_used(const struct container_row *row, void *data, struct err *err
 	return 0;
 }
 
-/* Packed bytes of an image: its layers' blobs and its configuration. */
-static int measure_image(struct tree *t, struct tree_line *line, struct err *err)
+/* Adds what is kept packed of the image ID (its layers, its configuration) and what is unpacked: 1,
+ * or 0 when it is not here. */
+static int measure_image(struct tree *t, const char *id, struct tree_line *line, struct err *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
 	cleanup_free struct layer_info *layers = NULL;
 	size_t n = 0;
-	int rc = image_lookup(t->engine->store, line->id, &image, err);
+	int rc = image_lookup(t->engine->store, id, &image, err);
 
 	if (rc <= 0)
 		return rc;
 	if (layer_info_list(t->engine->store, image.id, &layers, &n, err) < 0)
 		return -err->code;
-	line->content = (int64_t)strlen(image.config);
+	line->content += (int64_t)strlen(image.config);
 	for (size_t i = 0; i < n; i++)
 		line->content += layers[i].blob_size;
 	line->usage = image.size + line->content;
-	return 0;
+	return 1;
 }
 
 /* Bytes of a blob that is here. */
@@ -137,38 +138,42 @@ static bool read_manifest(const struct tree *t, const char *hex, struct manifest
 	       manifest_parse(str_get(&text), text.len, NULL, "manifest", m, &ignored) >= 0;
 }
 
-/* One platform of an index. */
-static void measure_platform(const struct tree *t, const struct descriptor *entry,
-			     struct tree_line *line)
+/* One platform of an index. One that is not here may have left some of its blobs. */
+static int measure_platform(struct tree *t, const struct descriptor *entry, struct tree_line *line,
+			    struct err *err)
 {
-	cleanup_image struct image image = IMAGE_INIT;
 	cleanup_manifest struct manifest m = MANIFEST_INIT;
-	struct err ignored = ERR_INIT;
 	char platform[PLATFORM_LEN];
+	int rc = 0;
 
 	strv_add(&line->names, platform_format(&entry->platform, platform));
 	snprintf(line->id, sizeof(line->id), "%s", entry->hex);
 	line->is_missing = true;
 	if (!read_manifest(t, entry->hex, &m) || m.is_index)
-		return;
-	line->content = blob_bytes(t, entry->hex) + blob_bytes(t, m.config.hex);
+		return 0;
+	line->content = blob_bytes(t, entry->hex);
+	rc = measure_image(t, m.config.hex, line, err);
+	if (rc > 0) {
+		line->is_missing = false;
+		line->is_used = strv_has(&t->used, m.config.hex);
+	}
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	line->content += blob_bytes(t, m.config.hex);
 	for (size_t i = 0; i < m.n_entries; i++)
 		line->content += blob_bytes(t, m.entries[i].hex);
 	line->usage = line->content;
-	if (image_lookup(t->engine->store, m.config.hex, &image, &ignored) <= 0)
-		return;
-	line->usage += image.size;
-	line->is_missing = false;
-	line->is_used = strv_has(&t->used, image.id);
+	return 0;
 }
 
 /* The platforms below an image, when TARGET is an index. Attestations are no platform. */
-static void add_platforms(const struct tree *t, const char *target, struct tree_line *line)
+static int add_platforms(struct tree *t, const char *target, struct tree_line *line,
+			 struct err *err)
 {
 	cleanup_manifest struct manifest index = MANIFEST_INIT;
 
 	if (!read_manifest(t, target, &index) || !index.is_index)
-		return;
+		return 0;
 	line->content = blob_bytes(t, target);
 	line->children = mem_zalloc((index.n_entries + 1) * sizeof(*line->children));
 	for (size_t i = 0; i < index.n_entries; i++) {
@@ -177,10 +182,12 @@ static void add_platforms(const struct tree *t, const char *target, struct tree_
 
 		if (!entry->has_platform || strcmp(entry->platform.os, "unknown") == 0)
 			continue;
-		measure_platform(t, entry, child);
-		line->content += child->content;
 		line->n_children++;
+		if (measure_platform(t, entry, child, err) < 0)
+			return -err->code;
+		line->content += child->content;
 	}
+	return 0;
 }
 
 static struct tree_line *find_line(struct tree *t, const char *id)
@@ -201,13 +208,14 @@ static int add_row(const struct image_row *row, void *data, struct err *err)
 	int64_t unpacked = row->size;
 
 	strv_addf(&line->names, "%s:%s", row->repository, row->tag);
-	if (line->names.n == 1 && measure_image(t, line, err) < 0)
+	if (line->names.n == 1 && measure_image(t, row->id, line, err) < 0)
 		return -err->code;
-	if (row->target && line->n_children == 0) {
-		add_platforms(t, row->target, line);
-		if (line->n_children > 0)
-			line->usage = unpacked + line->content;
-	}
+	if (!row->target || line->n_children > 0)
+		return 0;
+	if (add_platforms(t, row->target, line, err) < 0)
+		return -err->code;
+	if (line->n_children > 0)
+		line->usage = unpacked + line->content;
 	return 0;
 }
 

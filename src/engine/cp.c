@@ -22,6 +22,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
@@ -194,9 +195,17 @@ static int write_plain(int out_fd, void *data, struct err *err)
 	struct unpack_job job = UNPACK_JOB_INIT;
 	struct unpack_result result;
 
+	struct pollfd reader = {.fd = out_fd, .events = POLLOUT};
+	int rc = 0;
+
 	job.in_fd = STDIN_FILENO;
 	job.plain_fd = out_fd;
-	return unpack_run(c->engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err);
+	rc = unpack_run(c->engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err);
+	/* The helper's words do not tell a reader who stopped (POLLERR of a pipe) from other
+	 * failures. */
+	if (rc < 0 && poll(&reader, 1, 0) > 0 && reader.revents & POLLERR)
+		err->errnum = EPIPE;
+	return rc;
 }
 
 /* Whether standard input ends at once: docker takes that for an archive of nothing. */

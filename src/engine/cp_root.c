@@ -43,7 +43,10 @@ static const char *const kernel_types[] = {"proc",    "sysfs",	"cgroup",
 
 void cp_root_done(struct cp_root *root)
 {
-	fd_cleanup_close(&root->fd);
+	if (root->fd >= 0) {
+		fd_cleanup_close(&root->fd);
+		view_unmount(root->engine, root->record.row.id);
+	}
 	if (root->pending_fd >= 0)
 		pending_close(root->engine, root->record.row.id, root->pending_fd);
 	container_record_done(&root->record);
@@ -75,16 +78,42 @@ static int copy_mounts(int pidfd)
 	return copy;
 }
 
-static bool is_hidden(const struct oci_mount *m, const char *path)
+static bool is_kernel_type(const char *type)
 {
-	bool wants_dev = strcmp(path, "/dev") == 0 || str_has_prefix(path, "/dev/");
-
-	if (strcmp(m->destination, "/dev") == 0)
-		return !wants_dev;
 	for (size_t i = 0; i < ARRAY_LEN(kernel_types); i++)
-		if (strcmp(m->type, kernel_types[i]) == 0)
+		if (strcmp(type, kernel_types[i]) == 0)
 			return true;
 	return false;
+}
+
+/* Whether PATH (clean) is DIR or lies in it. */
+static bool is_within(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return strncmp(path, dir, len) == 0 && (!path[len] || path[len] == '/');
+}
+
+/* Whether PATH leads to something in /dev that is more than a device: /dev/shm, or a mount of the
+ * user's. */
+static bool needs_dev(const struct oci_runtime_config *config, const char *path)
+{
+	for (size_t i = 0; i < config->n_mounts; i++) {
+		const struct oci_mount *m = &config->mounts[i];
+
+		if (str_has_prefix(m->destination, "/dev/") && !is_kernel_type(m->type) &&
+		    is_within(path, m->destination))
+			return true;
+	}
+	return false;
+}
+
+static bool is_hidden(const struct oci_runtime_config *config, const struct oci_mount *m,
+		      const char *path)
+{
+	if (strcmp(m->destination, "/dev") == 0)
+		return !needs_dev(config, path);
+	return is_kernel_type(m->type);
 }
 
 /* Takes what is mounted at DESTINATION out of the copy, with all below. */
@@ -117,7 +146,7 @@ static int open_running(struct cp_root *r, const struct container_state *state,
 		return -err->code;
 	/* From the last one mounted to the first: what lies on another goes before it. */
 	for (size_t i = config->n_mounts; i-- > 0;)
-		if (is_hidden(&config->mounts[i], path))
+		if (is_hidden(config, &config->mounts[i], path))
 			hide(r->fd, config->mounts[i].destination);
 	return 0;
 }

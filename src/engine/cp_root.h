@@ -24,8 +24,9 @@ struct cp_root {
 		.fd = -1, .pending_fd = -1, \
 	}
 
-/* Opens the files of container REF. PATH is where in it the copy goes to or comes from: devices are
- * seen only by who names /dev. ERR_NOT_FOUND. Moves the process to a private mount namespace. */
+/* Opens the files of container REF. PATH (clean) is where in it the copy goes to or comes from:
+ * /dev is there only for who names what is mounted in it (/dev/shm). ERR_NOT_FOUND. Moves the
+ * process to a private mount namespace. */
 int cp_root_open(struct engine *engine, const char *ref, const char *path, struct cp_root *ret,
 		 struct err *err);
 void cp_root_done(struct cp_root *root);

@@ -13,6 +13,7 @@
 #include "engine/view.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/create.h"
@@ -27,6 +28,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* More directories than any image or container has: 500 layers are overlayfs' own limit. */
@@ -170,12 +172,22 @@ int view_open_image(struct engine *engine, const struct image *image, struct err
 	return mount_view(engine, &o, false, err);
 }
 
+/* The work directory is one of our own: what overlayfs leaves in the container's tells that it was
+ * started (container_was_started). */
+#define WORK "view-work"
+
 static int set_upper(struct engine *engine, const char *id, struct overlay *o, struct err *err)
 {
+	cleanup_close int dir = open_of_container(engine, id, "", O_PATH, err);
+
+	if (dir < 0)
+		return -err->code;
+	if (mkdirat(dir, WORK, 0700) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "prepare to write to container %.12s", id);
 	o->upper = open_of_container(engine, id, "upper", O_PATH, err);
 	if (o->upper < 0)
 		return -err->code;
-	o->work = open_of_container(engine, id, "work", O_PATH, err);
+	o->work = open_of_container(engine, id, WORK, O_PATH, err);
 	return o->work < 0 ? -err->code : 0;
 }
 
@@ -229,6 +241,18 @@ int view_mount_writable(struct engine *engine, const char *id, const struct strv
 	    add_lowers(&o, lowers, err) < 0)
 		return -err->code;
 	return mount_view(engine, &o, true, err);
+}
+
+void view_unmount(struct engine *engine, const char *id)
+{
+	cleanup_free char *target = mount_point(engine);
+	cleanup_close int dir = engine_open_container_dir(engine, id);
+
+	/* lint: the engine's own directory, in a namespace of this process alone */
+	if (umount2(target, MNT_DETACH) < 0)
+		log_debug("unmount %s: %m", target);
+	if (dir >= 0)
+		fd_remove_tree_at(dir, WORK);
 }
 
 int view_attach(struct engine *engine, int mount_fd, struct err *err)

@@ -37,6 +37,9 @@ int view_ensure_private(struct err *err);
  * one at a time. */
 int view_mount_writable(struct engine *engine, const char *id, const struct strv *lowers,
 			struct err *err);
+/* Takes away what view_mount_writable or view_attach mounted for container ID, after the caller has
+ * closed every descriptor in it. */
+void view_unmount(struct engine *engine, const char *id);
 /* Attaches the detached MOUNT_FD at the same place, for the same purpose, and returns a descriptor
  * of its root, open for reading. */
 int view_attach(struct engine *engine, int mount_fd, struct err *err);

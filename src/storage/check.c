@@ -155,8 +155,16 @@ static bool needs_blob(const struct check *c, const struct check_image *image, c
 
 	if (b->image != CHECK_NONE && image == &c->images[b->image])
 		return true;
-	return b->layer != CHECK_NONE &&
-	       strv_has(&image->chains, c->layers[b->layer].info.chain_hex);
+	if (b->layer == CHECK_NONE)
+		return false;
+	/* Layers with the same files on top of others share a blob. */
+	strv_foreach (i, &image->chains) {
+		const struct check_layer *l = check_lookup_layer(c, image->chains.items[i]);
+
+		if (l && strcmp(l->info.blob_hex, b->hex) == 0)
+			return true;
+	}
+	return false;
 }
 
 char *check_users_of_layer(const struct check *c, const char *chain_hex)

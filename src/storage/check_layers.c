@@ -48,6 +48,16 @@ found(struct check_layer *l, bool *flag, const char *fmt, ...)
 
 /* ---- one layer ---- */
 
+bool check_is_same_info(const struct layer_info *a, const struct layer_info *b)
+{
+	cleanup_str struct str text_a = STR_INIT;
+	cleanup_str struct str text_b = STR_INIT;
+
+	layer_format_record(a, &text_a);
+	layer_format_record(b, &text_b);
+	return strcmp(str_get(&text_a), str_get(&text_b)) == 0;
+}
+
 /* Text or fields: a record of version 0.1.0 has another form. */
 static bool is_record_right(const struct layer_info *info, int layers_fd, const struct str *text)
 {
@@ -321,7 +331,7 @@ static int confirm(struct check *c, struct check_layer *l, struct err *err)
 		l->is_gone = rc == 0;
 		if (rc <= 0)
 			return rc;
-		if (memcmp(&now, &l->info, sizeof(now)) == 0 && !l->is_record_bad)
+		if (check_is_same_info(&now, &l->info) && !l->is_record_bad)
 			return 0;
 		l->info = now;
 		nanosleep(&confirm_pause, NULL);

@@ -50,7 +50,8 @@ struct check_blob {
 struct check_container {
 	char id[DIGEST_HEX_LEN + 1];
 	char *name;	   /* owned */
-	const char *fault; /* static text; NULL */
+	const char *fault; /* of its directory; static text; NULL */
+	bool has_bad_options;
 };
 
 #define CHECK_NONE UINT32_MAX
@@ -117,6 +118,8 @@ int check_look_at_blobs(struct check *check, struct err *err);
 int check_look_at_layers(struct check *check, struct err *err);
 int check_look_at_strays(struct check *check, struct err *err);
 
+/* Whether both would have the same record. */
+bool check_is_same_info(const struct layer_info *a, const struct layer_info *b);
 /* Puts what is wrong with one layer's directory into LAYER; for repair, to see whether it helped.
  */
 void check_one_layer(int layers_fd, struct check_layer *layer, bool full);

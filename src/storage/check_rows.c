@@ -18,8 +18,10 @@
 #include "storage/image_private.h"
 #include "storage/store_private.h"
 
-#define REBUILD	     "tare system repair makes it again from the files"
-#define MAX_MESSAGES 10
+#define REBUILD "tare system repair makes it again from the files"
+#define OPTIONS_LOST                                                                            \
+	"lost: inspect does not show them any more; the container runs as before; tare system " \
+	"repair empties them"
 
 /* ---- reading ---- */
 
@@ -191,11 +193,10 @@ static int read_containers(struct check *c, struct err *err)
 		snprintf(k->id, sizeof(k->id), "%s", db_text(stmt, 0));
 		if (*image && !lookup_image(c, image))
 			bad_rows(c, "container", k->id, "there is no image %.12s", image);
-		if (!is_object(db_text(stmt, 3)) || !is_object(db_text(stmt, 4)))
-			check_report(c, "container", k->id, NULL,
-				     "lost: inspect has nothing to show; the container itself is "
-				     "not touched by it",
-				     "the row of its options is damaged");
+		k->has_bad_options = !is_object(db_text(stmt, 3)) || !is_object(db_text(stmt, 4));
+		if (k->has_bad_options)
+			check_report(c, "container", k->id, NULL, OPTIONS_LOST,
+				     "the index's copy of its options is damaged");
 	}
 	return rc;
 }
@@ -241,6 +242,19 @@ static void collect_blobs(struct check *c)
 	merge_blobs(c);
 }
 
+/* One message may have several lines, the first of which names the database. */
+static void tell_file(struct check *c, const char *message)
+{
+	cleanup_strv struct strv lines = STRV_INIT;
+
+	c->is_index_bad = true;
+	strv_split(&lines, message, '\n');
+	strv_foreach (i, &lines) {
+		if (*lines.items[i] && !str_has_prefix(lines.items[i], "*** in "))
+			check_report(c, "index", STORE_INDEX, NULL, REBUILD, "%s", lines.items[i]);
+	}
+}
+
 /* SQLite's own look at the file. */
 static int check_file(struct check *c, struct err *err)
 {
@@ -249,12 +263,9 @@ static int check_file(struct check *c, struct err *err)
 		c->store, &stmt, err,
 		c->options->full ? "PRAGMA integrity_check(10)" : "PRAGMA quick_check(10)", "");
 
-	while (rc >= 0 && (rc = db_step(c->store, stmt, err)) > 0) {
-		if (strcmp(db_text(stmt, 0), "ok") == 0)
-			continue;
-		c->is_index_bad = true;
-		check_report(c, "index", "tare.db", NULL, REBUILD, "%s", db_text(stmt, 0));
-	}
+	while (rc >= 0 && (rc = db_step(c->store, stmt, err)) > 0)
+		if (strcmp(db_text(stmt, 0), "ok") != 0)
+			tell_file(c, db_text(stmt, 0));
 	return rc;
 }
 
@@ -276,7 +287,7 @@ int check_take_damage(struct check *c, struct err *err)
 	if (!db_is_damage(err))
 		return -err->code;
 	c->is_index_bad = true;
-	check_report(c, "index", "tare.db", NULL, REBUILD, "%s", err->msg);
+	check_report(c, "index", STORE_INDEX, NULL, REBUILD, "%s", err->msg);
 	err_clear(err);
 	return 0;
 }

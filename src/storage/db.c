@@ -56,6 +56,9 @@ enum { SYNC_NORMAL = 1, SYNC_FULL = 2 };
 	"NULL,"                                                                                 \
 	" PRIMARY KEY(target, digest)) WITHOUT ROWID;"
 
+/* Children are looked for whenever an image is listed or removed; most images have no parent. */
+#define PARENT_INDEX "CREATE INDEX image_parent ON image(parent) WHERE parent IS NOT NULL;"
+
 /*
  * container: what lists need, small rows; container_json: what one container's inspect and start
  * need. seq grows with each container, so the newest are at the end without a sort. A hidden image
@@ -77,7 +80,7 @@ static const char schema[] =
 	" PRIMARY KEY(image_id, idx)) WITHOUT ROWID;"
 	"CREATE TABLE tag(reference TEXT PRIMARY KEY, image_id TEXT NOT NULL, tagged_ns INTEGER "
 	"NOT NULL,"
-	" target TEXT) WITHOUT ROWID;" TARGET_BLOB_TABLE
+	" target TEXT) WITHOUT ROWID;" TARGET_BLOB_TABLE PARENT_INDEX
 	"CREATE TABLE container(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
 	" name TEXT NOT NULL UNIQUE, image_id TEXT, image_ref TEXT, image_name TEXT,"
 	" created_ns INTEGER NOT NULL, auto_remove INTEGER NOT NULL, command TEXT, labels TEXT,"
@@ -86,13 +89,14 @@ static const char schema[] =
 	"PRAGMA user_version=2;";
 
 /* Version 1 kept no blobs of layers, no targets and no parents. */
-static const char upgrade_from_1[] = "ALTER TABLE layer ADD COLUMN blob TEXT;"
-				     "ALTER TABLE layer ADD COLUMN blob_size INTEGER;"
-				     "ALTER TABLE layer ADD COLUMN blob_format TEXT;"
-				     "ALTER TABLE layer ADD COLUMN plain_size INTEGER;"
-				     "ALTER TABLE image ADD COLUMN parent TEXT;"
-				     "ALTER TABLE tag ADD COLUMN target TEXT;" TARGET_BLOB_TABLE
-				     "PRAGMA user_version=2;";
+static const char upgrade_from_1[] =
+	"ALTER TABLE layer ADD COLUMN blob TEXT;"
+	"ALTER TABLE layer ADD COLUMN blob_size INTEGER;"
+	"ALTER TABLE layer ADD COLUMN blob_format TEXT;"
+	"ALTER TABLE layer ADD COLUMN plain_size INTEGER;"
+	"ALTER TABLE image ADD COLUMN parent TEXT;"
+	"ALTER TABLE tag ADD COLUMN target TEXT;" TARGET_BLOB_TABLE PARENT_INDEX
+	"PRAGMA user_version=2;";
 
 void db_finalize(sqlite3_stmt **stmt)
 {

@@ -20,6 +20,7 @@ struct disk_usage {
 #define DISK_USAGE_INIT \
 	{               \
 	}
+/* Forgets what was seen. May be repeated. */
 void disk_usage_done(struct disk_usage *usage);
 #define cleanup_disk_usage __attribute__((cleanup(disk_usage_done)))
 

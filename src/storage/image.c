@@ -95,13 +95,43 @@ static int lookup_by_id(struct store *store, const char *hex, struct image *ret,
 	return lookup_where(store, IMAGE_SELECT "WHERE i.id=? AND i.hidden=0", hex, NULL, ret, err);
 }
 
+/* A name of that repository that came with the manifest of that digest ("busybox@sha256:..."):
+ * owned, in RET. */
+static int find_name_of_target(struct store *store, const struct reference *name, char **ret,
+			       struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_free char *start = str_printf("%s/%s:", name->domain, name->path);
+	cleanup_free char *end = str_printf("%s/%s;", name->domain, name->path); /* follows ':' */
+	const char *hex = str_has_prefix(name->digest, DIGEST_PREFIX)
+				  ? name->digest + strlen(DIGEST_PREFIX)
+				  : "";
+	int rc = db_prepare(store, &stmt, err,
+			    "SELECT reference FROM tag WHERE reference>=? AND reference<? AND"
+			    " target=? ORDER BY reference LIMIT 1",
+			    "ttt", start, end, hex);
+
+	if (rc == 0)
+		rc = db_step(store, stmt, err);
+	if (rc > 0)
+		*ret = str_dup(db_text(stmt, 0));
+	return rc;
+}
+
 static int lookup_by_name(struct store *store, const struct reference *name, struct image *ret,
 			  struct err *err)
 {
-	cleanup_free char *canonical = image_canonical(name);
-	int rc = lookup_where(store,
-			      IMAGE_SELECT "JOIN tag t ON t.image_id=i.id WHERE t.reference=?",
-			      canonical, NULL, ret, err);
+	cleanup_free char *canonical = NULL;
+	int rc = 0;
+
+	if (name->digest)
+		rc = find_name_of_target(store, name, &canonical, err);
+	else
+		canonical = image_canonical(name);
+	if (!canonical)
+		return rc;
+	rc = lookup_where(store, IMAGE_SELECT "JOIN tag t ON t.image_id=i.id WHERE t.reference=?",
+			  canonical, NULL, ret, err);
 
 	if (rc > 0)
 		ret->reference = take_ptr(canonical);

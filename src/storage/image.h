@@ -32,8 +32,9 @@ void image_done(struct image *image);
 #define cleanup_image __attribute__((cleanup(image_done)))
 
 /* Docker's rule: "sha256:<hex>" or 64 digits is an id; else a reference ("latest" when it has no
- * tag); else a unique prefix of an id. Returns 1 and fills RET, or 0 when there is none.
- * ERR_INVALID with docker's words for a reference that is none. */
+ * tag; with a digest, a name of that repository that came with that manifest); else a unique prefix
+ * of an id. Returns 1 and fills RET, or 0 when there is none. ERR_INVALID with docker's words for a
+ * reference that is none. */
 int image_lookup(struct store *store, const char *ref, struct image *ret, struct err *err);
 /* The same; absent is ERR_NOT_FOUND "No such image: busybox:latest". */
 int image_find(struct store *store, const char *ref, struct image *ret, struct err *err);

@@ -37,6 +37,7 @@ struct removal {
 	bool has_children;	/* other images were made from it */
 	char *parent;		/* id; NULL */
 	struct strv lines;
+	bool has_untagged;
 	struct garbage garbage; /* what lost its last name */
 };
 
@@ -137,6 +138,7 @@ static int untag(struct removal *r, const char *canonical, struct err *err)
 	if (db_run(r->store, err, "DELETE FROM tag WHERE reference=?", "t", canonical) < 0)
 		return -err->code;
 	strv_addf(&r->lines, "Untagged: %s", familiar);
+	r->has_untagged = true;
 	return 0;
 }
 
@@ -250,6 +252,15 @@ static int remove_in_transaction(struct removal *r, const char *ref, struct err 
 	cleanup_image struct image image = IMAGE_INIT;
 	int rc = image_find(r->store, ref, &image, err);
 
+	/* docker drops the digest and keeps the tag; here the digest belongs to the tag. */
+	if (rc >= 0 && image.reference && strchr(ref, '@')) {
+		cleanup_free char *name = image_familiar(image.reference);
+
+		return err_set(err, ERR_CONFLICT,
+			       "conflict: unable to remove digest reference \"%s\" - it belongs to "
+			       "%s",
+			       ref, name);
+	}
 	if (rc >= 0)
 		rc = load_image(r, image.id, err);
 	if (rc < 0)
@@ -290,7 +301,8 @@ static int run_removal(struct removal *r, const char *ref, struct err *err)
 	storage_remove_garbage(r->store, &r->garbage);
 	/* Empties the staging directory: only then there is room for the other two. */
 	garbage_done(&r->garbage);
-	names_save(r->store);
+	if (r->has_untagged)
+		names_save(r->store);
 	store_ensure_reserve(r->store);
 	return 0;
 }

@@ -31,6 +31,7 @@ struct image_waste {
 #define IMAGE_WASTE_INIT \
 	{                \
 	}
+/* Frees the files; an empty one is fine. */
 void image_waste_done(struct image_waste *waste);
 #define cleanup_image_waste __attribute__((cleanup(image_waste_done)))
 

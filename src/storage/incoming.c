@@ -305,6 +305,9 @@ static int sync_staged(struct incoming *in, struct err *err)
 int incoming_commit(struct incoming *in, struct err *err)
 {
 	assert(in->config_text);
+	if (in->n_layers != in->config.diff_ids.n)
+		return err_set(err, ERR_INVALID,
+			       "manifest and configuration name different layers");
 	if (write_document(in, in->id, in->config_text, strlen(in->config_text), false, err) < 0 ||
 	    incoming_write_records(in, err) < 0 || sync_staged(in, err) < 0 ||
 	    publish_blobs(in, err) < 0 || incoming_publish_layers(in, err) < 0 ||

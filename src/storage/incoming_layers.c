@@ -216,7 +216,7 @@ static int prepare(struct unpacking *u, const struct layer_source *sources, size
 	struct incoming *in = u->in;
 	size_t first = in->n_layers;
 
-	if (in->config_text && first + n != in->config.diff_ids.n)
+	if (in->config_text && first + n > in->config.diff_ids.n)
 		return err_set(err, ERR_INVALID,
 			       "manifest and configuration name different layers");
 	if (first + n > IMAGE_MAX_LAYERS)

@@ -23,6 +23,7 @@ struct reclaim {
 #define RECLAIM_INIT \
 	{            \
 	}
+/* Forgets what was measured. May be repeated. */
 void reclaim_done(struct reclaim *reclaim);
 #define cleanup_reclaim __attribute__((cleanup(reclaim_done)))
 

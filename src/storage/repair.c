@@ -141,16 +141,20 @@ static int forget_blob(struct repair *r, const char *hex, struct err *err)
 	return db_commit(r->store, err);
 }
 
-/* The record follows the row. */
-static int forget_in_record(struct repair *r, const struct check_blob *b, struct err *err)
+/* The records follow the rows. Layers with the same files on top of others share a blob. */
+static int forget_in_records(struct repair *r, const char *hex, struct err *err)
 {
-	struct layer_info info = {};
-	int rc = b->layer == CHECK_NONE
-			 ? 0
-			 : layer_info_lookup(r->store, r->check.layers[b->layer].info.chain_hex,
-					     &info, err);
+	for (size_t i = 0; i < r->check.n_layers; i++) {
+		struct layer_info info = r->check.layers[i].info;
 
-	return rc > 0 ? repair_write_record(r, &info, err) : rc;
+		if (strcmp(info.blob_hex, hex) != 0)
+			continue;
+		if (layer_info_lookup(r->store, r->check.layers[i].info.chain_hex, &info, err) < 0)
+			return -err->code;
+		if (!r->check.layers[i].is_missing && repair_write_record(r, &info, err) < 0)
+			return -err->code;
+	}
+	return 0;
 }
 
 /* The image runs on without it. */
@@ -176,7 +180,7 @@ static int repair_blob(struct repair *r, const struct check_blob *b, struct err 
 	if (b->image != CHECK_NONE)
 		return repair_config(r, b, err);
 	if (!r->options->dry_run &&
-	    (forget_blob(r, b->hex, err) < 0 || forget_in_record(r, b, err) < 0 ||
+	    (forget_blob(r, b->hex, err) < 0 || forget_in_records(r, b->hex, err) < 0 ||
 	     take_away(r, b, &path, err) < 0))
 		return -err->code;
 	/* The loss of both was told with the layer. Without the bad blob an import brings another.
@@ -287,6 +291,32 @@ static int move_container(struct repair *r, const char *id, struct err *err)
 	return 0;
 }
 
+/* The options as they were typed, which only inspect shows: config.json is what runs. */
+static int empty_options(struct repair *r, struct err *err)
+{
+	static const char *const statements[] = {
+		"INSERT OR IGNORE INTO container_json(seq,config,host,extra)"
+		" SELECT seq,'{}','{}','{}' FROM container",
+		"UPDATE container_json SET config='{}' WHERE ifnull(json_valid(config),0)=0",
+		"UPDATE container_json SET host='{}' WHERE ifnull(json_valid(host),0)=0",
+		"UPDATE container_json SET extra='{}' WHERE ifnull(json_valid(extra),0)=0",
+	};
+	bool is_needed = false;
+
+	for (size_t i = 0; i < r->check.n_containers; i++) {
+		const struct check_container *k = &r->check.containers[i];
+
+		is_needed |= k->has_bad_options;
+		if (k->has_bad_options)
+			repair_lost(r, "container", k->id, "the options that inspect shows of %s",
+				    k->name);
+	}
+	for (size_t i = 0; is_needed && !r->options->dry_run && i < ARRAY_LEN(statements); i++)
+		if (db_run(r->store, err, statements[i], "") < 0)
+			return -err->code;
+	return 0;
+}
+
 static int repair_containers(struct repair *r, struct err *err)
 {
 	strv_foreach (i, &r->check.stray_containers) {
@@ -301,7 +331,7 @@ static int repair_containers(struct repair *r, struct err *err)
 			repair_lost(r, "container", r->check.containers[i].id,
 				    "%s: tare rm %s removes what is left",
 				    r->check.containers[i].fault, r->check.containers[i].name);
-	return 0;
+	return empty_options(r, err);
 }
 
 /* ---- the order ---- */

@@ -61,40 +61,45 @@ static char *insert_sql(size_t i, const char *columns)
 			  str_get(&marks));
 }
 
-static int copy_row(struct store *store, sqlite3_stmt *from, sqlite3_stmt *to, struct err *err)
+struct salvage {
+	struct store *fresh;
+	sqlite3 *old; /* a connection of its own: an error of one ends what another has begun */
+};
+
+static void salvage_done(struct salvage *s)
 {
+	sqlite3_close(s->old);
+}
+#define cleanup_salvage __attribute__((cleanup(salvage_done)))
+
+static int copy_row(struct salvage *s, sqlite3_stmt *from, sqlite3_stmt *to, struct err *err)
+{
+	int rc = 0;
+
 	for (int i = 0; i < sqlite3_column_count(from); i++)
 		sqlite3_bind_value(to, i + 1, sqlite3_column_value(from, i));
-	if (db_step(store, to, err) < 0)
-		return -err->code;
+	rc = db_step(s->fresh, to, err);
 	sqlite3_reset(to);
-	return sqlite3_changes(store->db);
+	return rc < 0 ? rc : sqlite3_changes(s->fresh->db);
 }
 
 /* The rows of one table in one direction, as far as they go: their number, of which no other
- * direction had them. Damage ends it and is no error. */
-static int64_t copy_rows(struct store *store, size_t i, const char *columns, const char *order)
+ * direction had them; -1 when there is no such table. */
+static int64_t copy_rows(struct salvage *s, size_t i, const char *columns, const char *order)
 {
 	cleanup_free char *insert = insert_sql(i, columns);
-	cleanup_free char *select = str_printf("SELECT %s FROM old.%s ORDER BY %s", columns,
+	cleanup_free char *select = str_printf("SELECT %s FROM %s ORDER BY %s", columns,
 					       tables[i].table, order);
 	cleanup_stmt sqlite3_stmt *from = NULL;
 	cleanup_stmt sqlite3_stmt *to = NULL;
-	struct err err = ERR_INIT;
+	struct err ignored = ERR_INIT;
 	int64_t n = 0;
-	int rc = db_prepare(store, &to, &err, insert, "");
 
-	if (rc >= 0)
-		rc = db_prepare(store, &from, &err, select, "");
-	if (rc < 0)
+	if (db_prepare(s->fresh, &to, &ignored, insert, "") < 0 ||
+	    sqlite3_prepare_v2(s->old, select, -1, &from, NULL) != SQLITE_OK)
 		return -1;
-	while ((rc = db_step(store, from, &err)) > 0) {
-		int added = copy_row(store, from, to, &err);
-
-		n += added > 0 ? added : 0;
-		if (added < 0)
-			sqlite3_reset(to);
-	}
+	while (sqlite3_step(from) == SQLITE_ROW)
+		n += copy_row(s, from, to, &ignored) > 0;
 	return n;
 }
 
@@ -108,45 +113,56 @@ static char *descending(const char *key)
 	return str_take(&out);
 }
 
-static int64_t copy_table(struct store *store, size_t i)
+static int64_t copy_table(struct salvage *s, size_t i)
 {
 	cleanup_free char *backwards = descending(tables[i].key);
 	const char *columns = tables[i].columns;
-	int64_t n = copy_rows(store, i, columns, tables[i].key);
+	int64_t n = copy_rows(s, i, columns, tables[i].key);
 	int64_t more = 0;
 
 	if (n < 0 && tables[i].columns_of_1) {
 		columns = tables[i].columns_of_1;
-		n = copy_rows(store, i, columns, tables[i].key);
+		n = copy_rows(s, i, columns, tables[i].key);
 	}
-	more = copy_rows(store, i, columns, backwards);
+	more = copy_rows(s, i, columns, backwards);
 	return (n > 0 ? n : 0) + (more > 0 ? more : 0);
 }
 
-/* Rows of the copy COPY_NAME, whatever is left of them. */
+/* Opens the copy of the old index, as far as its schema can be read. */
+static bool open_old(struct salvage *s, const char *path)
+{
+	/* Tables that have a schema are read though another's is damaged. */
+	return sqlite3_open_v2(path, &s->old, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+	       sqlite3_exec(s->old, "PRAGMA writable_schema=ON", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* What was read out of damage may be anything. */
+static int drop_nonsense(struct store *fresh, struct err *err)
+{
+	static const char *const statements[] = {
+		"DELETE FROM container WHERE length(id)<>64 OR id GLOB '*[^0-9a-f]*'",
+		"DELETE FROM container_json WHERE seq NOT IN (SELECT seq FROM container)",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+		if (db_run(fresh, err, statements[i], "") < 0)
+			return -err->code;
+	return 0;
+}
+
+/* Rows of the copy at PATH, whatever is left of them, in the transaction of FRESH. */
 static int salvage(struct repair *r, struct store *fresh, const char *path, struct err *err)
 {
-	struct err ignored = ERR_INIT;
+	cleanup_salvage struct salvage s = {.fresh = fresh};
 	int64_t n = 0;
 
-	/* Tables that have a schema are read though another's is damaged. */
-	if (db_run(fresh, &ignored, "PRAGMA writable_schema=ON", "") < 0 ||
-	    db_run(fresh, &ignored, "ATTACH ? AS old", "t", path) < 0)
-		return 0;
-	if (db_begin(fresh, true, err) < 0)
-		return -err->code;
-	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
-		n += copy_table(fresh, i);
-	/* What was read out of damage may be anything. */
-	if (db_run(fresh, err,
-		   "DELETE FROM container WHERE length(id)<>64 OR id GLOB '*[^0-9a-f]*'", "") < 0 ||
-	    db_run(fresh, err,
-		   "DELETE FROM container_json WHERE seq NOT IN (SELECT seq FROM container)",
-		   "") < 0)
-		return -err->code;
+	bool is_open = open_old(&s, path);
+
+	for (size_t i = 0; is_open && i < ARRAY_LEN(tables); i++)
+		n += copy_table(&s, i);
 	repair_done(r, "index", STORE_INDEX, "%lld rows of the old one could be read",
 		    (long long)n);
-	return 0;
+	return drop_nonsense(fresh, err);
 }
 
 /* ---- files ---- */
@@ -240,12 +256,11 @@ static int fill(struct repair *r, struct store *fresh, const char *copy, struct 
 {
 	cleanup_transaction struct store *tx = NULL;
 
-	if (salvage(r, fresh, copy, err) < 0)
-		return -err->code;
-	if (!fresh->in_transaction && db_begin(fresh, true, err) < 0)
+	if (db_begin(fresh, true, err) < 0)
 		return -err->code;
 	tx = fresh;
-	if (repair_complete_rows(r, fresh, true, err) < 0 || db_commit(fresh, err) < 0)
+	if (salvage(r, fresh, copy, err) < 0 || repair_complete_rows(r, fresh, true, err) < 0 ||
+	    db_commit(fresh, err) < 0)
 		return -err->code;
 	return db_finish_new(fresh, err);
 }

@@ -79,7 +79,7 @@ static int stage(struct restore *w, struct err *err)
 	if (staging_create(w->repair->store, &w->staging, err) < 0 ||
 	    layer_create(&w->staging, STAGED, &diff_fd, &list_fd, err) < 0 ||
 	    run_job(w, diff_fd, list_fd, err) < 0 ||
-	    layer_write_record(w->staging.fd, STAGED, &w->info, err) < 0)
+	    layer_write_record(w->staging.fd, STAGED "/" LAYER_RECORD, &w->info, err) < 0)
 		return -err->code;
 	return syncfs(w->staging.fd) < 0 ? err_sys(err, errno, "sync the unpacked layer") : 0;
 }
@@ -167,7 +167,7 @@ static int name_it(struct restore *w, const struct layer_info *before, struct er
 {
 	if (exchange(w, err) < 0 || keep_for_users(w, err) < 0)
 		return -err->code;
-	if (memcmp(before, &w->info, sizeof(w->info)) == 0)
+	if (check_is_same_info(before, &w->info))
 		return 0;
 	return update_row(w->repair, &w->info, err) < 0 || update_sizes(w->repair, err) < 0
 		       ? -err->code
@@ -193,9 +193,15 @@ static int restore(struct repair *r, const struct layer_info *info, struct err *
 
 int repair_write_record(struct repair *r, const struct layer_info *info, struct err *err)
 {
-	return r->check.layers_fd < 0
-		       ? 0
-		       : layer_write_record(r->check.layers_fd, info->chain_hex, info, err);
+	cleanup_free char *path = str_printf("%s/" LAYER_RECORD, info->chain_hex);
+	cleanup_str struct str text = STR_INIT;
+	int rc = 0;
+
+	if (r->check.layers_fd < 0)
+		return 0;
+	layer_format_record(info, &text);
+	rc = fd_replace_file_at(r->check.layers_fd, path, text.buf, text.len, 0600, true);
+	return rc < 0 ? err_sys(err, -rc, "write " STORE_LAYERS "/%s", path) : 0;
 }
 
 /* Whether the record says something else, and not merely nothing: then only the blob can tell. */

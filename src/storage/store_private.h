@@ -24,7 +24,8 @@ struct store {
 	int lock_fd; /* of the writers' queue; -1 until there is something to write */
 	int db_sync; /* what PRAGMA synchronous was last set to; -1 never */
 	bool in_transaction;
-	const char *db_name; /* of an index that is being made, which may be new; NULL: STORE_INDEX */
+	const char
+		*db_name; /* of an index that is being made, which may be new; NULL: STORE_INDEX */
 };
 
 /* Ensures PATH below the root (several components) with mode 0700. Returns an owned descriptor that

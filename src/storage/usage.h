@@ -47,6 +47,7 @@ struct usage {
 #define USAGE_INIT \
 	{          \
 	}
+/* Frees the lists; an empty one is fine. */
 void usage_done(struct usage *usage);
 #define cleanup_usage __attribute__((cleanup(usage_done)))
 

@@ -8,7 +8,7 @@
  */
 #include "oci/manifest.h"
 
-#define CLOSURE_MAX_BLOBS 20000
+#define CLOSURE_MAX_BLOBS 10000
 #define CLOSURE_MAX_TEXT  ((size_t)64 << 20) /* bytes of all manifests and indexes */
 
 struct source;

@@ -58,6 +58,13 @@ int image_parts_set_config(struct image_parts *parts, struct str *text, size_t n
 	return 0;
 }
 
+int image_parts_layer_error(struct err *err, size_t i)
+{
+	if (err->code == ERR_NOT_FOUND)
+		err->code = ERR_INVALID;
+	return err_wrap(err, "layer %zu", i);
+}
+
 static int read_by_manifest(struct source *source, const struct source_image *image,
 			    const struct platform *want, struct image_parts *parts, struct err *err)
 {
@@ -81,7 +88,7 @@ static int read_by_manifest(struct source *source, const struct source_image *im
 
 		descriptor_copy(&layer->raw, &m.entries[i]);
 		if (source_open_blob(source, &layer->raw, &layer->at, err) < 0)
-			return err_wrap(err, "layer %zu", i);
+			return image_parts_layer_error(err, i);
 	}
 	return 0;
 }

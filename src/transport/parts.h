@@ -36,13 +36,16 @@ struct image_parts {
 void image_parts_done(struct image_parts *parts);
 #define cleanup_image_parts __attribute__((cleanup(image_parts_done)))
 
-/* Reads the image for WANT. NULL: for the host, and a lone image whatever it is for. */
+/* Reads the image for WANT. NULL: for the host, and a lone image whatever it is for. ERR_NOT_FOUND
+ * when there is none for that platform; ERR_INVALID when a part of it is missing. */
 int image_parts_read(struct source *source, const struct source_image *image,
 		     const struct platform *want, struct image_parts *ret, struct err *err);
 
 /* For sources: takes the text of a configuration over and makes N layers of its diff IDs. */
 int image_parts_set_config(struct image_parts *parts, struct str *text, size_t n_layers,
 			   const struct platform *want, struct err *err);
+/* For sources: makes ERR an error of layer I, and of one that is missing an invalid image. */
+int image_parts_layer_error(struct err *err, size_t i);
 /* Reads all layers and compares their digests; learns their plain sizes and, where they were
  * unknown, the digests of their bytes. RET_RESULTS (may be NULL) gets n_layers of them. */
 int image_parts_verify(const struct store *store, struct image_parts *parts,

@@ -154,7 +154,8 @@ int image_save(struct store *store, const struct strv *names, const char *platfo
 		if (add_argument(&s, names->items[i], err) < 0)
 			return -err->code;
 	/* The archive does not depend on the order of asking. */
-	qsort(s.images, s.n, sizeof(struct saved *), compare_images);
+	if (s.n > 1)
+		qsort(s.images, s.n, sizeof(struct saved *), compare_images);
 	for (size_t i = 0; i < s.n; i++)
 		if (read_image(s.images[i], platform ? &want : NULL, report, &out, err) < 0)
 			return -err->code;

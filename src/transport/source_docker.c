@@ -6,6 +6,7 @@
  */
 #include "transport/source.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -73,6 +74,7 @@ static int read_chain(const struct folder *folder, const char *top, struct chain
 /* Base first, as everything else has them. */
 static void reverse(struct chain *chain)
 {
+	assert(chain->texts);
 	for (size_t i = 0, j = chain->ids.n - 1; i < j; i++, j--) {
 		struct str text = chain->texts[i];
 		char *id = chain->ids.items[i];
@@ -224,8 +226,13 @@ static int read_config(struct source *source, const struct docker_image *image, 
 	struct descriptor d = DESCRIPTOR_INIT;
 	cleanup_blob_at struct blob_at at = BLOB_AT_INIT;
 
+	if (image->config && folder_read(&source->folder, image->config, ret, err) < 0) {
+		/* Not found is only what is there for no platform. */
+		err->code = err->code == ERR_NOT_FOUND ? ERR_INVALID : err->code;
+		return -err->code;
+	}
 	if (image->config)
-		return folder_read(&source->folder, image->config, ret, err);
+		return 0;
 	memcpy(d.hex, image->id, sizeof(d.hex));
 	if (source_open_made(source, &d, &at, err) < 0)
 		return -err->code;
@@ -244,7 +251,7 @@ static int get_parts(struct source *source, const struct source_image *image,
 	strv_foreach (i, &from->layers)
 		if (folder_find(&source->folder, from->layers.items[i], &ret->layers[i].at, err) <
 		    0)
-			return err_wrap(err, "layer %zu", i);
+			return image_parts_layer_error(err, i);
 	return 0;
 }
 

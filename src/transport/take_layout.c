@@ -5,6 +5,7 @@
  * directories. A blob gets its name when it is whole, verified and synced; the document that names
  * them comes last, by rename. Blobs that are there are read and compared instead of copied.
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +81,7 @@ static int write_blobs(const struct blob_dir *dir, const struct closure *c, stru
 	size_t n = dir->names_manifests ? c->n - 1 : c->n;
 	char name[NAME_LEN];
 
+	assert(c->blobs);
 	for (size_t i = 0; i < n; i++) {
 		const struct closure_blob *b = &c->blobs[i];
 
@@ -292,6 +294,7 @@ int take_dir(const struct place *place, struct source *source, struct source_ima
 		return err_set(err, ERR_INVALID, "a directory holds one image without a name");
 	if (read_closure(source, image, want, report, &c, err) < 0)
 		return -err->code;
+	assert(c.blobs);
 	fd = open_dir(place->path, "version", err);
 	if (fd < 0)
 		return fd;
@@ -337,7 +340,7 @@ int take_layout_archive(const struct place *place, struct source *source,
 	index = manifest_format_index(&entry, 1);
 	archive_out_add_text(&out, "index.json", index, strlen(index));
 	archive_out_add_text(&out, "oci-layout", OCI_LAYOUT, strlen(OCI_LAYOUT));
-	if (new_file_open(place->path, 0644, &file, err) < 0 ||
+	if (new_file_open_any(place->path, 0644, &file, err) < 0 ||
 	    archive_out_write(&out, source->store, file.fd, report, err) < 0)
 		return -err->code;
 	report_say(report, "Writing manifest to image destination");

@@ -15,6 +15,9 @@
 #include "transport/source.h"
 #include "transport/transport.h"
 
+/* Each needs several descriptors, of which a process has 1024 by default. */
+#define LAYERS_AT_A_TIME 64
+
 static void set_layer_source(const struct part_layer *layer, struct layer_source *ret)
 {
 	*ret = (struct layer_source){
@@ -29,23 +32,37 @@ static void set_layer_source(const struct part_layer *layer, struct layer_source
 	ret->raw_size = layer->raw.size;
 }
 
+static int add_some(struct incoming *in, const struct image_parts *parts, size_t first, size_t n,
+		    const struct transport_report *report, struct unpack_result *results,
+		    struct err *err)
+{
+	struct layer_source sources[LAYERS_AT_A_TIME];
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		set_layer_source(&parts->layers[first + i], &sources[i]);
+		total += sources[i].length;
+	}
+	if (n == 1)
+		report_begin(report, "Loading layer", parts->layers[first].diff_hex, total);
+	else
+		report_begin(report, "Loading layers", parts->id, total);
+	return incoming_add_layers(in, sources, n, report ? report->progress : NULL,
+				   report ? report->data : NULL, results, err);
+}
+
 static int add_layers(struct incoming *in, const struct image_parts *parts,
 		      const struct transport_report *report, struct unpack_result *results,
 		      struct err *err)
 {
-	cleanup_free struct layer_source *sources = mem_zalloc(parts->n_layers * sizeof(*sources));
-	uint64_t total = 0;
+	for (size_t i = 0; i < parts->n_layers; i += LAYERS_AT_A_TIME) {
+		size_t n = parts->n_layers - i < LAYERS_AT_A_TIME ? parts->n_layers - i
+								  : LAYERS_AT_A_TIME;
 
-	for (size_t i = 0; i < parts->n_layers; i++) {
-		set_layer_source(&parts->layers[i], &sources[i]);
-		total += sources[i].length;
+		if (add_some(in, parts, i, n, report, results + i, err) < 0)
+			return -err->code;
 	}
-	if (parts->n_layers == 1)
-		report_begin(report, "Loading layer", parts->layers[0].diff_hex, total);
-	else
-		report_begin(report, "Loading layers", parts->id, total);
-	return incoming_add_layers(in, sources, parts->n_layers, report ? report->progress : NULL,
-				   report ? report->data : NULL, results, err);
+	return 0;
 }
 
 /* Whether blob D of the target is what the store makes of one of the image's layers. */

@@ -2,6 +2,7 @@
 /* The table of transports, and copying from one to another. */
 #include "transport/transport.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -133,6 +134,7 @@ static int copy(const struct place *from, const struct place *to, const struct p
 {
 	struct platform host = {};
 
+	assert(from->transport && to->transport);
 	platform_get_host(&host);
 	if (from->transport->open(from, report, source, err) < 0)
 		return -err->code;

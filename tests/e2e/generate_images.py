@@ -28,11 +28,13 @@ KINDS = {"file": make_tar.FILE, "dir": make_tar.DIR, "symlink": make_tar.SYMLINK
 WHITEOUT, OPAQUE = "whiteout", b"trusted.overlay.opaque"
 EPOCH = 1700000000 * 10**9
 # ext4 with inodes of 256 bytes ends in 2446 and begins in 1901; the odd ones are the borders of 32 bits.
-TIMES = (0, 1, -1, -10**9, -1_500_000_000, -2**31 * 10**9, (2**31 - 1) * 10**9 + 999_999_999, 2**31 * 10**9, 2**32 * 10**9 + 7,
+TIMES = (0, 1, -1, -10**9, -1_500_000_000, -2**31 * 10**9, (2**31 - 1) * 10**9 + 999_999_999, 2**31 * 10**9,
+         2**32 * 10**9 + 7,
          13_000_000_000 * 10**9 + 123_456_789, EPOCH, EPOCH + 1, EPOCH + 999_999_999)
 OWNERS = (0, 1, 1000, 65534, 65535, 65536, 2097151, 2097152, 3_000_000_000, 4_294_967_294)
 MODES = (0o644, 0o600, 0o755, 0o4755, 0o2755, 0o6711, 0o1777, 0o000, 0o777, 0o7777, 0o4000)
-NAMES = (b"plain", b"with space", b"-dash", b"caf\xc3\xa9", b"raw\xff\xfe\x80", b"new\nline", b"tab\tand\x01", b"..two", b"wh.not", b".hidden",
+NAMES = (b"plain", b"with space", b"-dash", b"caf\xc3\xa9", b"raw\xff\xfe\x80", b"new\nline", b"tab\tand\x01", b"..two",
+         b"wh.not", b".hidden",
          b"...", b"\xe2\x98\x83", b"back\\slash", b"q'uote\"", b"*", b"$(x)", b"UPPER", b"~", b"#", b"=equal=")
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)
 
@@ -53,7 +55,8 @@ class Node:
 
     def member(self, path):
         name = path + b"/" if self.kind == "dir" else path
-        return make_tar.member(name, KINDS[self.kind], self.data, self.mode, self.uid, self.gid, self.mtime_ns, self.link, self.rdev,
+        return make_tar.member(name, KINDS[self.kind], self.data, self.mode, self.uid, self.gid, self.mtime_ns,
+                               self.link, self.rdev,
                                self.xattrs, self.extents, self.size)
 
     def seen(self):
@@ -67,11 +70,13 @@ class Node:
         size = {"file": len(content), "symlink": len(self.link)}.get(self.kind, 0)
         rdev = os.makedev(*self.rdev) if self.kind in ("char", "block") else 0
         mode = 0o777 if self.kind == "symlink" else self.mode
-        return Seen(self.kind, mode, self.uid, self.gid, size, self.mtime_ns, tuple(sorted(self.xattrs.items())), rdev, self.link,
+        return Seen(self.kind, mode, self.uid, self.gid, size, self.mtime_ns, tuple(sorted(self.xattrs.items())), rdev,
+                    self.link,
                     hashlib.sha256(content).hexdigest() if self.kind == "file" else "")
 
 
-Seen = dataclasses.make_dataclass("Seen", ["kind", "mode", "uid", "gid", "size", "mtime_ns", "xattrs", "rdev", "link", "digest"],
+Seen = dataclasses.make_dataclass("Seen", ["kind", "mode", "uid", "gid", "size", "mtime_ns", "xattrs", "rdev", "link",
+                                           "digest"],
                                   frozen=True)
 
 
@@ -103,7 +108,8 @@ class Layer:
             elif what == "opaque":
                 out.append(make_tar.member(path + b"/.wh..wh..opq"))
             elif id(node) in names and node.kind != "dir":
-                out.append(make_tar.member(path, make_tar.HARD, link=names[id(node)], mode=node.mode, uid=node.uid, gid=node.gid,
+                out.append(make_tar.member(path, make_tar.HARD, link=names[id(node)], mode=node.mode, uid=node.uid,
+                                           gid=node.gid,
                                            mtime_ns=node.mtime_ns, xattrs=node.xattrs))
             else:
                 names[id(node)] = path
@@ -149,7 +155,8 @@ def pack(plain, how):
     if how == "gzip-members":
         return b"".join(gzip.compress(plain[i:i + 5000], 1, mtime=7) for i in range(0, len(plain), 5000))
     frames = [plain] if how == "zstd" else [plain[i:i + 7000] for i in range(0, len(plain), 7000)]
-    return b"".join(subprocess.run(["zstd", "-qc3"], input=f, stdout=subprocess.PIPE, check=True).stdout for f in frames)
+    return b"".join(subprocess.run(["zstd", "-qc3"], input=f, stdout=subprocess.PIPE,
+                                   check=True).stdout for f in frames)
 
 
 FORMATS = ("plain", "gzip", "zstd", "gzip-members", "zstd-frames")
@@ -178,7 +185,8 @@ class Maker:
     def xattrs(self, kind):
         rng, found = self.rng, {}
         if rng.random() < 0.2:
-            found[b"user." + rng.choice((b"a", b"long.name", b"caf\xc3\xa9"))] = rng.randbytes(rng.choice((0, 1, 30, 300)))
+            found[b"user." + rng.choice((b"a", b"long.name", b"caf\xc3\xa9"))] = rng.randbytes(rng.choice((0, 1, 30,
+                                                                                                           300)))
         if kind == "file" and rng.random() < 0.1:
             found[b"security.capability"] = CAPABILITY
         return found
@@ -187,7 +195,8 @@ class Maker:
         rng = self.rng
         kind = rng.choices(("file", "symlink", "char", "block", "fifo", "sparse"), (60, 14, 5, 4, 5, 8))[0]
         if kind == "symlink":
-            return self.common(kind, link=rng.choice((b"plain", b"/etc/passwd", b"../" * 40 + b"x", b"raw\xff", b"l" * 900, b"a" * 101)))
+            return self.common(kind, link=rng.choice((b"plain", b"/etc/passwd", b"../" * 40 + b"x", b"raw\xff",
+                                                      b"l" * 900, b"a" * 101)))
         if kind in ("char", "block"):
             return self.common(kind, rdev=rng.choice(((1, 3), (8, 1), (4095, 1048575), (511, 256), (0, 1))))
         if kind == "sparse" and self.sparse:
@@ -309,14 +318,16 @@ class Maker:
             around = [taken.get(p) for p in parents(path)]
             same = taken.get(path)
             # One action per path; under what this layer deletes, replaces or made no directory: nothing.
-            if any(a in (WHITEOUT, "leaf") for a in around) or (same and not (same == WHITEOUT and node and node.kind == "dir")
+            if any(a in (WHITEOUT, "leaf") for a in around) or (same and
+                                                                not (same == WHITEOUT and node and node.kind == "dir")
                                                                   and not (what == "opaque" and same == "dir")):
                 continue
             if what == "opaque":
                 if path in opaque:
                     continue
                 opaque.add(path)
-            if what != "opaque" and (node is None or node.kind != "dir") and any(p.startswith(path + b"/") for p in taken):
+            if what != "opaque" and (node is None or node.kind != "dir") and any(p.startswith(path +
+                                                                                              b"/") for p in taken):
                 continue
             for p in parents(path):
                 if p not in taken:
@@ -337,7 +348,8 @@ class Maker:
                 made.add(b"etc/passwd", Node("file", data=b"root:x:0:0::/:/bin/sh\n"))
             plan = [self.new_tree] * 4 + [self.hard_links] * 2 + [self.new_leaf] * 3
         else:
-            actions += [self.change, self.metadata, self.delete, self.opaque, self.rename, self.other_type, self.delete_and_make]
+            actions += [self.change, self.metadata, self.delete, self.opaque, self.rename, self.other_type,
+                        self.delete_and_make]
             plan = rng.choices(actions, k=rng.randrange(1, 9))
         for act in plan:
             # What is made in one layer can be the place of more in the same one only through `merged`.
@@ -363,7 +375,8 @@ class Image:
     def chain_ids(self):
         found = []
         for diff_id in self.diff_ids():
-            found.append("sha256:" + hashlib.sha256((found[-1] + " " + diff_id).encode()).hexdigest() if found else diff_id)
+            found.append("sha256:" + hashlib.sha256((found[-1] + " " + diff_id).encode()).hexdigest() if found else
+                         diff_id)
         return found
 
     def tree(self):
@@ -382,10 +395,13 @@ def config_of(layers, rng):
     for i, _ in enumerate(layers):
         if rng.random() < 0.3:
             history.append({"created": "2023-01-01T00:00:00Z", "created_by": "ENV x=%d" % i, "empty_layer": True})
-        history.append({"created": "2023-01-02T03:04:05.678901234Z", "created_by": "layer %d" % i, "comment": "c\u00e9"})
+        history.append({"created": "2023-01-02T03:04:05.678901234Z", "created_by": "layer %d" % i,
+                        "comment": "c\u00e9"})
     return {"architecture": "amd64", "os": "linux", "created": "2023-01-02T03:04:05.678901234Z", "author": "a <b@c>",
-            "config": {"Cmd": ["/bin/x", "\u00e9"], "Env": ["PATH=/bin", "N=%d" % rng.randrange(10**6)], "Labels": {"l": "v=1"},
-                       "WorkingDir": "/etc", "ExposedPorts": {"80/tcp": {}}, "Volumes": {"/v": {}}, "User": "1:2", "StopSignal": "SIGUSR1"},
+            "config": {"Cmd": ["/bin/x", "\u00e9"], "Env": ["PATH=/bin", "N=%d" % rng.randrange(10**6)],
+                       "Labels": {"l": "v=1"},
+                       "WorkingDir": "/etc", "ExposedPorts": {"80/tcp": {}}, "Volumes": {"/v": {}}, "User": "1:2",
+                       "StopSignal": "SIGUSR1"},
             "rootfs": {"type": "layers", "diff_ids": [sha256(layer.bytes()) for layer in layers]}, "history": history}
 
 
@@ -429,8 +445,10 @@ def look_at(path):
     if kind == "file":
         with open(path, "rb") as f:
             digest = hashlib.sha256(f.read()).hexdigest()
-    return st, Seen(kind, stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid, st.st_size if kind in ("file", "symlink") else 0,
-                    st.st_mtime_ns, tuple(sorted(x for x in xattrs if x[0].startswith((b"user.", b"security.cap")))), st.st_rdev,
+    return st, Seen(kind, stat.S_IMODE(st.st_mode), st.st_uid, st.st_gid, st.st_size if kind in ("file", "symlink") else
+                    0,
+                    st.st_mtime_ns, tuple(sorted(x for x in xattrs if x[0].startswith((b"user.", b"security.cap")))),
+                    st.st_rdev,
                     os.readlink(path) if kind == "symlink" else b"", digest)
 
 

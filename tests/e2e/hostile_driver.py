@@ -27,7 +27,8 @@ import time
 
 BATCH = 100
 SECONDS, RSS_KIB, HANG = 1.0, 128 << 10, 20
-STORE = {"tare.db", "tare.db-wal", "tare.db-shm", "tare.lock", "blobs", "layers", "staging", "reserve", "index.json", "oci-layout", "containers",
+STORE = {"tare.db", "tare.db-wal", "tare.db-shm", "tare.lock", "blobs", "layers", "staging", "reserve", "index.json",
+         "oci-layout", "containers",
          "skeleton"}
 
 Done = collections.namedtuple("Done", "rc out err wall cpu rss")
@@ -58,7 +59,8 @@ def be_runner():
 class Runner:
     def __init__(self, folder):
         self.out, self.err = folder / "out", folder / "err"
-        self.child = subprocess.Popen([sys.executable, __file__, "--runner"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.child = subprocess.Popen([sys.executable, __file__, "--runner"], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True)
 
     def __call__(self, argv, stdin=None):
         self.child.stdin.write(json.dumps([argv, str(stdin) if stdin else None, str(self.out), str(self.err)]) + "\n")
@@ -82,7 +84,8 @@ def unclean(done):
         return "exit status %d" % done.rc
     lines = done.err.split(b"\n")
     # One line, and perhaps one that says what to do about it.
-    if not done.err.startswith(b"tare: ") or lines[-1] or len(lines) > 3 or (len(lines) == 3 and not lines[1].lower().startswith(b"hint: ")):
+    if not done.err.startswith(b"tare: ") or lines[-1] or len(lines) > 3 or (len(lines) == 3 and
+        not lines[1].lower().startswith(b"hint: ")):
         return "no one-line error: %r" % done.err[:300]
     if re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", done.err):
         return "control characters in the error: %r" % done.err[:300]
@@ -97,7 +100,8 @@ class Yard:
         self.canary, self.state = self.folder / "canary", self.folder / "state"
         for path in (self.canary, self.canary / "dir", self.state, self.state / "beside"):
             path.mkdir()
-        for path in (self.canary / "file", self.canary / "dir" / "file", self.folder / "above", self.state / "beside" / "file", self.folder / "x"):
+        for path in (self.canary / "file", self.canary / "dir" / "file", self.folder / "above",
+                     self.state / "beside" / "file", self.folder / "x"):
             path.write_text("canary\n")
         os.chmod(self.canary / "file", 0o640)
         os.symlink("file", self.canary / "link")
@@ -121,8 +125,10 @@ class Yard:
                 st = os.lstat(path)
                 data = hashlib.sha256(open(path, "rb").read()).hexdigest() if stat.S_ISREG(st.st_mode) else ""
                 # What the store's parents say changes with the store.
-                times = () if path in (str(self.folder) + "/", str(self.state) + "/", str(self.state)) else (st.st_mtime_ns, st.st_ctime_ns, st.st_nlink)
-                found[path] = (st.st_mode, st.st_uid, st.st_gid, st.st_ino, st.st_size if not stat.S_ISDIR(st.st_mode) else 0, times, data)
+                times = () if path in (str(self.folder) + "/", str(self.state) + "/",
+                                       str(self.state)) else (st.st_mtime_ns, st.st_ctime_ns, st.st_nlink)
+                found[path] = (st.st_mode, st.st_uid, st.st_gid, st.st_ino,
+                               st.st_size if not stat.S_ISDIR(st.st_mode) else 0, times, data)
         return found
 
     def call(self, *args, stdin=None):
@@ -232,8 +238,15 @@ def main():
         yard.close()
     for line in yard.problems[:60]:
         print(line)
-    print(json.dumps({"pieces": n, "accepted": yard.good, "problems": len(yard.problems), "slowest_s": round(yard.slowest, 3), "largest_kib": yard.largest,
-                      "seconds": round(time.monotonic() - began, 1), "kinds": dict(sorted(yard.kinds.items()))}))
+    summary = {"pieces": n, "accepted": yard.good, "problems": len(yard.problems), "slowest_s": round(yard.slowest, 3),
+               "largest_kib": yard.largest, "seconds": round(time.monotonic() - began, 1),
+               "kinds": dict(sorted(yard.kinds.items()))}
+    print(json.dumps(summary))
+    if os.environ.get("SOAK_REPORT"):
+        with open(os.environ["SOAK_REPORT"], "a", encoding="utf-8") as f:
+            f.write("- **hostile %s**\n  - %d pieces of %d kinds, %d accepted, %d problems; slowest %.2f s, largest %d MiB, %d s\n" % (
+                args.what, n, len(yard.kinds), yard.good, len(yard.problems), yard.slowest, yard.largest >> 10,
+                summary["seconds"]))
     sys.exit(bool(yard.problems))
 
 

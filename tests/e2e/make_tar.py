@@ -27,8 +27,10 @@ def number(value, width):
 def header(name, kind=FILE, size=0, mode=0o644, uid=0, gid=0, mtime=0, link=b"", major=0, minor=0, magic=b"ustar\x0000",
            prefix=b"", uname=b"", gname=b"", checksum=None, **raw):
     """One block. RAW replaces a field ("size_raw": bytes of its width) after all others are laid out."""
-    fields = {"name": (name[:100], 100), "mode": (octal(mode, 8), 8), "uid": (number(uid, 8), 8), "gid": (number(gid, 8), 8),
-              "size": (number(size, 12), 12), "mtime": (number(mtime, 12), 12), "checksum": (b" " * 8, 8), "kind": (kind, 1),
+    fields = {"name": (name[:100], 100), "mode": (octal(mode, 8), 8), "uid": (number(uid, 8), 8),
+              "gid": (number(gid, 8), 8),
+              "size": (number(size, 12), 12), "mtime": (number(mtime, 12), 12), "checksum": (b" " * 8, 8),
+              "kind": (kind, 1),
               "link": (link[:100], 100), "magic": (magic, 8), "uname": (uname, 32), "gname": (gname, 32),
               "major": (number(major, 8), 8), "minor": (number(minor, 8), 8), "prefix": (prefix[:155], 155)}
     for key, value in raw.items():
@@ -60,7 +62,8 @@ def seconds(ns):
     return sign + b"%d" % whole + (b".%09d" % part if part else b"")
 
 
-def member(name, kind=FILE, data=b"", mode=0o644, uid=0, gid=0, mtime_ns=0, link=b"", rdev=(0, 0), xattrs=None, extents=None, size=0):
+def member(name, kind=FILE, data=b"", mode=0o644, uid=0, gid=0, mtime_ns=0, link=b"", rdev=(0, 0), xattrs=None,
+           extents=None, size=0):
     """An honest member: ustar where it suffices, pax records for the rest. With EXTENTS, a list of (offset,
     bytes), it is a sparse file of SIZE bytes (GNU.sparse 1.0)."""
     records, stored = [], name

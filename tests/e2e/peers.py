@@ -17,7 +17,8 @@ import pytest
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 SETUP_DOCKER = REPO / "tests/docker/setup-docker.sh"
-PACKAGES = {"podman": "podman", "dockerd": "docker.io", "docker": "docker.io", "skopeo": "skopeo", "buildah": "buildah", "umoci": "umoci"}
+PACKAGES = {"podman": "podman", "dockerd": "docker.io", "docker": "docker.io", "skopeo": "skopeo", "buildah": "buildah",
+            "umoci": "umoci"}
 
 
 def need(program):
@@ -33,20 +34,25 @@ class Peer:
 
     def __call__(self, *args, input=None, check=True, timeout=60):
         """The standard output as text; CHECK fails the test unless it succeeds, else the whole result is returned."""
-        done = subprocess.run(self.argv + [str(a) for a in args], input=input, env=dict(os.environ, **self.env), timeout=timeout,
-                              stdin=subprocess.DEVNULL if input is None else None, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        done = subprocess.run(self.argv + [str(a) for a in args], input=input, env=dict(os.environ, **self.env),
+                              timeout=timeout,
+                              stdin=subprocess.DEVNULL if input is None else None, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE)
         if not check:
             return done
-        assert done.returncode == 0, "%s %s: %s" % (self.argv[0], " ".join(map(str, args)), done.stderr.decode(errors="replace"))
+        assert done.returncode == 0, "%s %s: %s" % (self.argv[0], " ".join(map(str, args)),
+                                                    done.stderr.decode(errors="replace"))
         return done.stdout.decode(errors="replace").strip()
 
 
 def container_tools_env(folder):
     """Configuration files of podman, buildah and skopeo: nothing of the host's is read, nothing is verified."""
     folder.mkdir(exist_ok=True)
-    files = {"CONTAINERS_CONF": ("containers.conf", '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
+    files = {"CONTAINERS_CONF": ("containers.conf",
+                                 '[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
                                  'tmp_dir = "%s/tmp"\n[network]\nnetwork_config_dir = "%s/net"\n' % (folder, folder)),
-             "CONTAINERS_STORAGE_CONF": ("storage.conf", '[storage]\ndriver = "overlay"\ngraphroot = "%s/root"\nrunroot = "%s/run"\n'
+             "CONTAINERS_STORAGE_CONF": ("storage.conf",
+                                         '[storage]\ndriver = "overlay"\ngraphroot = "%s/root"\nrunroot = "%s/run"\n'
                                          % (folder, folder)),
              "CONTAINERS_REGISTRIES_CONF": ("registries.conf", "unqualified-search-registries = []\n"),
              "POLICY": ("policy.json", '{"default": [{"type": "insecureAcceptAnything"}]}\n')}
@@ -61,7 +67,8 @@ class Podman(Peer):
         need(program)
         env, policy = container_tools_env(folder)
         self.folder, self.policy = folder, policy
-        super().__init__([program, "--root", folder / "root", "--runroot", folder / "run", "--storage-driver", "overlay"], env)
+        super().__init__([program, "--root", folder / "root", "--runroot", folder / "run", "--storage-driver",
+                          "overlay"], env)
 
     def ids(self):
         """Names (without a registry) to image ids."""

@@ -239,7 +239,8 @@ def test_fallbacks(tmp_path, parts):
     tar.add("null", tarfile.CHRTYPE, devmajor=1, devminor=3).file("d/.wh..wh..opq").file("d/.wh.x")
     _, answer = run_with_outputs(tmp_path, tar.bytes(), "blob", args=leave_out(*parts), folder=tmp_path / "t")
     lost = {line.split(":")[0] for line in answer["lost"]}
-    assert set(parts) <= lost <= set(parts) | {"namespaces"}
+    assert set(parts) <= lost
+    assert SANITIZED or lost <= set(parts) | {"namespaces"}
     assert sorted(os.listdir(tmp_path / "t" / "d")) == ["f", "g", "x"]
     assert os.getxattr(tmp_path / "t" / "d", "trusted.overlay.opaque") == b"y"
     assert os.lstat(tmp_path / "t" / "null").st_rdev == os.makedev(1, 3)
@@ -260,6 +261,7 @@ def test_in_a_container(tare, limit, lost):
     assert (layer(tare) / "d" / "f").read_bytes() == b"abc"
 
 
+@pytest.mark.skipif(SANITIZED, reason="has no filter")
 def test_nothing_is_lost_here(tare):
     """Where this suite runs all of it is to be had: else the tests above would prove nothing."""
     done = tare("-D", "import", "-", "x", input=Tar().dir("d").bytes(), check=True)

@@ -235,6 +235,10 @@ def test_tmpfs_of_a_running_container(tare, tmp_path):
     assert tare.ok("exec", "up", "cat", "/t/f") == "x"
     tare.ok("cp", tmp_path / "f", "up:/dev/shm/f")
     assert tare.ok("exec", "up", "cat", "/dev/shm/f") == "x"
+    tare.ok("cp", "up:/dev/shm", tmp_path / "shm")
+    assert os.listdir(tmp_path / "shm") == ["f"]
+    got = tare("cp", "up:/dev/null", tmp_path / "null")
+    assert got.rc == 1 and "Could not find the file /dev/null" in got.err
 
 
 def test_kernel_file_systems_are_left_out(tare, tmp_path):
@@ -276,10 +280,45 @@ def test_starts_as_before(tare, tmp_path):
     assert tare.ok("start", "-a", "cc") == "x" and tare.ok("diff", "cc") == "C /tmp\nA /tmp/f"
 
 
+def test_killed_in_the_middle(tare, tmp_path):
+    """Of a copy into a container that does not run nothing stays but files: it starts, and goes whole."""
+    (tmp_path / "big").write_bytes(bytes(200000000))
+    tare.ok("create", "--name", "cc", "--network", "none", "busybox", "echo", "started")
+    upper = tare.root / "containers" / tare.ok("inspect", "-f", "{{.Id}}", "cc") / "upper"
+    for place in ("/a", "/b"):
+        child = tare.popen("cp", tmp_path / "big", "cc:" + place)
+        wait_until(lambda: (upper / place[1:]).exists() or child.poll() is not None, "the copy to begin")
+        child.kill()
+        child.wait()
+        # The next copy waits for nobody.
+        tare.ok("cp", "cc:/etc/passwd", tmp_path / "passwd")
+    assert tare.ok("start", "-a", "cc") == "started"
+    tare.ok("rm", "cc")
+    assert not list(tare.root.glob("containers/*"))
+
+
+def test_start_waits_for_a_copy(tare, tmp_path):
+    (tmp_path / "big").write_bytes(bytes(100000000))
+    tare.ok("create", "--name", "cc", "--network", "none", "busybox", "stat", "-c", "%s", "/big")
+    upper = tare.root / "containers" / tare.ok("inspect", "-f", "{{.Id}}", "cc") / "upper"
+    child = tare.popen("cp", tmp_path / "big", "cc:/")
+    wait_until(lambda: (upper / "big").exists() or child.poll() is not None, "the copy to begin")
+    assert tare.ok("start", "-a", "cc") == "100000000" and child.wait(30) == 0
+
+
+def test_of_a_container_that_will_remove_itself(tare, tmp_path):
+    """Its layer will be mounted volatile, which a mount before must not spoil."""
+    (tmp_path / "f").write_text("x")
+    tare.ok("create", "--rm", "--name", "cc", "--network", "none", "busybox", "cat", "/tmp/f")
+    tare.ok("cp", tmp_path / "f", "cc:/tmp/f")
+    assert tare.ok("start", "-a", "cc") == "x"
+
+
 def test_no_mount_of_the_host_changes(tare, box, tmp_path):
-    before = open("/proc/self/mountinfo").read()
     tare.ok("cp", box + ":/etc", tmp_path / "e")
-    assert open("/proc/self/mountinfo").read() == before
+    assert str(tare.folder) not in open("/proc/self/mountinfo").read()
+    # Nor does one stay in the store: what overlayfs needs to work goes with the copy.
+    assert not list(tare.root.glob("containers/*/view-work"))
 
 
 # ---------------------------------------------------------------- output
@@ -307,6 +346,15 @@ def test_stream_that_is_cut_short(tare, box, tmp_path):
     subprocess.run(["tar", "-C", "/etc", "-cf", tmp_path / "t.tar", "passwd", "group"], check=True)
     got = tare("cp", "-", box + ":/tmp", input=(tmp_path / "t.tar").read_bytes()[:1500])
     assert got.rc == 1 and got.err
+
+
+def test_error_of_the_destination_is_told(tare, tmp_path):
+    """Not that the one who read the stream could write no more of it."""
+    (tmp_path / "f").write_bytes(os.urandom(5000000))
+    tar = subprocess.run(["tar", "-C", tmp_path, "-c", "f"], stdout=subprocess.PIPE, check=True).stdout
+    tare.ok("run", "--name", "cc", "--network", "none", "busybox", "mkdir", "/tmp/f")
+    for got in (tare("cp", "-", "cc:/tmp", input=tar), tare("cp", tmp_path / "f", "cc:/tmp")):
+        assert got.rc == 1 and 'cannot overwrite directory "/tmp/f" with non-directory "/tmp"' in got.err
 
 
 @pytest.mark.parametrize("tool", ["gzip", "xz", "zstd", "bzip2"])

@@ -92,7 +92,8 @@ OUT = {
     "symlink": lambda c: member(b"a", SYMLINK, link=c) + member(b"a/x", FILE, b"evil"),
     "relative": lambda c: member(b"a", SYMLINK, link=b"../" * 12 + c[1:]) + member(b"a/file", FILE, b"evil"),
     "hard link": lambda c: member(b"a", HARD, link=c + b"/file") + member(b"a", FILE, b"evil"),
-    "hard link through a symlink": lambda c: member(b"s", SYMLINK, link=c) + member(b"a", HARD, link=b"s/file") + member(b"a", FILE, b"evil", mode=0o777),
+    "hard link through a symlink": lambda c: member(b"s", SYMLINK, link=c) + member(b"a", HARD, link=b"s/file") +
+       member(b"a", FILE, b"evil", mode=0o777),
     "climbing hard link": lambda c: member(b"a", HARD, link=b"../" * 12 + c[1:] + b"/file"),
     "dots": lambda c: member(b"../" * 12 + c[1:] + b"/x", FILE, b"evil"),
     "absolute": lambda c: member(c + b"/file", FILE, b"evil"),
@@ -107,17 +108,20 @@ def test_cve_2014_6407_2026_17106_links_out_of_a_layer(tare, canary, tmp_path, c
     data = OUT[case](os.fsencode(canary.path)) + END
     clean(bring(tare, tmp_path, way, image_of(data)))
     # The same in two layers: the first makes the link, the second goes through it.
-    clean(bring(tare, tmp_path, way, image_of(member(b"a", SYMLINK, link=os.fsencode(canary.path)) + END, member(b"a/x", FILE, b"evil") + END)))
+    clean(bring(tare, tmp_path, way, image_of(member(b"a", SYMLINK, link=os.fsencode(canary.path)) + END,
+                                              member(b"a/x", FILE, b"evil") + END)))
     tare.ok("system", "check", "--full")
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "layer", "config", "index.json"])
-@pytest.mark.parametrize("target", ["{canary}/file", "../../../../../../../../{canary}/file", "/etc/passwd", "/proc/self/environ"])
+@pytest.mark.parametrize("target", ["{canary}/file", "../../../../../../../../{canary}/file", "/etc/passwd",
+                                    "/proc/self/environ"])
 def test_cve_2014_9356_absolute_links_in_the_archive(tare, canary, tmp_path, name, target):
     """A document or layer that is a link leads nowhere outside of the archive."""
     image = image_of(member(b"f", FILE, b"x") + END)
     files = write_images.layout_files([image]) if name == "index.json" else write_images.old_files([image])
-    path = {"layer": next((p for p in files if p.endswith("/layer.tar")), None), "config": image.id + ".json"}.get(name, name)
+    path = {"layer": next((p for p in files if p.endswith("/layer.tar")), None), "config": image.id + ".json"}.get(name,
+                                                                                                                   name)
     files.pop("repositories", None)  # which would do without a manifest.json
     files[path] = pathlib.PurePosixPath(target.format(canary=canary.path))
     (tmp_path / "x.tar").write_bytes(write_images.archive(files))
@@ -136,7 +140,8 @@ def decompressors(tmp_path):
     """A PATH whose programs leave a mark."""
     folder, mark = tmp_path / "fakes", tmp_path / "was-run"
     folder.mkdir()
-    for name in ("xz", "unxz", "gzip", "gunzip", "pigz", "unpigz", "bzip2", "bunzip2", "zstd", "unzstd", "tar", "sh", "docker-untar"):
+    for name in ("xz", "unxz", "gzip", "gunzip", "pigz", "unpigz", "bzip2", "bunzip2", "zstd", "unzstd", "tar", "sh",
+                 "docker-untar"):
         (folder / name).write_text("#!/bin/busybox sh\necho $0 >>%s\n" % mark)
         (folder / name).chmod(0o755)
     yield {"PATH": str(folder)}
@@ -146,7 +151,8 @@ def decompressors(tmp_path):
 @pytest.mark.parametrize("packer", ["gzip", "xz", "bzip2", "zstd"])
 def test_cve_2014_9357_2026_41567_no_decompressor_is_run(tare, decompressors, tmp_path, packer):
     """Neither of the host nor of the image; layers and whole archives."""
-    evil = b"".join(member(b"bin/" + n, FILE, b"#!/bin/sh\n", mode=0o755) for n in (b"xz", b"unpigz", b"gzip", b"tar", b"zstd"))
+    evil = b"".join(member(b"bin/" + n, FILE, b"#!/bin/sh\n", mode=0o755) for n in (b"xz", b"unpigz", b"gzip", b"tar",
+                                                                                    b"zstd"))
     pack = lambda data: subprocess.run([packer, "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
     tare.ok("import", "-", "packed:1", input=pack(member(b"bin", DIR) + evil + END), env=decompressors)
     archive = write_images.archive(write_images.old_files([image_of(member(b"bin", DIR) + evil + END)]))
@@ -157,10 +163,12 @@ def test_cve_2014_9357_2026_41567_no_decompressor_is_run(tare, decompressors, tm
     tare.ok("save", "-o", tmp_path / "s.tar", "again:1", env=decompressors)
 
 
-@pytest.mark.parametrize("ident", ["../../../../x", "/etc", "..", "", HEX.upper(), HEX[:63], HEX + "0", "x" * 64, HEX + "/..", "sha256:" + HEX])
+@pytest.mark.parametrize("ident", ["../../../../x", "/etc", "..", "", HEX.upper(), HEX[:63], HEX + "0", "x" * 64, HEX +
+                                   "/..", "sha256:" + HEX])
 def test_cve_2014_9358_ids_are_no_paths(tare, canary, tmp_path, ident):
     layer = member(b"f", FILE, b"x") + END
-    files = {"repositories": json.dumps({"x": {"1": ident}}).encode(), ident.strip("/") + "/json" if ident else "json": json.dumps({"id": ident}).encode(),
+    files = {"repositories": json.dumps({"x": {"1": ident}}).encode(), ident.strip("/") + "/json" if ident else
+             "json": json.dumps({"id": ident}).encode(),
              HEX + "/layer.tar": layer}
     with contextlib.suppress(ValueError):
         (tmp_path / "x.tar").write_bytes(write_images.archive(files))
@@ -180,8 +188,10 @@ def test_cve_2021_29136_root_that_is_a_link(tare, canary, tmp_path, name, way):
 def test_cve_2021_32760_modes_of_files_outside(tare, canary, tmp_path, way):
     """A link that takes the place of a directory whose mode and owner are still to be set."""
     c = os.fsencode(canary.path)
-    data = (member(b"d", DIR, mode=0o777, uid=7) + member(b"d/x") + member(b"d", SYMLINK, link=c) + member(b"d", DIR, mode=0o777, uid=7) + member(b"d", SYMLINK, link=c) +
-            member(b"f", FILE, mode=0o666) + member(b"f", SYMLINK, link=c + b"/file", mode=0o666, uid=7) + member(b"h", HARD, link=b"f", mode=0o4777) + END)
+    data = (member(b"d", DIR, mode=0o777, uid=7) + member(b"d/x") + member(b"d", SYMLINK, link=c) +
+            member(b"d", DIR, mode=0o777, uid=7) + member(b"d", SYMLINK, link=c) +
+            member(b"f", FILE, mode=0o666) + member(b"f", SYMLINK, link=c + b"/file", mode=0o666, uid=7) +
+            member(b"h", HARD, link=b"f", mode=0o4777) + END)
     clean(bring(tare, tmp_path, way, image_of(data)))
 
 
@@ -189,16 +199,21 @@ def test_cve_2021_32760_modes_of_files_outside(tare, canary, tmp_path, way):
 def test_cve_2025_47290_links_of_lower_layers(tare, canary, tmp_path, way):
     """What one layer links to the outside another one writes through: inside the image only, and seen there."""
     c = os.fsencode(canary.path)
-    base = b"".join(member(n, DIR) for n in (b"bin", b"d")) + member(b"bin/busybox", FILE, busybox(tare), mode=0o755) + member(b"bin/sh", SYMLINK, link=b"busybox")
-    image = image_of(base + member(b"d/l", SYMLINK, link=c) + END, member(b"d", DIR) + member(b"d/l", DIR, mode=0o777) + member(b"d/l/file", FILE, b"inside") + END,
-                     member(b"d/l", SYMLINK, link=c + b"/dir") + END, member(b"d/l/.wh..wh..opq") + member(b"d/l/x", FILE, b"last") + END)
+    base = b"".join(member(n, DIR) for n in (b"bin", b"d")) + member(b"bin/busybox", FILE, busybox(tare),
+        mode=0o755) + member(b"bin/sh", SYMLINK, link=b"busybox")
+    image = image_of(base + member(b"d/l", SYMLINK, link=c) + END, member(b"d", DIR) + member(b"d/l", DIR, mode=0o777) +
+                     member(b"d/l/file", FILE, b"inside") + END,
+                     member(b"d/l", SYMLINK, link=c + b"/dir") + END, member(b"d/l/.wh..wh..opq") +
+                     member(b"d/l/x", FILE, b"last") + END)
     assert bring(tare, tmp_path, way, image).rc == 0
-    assert tare.ok("run", "--rm", "--network", "none", "x:1", "/bin/sh", "-c", "busybox ls /d/l; busybox cat /d/l/x") == "x\nlast"
+    assert tare.ok("run", "--rm", "--network", "none", "x:1", "/bin/sh", "-c",
+                   "busybox ls /d/l; busybox cat /d/l/x") == "x\nlast"
 
 
 # ---------------------------------------------------------------- documents
 
-DIGESTS = ["sha256:../../../x", "sha256:..", "sha256:", "", HEX[:63], "sha256:" + HEX[:63], "sha256:" + HEX.upper(), "sha256:" + "\0" * 64, "sha256:" + HEX + "/..",
+DIGESTS = ["sha256:../../../x", "sha256:..", "sha256:", "", HEX[:63], "sha256:" + HEX[:63], "sha256:" + HEX.upper(),
+           "sha256:" + "\0" * 64, "sha256:" + HEX + "/..",
            "sha256:" + HEX + "0", "sha512:" + HEX * 2, "sha256:/" + HEX[:63], "SHA256:" + HEX]
 
 
@@ -236,7 +251,8 @@ def test_cve_2024_3727_digests(tare, canary, tmp_path, where, digest):
     def in_index(document):
         document["manifests"][0]["digest"] = digest
         return document
-    layout_of(image_of(SIMPLE), tmp_path, None if where == "manifest" else in_manifest, in_index if where == "manifest" else None)
+    layout_of(image_of(SIMPLE), tmp_path, None if where == "manifest" else in_manifest,
+              in_index if where == "manifest" else None)
     for got in both(tare, tmp_path):
         assert got.rc == 1
     nothing_left(tare)
@@ -245,10 +261,13 @@ def test_cve_2024_3727_digests(tare, canary, tmp_path, where, digest):
 AMBIGUOUS = {
     "manifests in a manifest": (lambda d: dict(d, manifests=[]), None),
     "filled manifests in a manifest": (lambda d: dict(d, manifests=[d["config"]]), None),
-    "no layers but manifests": (lambda d: {"schemaVersion": 2, "mediaType": d["mediaType"], "manifests": d["layers"]}, None),
+    "no layers but manifests": (lambda d: {"schemaVersion": 2, "mediaType": d["mediaType"], "manifests": d["layers"]},
+                                None),
     "calls itself an index": (lambda d: dict(d, mediaType=write_images.OCI + "index.v1+json"), None),
-    "layers in the index": (None, lambda d: dict(d, layers=[], config={"mediaType": "x", "digest": sha256(b""), "size": 0})),
-    "described as an index": (None, lambda d: dict(d, manifests=[dict(d["manifests"][0], mediaType=write_images.OCI + "index.v1+json")])),
+    "layers in the index": (None, lambda d: dict(d, layers=[], config={"mediaType": "x", "digest": sha256(b""),
+                                                                       "size": 0})),
+    "described as an index": (None, lambda d: dict(d, manifests=[dict(d["manifests"][0], mediaType=write_images.OCI +
+                                                                      "index.v1+json")])),
 }
 
 
@@ -268,10 +287,12 @@ def test_cve_2024_24557_claims_of_a_parent(tare, tmp_path):
     for n, layer in enumerate((one, two)):
         # The same claimed ids, configuration and history around other bytes; docker's oldest archives name layers so.
         ancient = {"repositories": dump({"x": {"%d" % n: HEX}}), HEX + "/layer.tar": layer}
-        ancient[HEX + "/json"] = dump({"id": HEX, "config": {}, "os": "linux", "architecture": "amd64", "created": "2020-01-01T00:00:00Z"})
+        ancient[HEX + "/json"] = dump({"id": HEX, "config": {}, "os": "linux", "architecture": "amd64",
+                                       "created": "2020-01-01T00:00:00Z"})
         tare.ok("load", input=write_images.archive(ancient))
         ids.append(tare.ok("image", "inspect", "-f", "{{.Id}}", "x:%d" % n))
-        tare.ok("load", input=write_images.archive(write_images.old_files([image_of(layer, name="y:%d" % n, config=claims)])))
+        tare.ok("load", input=write_images.archive(write_images.old_files([image_of(layer, name="y:%d" % n,
+                                                                                    config=claims)])))
         ident = tare.ok("create", "--network", "none", "y:%d" % n, "x")
         assert (b"other" in tare("export", ident, binary=True, check=True).out) == (layer is two)
     assert ids[0] != ids[1]
@@ -280,7 +301,8 @@ def test_cve_2024_24557_claims_of_a_parent(tare, tmp_path):
     wrong = image_of(two, diff_ids=[sha256(one)])
     refused(bring(tare, tmp_path, "copy", wrong), "not the one of the configuration")
     bring(tare, tmp_path, "old", wrong)
-    assert b"other" not in tare("export", tare.ok("create", "--network", "none", "x:1", "x"), binary=True, check=True).out
+    assert b"other" not in tare("export", tare.ok("create", "--network", "none", "x:1", "x"), binary=True,
+                                check=True).out
     tare.ok("system", "check", "--full")
 
 
@@ -312,11 +334,13 @@ def test_cve_2023_25153_documents_without_end(limited, tare, tmp_path, name, siz
     image = image_of(SIMPLE)
     layout_of(image, tmp_path)
     index = json.loads((tmp_path / "layout/index.json").read_text())
-    path = {"manifest": "blobs/" + index["manifests"][0]["digest"].replace(":", "/"), "config": "blobs/sha256/" + image.id}.get(name, name)
+    path = {"manifest": "blobs/" + index["manifests"][0]["digest"].replace(":", "/"), "config": "blobs/sha256/" +
+            image.id}.get(name, name)
     os.truncate(tmp_path / "layout" / path, size)
     assert limited("image", "copy", "oci:%s" % (tmp_path / "layout"), "tare:x:1").rc == 1
     files = [(p.relative_to(tmp_path / "layout"), p) for p in (tmp_path / "layout").rglob("*") if p.is_file()]
-    (tmp_path / "a.tar").write_bytes(b"".join(member(os.fsencode(n), FILE, extents=[], size=size) if str(n) == path else member(os.fsencode(n), FILE, p.read_bytes())
+    (tmp_path / "a.tar").write_bytes(b"".join(member(os.fsencode(n), FILE, extents=[], size=size) if str(n) == path else
+                                              member(os.fsencode(n), FILE, p.read_bytes())
                                               for n, p in files) + END)
     assert limited("load", "-i", tmp_path / "a.tar").rc == 1
     nothing_left(tare)
@@ -361,7 +385,8 @@ def test_cve_2023_25153_layers_without_end(limited, tare, tmp_path, n):
 
 def test_cve_2025_4437_2026_47262_sparse_group(limited, tare):
     """Ten gibibytes of nothing as /etc/group and /etc/passwd."""
-    base = (member(b"bin", DIR) + member(b"bin/busybox", FILE, busybox(tare), mode=0o755) + member(b"bin/true", SYMLINK, link=b"busybox") + member(b"etc", DIR) +
+    base = (member(b"bin", DIR) + member(b"bin/busybox", FILE, busybox(tare), mode=0o755) +
+            member(b"bin/true", SYMLINK, link=b"busybox") + member(b"etc", DIR) +
             b"".join(member(b"etc/" + n, FILE, extents=[], size=10 << 30) for n in (b"group", b"passwd")) + END)
     (tare.folder / "x.tar").write_bytes(base)
     limited("import", tare.folder / "x.tar", "x:1")
@@ -372,13 +397,16 @@ def test_cve_2025_4437_2026_47262_sparse_group(limited, tare):
 
 
 BOMBS = {
-    "nested gzip": lambda: generate_images.pack(generate_images.pack(header(b"z", FILE, 32 << 20) + bytes(32 << 20) + END, "gzip"), "gzip"),
+    "nested gzip": lambda: generate_images.pack(generate_images.pack(header(b"z", FILE, 32 << 20) + bytes(32 << 20) +
+                                                                     END, "gzip"), "gzip"),
     "zstd window of 2 GiB": lambda: b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3]) + b"\x01\x00\x00",
     "zstd window of 3.75 TiB": lambda: b"\x28\xb5\x2f\xfd\x00\xff\x01\x00\x00",
     "zstd content of 16 EiB": lambda: b"\x28\xb5\x2f\xfd\xe0" + b"\xff" * 8 + b"\x01\x00\x00",
     "sparse terabyte": lambda: member(b"s", FILE, extents=[((1 << 40) - 5, b"abcde")], size=1 << 40) + END,
-    "a hundred sparse terabytes": lambda: b"".join(member(b"s%d" % i, FILE, extents=[], size=1 << 40) for i in range(100)) + END,
-    "metadata": lambda: generate_images.pack(b"".join(member(b"x", FILE, xattrs={b"user.a": b"x" * 60000}) for _ in range(1200)), "gzip"),
+    "a hundred sparse terabytes": lambda: b"".join(member(b"s%d" % i, FILE, extents=[],
+                                                          size=1 << 40) for i in range(100)) + END,
+    "metadata": lambda: generate_images.pack(b"".join(member(b"x", FILE,
+        xattrs={b"user.a": b"x" * 60000}) for _ in range(1200)), "gzip"),
     "zeros behind the end": lambda: generate_images.pack(member(b"f") + END + bytes(64 << 20), "gzip"),
 }
 
@@ -418,8 +446,10 @@ def test_cve_2020_15157_foreign_layers(tare, tmp_path):
         server.listen()
         server.setblocking(False)
         url = "http://127.0.0.1:%d/layer" % server.getsockname()[1]
-        foreign = lambda d: dict(d, layers=[dict(d["layers"][0], urls=[url], digest="sha256:" + HEX, mediaType="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")])
-        layout_of(image_of(SIMPLE), tmp_path, foreign, lambda d: dict(d, manifests=[dict(d["manifests"][0], urls=[url])]))
+        foreign = lambda d: dict(d, layers=[dict(d["layers"][0], urls=[url], digest="sha256:" + HEX,
+                                                 mediaType="application/vnd.docker.image.rootfs.foreign.diff.tar.gzip")])
+        layout_of(image_of(SIMPLE), tmp_path, foreign, lambda d: dict(d,
+                                                                      manifests=[dict(d["manifests"][0], urls=[url])]))
         for got in both(tare, tmp_path):
             assert got.rc == 1
         with pytest.raises(BlockingIOError):
@@ -427,9 +457,12 @@ def test_cve_2020_15157_foreign_layers(tare, tmp_path):
     nothing_left(tare)
 
 
-LABELS = ("containerd.io/restart.loguri", "containerd.io/restart.status", "io.podman.annotations.privileged", "io.kubernetes.cri-o.TrySkipVolumeSELinuxLabel",
-          "run.oci.hooks.stdout", "run.oci.handler", "org.criu.config", "module.wasm.image/variant", "com.docker.compose.project", "tare.log", "tare.hook", "tare.privileged",
-          "nerdctl/log-uri", "nerdctl/extraHosts", "io.containers.autoupdate", "log-uri", "org.opencontainers.image.stopSignal")
+LABELS = ("containerd.io/restart.loguri", "containerd.io/restart.status", "io.podman.annotations.privileged",
+          "io.kubernetes.cri-o.TrySkipVolumeSELinuxLabel",
+          "run.oci.hooks.stdout", "run.oci.handler", "org.criu.config", "module.wasm.image/variant",
+          "com.docker.compose.project", "tare.log", "tare.hook", "tare.privileged",
+          "nerdctl/log-uri", "nerdctl/extraHosts", "io.containers.autoupdate", "log-uri",
+          "org.opencontainers.image.stopSignal")
 
 
 def test_cve_2026_53488_2026_55887_labels_are_data(tare, canary, tmp_path):
@@ -437,11 +470,14 @@ def test_cve_2026_53488_2026_55887_labels_are_data(tare, canary, tmp_path):
     evil = tmp_path / "evil"
     evil.write_text("#!/bin/sh\necho ran >>%s\n" % (tmp_path / "ran"))
     evil.chmod(0o755)
-    base = (member(b"bin", DIR) + member(b"bin/busybox", FILE, busybox(tare), mode=0o755) + member(b"bin/sh", SYMLINK, link=b"busybox") + END)
+    base = (member(b"bin", DIR) + member(b"bin/busybox", FILE, busybox(tare), mode=0o755) +
+            member(b"bin/sh", SYMLINK, link=b"busybox") + END)
     for value in ("binary://%s" % evil, str(evil), "true", "file://%s/file" % canary.path):
         labels = {label: value for label in LABELS}
-        config = {"config": {"Cmd": ["/bin/sh", "-c", "busybox grep -h CapEff /proc/self/status; echo out"], "Labels": labels, "Hooks": {"prestart": [str(evil)]},
-                             "Privileged": True, "HostConfig": {"Privileged": True}, "LogPath": "%s/log" % canary.path}, "annotations": labels}
+        config = {"config": {"Cmd": ["/bin/sh", "-c", "busybox grep -h CapEff /proc/self/status; echo out"],
+                             "Labels": labels, "Hooks": {"prestart": [str(evil)]},
+                             "Privileged": True, "HostConfig": {"Privileged": True}, "LogPath": "%s/log" % canary.path},
+                  "annotations": labels}
         image = image_of(base, config=config)
         layout_of(image, tmp_path, lambda d: dict(d, annotations=labels), lambda d: dict(d, annotations=labels))
         tare.ok("load", "-i", tmp_path / "layout.tar")
@@ -456,8 +492,10 @@ def test_cve_2026_53488_2026_55887_labels_are_data(tare, canary, tmp_path):
 
 @pytest.mark.parametrize("title", ["../../../x", "/tmp/tare-title", "blobs", "index.json"])
 def test_cve_2025_62725_2026_55092_annotations_are_no_file_names(tare, tmp_path, title):
-    notes = {"org.opencontainers.image.title": title, "com.docker.compose.file": title, "io.deis.oras.content.unpack": "true"}
-    layout_of(image_of(SIMPLE), tmp_path, lambda d: dict(d, layers=[dict(d["layers"][0], annotations=notes)], annotations=notes))
+    notes = {"org.opencontainers.image.title": title, "com.docker.compose.file": title,
+             "io.deis.oras.content.unpack": "true"}
+    layout_of(image_of(SIMPLE), tmp_path, lambda d: dict(d, layers=[dict(d["layers"][0], annotations=notes)],
+                                                         annotations=notes))
     tare.ok("image", "copy", "oci:%s" % (tmp_path / "layout"), "tare:x:1")
     (tmp_path / "in").mkdir()
     for to in ("oci:%s/in/o:x", "dir:%s/in/d", "oci-archive:%s/in/a.tar", "docker-archive:%s/in/b.tar:x:1"):
@@ -474,7 +512,8 @@ def hostile_libraries(tare):
     rootfs = Rootfs(tare).dir("etc").dir("lib").dir("lib/x86_64-linux-gnu").dir("usr").dir("usr/lib").dir("usr/lib/gconv").dir("usr/bin")
     for name in ("etc/ld.so.preload", "etc/ld.so.cache", "etc/nsswitch.conf", "usr/lib/gconv/gconv-modules"):
         rootfs.file(name, "/lib/evil.so\n")
-    for name in ("lib/evil.so", "lib/x86_64-linux-gnu/libnss_files.so.2", "lib/x86_64-linux-gnu/libc.so.6", "lib/libnss_files.so.2"):
+    for name in ("lib/evil.so", "lib/x86_64-linux-gnu/libnss_files.so.2", "lib/x86_64-linux-gnu/libc.so.6",
+                 "lib/libnss_files.so.2"):
         rootfs.file(name, b"\x7fELF" + b"\0" * 60, mode=0o755)
     for name in ("tar", "xz", "gzip", "unpigz", "zstd"):
         rootfs.file("usr/bin/" + name, "#!/bin/sh\n", mode=0o755)
@@ -482,13 +521,15 @@ def hostile_libraries(tare):
     return "up"
 
 
-@pytest.mark.parametrize("command", [("export", "-o", "{tmp}/e.tar", "up"), ("commit", "up", "c:1"), ("diff", "up"), ("cp", "up:/etc", "{tmp}/out"), ("cp", "{tmp}/in", "up:/tmp/in"),
+@pytest.mark.parametrize("command", [("export", "-o", "{tmp}/e.tar", "up"), ("commit", "up", "c:1"), ("diff", "up"),
+                                     ("cp", "up:/etc", "{tmp}/out"), ("cp", "{tmp}/in", "up:/tmp/in"),
                                      ("cp", "up:/lib/evil.so", "-")], ids=lambda c: "-".join(c[:1]) + str(len(c[1])))
 def test_cve_2019_14271_2026_41567_nothing_of_the_container_is_loaded(tare, hostile_libraries, tmp_path, command):
     """Files of the container are read as data at most: none is mapped to be executed, and no program but ours runs."""
     trace = tmp_path / "trace"
     (tmp_path / "in").write_text("x")
-    done = subprocess.run(["strace", "-f", "-qq", "-y", "-o", trace, "-e", "trace=execve,execveat,mmap,uselib"] + tare.argv + [a.format(tmp=tmp_path) for a in command],
+    done = subprocess.run(["strace", "-f", "-qq", "-y", "-o", trace, "-e", "trace=execve,execveat,mmap,uselib"] +
+                          tare.argv + [a.format(tmp=tmp_path) for a in command],
                           capture_output=True, timeout=30)
     assert done.returncode == 0, done.stderr
     text = trace.read_text()
@@ -519,8 +560,10 @@ def test_cve_2022_23648_volumes_stay_out_of_exports(tare, canary):
 def test_cve_2018_15664_2019_10152_races_on_the_way_out(tare, canary, what, tmp_path):
     """A directory of the running container becomes a link to the host and back while it is read."""
     random.seed(SWAPS)
+    (tmp_path / "in").write_text("in\n")
     image = Rootfs(tare).dir("inner").file("inner/file", "inside\n").load()
-    tare.ok("run", "-d", "--name", "up", "--network", "none", image, "sh", "-c", "mkdir /a && echo inside >/a/file && ln -s %s /b && sleep 1000" % canary.path)
+    tare.ok("run", "-d", "--name", "up", "--network", "none", image, "sh", "-c",
+            "mkdir /a && echo inside >/a/file && ln -s %s /b && sleep 1000" % canary.path)
     upper = tare.root / "containers" / tare.inspect("up")["Id"] / "upper"
     wait_until((upper / "b").is_symlink)
     stop = threading.Event()
@@ -534,7 +577,7 @@ def test_cve_2018_15664_2019_10152_races_on_the_way_out(tare, canary, what, tmp_
             elif what == "cp":
                 out = tare("cp", "up:/a", "-", binary=True).out + tare("cp", "up:/a/file", "-", binary=True).out
                 assert b"canary\n" not in out
-                tare("cp", str(canary.path / "file"), "up:/a/dir")
+                tare("cp", tmp_path / "in", "up:/a/dir")
             else:
                 assert b"canary\n" not in tare(what, "up", binary=True).out
             rounds += 1
@@ -550,7 +593,8 @@ def test_cve_2018_15664_2019_10152_races_on_the_way_out(tare, canary, what, tmp_
 def test_cve_2021_41089_cp_changes_nothing_outside(tare, canary, tmp_path, running):
     """Copies into paths that are links to the host, and out of a tree that is full of them."""
     c = str(canary.path)
-    image = (Rootfs(tare).link("l", c).link("f", c + "/file").link("up", "../../../../../../.." + c).dir("d").link("d/l", c).link("d/file", c + "/file").load())
+    image = (Rootfs(tare).link("l", c).link("f", c + "/file").link("up", "../../../../../../.." +
+        c).dir("d").link("d/l", c).link("d/file", c + "/file").load())
     tare.ok("run", "-d", "--name", "up", "--network", "none", image, "sleep", "1000")
     if not running:
         tare.ok("kill", "up")
@@ -558,11 +602,13 @@ def test_cve_2021_41089_cp_changes_nothing_outside(tare, canary, tmp_path, runni
     source = tmp_path / "file"
     source.write_text("evil\n")
     source.chmod(0o777)
-    for target in ("/l", "/l/", "/l/file", "/l/dir/x", "/f", "/up/file", "/d/l/dir", "/d/file", "/../../../../.." + c + "/file"):
+    for target in ("/l", "/l/", "/l/file", "/l/dir/x", "/f", "/up/file", "/d/l/dir", "/d/file", "/../../../../.." + c +
+                   "/file"):
         clean(tare("cp", source, "up:" + target, timeout=10))
         clean(tare("cp", "-a", tmp_path / "canary", "up:" + target, timeout=10))
     # Out of it: the tree's links come out as links, and what stands there already is not followed.
     out = tmp_path / "out"
     for target in (out, out):
         clean(tare("cp", "up:/d", target, timeout=10))
-    assert not any(p.is_file() and not p.is_symlink() and p.read_text() == "canary\n" for p in out.rglob("*") if not p.is_symlink())
+    assert not any(p.is_file() and not p.is_symlink() and
+                   p.read_text() == "canary\n" for p in out.rglob("*") if not p.is_symlink())

@@ -20,7 +20,8 @@ PARTS = 4
 
 def drive(what, part, count):
     """Every PARTS-th seed from PART on; the driver says what is wrong."""
-    done = subprocess.run([sys.executable, REPO / "tests/e2e/hostile_driver.py", what, "--program", PROGRAM, "--seed", str(SEED + part),
+    done = subprocess.run([sys.executable, REPO / "tests/e2e/hostile_driver.py", what, "--program", PROGRAM, "--seed",
+                           str(SEED + part),
                            "--step", str(PARTS), "--count", str(count)], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images: the bundled ones, names, listing, removal; and the program where `meson install` puts it."""
+import hashlib
 import json
 import os
 import pathlib
 import re
+import shutil
+import signal
 import subprocess
+import tarfile
 
 import pytest
 
 from conftest import PROGRAM, Tare
+from terminal import terminal  # noqa: F401 (a fixture)
 
 BUNDLED = ("hello-world", "busybox")
 
@@ -199,6 +204,14 @@ def test_rmi_of_a_running_container(tare, running):
     assert tare.state("up") == "running" and rows(tare) == ["busybox:latest"]
 
 
+def test_rmi_of_a_platform(tare, tiny):
+    tiny("a")
+    arch = tare.ok("image", "inspect", "-f", "{{.Architecture}}", "a")
+    got = tare("rmi", "--platform", "linux/s390x", "a")
+    assert got.rc == 1 and "does not provide the specified platform (linux/s390x)" in got.err and rows(tare) == ["a:latest"]
+    assert "Untagged: a:latest" in tare.ok("rmi", "--platform", "linux/" + arch, "a")
+
+
 def test_rmi_of_several(tare, tiny):
     tiny("a"), tiny("b", "-m", "2")
     got = tare("rmi", "a", "nosuch", "b")
@@ -221,6 +234,237 @@ def test_prune(tare, tiny):
     # One is in use.
     assert rows(tare) == ["busybox:latest"]
     assert tare.ok("image", "prune", "-f") == "Total reclaimed space: 0B"
+
+
+# ---------------------------------------------------------------- history, parents
+
+@pytest.fixture
+def family(tare):
+    """base, then kid and grandkid made from one another, without containers."""
+    tare.ok("tag", tare.ok("pull", "-q", "busybox"), "base")
+    tare.ok("rmi", "busybox")
+    for parent, child in (("base", "kid"), ("kid", "grandkid")):
+        tare.ok("run", "--name", "step", parent, "sh", "-c", "echo %s >/%s" % (child, child))
+        tare.ok("commit", "-m", "made " + child, "step", child)
+        tare.ok("rm", "step")
+    return [id_of(tare, name) for name in ("base", "kid", "grandkid")]
+
+
+def test_history(tare, family):
+    base, kid, grandkid = family
+    lines = [line.split("|") for line in tare.ok("history", "--no-trunc", "--format", "{{.ID}}|{{.CreatedBy}}|{{.Size}}|{{.Comment}}",
+                                                 "grandkid").splitlines()]
+    assert lines[:2] == [[grandkid, "sh -c echo grandkid >/grandkid", "9B", "made grandkid"],
+                         [kid, "sh -c echo kid >/kid", "4B", "made kid"]]
+    # base has two steps of its own: its id is at the last of them, the other's image is not known.
+    assert [line[0] for line in lines[2:]] == [base, "<missing>"]
+    assert [line[2] for line in lines[2:]] == ["0B", tare.ok("images", "--format", "{{.Size}}", "base")]
+    exact = tare.ok("history", "--human=false", "--format", "{{.Size}} {{.CreatedSince}}", "grandkid").splitlines()
+    assert re.fullmatch(r"9 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)", exact[0])
+    assert tare.ok("history", "-q", "grandkid").splitlines() == [grandkid[7:19], kid[7:19], base[7:19], "<missing>"]
+
+
+def test_history_of_a_platform(tare, tiny):
+    tiny("one")
+    arch = tare.ok("image", "inspect", "-f", "{{.Architecture}}", "one")
+    assert tare.ok("history", "-q", "--platform", "linux/" + arch, "one") == id_of(tare, "one")[7:19]
+    other = tare("history", "--platform", "linux/s390x", "one")
+    assert other.rc == 1 and "does not provide the specified platform (linux/s390x)" in other.err
+    assert tare("history", "--platform", "a b", "one").err.startswith("tare: invalid platform: ")
+
+
+def test_a_parent_goes_with_its_children(tare, family):
+    base, kid, grandkid = family
+    assert tare.ok("rmi", "base") == "Untagged: base:latest" and tare.ok("rmi", "kid") == "Untagged: kid:latest"
+    assert rows(tare) == ["grandkid:latest"]
+    assert rows(tare, "-a") == ["grandkid:latest", "<none>:<none>", "<none>:<none>"]
+    assert tare.ok("images", "-aq", "--filter", "dangling=true") == ""
+    assert tare.ok("image", "inspect", "-f", "{{.Parent}}", "grandkid") == kid
+    for how in ([], ["-f"]):
+        got = tare("rmi", *how, kid)
+        assert got.rc == 1 and "(cannot be forced) - image has dependent child images" in got.err
+    assert tare.ok("image", "prune", "-f") == "Total reclaimed space: 0B"
+    out = tare.ok("rmi", "grandkid").splitlines()
+    assert out[0] == "Untagged: grandkid:latest" and len(out) == 7
+    assert [line[9:] for line in out[1::2]] == [grandkid, kid, base]
+    assert rows(tare, "-a") == []
+
+
+def test_parents_that_are_kept(tare, family):
+    base, kid, grandkid = family
+    tare.ok("rmi", "base", "kid")
+    tare.ok("create", "--name", "user", base)
+    # --no-prune leaves them, and then they dangle; with it a container's image stays.
+    assert tare.ok("rmi", "--no-prune", "grandkid").splitlines()[1:2] == ["Deleted: " + grandkid]
+    assert rows(tare) == ["<none>:<none>"] and rows(tare, "-a") == ["<none>:<none>"] * 2
+    assert "deleted: " + kid in tare.ok("image", "prune", "-f")
+    assert tare.ok("images", "-aq", "--no-trunc") == base
+
+
+# ---------------------------------------------------------------- several platforms
+
+@pytest.fixture
+def multi(tare, tmp_path):
+    """multi:1, whose index names this platform and another; returns the digest of the index."""
+    source = pathlib.Path(PROGRAM).parent / "images" / "busybox"
+    layout = tmp_path / "layout"
+    shutil.copytree(source, layout)
+    blobs = layout / "blobs" / "sha256"
+
+    def put(document):
+        data = json.dumps(document).encode()
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        return {"digest": "sha256:" + digest, "size": len(data), "mediaType": document.get("mediaType", "")}
+
+    manifest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"][7:]
+    manifest = json.loads((blobs / manifest).read_text())
+    config = json.loads((blobs / manifest["config"]["digest"][7:]).read_text())
+    entries = []
+    for arch in (config["architecture"], "s390x"):
+        about = dict(manifest["config"], **put(dict(config, architecture=arch)))
+        about["mediaType"] = manifest["config"]["mediaType"]
+        entries.append(dict(put(dict(manifest, config=about)), platform={"os": "linux", "architecture": arch}))
+    index = put({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": entries})
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [index]}))
+    tare.ok("image", "copy", "oci:%s" % layout, "tare:multi:1")
+    return index["digest"]
+
+
+def test_digests(tare, multi, tiny):
+    tiny("plain")
+    tare.ok("tag", "multi:1", "multi:2")
+    out = tare.ok("images", "--digests").splitlines()
+    assert re.split(r"\s{2,}", out[0]) == ["REPOSITORY", "TAG", "DIGEST", "IMAGE ID", "CREATED", "SIZE"]
+    assert sorted(line.split()[2] for line in out[1:]) == ["<none>", multi, multi]
+    assert tare.ok("images", "--format", "{{.Digest}}", "multi:1") == multi
+    # Only who asks gets it, as from docker.
+    assert json.loads(tare.ok("images", "--format", "json", "multi:1"))["Digest"] == "<none>"
+    assert json.loads(tare.ok("image", "inspect", "multi:1"))[0]["RepoDigests"] == ["multi@" + multi]
+    assert tare.ok("run", "--rm", "multi@" + multi, "echo", "ran") == "ran"
+    assert tare("image", "inspect", "plain@" + multi).rc == 1
+    got = tare("rmi", "multi@" + multi)
+    assert got.rc == 1 and "it belongs to multi:1" in got.err and len(rows(tare)) == 3
+
+
+def test_tree(tare, multi, tiny):
+    tiny(None), tiny("plain", "-m", "2")
+    tare.ok("tag", "plain", "a.much.longer/name:of-it")
+    tare.ok("create", "--name", "user", "multi:1")
+    out = tare.ok("images", "--tree").splitlines()
+    assert out[2].split() == ["IMAGE", "ID", "DISK", "USAGE", "CONTENT", "SIZE", "EXTRA"]
+    at = [i for i, line in enumerate(out) if line.startswith("multi:1 ")][0]
+    arch = tare.ok("image", "inspect", "-f", "{{.Architecture}}", "multi:1")
+    assert out[at].split()[1] == id_of(tare, "multi:1")[7:19] and out[at].endswith("   U    ")
+    assert out[at + 1].split()[:2] == ["├─", "linux/" + arch] and out[at + 1].endswith("   U    ")
+    assert out[at + 2].split()[:2] == ["└─", "linux/s390x"] and out[at + 2].endswith("     ")
+    # The longer name stands alone, and what has no name comes last.
+    at = out.index("a.much.longer/name:of-it")
+    assert out[at + 1].startswith("plain:latest ") and out[-1].startswith("<none>:<none> ")
+    assert "\033" not in "".join(out) and len({len(line) for line in out[2:] if line.endswith(" ")}) == 1
+
+
+def test_tree_on_a_terminal(tare, multi, terminal):
+    wide = terminal(tare.argv + ["images", "--tree"], columns=60)
+    assert wide.wait(30) == 0
+    assert b"CONTENT SIZE" in wide.seen and b"EXTRA" not in wide.seen and b"\033[34m" in wide.seen
+    plain = terminal(tare.argv + ["images", "--tree"], env={"NO_COLOR": "1"})
+    assert plain.wait(30) == 0 and b"EXTRA" in plain.seen and b"\033" not in plain.seen
+    for option in ("-q", "--no-trunc", "--digests", "--format=json"):
+        got = tare("images", "--tree", option)
+        assert got.rc == 1 and "not yet supported with --tree" in got.err
+
+
+# ---------------------------------------------------------------- a full disk
+
+FULL = r"""
+set -e
+kind=$1 folder=$2; shift 2
+case $kind in
+ext4) truncate -s 40M $folder/disk; mkfs.ext4 -q -F -m 0 $folder/disk; mount -o loop $folder/disk $folder/full ;;
+tmpfs) mount -t tmpfs -o size=24M none $folder/full ;;
+esac
+fill() { cat /dev/zero >>$folder/full/$1 2>/dev/null || :; }
+"$@" import $folder/t.tar a >/dev/null; "$@" import -m 2 $folder/t.tar b >/dev/null
+"$@" import -m 3 $folder/t.tar c >/dev/null; "$@" tag a also >/dev/null
+fill 1; for i in $(seq 50); do echo >$folder/full/s$i || break; done 2>/dev/null; fill 2
+df --output=avail $folder/full | tail -n 1 | tr -d ' '
+"$@" rmi also; fill 3
+"$@" rmi a | head -n 1; fill 4
+"$@" image prune -af | grep untagged
+"$@" images -aq | wc -l
+ls $folder/full/root/layers $folder/full/root/blobs/sha256 $folder/full/root/staging | grep -v : | wc -w
+"""
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4"])
+def test_removal_on_a_full_disk(tare, tmp_path, kind):
+    """No byte is free: the reserve makes room for the index to forget, again and again."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "file").write_bytes(os.urandom(100000))
+    subprocess.run(["tar", "-C", tmp_path, "-cf", tmp_path / "t.tar", "file"], check=True)
+    argv = [PROGRAM, "--root", str(tmp_path / "full" / "root"), "--runroot", str(tmp_path / "run")]
+    done = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", FULL, "sh", kind, str(tmp_path)] + argv,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n") == ["0", "Untagged: also:latest", "Untagged: a:latest", "untagged: c:latest",
+                                       "untagged: b:latest", "0", "0", ""]
+
+
+# ---------------------------------------------------------------- progress
+
+def test_interrupted_import_leaves_the_line(tare, tmp_path, terminal):
+    """Whatever was drawn, the cursor stands at the start of a line of its own, and nothing was changed for good."""
+    os.mkfifo(tmp_path / "pipe")
+    t = terminal(tare.argv + ["import", "-", "x"])
+    assert t.wait(30) == 1 and b"standard input is a terminal" in t.seen
+    t = terminal(["sh", "-c", 'exec "$@" <%s' % (tmp_path / "pipe"), "sh"] + tare.argv + ["import", "-", "x"])
+    with open(tmp_path / "pipe", "wb") as pipe:
+        file = tarfile.TarInfo("f")
+        file.size = 64 << 20
+        pipe.write(file.tobuf() + bytes(8 << 20))
+        pipe.flush()
+        t.expect(b"\r\033[1B")
+        t.write(b"\x03")
+        assert t.wait(30) == 128 + signal.SIGINT
+    assert re.search(rb"\033\[1A\033\[2K\rImporting +[0-9.]+[kM]?B\r\033\[1B", t.seen)
+    assert t.seen.replace(b"^C", b"").endswith((b"\r\033[1B", b"\n"))
+    assert b"\033[?" not in t.seen and rows(tare) == []
+
+
+# ---------------------------------------------------------------- completion, manual pages
+
+@pytest.mark.parametrize("line, expected", [
+    ("rmi al", ["alpha:1", "alpha:2"]),
+    ("rmi alpha:", ["1", "2"]),
+    ("image inspect alpha:2", ["2"]),
+    ("run --rm registry.example:5000/x", ["5000/x:latest"]),
+    ("rm al", []),
+])
+def test_names_complete(tare, tiny, tmp_path, line, expected):
+    tiny("alpha:1"), tare.ok("tag", "alpha:1", "alpha:2"), tare.ok("tag", "alpha:1", "registry.example:5000/x")
+    tiny(None, "-m", "nameless")
+    script = tare.ok("completion", "bash") + r"""
+        COMP_LINE="tare $1"; COMP_POINT=${#COMP_LINE}
+        # As readline splits it: at white space, and at colons, which are words of their own.
+        read -ra COMP_WORDS <<<"${COMP_LINE//:/ : }"; COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        [ "${COMP_WORDS[COMP_CWORD]}" != : ] || { COMP_WORDS+=(""); COMP_CWORD=$((COMP_CWORD + 1)); }
+        _tare; printf '%s\n' "${COMPREPLY[@]}" | sort"""
+    (tmp_path / "tare").symlink_to(PROGRAM)
+    env = dict(os.environ, PATH="%s:%s" % (tmp_path, os.environ["PATH"]), TARE_ROOT=str(tare.root), TARE_RUNROOT=str(tare.runroot))
+    done = subprocess.run(["bash", "-c", script, "bash", line], env=env, stdout=subprocess.PIPE, text=True, check=True)
+    assert done.stdout.split() == expected
+
+
+def test_manual_pages_of_all_commands(tare):
+    """Whatever the program's page lists has one that is installed, under its shortest name."""
+    build = pathlib.Path(PROGRAM).parent
+    pages = {p.name for p in build.glob("tare*.1")}
+    listed = re.findall(r"^\.B ([a-z]+) ([a-z]+)$", (build / "tare.1").read_text(), re.M)
+    assert len(listed) > 30
+    for group, name in listed:
+        aliases = re.search(r"^Aliases:\n.*, tare ([a-z]+)$", tare.ok(group, name, "--help"), re.M)
+        assert "tare-%s.1" % (aliases.group(1) if aliases else "%s-%s" % (group, name)) in pages
 
 
 # ---------------------------------------------------------------- installed

@@ -268,6 +268,20 @@ def test_platforms(tare):
     assert got.rc == 1 and "invalid platform" in got.err
 
 
+def test_what_is_missing_is_no_other_platform(tare):
+    """With --platform, images for others are passed over, and broken ones are not."""
+    good, bad = docker([A], ["x:1"]), docker([B], ["y:1"])
+    both = json.loads(good[-1][1]) + [dict(json.loads(bad[-1][1])[0], Layers=["missing/layer.tar"])]
+    data = tar(*good[:-1], bad[0], ("manifest.json", dumps(both)))
+    for options in ((), ("--platform", "linux/amd64")):
+        got = load(tare, data, *options)
+        assert got.rc == 1 and "layer 0: missing/layer.tar is missing" in got.err
+        assert got.out == "Loaded image: x:1\n"
+    both[1]["Config"] = "missing.json"
+    got = load(tare, tar(*good[:-1], ("manifest.json", dumps(both))), "--platform", "linux/amd64")
+    assert got.rc == 1 and "missing.json is missing" in got.err
+
+
 def test_a_layout_for_several_platforms_without_an_index_of_its_own(tare):
     out = Layout()
     for arch, text in (("arm64", "arm"), ("amd64", "amd")):
@@ -297,6 +311,18 @@ def test_images_of_the_old_generation(tare):
     assert doc["Id"] == OLD_ID
     got = load(tare, tar(*legacy([A], name=None)))
     assert got.out.startswith("Loaded image ID: sha256:")
+
+
+def test_more_layers_than_descriptors(tare, tmp_path):
+    """300, of which each takes four, with the 1024 that a process has where nobody gave it more."""
+    layers = [layer(**{"f%d" % i: "x"}) for i in range(300)]
+    (tmp_path / "in.tar").write_bytes(tar(*docker(layers)))
+    few = ["prlimit", "--nofile=1024:1024", *tare.argv]
+    for words in (["load", "-i", "in.tar"], ["save", "-o", "out.tar", "x:1"], ["image", "copy", "tare:x:1", "oci:o:x"],
+                  ["image", "copy", "docker-archive:in.tar", "oci:o:y"], ["image", "copy", "oci:o:x", "tare:y:1"]):
+        done = subprocess.run(few + words, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, (words, done.stderr)
+    assert image_id(tare, "y:1") == digest(config(*layers))
 
 
 def test_a_second_load_reads_no_layer(tare):

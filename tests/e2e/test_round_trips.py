@@ -21,7 +21,8 @@ from peers import (buildah, docker, dockerd, podman, short_folder, skopeo, umoci
 
 SEED = int(os.environ.get("TARE_TEST_SEED", "1"))
 # What an engine puts into a root file system for its own use.
-ENGINE_OWN = {b"dev", b"proc", b"sys", b"etc", b"etc/hosts", b"etc/hostname", b"etc/resolv.conf", b"etc/mtab", b".dockerenv", b"run",
+ENGINE_OWN = {b"dev", b"proc", b"sys", b"etc", b"etc/hosts", b"etc/hostname", b"etc/resolv.conf", b"etc/mtab",
+              b".dockerenv", b"run",
               b"run/.containerenv", b"dev/console", b"dev/pts", b"dev/shm", b"v"}
 
 
@@ -55,7 +56,8 @@ class Saved:
                 if info.isfile():
                     self.files[info.name] = tar.extractfile(info).read()
                 elif info.issym():
-                    self.files[info.name] = self.files[os.path.normpath(os.path.join(os.path.dirname(info.name), info.linkname))]
+                    self.files[info.name] = self.files[os.path.normpath(os.path.join(os.path.dirname(info.name),
+                                                                                     info.linkname))]
         for name, data in self.files.items():
             if name.startswith("blobs/sha256/"):
                 assert sha256(data)[7:] == name[13:], name
@@ -111,7 +113,8 @@ def compare_stores(a, b, image):
 def restore(archive, folder):
     """The archive unpacked by GNU tar, with everything it can keep."""
     folder.mkdir()
-    subprocess.run(["tar", "--extract", "--file", archive, "--directory", folder, "--numeric-owner", "--preserve-permissions", "--same-owner",
+    subprocess.run(["tar", "--extract", "--file", archive, "--directory", folder, "--numeric-owner",
+                    "--preserve-permissions", "--same-owner",
                     "--xattrs", "--xattrs-include=*", "--delay-directory-restore"], check=True)
     return look(folder)
 
@@ -137,7 +140,8 @@ def export(tare, name, folder):
 
 def brief(found):
     """What two engines can agree on: no attributes, times in seconds, none of directories."""
-    return {path: (seen.kind, seen.mode, seen.uid, seen.gid, seen.size, seen.rdev, seen.link, seen.digest, seen.mtime_ns // 10**9 if seen.kind != "dir" else 0)
+    return {path: (seen.kind, seen.mode, seen.uid, seen.gid, seen.size, seen.rdev, seen.link, seen.digest,
+                   seen.mtime_ns // 10**9 if seen.kind != "dir" else 0)
             for path, seen in found[0].items() if path not in ENGINE_OWN}
 
 
@@ -195,7 +199,8 @@ def test_generated(tare_factory, tmp_path, part):
         saved = tmp_path / "out.tar"
         first.ok("save", "-o", saved, *image.names)
         assert Saved(saved).images() == {"sha256:" + image.id: (sorted(image.names), image.diff_ids())}
-        assert list(Saved(saved).manifests()) == ["sha256:" + image.id] or set(Saved(saved).manifests()) == {"sha256:" + image.id}
+        assert list(Saved(saved).manifests()) == ["sha256:" + image.id] or set(Saved(saved).manifests()) == {"sha256:" +
+                                                                                                             image.id}
         second.ok("load", "-i", saved)
         assert image_id(second, image.names[-1]) == "sha256:" + image.id
         compare_stores(first, second, image)
@@ -239,7 +244,8 @@ def test_compressed_archive(tare, tmp_path, packer, generation):
     """A whole archive compressed by any of four, from a file and from a pipe."""
     image = generate(SEED * 1000 + 600)
     archive = write_images.write_archive(tmp_path / "in.tar", [image], generation)
-    data = subprocess.run(packer + (["-c"] if packer != ["cat"] else []), stdin=open(archive, "rb"), stdout=subprocess.PIPE, check=True).stdout
+    data = subprocess.run(packer + (["-c"] if packer != ["cat"] else []), stdin=open(archive, "rb"),
+                          stdout=subprocess.PIPE, check=True).stdout
     (tmp_path / "packed").write_bytes(data)
     tare.ok("load", "-i", tmp_path / "packed")
     check_layers(tare, image)
@@ -271,8 +277,10 @@ def test_copy_between_all(tare_factory, tmp_path):
     for image in generate_many(SEED * 1000 + 700, 3):
         name = image.names[0]
         first.ok("load", "-i", write_images.write_archive(tmp_path / "in.tar", [image], "old"))
-        for i, places in enumerate((("oci:%s/o%s:x", "oci-archive:%s/a%s.tar:x", "docker-archive:%s/d%s.tar:copied:1", "dir:%s/f%s"),
-                                    ("dir:%s/f%s", "docker-archive:%s/d%s.tar:copied:1", "oci:%s/o%s:x", "oci-archive:%s/a%s.tar:x"))):
+        for i, places in enumerate((("oci:%s/o%s:x", "oci-archive:%s/a%s.tar:x", "docker-archive:%s/d%s.tar:copied:1",
+                                     "dir:%s/f%s"),
+                                    ("dir:%s/f%s", "docker-archive:%s/d%s.tar:copied:1", "oci:%s/o%s:x",
+                                     "oci-archive:%s/a%s.tar:x"))):
             at = "tare:" + name
             for place in places:
                 to = place % (tmp_path, image.id[:6] + str(i))
@@ -290,10 +298,13 @@ def multi_platform(images, platforms):
         manifest, blobs = write_images.manifest_of(image)
         blobs[sha256(manifest)] = manifest
         files.update(("blobs/" + d.replace(":", "/"), data) for d, data in blobs.items())
-        entries.append(write_images.descriptor(write_images.OCI + "manifest.v1+json", manifest, platform={"os": os_name, "architecture": arch}))
-    index = json.dumps({"schemaVersion": 2, "mediaType": write_images.OCI + "index.v1+json", "manifests": entries}, indent=3).encode()
+        entries.append(write_images.descriptor(write_images.OCI + "manifest.v1+json", manifest,
+                                               platform={"os": os_name, "architecture": arch}))
+    index = json.dumps({"schemaVersion": 2, "mediaType": write_images.OCI + "index.v1+json", "manifests": entries},
+                       indent=3).encode()
     files["blobs/" + sha256(index).replace(":", "/")] = index
-    top = write_images.descriptor(write_images.OCI + "index.v1+json", index, annotations={write_images.REF_NAME: "multi"})
+    top = write_images.descriptor(write_images.OCI + "index.v1+json", index,
+                                  annotations={write_images.REF_NAME: "multi"})
     files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": [top]}).encode()
     files["oci-layout"] = b'{"imageLayoutVersion": "1.0.0"}'
     return files, sha256(index)
@@ -345,7 +356,8 @@ def test_docker_sees_the_same_files(docker, given, tmp_path):
         docker("export", "-o", tmp_path / "export.tar", ident)
         docker("rm", "-v", ident)
         found, tree = restore(tmp_path / "export.tar", tmp_path / ("root%d" % n)), image.tree()
-        timeless = lambda seen: seen and (seen.kind, seen.mode, seen.uid, seen.gid, seen.size, seen.rdev, seen.link, seen.digest)
+        timeless = lambda seen: seen and (seen.kind, seen.mode, seen.uid, seen.gid, seen.size, seen.rdev, seen.link,
+                                          seen.digest)
         seen = {path: timeless(found[0].get(path)) for path in tree if path not in ENGINE_OWN}
         wanted = {path: timeless(node.seen()) for path, node in tree.items() if path not in ENGINE_OWN}
         assert seen == wanted, differences(seen, wanted)
@@ -383,7 +395,8 @@ def test_skopeo_reads_ours(skopeo, given, tmp_path):
         skopeo.copy("oci:%s:x" % single, "dir:%s" % (single / "dir"))
         ident, layers = skopeo_manifest(single / "dir")
         assert layers == [layer["digest"] for layer in ours[ident]["layers"]]
-        assert skopeo.config("dir:%s" % (single / "dir"))["rootfs"]["diff_ids"] == next(i for i in images if "sha256:" + i.id == ident).diff_ids()
+        assert skopeo.config("dir:%s" % (single / "dir"))["rootfs"]["diff_ids"] == next(i for i in images if "sha256:" +
+                                                                                        i.id == ident).diff_ids()
     for image in images:
         for name in image.names:
             target = tmp_path / ("d" + name.replace("/", "-"))
@@ -409,7 +422,8 @@ def test_umoci_unpacks_ours(umoci, given, tmp_path):
         umoci("unpack", "--image", "%s:x" % layout, tmp_path / ("bundle%d" % n))
         found, wanted = look(tmp_path / ("bundle%d" % n) / "rootfs"), image.tree()
         late = {path for path, node in wanted.items() if node.mtime_ns >= 2**33 * 10**9}
-        kept = lambda path, seen: dataclasses.replace(seen, mtime_ns=0 if path in late else seen.mtime_ns, xattrs=tuple(x for x in seen.xattrs if x[1]))
+        kept = lambda path, seen: dataclasses.replace(seen, mtime_ns=0 if path in late else seen.mtime_ns,
+                                                      xattrs=tuple(x for x in seen.xattrs if x[1]))
         seen = {path: kept(path, s) for path, s in found[0].items()}
         wanted = {path: kept(path, node.seen()) for path, node in wanted.items()}
         assert seen == wanted, differences(seen, wanted)
@@ -461,7 +475,8 @@ def test_we_load_what_docker_builds_and_saves(tare, docker, context, tmp_path):
     docker("rm", other)
     theirs = restore(tmp_path / "theirs.tar", tmp_path / "theirs")
     assert brief(ours) == brief(theirs), differences(brief(ours), brief(theirs))
-    assert frozenset((b"added/tree/file", b"added/tree/hard")) in ours[2] and ours[0][b"added/tree/deep/er/set-id"].mode == 0o4755
+    assert frozenset((b"added/tree/file",
+                      b"added/tree/hard")) in ours[2] and ours[0][b"added/tree/deep/er/set-id"].mode == 0o4755
     # And back: docker gives it the same id.
     tare.ok("save", "-o", tmp_path / "back.tar", "built:1")
     docker("rmi", "-f", "built:1", "second/name:x")
@@ -488,7 +503,8 @@ def test_we_load_as_docker_does_before_1_10(tare, docker, context, tmp_path):
     docker("build", "--network", "none", "-q", "-t", "built:1", context)
     docker("save", "-o", tmp_path / "d.tar", "built:1")
     with tarfile.open(tmp_path / "d.tar") as tar:
-        files = {info.name: tar.extractfile(info).read() for info in tar if info.isfile() and "/" in info.name or info.name == "repositories"}
+        files = {info.name: tar.extractfile(info).read() for info in tar if info.isfile() and "/" in info.name or
+                 info.name == "repositories"}
     archive = tmp_path / "ancient.tar"
     archive.write_bytes(write_images.archive(files))
     docker.clean()
@@ -532,8 +548,10 @@ def test_we_load_several_that_podman_saves(tare, podman, tmp_path):
         check_layers(tare, image)
 
 
-SKOPEO = {"oci": ("oci:{0}/o:x", []), "oci zstd": ("oci:{0}/o:x", ["--dest-compress-format", "zstd", "--dest-compress"]), "oci-archive": ("oci-archive:{0}/oa.tar:x", []),
-          "docker-archive": ("docker-archive:{0}/da.tar:skopeo/made:1", []), "dir": ("dir:{0}/f", []), "dir v2s2": ("dir:{0}/f", ["--format", "v2s2"]),
+SKOPEO = {"oci": ("oci:{0}/o:x", []), "oci zstd": ("oci:{0}/o:x", ["--dest-compress-format", "zstd",
+    "--dest-compress"]), "oci-archive": ("oci-archive:{0}/oa.tar:x", []),
+          "docker-archive": ("docker-archive:{0}/da.tar:skopeo/made:1", []), "dir": ("dir:{0}/f", []),
+          "dir v2s2": ("dir:{0}/f", ["--format", "v2s2"]),
           "dir compressed": ("dir:{0}/f", ["--dest-compress"])}
 
 
@@ -558,7 +576,8 @@ def test_we_copy_what_skopeo_writes(tare, skopeo, tmp_path, case):
     assert skopeo.config("dir:%s" % (tmp_path / "out"))["rootfs"] == json.loads(image.config)["rootfs"]
 
 
-BUILDAH = {"oci": "oci:{0}/o:x", "oci-archive": "oci-archive:{0}/oa.tar:x", "docker-archive": "docker-archive:{0}/da.tar:buildah/made:1", "dir": "dir:{0}/f"}
+BUILDAH = {"oci": "oci:{0}/o:x", "oci-archive": "oci-archive:{0}/oa.tar:x",
+           "docker-archive": "docker-archive:{0}/da.tar:buildah/made:1", "dir": "dir:{0}/f"}
 
 
 @pytest.mark.parametrize("form", BUILDAH)

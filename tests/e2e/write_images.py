@@ -46,12 +46,14 @@ def layout_files(images, docker_types=False):
         for name in image.names or [None]:
             notes = {"annotations": {REF_NAME: name, "io.containerd.image.name": "docker.io/" + name}} if name else {}
             entries.append(descriptor(DOCKER if docker_types else OCI + "manifest.v1+json", manifest, **notes))
-    files["index.json"] = json.dumps({"schemaVersion": 2, "mediaType": OCI + "index.v1+json", "manifests": entries}).encode()
+    files["index.json"] = json.dumps({"schemaVersion": 2, "mediaType": OCI + "index.v1+json",
+                                      "manifests": entries}).encode()
     return files
 
 
 def save_manifest(images, config_name, layer_name):
-    return json.dumps([{"Config": config_name(i), "RepoTags": i.names or None, "Layers": [layer_name(i, n) for n in range(len(i.layers))]}
+    return json.dumps([{"Config": config_name(i), "RepoTags": i.names or None,
+                        "Layers": [layer_name(i, n) for n in range(len(i.layers))]}
                        for i in images]).encode()
 
 
@@ -86,7 +88,8 @@ def old_layers(image):
         data = layer.bytes()
         files[name + "/VERSION"] = b"1.0"
         files[name + "/json"] = json.dumps(dict(
-            {"id": name, "created": "2023-01-02T03:04:05Z", "os": "linux", "architecture": "amd64", "config": {"Cmd": ["/bin/x"]}},
+            {"id": name, "created": "2023-01-02T03:04:05Z", "os": "linux", "architecture": "amd64",
+             "config": {"Cmd": ["/bin/x"]}},
             **({"parent": ids[n - 1]} if n else {}))).encode()
         if sha256(data) in first:
             files[name + "/layer.tar"] = pathlib.PurePosixPath("../" + first[sha256(data)] + "/layer.tar")

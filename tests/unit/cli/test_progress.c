@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Progress lines, as a terminal shows them: what is written is played on a small screen. */
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "cli/progress.h"
 
@@ -32,9 +33,12 @@ static void screen_line_feed(struct screen *s)
 /* One of the sequences that progress.c knows; returns what follows it. */
 static const char *screen_escape(struct screen *s, const char *at)
 {
-	char *end = NULL;
-	size_t n = strtoul(at, &end, 10);
+	const char *end = at + strspn(at, "0123456789");
+	cleanup_free char *digits = str_ndup(at, (size_t)(end - at));
+	uint64_t n = 0;
 
+	if (*digits)
+		assert_int_equal(num_parse_u64(digits, &n), 0);
 	switch (*end) {
 	case 'A':
 		s->row = n < s->row ? s->row - n : 0;

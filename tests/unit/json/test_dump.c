@@ -13,6 +13,15 @@
 static const struct json_field fields[] = {{"map", &json_shape_string_map}, {NULL, NULL}};
 static const struct json_shape shape = {SHAPE_STRUCT, NULL, NULL, fields};
 
+static const struct json_field omitting_fields[] = {
+	{"nil", &json_shape_struct, OMIT_NIL},
+	{"text", &json_shape_struct, OMIT_TEXT},
+	{"no", &json_shape_struct, OMIT_FALSE},
+	{"always", &json_shape_struct, OMIT_NEVER},
+	{NULL, NULL},
+};
+static const struct json_shape omitting = {SHAPE_STRUCT, NULL, NULL, omitting_fields};
+
 static const struct {
 	const char *in;
 	const struct json_shape *shape;
@@ -28,6 +37,13 @@ static const struct {
 	{"{\"b\":1,\"a\":2}", &json_shape_any, 0, 0, "{\"a\":2,\"b\":1}"},
 	{"{\"z\":{\"y\":1,\"x\":2},\"map\":{\"y\":1,\"x\":2}}", &shape, 0, 0,
 	 "{\"z\":{\"y\":1,\"x\":2},\"map\":{\"x\":2,\"y\":1}}"},
+	/* What Go's omitempty leaves out; a zero is not empty behind a pointer. */
+	{"{\"nil\":null,\"text\":\"\",\"no\":false,\"always\":null}", &omitting, 0, 0,
+	 "{\"always\":null}"},
+	{"{\"nil\":null}", &omitting, 4, 0, "{}"},
+	{"{\"nil\":0,\"text\":\"x\",\"no\":true}", &omitting, 0, 0,
+	 "{\"nil\":0,\"text\":\"x\",\"no\":true}"},
+	{"{\"nil\":null}", NULL, 0, 0, "{\"nil\":null}"},
 	{"\"<&>\"", NULL, 0, 0, "\"<&>\""},
 	{"{\"<\":\"<&>\"}", NULL, 0, JSON_DUMP_HTML, "{\"\\u003c\":\"\\u003c\\u0026\\u003e\"}"},
 	{"\"\\u2028\\u2029\\u0001\\b\\f\\n\\r\\t\\\"\\\\/\\u007f\\u00e9\"", NULL, 0, 0,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What later layers hide of earlier ones, on layers made of a few files by a shell. */
+#include "../shell.h"
 #include "storage/image.h"
 #include "storage/image_waste.h"
 #include "store_fixture.h"
@@ -24,7 +25,7 @@ static char *waste_of(const struct fixture *f, const char *const *scripts, size_
 			"%s/layers/%s/diff && { %s; }",
 			f->root, id, f->root, id, f->root, id, scripts[i]);
 
-		assert_int_equal(system(command), 0);
+		assert_int_equal(shell_run("/", command, NULL, 0), 0);
 		strv_add(&image.chain_ids, id);
 	}
 	assert_int_equal(image_waste_load(f->store, &image, &waste, &err), 0);

@@ -5,7 +5,6 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/str.h"
 #include "sys/landlock.h"
 #include "sys/userns.h"
 
@@ -34,7 +33,6 @@ static int in_child(int (*fn)(const void *arg), const void *arg)
 /* Each check has a number, so that a failure says which one it was. */
 static int look_around(const void *arg)
 {
-	cleanup_str struct str map = STR_INIT;
 	uid_t before = getuid();
 	const struct dirent *e = NULL;
 	DIR *dir = NULL;

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""system check and system repair: what they say, what they leave alone, and that they work beside others."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from conftest import PROGRAM, REPO
+
+SOAK = REPO / "tests" / "soak"
+sys.path.insert(0, str(SOAK))
+from images import docker_archive, entry, layer_tar   # noqa: E402 (the endurance tests' own images)
+
+
+def diff(tare, name="busybox"):
+    """The files of the topmost layer of an image."""
+    chain = json.loads(tare.ok("image", "inspect", "-f", "{{json .RootFS.Layers}}", name))
+    assert len(chain) == 1
+    return tare.root / "layers" / chain[0][len("sha256:"):] / "diff"
+
+
+@pytest.fixture
+def busybox(tare):
+    tare.ok("run", "--rm", "busybox", "true")
+    return tare
+
+
+def blob_of(tare, name="busybox"):
+    record = json.loads((diff(tare, name).parent / "layer.json").read_text())
+    return tare.root / "blobs/sha256" / record["blob"][len("sha256:"):]
+
+
+def flip(path):
+    st = path.stat()
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))
+
+
+def snapshot(folder):
+    """Names, modes and times of everything below FOLDER but the index's shared memory."""
+    return {str(p): (p.lstat().st_mode, p.lstat().st_mtime_ns, p.lstat().st_size)
+            for p in folder.rglob("*") if not p.name.endswith("-shm")}
+
+
+def test_nothing_is_made_where_nothing_is(tare):
+    assert tare.ok("system", "check", "--full") == "checked 0 images, 0 layers, 0 blobs: 0 problems"
+    assert tare.ok("system", "repair") == "0 problems: 0 done, 0 lost"
+    assert not tare.root.exists()
+
+
+def test_a_whole_store(busybox):
+    before = snapshot(busybox.root)
+    assert busybox.ok("system", "check") == "checked 1 image, 1 layer, 2 blobs: 0 problems"
+    assert busybox.ok("system", "check", "--full") == "checked 1 image, 1 layer, 2 blobs: 0 problems"
+    assert busybox.ok("system", "check", "-q", "--full") == ""
+    assert snapshot(busybox.root) == before
+
+
+def test_the_words_for_a_problem(busybox):
+    flip(diff(busybox) / "bin" / "busybox")
+    line = ("layer %s: bin/busybox: content differs (used by busybox:latest; "
+            "tare system repair restores it from the blob)" % diff(busybox).parent.name[:12])
+    assert busybox("system", "check").rc == 0, "a quick check reads no content"
+    got = busybox("system", "check", "--full")
+    assert (got.rc, got.out) == (1, line + "\nchecked 1 image, 1 layer, 2 blobs: 1 problem\n")
+    assert busybox("system", "check", "--full", "-q") == (1, "", "")
+    row = json.loads(busybox("system", "check", "--full", "--format", "json").out)
+    assert row == {"Kind": "layer", "ID": diff(busybox).parent.name, "Object": line.split(":")[0],
+                   "Problem": "bin/busybox: content differs", "Images": "busybox:latest",
+                   "Remedy": "tare system repair restores it from the blob"}
+    assert busybox("system", "check", "--full", "--format", "{{.Kind}} {{.Images}}").out == "layer busybox:latest\n"
+    busybox.ok("system", "repair")
+
+
+def test_dry_run_changes_nothing(busybox):
+    (diff(busybox) / "bin" / "busybox").unlink()
+    before = snapshot(busybox.root)
+    got = busybox("system", "repair", "--dry-run")
+    assert got.rc == 0 and "would be: restored from its blob" in got.out, got
+    assert snapshot(busybox.root) == before
+    busybox.ok("system", "repair", "-q")
+
+
+def test_a_running_container_keeps_its_layer(tare, running):
+    """It has the damaged directory mounted, and every file in it must stay until it ends."""
+    (diff(tare) / "etc" / "extra").write_text("damage")
+    got = tare("system", "repair")
+    assert got.rc == 0 and "up runs on with the damaged files until started again" in got.out, got
+    assert tare.ok("exec", "up", "cat", "/etc/extra") == "damage"
+    assert tare("run", "--rm", "busybox", "cat", "/etc/extra").rc == 1
+    assert list(tare.root.glob("layers/*.replaced"))
+    assert tare("system", "check", "--full").rc == 0
+    tare.ok("stop", "-t", "0", "up")
+    assert tare("system", "check").rc == 1
+    tare.ok("system", "repair")
+    assert not list(tare.root.glob("layers/*.replaced"))
+    tare.ok("start", "up")
+    assert tare("exec", "up", "cat", "/etc/extra").rc == 1
+
+
+def test_a_lost_blob_comes_back_by_loading(tare):
+    archive = tare.folder / "images.tar"
+    docker_archive(archive, "test/one:1", [layer_tar([entry("a", b"a" * 5000)])])
+    tare.ok("load", "-i", archive)
+    blob = blob_of(tare, "test/one:1")
+    flip(blob)
+    got = tare("system", "repair")
+    assert got.rc == 1 and "test/one:1 runs, but cannot be saved or copied" in got.out, got
+    assert not blob.exists() and list((tare.root / "damaged").glob("blob-" + blob.name))
+    assert tare("system", "check", "--full").rc == 0
+    tare.ok("load", "-i", archive)
+    assert blob.exists()
+    assert tare("system", "check", "--full").rc == 0
+
+
+def test_both_lost_says_what_and_deletes_nothing(tare):
+    archive = tare.folder / "images.tar"
+    docker_archive(archive, "test/one:1", [layer_tar([entry("a", b"a" * 5000), entry("b", b"b")])])
+    tare.ok("load", "-i", archive)
+    flip(diff(tare, "test/one:1") / "a")
+    blob_of(tare, "test/one:1").unlink()
+    got = tare("system", "repair")
+    assert got.rc == 1 and "lost: a: content differs; its blob is damaged too (used by test/one:1)" in got.out, got
+    assert (diff(tare, "test/one:1") / "b").read_bytes() == b"b"
+    tare.ok("load", "-i", archive)
+    tare.ok("system", "repair")
+    assert tare("system", "check", "--full").rc == 0
+
+
+def index_files(tare):
+    return sorted(tare.root.glob("tare.db*"))
+
+
+def test_a_lost_index_is_not_made_anew(tare, running):
+    """An empty one would let the next import collect every layer, and the next boot every container."""
+    tare.ok("stop", "-t", "0", "up")
+    layer = diff(tare)
+    for path in index_files(tare):
+        path.unlink()
+    shutil.rmtree(tare.runroot)     # as after a boot
+    archive = layer_tar([entry("a", b"a")])
+    for argv in (["ps"], ["images"], ["run", "--rm", "busybox", "true"], ["import", "-", "x"], ["rmi", "busybox"]):
+        got = tare(*argv, input=archive)
+        assert got.rc != 0 and "index %s/tare.db is lost" % tare.root in got.err, got
+        assert "hint: tare system repair" in got.err
+    assert layer.exists() and list((tare.root / "containers").iterdir())
+    got = tare("system", "repair")
+    upper = re.search(r"its writable layer is (\S+)", got.out)
+    assert got.rc == 1 and upper and pathlib.Path(upper.group(1)).is_dir(), got
+    assert tare.ok("run", "--rm", "busybox", "echo", "again") == "again"
+
+
+def test_a_damaged_index_keeps_containers(tare, running):
+    tare.ok("stop", "-t", "0", "up")
+    tare.ok("tag", "busybox", "other:1")
+    log = tare.root / "tare.db-wal"
+    data = bytearray(log.read_bytes())
+    data[40] ^= 1       # the salt of the first frame: SQLite reads none of them
+    log.write_bytes(data)
+    got = tare("system", "repair")
+    assert got.rc == 0 and "kept as tare.db.damaged-" in got.out, got
+    assert tare.ok("ps", "-a", "--format", "{{.Names}}") == "up"
+    assert tare.ok("images", "--format", "{{.Repository}}:{{.Tag}}").split() == ["busybox:latest", "other:1"]
+    tare.ok("start", "up")
+
+
+def test_a_word_after_a_boot(busybox):
+    shutil.rmtree(diff(busybox).parent)
+    assert busybox("ps").err == ""
+    shutil.rmtree(busybox.runroot)
+    assert re.fullmatch(r"tare: warn: image docker.io/library/busybox:latest lacks layer \w{12}: "
+                        r"run tare system check\n", busybox("ps").err)
+    assert busybox("ps").err == ""
+    busybox.ok("system", "repair")
+
+
+@pytest.mark.parametrize("full", [["--full"], []])
+def test_no_false_alarm_beside_others(tare, full):
+    """Images come and go while it looks."""
+    archives = []
+    for i in range(2):
+        archives.append(tare.folder / ("%d.tar" % i))
+        base = layer_tar([entry("base/f%d" % n, b"%d" % n * 2000) for n in range(60)])
+        docker_archive(archives[-1], "test/%d:1" % i, [base, layer_tar([entry("own", b"%d" % i * 3000)])])
+    failures, stop = [], threading.Event()
+
+    def work(i):
+        while not stop.is_set():
+            for argv in (["load", "-i", archives[i]], ["tag", "test/%d:1" % i, "more/%d:1" % i],
+                         ["rmi", "test/%d:1" % i, "more/%d:1" % i]):
+                got = tare(*argv)
+                if got.rc:
+                    failures.append((argv, got))
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(2)]
+    for t in threads:
+        t.start()
+    try:
+        for _ in range(15):
+            got = tare("system", "check", *full)
+            if got.rc:
+                failures.append(("check", got))
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+    assert not failures, failures[:3]
+
+
+def test_damage_of_every_kind():
+    """A seeded sample; tests/soak/corrupt.py has the kinds, and `make soak` runs 200."""
+    done = subprocess.run([sys.executable, str(SOAK / "corrupt.py"), "--count", "20", "--seed", "5"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
+                          env=dict(os.environ, TARE=PROGRAM))
+    assert done.returncode == 0, done.stdout
