@@ -80,11 +80,11 @@ class Workload(threading.Thread):
         self.state.ok("commit", ident, name)
         self.state.ok("rm", ident)
 
-    def remove(self, name):
+    def remove(self, name, then_sync):
         self.lives[name].removal = time.monotonic()
         self.state.ok("rmi", name)
         self.done["rmi"] = self.done.get("rmi", 0) + 1
-        if self.rng.random() < 0.5:
+        if then_sync:
             self.somebody_syncs()
 
     def somebody_syncs(self):
@@ -111,13 +111,14 @@ class Workload(threading.Thread):
             while time.monotonic() < self.end:
                 alive = [k for k, life in self.lives.items() if not life.removal]
                 if len(alive) >= KEEP or (len(alive) > 2 and self.rng.random() < 0.3):
-                    self.remove(self.rng.choice(alive))
+                    self.remove(self.rng.choice(alive), self.rng.random() < 0.5)
                 else:
                     self.make(n)
                     n += 1
                 loose = self.state.root.parent / ("loose-%d" % (len(self.loose)))
                 loose.write_bytes(b"x" * 10000)
                 self.loose.append(loose.name)
+            self.remove(next(k for k, life in self.lives.items() if not life.removal), True)
         except (Failure, OSError) as e:
             self.problem = str(e)
 
@@ -187,14 +188,14 @@ def look(disk, work, number, picture, workload):
 
 
 def take_pictures(disk, workload, count):
-    """COUNT of them, evenly over the time of the workload."""
+    """COUNT of them, evenly over the time of the workload, and one after a removal and somebody else's sync."""
     pictures = []
     pause = max(0.02, (workload.end - time.monotonic()) / count)
     while workload.is_alive() and len(pictures) < count:
         pictures.append(Picture(disk, workload))
         workload.join(max(0.01, pause - (pictures[-1].complete - pictures[-1].begun)))
     workload.join()
-    return pictures
+    return pictures + [Picture(disk, workload)]
 
 
 def cut(kind, count, seconds, seed):
