@@ -144,8 +144,9 @@ def change_container(b):
 
 def files_of(path):
     """Names and contents of a file or of a tree, {} when there is none."""
-    found = {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()} if path.is_dir() else {}
-    return {"": path.read_bytes()} if path.is_file() else found
+    if path.is_file():
+        return {"": path.read_bytes()}
+    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file()}
 
 
 def clear_out(b):
@@ -345,7 +346,8 @@ def run_point(bench, table, point):
                 if "(INJECTED)" in line or "killed by SIGKILL" in line]
     try:
         if injected:
-            check_told(point, status, errors, injected[0], next(t for t in bench.logs(point.role) if injected[0] in t))
+            text = next(t for t in bench.logs(point.role) if injected[0] in t)
+            check_told(point, status, errors, injected[0], text)
         elif status:
             raise Failure("nothing was injected, but status %d: %s" % (status, errors))
         check_result(bench, point.verb, verb, status)
@@ -438,8 +440,9 @@ def main():
             fired, bad = fired + worker.fired, bad + worker.bad
     if sum(fired.values()) < 0.9 * (len(chosen) - len(bad)):
         bad.append("only %d of %d faults took place" % (sum(fired.values()), len(chosen)))
+    groups = ", ".join("%s %s %d" % (*k, n) for k, n in sorted(fired.items()))
     report("system calls that fail", [
-        "%d points of %d took place: %s" % (sum(fired.values()), len(everything), ", ".join("%s %s %d" % (*k, n) for k, n in sorted(fired.items()))),
+        "%d points of %d took place: %s" % (sum(fired.values()), len(everything), groups),
         "faults: %s; seed %d, %.0f s, failures: %d" % (", ".join(FAULTS), o.seed, time.monotonic() - began, len(bad))] +
         ["FAILED " + line for line in bad[:40]])
     return 1 if bad else 0

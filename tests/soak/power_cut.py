@@ -28,7 +28,7 @@ import threading
 import time
 
 from disks import CrashDisk, private_mounts, scratch
-from harness import PROGRAM, Failure, State, report
+from harness import Failure, State, report
 from images import StoreView, docker_archive, entry, layer_tar
 
 KEEP = 6  # images at most, so that a look is quick
