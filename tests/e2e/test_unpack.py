@@ -697,6 +697,24 @@ def test_many_hard_links(tmp_path):
     shutil.rmtree(tmp_path / "t")
 
 
+@pytest.mark.skipif(SANITIZED, reason="has a memory of its own")
+@pytest.mark.parametrize("kind", ["plain", "gzip"])
+def test_memory_does_not_grow(tmp_path, kind):
+    """Unpacked, listed and kept: at most 40 MiB, which the four threads that compress stay below too."""
+    (tmp_path / "t").mkdir()
+    data = header("big", 160 << 20) + (os.urandom(1 << 19) + bytes(1 << 19)) * 160 + bytes(1024)
+    child = subprocess.Popen(["sh", "-c", 'exec "$0" --dir-fd 7 --list-fd 8 --blob-fd 9 7<t 8>list 9>blob', UNPACK],
+                             cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    child.stdin.write(gzip.compress(data, 1) if kind == "gzip" else data)
+    # All but what the pipe holds has been read, and the end has not come.
+    with open("/proc/%d/status" % child.pid) as f:
+        peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM:"))
+    child.stdin.close()
+    assert child.wait() == 0 and 4 << 10 < peak <= 40 << 10
+    for name in ("blob", "t/big"):
+        (tmp_path / name).unlink()
+
+
 # Calls that fail: an error that is told, or it made no difference
 
 def rich():
