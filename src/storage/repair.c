@@ -144,14 +144,16 @@ static int forget_blob(struct repair *r, const char *hex, struct err *err)
 /* The records follow the rows. Layers with the same files on top of others share a blob. */
 static int forget_in_records(struct repair *r, const char *hex, struct err *err)
 {
-	for (size_t i = 0; i < r->check.n_layers; i++) {
-		struct layer_info info = r->check.layers[i].info;
+	const struct check_layer *layers = r->check.layers;
+
+	for (size_t i = 0; layers && i < r->check.n_layers; i++) {
+		struct layer_info info = layers[i].info;
 
 		if (strcmp(info.blob_hex, hex) != 0)
 			continue;
-		if (layer_info_lookup(r->store, r->check.layers[i].info.chain_hex, &info, err) < 0)
+		if (layer_info_lookup(r->store, layers[i].info.chain_hex, &info, err) < 0)
 			return -err->code;
-		if (!r->check.layers[i].is_missing && repair_write_record(r, &info, err) < 0)
+		if (!layers[i].is_missing && repair_write_record(r, &info, err) < 0)
 			return -err->code;
 	}
 	return 0;

@@ -7,7 +7,8 @@
  *	repair.c         the order; blobs, modes, leftovers, containers
  *	repair_layers.c  layers from their blobs
  *	repair_index.c   a new index out of the damaged one
- *	repair_rows.c    rows from the files
+ *	repair_rows.c    rows from the files: images and layers
+ *	repair_names.c   the same: names and targets
  *	repair_wal.c     reading past damage in the index's log
  */
 #include "storage/check_private.h"
