@@ -15,7 +15,8 @@ After each point:
   had happened. A sync that failed is always a failure;
 - what is listed is whole: each layer's tree is compared with that of the clean run;
 - the same command works at once;
-- when its result has been removed and `image prune` was run, the store's directories have the names they had before.
+- when its result has been removed and `image prune` was run, the store's directories have the names they had before,
+  and `system check` is content; at the end `system check --full`.
 
 Everything lies on a tmpfs: these points are about order and reports, not about the disk (power_cut.py is).
 """
@@ -333,6 +334,7 @@ def settle(bench, name, verb):
     left = bench.view.names() ^ bench.baseline
     if left:
         raise Failure("left behind or gone: " + ", ".join(sorted(left)[:6]))
+    bench.ok("system", "check")
 
 
 def run_point(bench, table, point):
@@ -400,6 +402,8 @@ class Worker:
                 self.bad.append("%s: %s" % (" ".join(map(str, point)), e))
                 print("FAILED " + self.bad[-1], file=sys.stderr, flush=True)
                 self.close()
+        if self.bench and self.bench("system", "check", "--full").returncode:
+            self.bad.append("check --full at the end: " + self.bench("system", "check", "--full").stdout[:300])
         self.close()
         return self
 
