@@ -60,7 +60,7 @@ sanitize: build-san/build.ninja ## unit tests under ASan and UBSan
 fuzz: ## every fuzz target for FUZZ_SECONDS (60)
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
-soak: build ## SOAK_ROUNDS (500) containers in batches of 32; nothing may be left
+soak: build ## every endurance test whole; SOAK_ROUNDS (500) containers in the storm
 	@tools/soak.sh $(abspath $(BUILD))/tare $(SOAK_ROUNDS)
 
 bench: deps-bench ## tare against the bare kernel and its peers

@@ -2,7 +2,6 @@
 /* diff, export and commit: a container's file system, looked at from outside. */
 #include "base/mem.h"
 #include "cli/command.h"
-#include "cli/output_file.h"
 #include "cli/verbs.h"
 #include "engine/commit.h"
 #include "engine/diff.h"
@@ -11,6 +10,7 @@
 #include "engine/lifecycle.h"
 #include "oci/reference.h"
 #include "storage/container.h"
+#include "transport/new_file.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ int cmd_export(struct cli *cli, union verb_options *o, struct err *err)
 {
 	cleanup_engine struct engine engine = {};
 	cleanup_container struct container_record record = {};
-	cleanup_output_file struct output_file file = OUTPUT_FILE_INIT;
+	cleanup_new_file struct new_file file = NEW_FILE_INIT;
 	const char *ref = cli->args.items[0];
 	const char *output = o->export.output;
 	bool to_file = output && *output;
@@ -50,7 +50,7 @@ int cmd_export(struct cli *cli, union verb_options *o, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "cowardly refusing to save to a terminal. Use the -o flag or "
 			       "redirect");
-	if (to_file && output_file_open(&file, output, err) < 0)
+	if (to_file && new_file_open(output, 0600, &file, err) < 0)
 		return err_wrap(err, "failed to export container");
 	if (check_ref(ref, err) < 0 || engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    container_find(&engine, ref, &record, &state, err) < 0)
@@ -59,7 +59,7 @@ int cmd_export(struct cli *cli, union verb_options *o, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	if (engine_export(&engine, &record, to_file ? file.fd : STDOUT_FILENO, err) < 0)
 		return -err->code;
-	return to_file ? output_file_commit(&file, err) : 0;
+	return to_file ? new_file_commit(&file, true, err) : 0;
 }
 
 int cmd_commit(struct cli *cli, union verb_options *o, struct err *err)

@@ -132,7 +132,7 @@ static int open_output(const char *path, struct new_file *ret, struct err *err)
 {
 	if (path && *path) {
 		if (new_file_open(path, 0600, ret, err) < 0)
-			return err_wrap(err, "failed to save image: invalid output path");
+			return err_wrap(err, "failed to save image");
 		return 0;
 	}
 	if (isatty(STDOUT_FILENO))

@@ -113,13 +113,22 @@ static int collector_begin(struct collector *c, struct err *err)
 	return c->blobs_fd < 0 ? c->blobs_fd : 0;
 }
 
-/* Whether SQL finds ID in the index. */
-static int is_named(struct store *store, const char *sql, const char *id, struct err *err)
+/* Those of IDS that SQL does not find in the index. */
+static int find_unnamed(struct store *store, const char *sql, const struct strv *ids,
+			struct strv *ret, struct err *err)
 {
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int rc = db_prepare(store, &stmt, err, sql, "t", id);
+	strv_foreach (i, ids) {
+		cleanup_stmt sqlite3_stmt *stmt = NULL;
+		int rc = db_prepare(store, &stmt, err, sql, "t", ids->items[i]);
 
-	return rc < 0 ? rc : db_step(store, stmt, err);
+		if (rc >= 0)
+			rc = db_step(store, stmt, err);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			strv_add(ret, ids->items[i]);
+	}
+	return 0;
 }
 
 /* On a disk too full for a staging directory: the record goes first, and without it nobody takes
@@ -133,13 +142,11 @@ static int remove_in_place(struct collector *c, const char *chain_id)
 	return fd_remove_tree_at(c->layers_fd, chain_id);
 }
 
-/* Moves one layer out of sight, unless the index names it. */
+/* Moves one layer out of sight. */
 static int move_layer(struct collector *c, const char *chain_id, struct err *err)
 {
-	int rc = is_named(c->store, "SELECT 1 FROM layer WHERE chain_id=?", chain_id, err);
+	int rc = 0;
 
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
 	if (c->trash_fd < 0)
 		rc = remove_in_place(c, chain_id);
 	else if (renameat(c->layers_fd, chain_id, c->trash_fd, chain_id) < 0 && errno != ENOENT)
@@ -147,31 +154,32 @@ static int move_layer(struct collector *c, const char *chain_id, struct err *err
 	return rc < 0 ? err_sys(err, -rc, "remove " STORE_LAYERS "/%s", chain_id) : 0;
 }
 
-static int remove_blob(struct collector *c, const char *hex, struct err *err)
-{
-	int rc = is_named(c->store,
-			  "SELECT 1 FROM image WHERE id=?1"
-			  " UNION ALL SELECT 1 FROM layer WHERE blob=?1"
-			  " UNION ALL SELECT 1 FROM target_blob WHERE digest=?1 LIMIT 1",
-			  hex, err);
-
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	if (unlinkat(c->blobs_fd, hex, 0) < 0 && errno != ENOENT)
-		return err_sys(err, errno, "remove " STORE_BLOBS "/%s", hex);
-	return 0;
-}
-
+/* What of LAYERS and BLOBS the index does not name. It goes only when the index that says so is on
+ * the disk: the filesystem's journal could else forget the files before the index does, and a power
+ * cut would bring a damaged image back. */
 static int remove_all(struct collector *c, const struct strv *layers, const struct strv *blobs,
 		      struct err *err)
 {
-	strv_foreach (i, layers) {
-		if (move_layer(c, layers->items[i], err) < 0)
+	cleanup_strv struct strv old_layers = STRV_INIT;
+	cleanup_strv struct strv old_blobs = STRV_INIT;
+
+	if (find_unnamed(c->store, "SELECT 1 FROM layer WHERE chain_id=?", layers, &old_layers,
+			 err) < 0 ||
+	    find_unnamed(c->store,
+			 "SELECT 1 FROM image WHERE id=?1"
+			 " UNION ALL SELECT 1 FROM layer WHERE blob=?1"
+			 " UNION ALL SELECT 1 FROM target_blob WHERE digest=?1 LIMIT 1",
+			 blobs, &old_blobs, err) < 0)
+		return -err->code;
+	if (old_layers.n + old_blobs.n > 0 && db_sync(c->store, err) < 0)
+		return -err->code;
+	strv_foreach (i, &old_layers) {
+		if (move_layer(c, old_layers.items[i], err) < 0)
 			return -err->code;
 	}
-	strv_foreach (i, blobs) {
-		if (remove_blob(c, blobs->items[i], err) < 0)
-			return -err->code;
+	strv_foreach (i, &old_blobs) {
+		if (unlinkat(c->blobs_fd, old_blobs.items[i], 0) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "remove " STORE_BLOBS "/%s", old_blobs.items[i]);
 	}
 	return 0;
 }
@@ -221,8 +229,9 @@ static int list_digests(int dir_fd, struct strv *ret, struct err *err)
 	return 0;
 }
 
-/* Removes all that the index does not name: 1, or 0 when somebody imports at this moment. */
-static int collect_unnamed(struct store *store, struct err *err)
+/* Removes all that the index does not name: 1, or 0 when somebody imports at this moment. TRIES as
+ * lock_layers. */
+static int collect_unnamed(struct store *store, int tries, struct err *err)
 {
 	cleanup_collector struct collector c = COLLECTOR_INIT(store);
 	cleanup_staging struct staging trash = STAGING_INIT;
@@ -236,7 +245,7 @@ static int collect_unnamed(struct store *store, struct err *err)
 		err_clear(err);
 	}
 	c.trash_fd = trash.fd;
-	if (!lock_layers(&c, 1))
+	if (!lock_layers(&c, tries))
 		return 0;
 	if (list_digests(c.layers_fd, &layers, err) < 0 ||
 	    list_digests(c.blobs_fd, &blobs, err) < 0 || remove_all(&c, &layers, &blobs, err) < 0)
@@ -251,7 +260,8 @@ void storage_collect(struct store *store)
 	int rc = 0;
 
 	staging_collect(store);
-	rc = collect_unnamed(store, &err);
+	/* Where something is known to be left, two who end at once must not both give up. */
+	rc = collect_unnamed(store, had_dead ? LOCK_TRIES : 1, &err);
 	if (rc < 0)
 		log_debug("collect: %s", err.msg);
 	/* What could not be looked at now stays marked for later. */

@@ -528,6 +528,22 @@ int db_commit(struct store *store, struct err *err)
 	return 0;
 }
 
+int db_sync(struct store *store, struct err *err)
+{
+	sqlite3_file *log = NULL;
+	int rc = SQLITE_OK;
+
+	if (db_ensure(store, err) < 0)
+		return -err->code;
+	/* The log, which is open once something was read. */
+	rc = sqlite3_file_control(store->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+	if (rc == SQLITE_OK && (!log || !log->pMethods))
+		rc = SQLITE_MISUSE;
+	if (rc == SQLITE_OK)
+		rc = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+	return rc == SQLITE_OK ? 0 : db_error(store, rc, err);
+}
+
 void db_rollback(struct store *store)
 {
 	if (!store->in_transaction)

@@ -42,6 +42,8 @@ const char *db_text(sqlite3_stmt *stmt, int column);
 /* A write transaction. A durable one is on disk when db_commit returns. Not nested. */
 int db_begin(struct store *store, bool durable, struct err *err);
 int db_commit(struct store *store, struct err *err);
+/* Makes every transaction durable that this connection has seen, whoever committed it. */
+int db_sync(struct store *store, struct err *err);
 /* Undoes an open transaction; harmless without one. */
 void db_rollback(struct store *store);
 

@@ -273,7 +273,7 @@ static int try_removal(struct removal *r, const char *ref, struct err *err)
 {
 	cleanup_transaction struct store *tx = NULL;
 
-	if (db_begin(r->store, false, err) < 0)
+	if (db_begin(r->store, true, err) < 0)
 		return -err->code;
 	tx = r->store;
 	if (remove_in_transaction(r, ref, err) < 0)

@@ -18,6 +18,7 @@ struct repair {
 	const struct repair_options *options;
 	struct repair_totals totals;
 	struct check check; /* what is wrong */
+	bool are_rows_mended;
 };
 
 /* Tells what was done, or, in a dry run, would be; and what is lost. OBJECT as check_report. */
@@ -47,6 +48,9 @@ int repair_rows(struct repair *r, struct err *err);
 int repair_complete_rows(struct repair *r, struct store *store, bool is_lost, struct err *err);
 /* Names of images that index.json has, whose files are whole and that the index does not know. */
 int repair_find_forgotten(struct repair *r, struct strv *ret, struct err *err);
+
+/* Whether a layer's files and blob are what its record says and not what its row says. */
+bool repair_has_better_record(struct repair *r);
 
 /* Rewrites the checksums of an SQLite log, so that frames behind a damaged one are read again: 1, 0
  * when they were right or there is no log, -errno. */

@@ -109,23 +109,44 @@ static bool is_list_of(const struct rows *r, const struct layer_info *info)
 	       digest_is_of(info->list_hex, str_get(&text), text.len);
 }
 
-/* What is known of layer CHAIN, whose diff ID must be DIFF: by its record or its row, whichever
- * fits the listing. 1, or 0 when nothing is. */
+static bool has_blob_of(const struct rows *r, const struct layer_info *info)
+{
+	cleanup_free char *path = str_printf(STORE_BLOBS "/%s", info->blob_hex);
+	struct stat st;
+
+	return *info->blob_hex && fstatat(r->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size == info->blob_size;
+}
+
+/* How much of what INFO says is there. */
+static int count_right(const struct rows *r, const struct layer_info *info)
+{
+	return is_list_of(r, info) + has_blob_of(r, info);
+}
+
+static bool read_record(const struct rows *r, const char *chain, const char *diff,
+			struct layer_info *ret)
+{
+	struct err ignored = ERR_INIT;
+	int layers_fd = r->repair->check.layers_fd;
+
+	return layers_fd >= 0 && layer_read_record(layers_fd, chain, ret, &ignored) >= 0 &&
+	       strcmp(ret->diff_hex, diff) == 0;
+}
+
+/* What is known of layer CHAIN, whose diff ID must be DIFF: by its row or its record, whichever
+ * fits the files better. 1, or 0 when nothing is. */
 static int find_layer(struct rows *r, const char *chain, const char *diff, struct layer_info *ret,
 		      struct err *err)
 {
-	struct check *c = &r->repair->check;
 	struct layer_info row = {}, record = {};
-	struct err ignored = ERR_INIT;
-	bool has_record = c->layers_fd >= 0 &&
-			  layer_read_record(c->layers_fd, chain, &record, &ignored) >= 0 &&
-			  strcmp(record.diff_hex, diff) == 0;
+	bool has_record = read_record(r, chain, diff, &record);
 	int rc = layer_info_lookup(r->store, chain, &row, err);
 	bool has_row = rc > 0 && strcmp(row.diff_hex, diff) == 0;
 
 	if (rc < 0)
 		return rc;
-	if (has_row && (!has_record || (is_list_of(r, &row) && !is_list_of(r, &record))))
+	if (has_row && (!has_record || count_right(r, &row) >= count_right(r, &record)))
 		*ret = row;
 	else if (has_record)
 		*ret = record;
@@ -379,6 +400,8 @@ static int walk_target(struct rows *r, const char *target, const char *hex, cons
 	if (depth > MAX_NEST || blob_read(r->store, hex, &text, &ignored) < 0 ||
 	    document_parse(str_get(&text), text.len, "manifest", &doc, &ignored) < 0)
 		return 0;
+	if (!media_type)
+		media_type = json_string_value(json_object_get(doc, "mediaType"));
 	if (put_target(r, target, hex, media_type, (int64_t)text.len, err) < 0)
 		return -err->code;
 	if (json_object_get(doc, "config"))
@@ -390,6 +413,42 @@ static int walk_target(struct rows *r, const char *target, const char *hex, cons
 			rc = walk_descriptor(r, target, json_array_get(list, i), l == 1, depth,
 					     err);
 	}
+	return rc;
+}
+
+/* Makes the rows of a target again when all of it is there; else they stay as they are. */
+static int mend_target(struct rows *r, const char *target, const char *media_type, struct err *err)
+{
+	int rc = 0;
+
+	if (db_run(r->store, err, "SAVEPOINT walk", "") < 0 ||
+	    db_run(r->store, err, "DELETE FROM target_blob WHERE target=?", "t", target) < 0)
+		return -err->code;
+	rc = walk_target(r, target, target, or_null(media_type), 0, err);
+	if (rc < 0 || (rc == 0 && db_run(r->store, err, "ROLLBACK TO walk", "") < 0))
+		return -err->code;
+	return db_run(r->store, err, "RELEASE walk", "") < 0 ? -err->code : 0;
+}
+
+static int mend_targets(struct rows *r, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_strv struct strv targets = STRV_INIT;
+	cleanup_strv struct strv types = STRV_INIT;
+	int rc = db_prepare(
+		r->store, &stmt, err,
+		"SELECT DISTINCT t.target,b.media_type FROM tag t LEFT JOIN target_blob b"
+		" ON b.target=t.target AND b.digest=t.target WHERE t.target IS NOT NULL",
+		"");
+
+	while (rc >= 0 && (rc = db_step(r->store, stmt, err)) > 0) {
+		strv_add(&targets, db_text(stmt, 0));
+		strv_add(&types, db_text(stmt, 1));
+	}
+	db_finalize(&stmt);
+	for (size_t i = 0; rc >= 0 && i < targets.n; i++)
+		if (hex_is_valid(targets.items[i], DIGEST_HEX_LEN))
+			rc = mend_target(r, targets.items[i], types.items[i], err);
 	return rc;
 }
 
@@ -407,17 +466,27 @@ static int ensure_target(struct rows *r, const struct named *n, struct err *err)
 
 /* ---- names ---- */
 
-static int drop_broken_names(struct rows *r, struct err *err)
+static int find_broken(struct rows *r, const char *sql, struct err *err)
 {
-	static const char broken[] = " FROM tag WHERE image_id NOT IN (SELECT id FROM image)";
-	cleanup_free char *select = str_printf("SELECT reference%s", broken);
-	cleanup_free char *delete = str_printf("DELETE%s", broken);
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int rc = db_prepare(r->store, &stmt, err, select, "");
+	int rc = db_prepare(r->store, &stmt, err, sql, "");
 
 	while (rc >= 0 && (rc = db_step(r->store, stmt, err)) > 0)
 		strv_add(&r->broken, db_text(stmt, 0));
-	return rc < 0 ? rc : db_run(r->store, err, delete, "");
+	return rc;
+}
+
+/* Names of images, or of targets, that there are not. */
+static int drop_broken_names(struct rows *r, struct err *err)
+{
+	if (find_broken(r,
+			"SELECT reference FROM tag WHERE image_id NOT IN (SELECT id FROM image) OR"
+			" (target IS NOT NULL AND NOT EXISTS(SELECT 1 FROM target_blob b WHERE"
+			" b.target=tag.target AND b.digest=tag.target))",
+			err) < 0)
+		return -err->code;
+	return db_run(r->store, err, "DELETE FROM tag WHERE image_id NOT IN (SELECT id FROM image)",
+		      "");
 }
 
 /* A name that index.json has. The index is believed where it can be. */
@@ -455,6 +524,10 @@ static int tidy(struct rows *r, struct err *err)
 		"l"
 		" ON l.chain_id=a.chain_id WHERE a.image_id=image.id)",
 		"UPDATE image SET hidden=0 WHERE hidden NOT IN (0,1)",
+		"UPDATE target_blob SET size=(SELECT l.blob_size FROM layer l WHERE l.blob=digest"
+		" LIMIT 1) WHERE digest IN (SELECT blob FROM layer WHERE blob IS NOT NULL)",
+		"UPDATE target_blob SET size=(SELECT length(CAST(i.config AS BLOB)) FROM image i"
+		" WHERE i.id=digest) WHERE digest IN (SELECT id FROM image)",
 		"UPDATE tag SET target=NULL WHERE target IS NOT NULL AND NOT EXISTS(SELECT 1 FROM"
 		" target_blob b WHERE b.target=tag.target AND b.digest=tag.target)",
 		"DELETE FROM target_blob WHERE NOT EXISTS(SELECT 1 FROM tag t WHERE"
@@ -470,7 +543,7 @@ static int tidy(struct rows *r, struct err *err)
 int repair_complete_rows(struct repair *repair, struct store *store, bool is_lost, struct err *err)
 {
 	static int (*const steps[])(struct rows * r, struct err * err) = {
-		mend_images, restore_images, drop_broken_names, restore_names, tidy,
+		mend_images, restore_images, mend_targets, drop_broken_names, restore_names, tidy,
 	};
 	cleanup_rows struct rows r = {.repair = repair,
 				      .store = store,
@@ -513,4 +586,20 @@ int repair_find_forgotten(struct repair *repair, struct strv *ret, struct err *e
 			strv_add(ret, n.image);
 	}
 	return 0;
+}
+
+bool repair_has_better_record(struct repair *repair)
+{
+	const struct rows r = {.repair = repair, .store = repair->store};
+
+	for (size_t i = 0; i < repair->check.n_layers; i++) {
+		const struct check_layer *l = &repair->check.layers[i];
+		struct layer_info record = {};
+
+		if (l->is_record_bad &&
+		    read_record(&r, l->info.chain_hex, l->info.diff_hex, &record) &&
+		    count_right(&r, &record) > count_right(&r, &l->info))
+			return true;
+	}
+	return false;
 }

@@ -52,22 +52,58 @@ int new_file_open_at(int dir_fd, const char *name, const char *shown, mode_t mod
 	return 0;
 }
 
+/* What exists under the name must be a regular file, or nothing: replacing a link would leave what
+ * it leads to as it was, and root would replace a device by a file. */
+static int check_existing(int dir_fd, const char *name, struct err *err)
+{
+	static const struct {
+		mode_t type;
+		const char *text;
+	} refused[] = {
+		{S_IFDIR, "a directory"},
+		{S_IFLNK, "a symbolic link directly"},
+		{S_IFCHR, "a character device file"},
+		{S_IFBLK, "a block device file"},
+		{S_IFIFO, "a named pipe file"},
+		{S_IFSOCK, "a socket file"},
+	};
+	struct stat st;
+
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return err_set(err, ERR_INVALID, "cannot write to a directory");
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0
+				       : err_sys(err, errno, "invalid output path: stat %s", name);
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
+		if ((st.st_mode & S_IFMT) == refused[i].type)
+			return err_set(err, ERR_INVALID, "cannot write to %s", refused[i].text);
+	return 0;
+}
+
 int new_file_open(const char *path, mode_t mode, struct new_file *ret, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
-	cleanup_free char *dir = slash ? str_ndup(path, (size_t)(slash - path) + 1) : str_dup(".");
 	const char *name = slash ? slash + 1 : path;
-	cleanup_close int dir_fd = -1;
+	cleanup_free char *dir = !slash		 ? str_dup(".")
+				 : slash == path ? str_dup("/")
+						 : str_ndup(path, (size_t)(slash - path));
+	cleanup_close int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return err_sys(err, errno, "invalid output path: stat %s", dir);
+	if (check_existing(dir_fd, name, err) < 0)
+		return -err->code;
+	return new_file_open_at(dir_fd, name, path, mode, ret, err);
+}
+
+int new_file_open_any(const char *path, mode_t mode, struct new_file *ret, struct err *err)
+{
 	struct stat st = {};
 
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		ret->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-		return ret->fd < 0 ? err_sys(err, errno, "open %s", path) : 0;
-	}
-	dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0)
-		return err_sys(err, errno, "create %s", path);
-	return new_file_open_at(dir_fd, *name ? name : ".", path, mode, ret, err);
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return new_file_open(path, mode, ret, err);
+	ret->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	return ret->fd < 0 ? err_sys(err, errno, "open %s", path) : 0;
 }
 
 static int link_as(const struct new_file *file, const char *name)

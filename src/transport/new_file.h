@@ -26,9 +26,11 @@ struct new_file {
 /* In the directory DIR_FD (borrowed); SHOWN names the file in errors. */
 int new_file_open_at(int dir_fd, const char *name, const char *shown, mode_t mode,
 		     struct new_file *ret, struct err *err);
-/* PATH as the user typed it. What exists and is no regular file (a pipe, /dev/null) is written to
- * as it is. */
+/* PATH as the user typed it. What has the name already must be a regular file: ERR_INVALID in
+ * docker's words for a directory, a device, a symbolic link, or a directory that is not there. */
 int new_file_open(const char *path, mode_t mode, struct new_file *ret, struct err *err);
+/* The same, but a pipe or a device is written to as it is, also through a link ("/dev/stdout"). */
+int new_file_open_any(const char *path, mode_t mode, struct new_file *ret, struct err *err);
 /* Syncs it and gives it its name, in place of what had it. With SYNC_DIR the name is durable too.
  */
 int new_file_commit(struct new_file *file, bool sync_dir, struct err *err);

@@ -36,7 +36,7 @@ static int write_image(struct source *source, const struct image_parts *parts,
 
 	docker_out_init(&out);
 	docker_out_add(&out, source, parts, names);
-	if (new_file_open(path, 0644, &file, err) < 0 ||
+	if (new_file_open_any(path, 0644, &file, err) < 0 ||
 	    docker_out_write(&out, source->store, file.fd, report, err) < 0)
 		return -err->code;
 	report_say(report, "Writing manifest to image destination");

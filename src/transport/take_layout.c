@@ -340,7 +340,7 @@ int take_layout_archive(const struct place *place, struct source *source,
 	index = manifest_format_index(&entry, 1);
 	archive_out_add_text(&out, "index.json", index, strlen(index));
 	archive_out_add_text(&out, "oci-layout", OCI_LAYOUT, strlen(OCI_LAYOUT));
-	if (new_file_open(place->path, 0644, &file, err) < 0 ||
+	if (new_file_open_any(place->path, 0644, &file, err) < 0 ||
 	    archive_out_write(&out, source->store, file.fd, report, err) < 0)
 		return -err->code;
 	report_say(report, "Writing manifest to image destination");

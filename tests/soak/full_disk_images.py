@@ -7,21 +7,20 @@
 N disks of 16 to 256 MiB, ext4 and tmpfs in turn, on which a file leaves a seeded amount free: from nothing, over less
 than an image needs, to plenty. On each, `import`, `load`, `commit` and `save -o` either succeed or fail with one
 line that names the reason and with status 1; then what they made is whole, or nothing of it can be seen. With the rest
-filled up to the last byte, `rmi`, `image prune` and `container prune` still work, give space back, and the load then works again. Nothing
-is left of what failed.
+filled up to the last byte, `rmi`, `image prune` and `container prune` still work and give space back, and the load then
+works again. Nothing is left of what failed.
 """
 import argparse
 import os
 import pathlib
 import random
 import shutil
-import subprocess
 import sys
 import time
 
 from disks import Disk, call, private_mounts, scratch
 from full_disk import fill
-from harness import PROGRAM, Failure, State, report
+from harness import Failure, State, report
 from images import StoreView, docker_archive, entry, layer_tar
 
 MIB = 1 << 20
@@ -166,8 +165,10 @@ def main():
             if small:
                 small.close()
             shutil.rmtree(work, ignore_errors=True)
-    report("full disk, images", ["%d disks of 16 to 256 MiB, ext4 and tmpfs; of import, load, commit and save succeeded: %s; %.0f s" % (
-        o.sizes, ", ".join("%d on %d" % (n, passed[n]) for n in range(5) if passed[n]), time.monotonic() - began),
+    succeeded = ", ".join("%d on %d" % (n, passed[n]) for n in range(5) if passed[n])
+    report("full disk, images", [
+        "%d disks of 16 to 256 MiB, ext4 and tmpfs; of import, load, commit and save succeeded: %s; %.0f s" % (
+            o.sizes, succeeded, time.monotonic() - began),
         "failures: %d" % len(bad)] + ["FAILED " + b for b in bad[:20]])
     return 1 if bad else 0
 

@@ -14,7 +14,6 @@ Afterwards `system check --full` finds nothing, and when all images have gone, s
 import argparse
 import collections
 import json
-import os
 import pathlib
 import random
 import re
@@ -23,7 +22,7 @@ import sys
 import threading
 import time
 
-from harness import PROGRAM, Failure, State, report
+from harness import Failure, State, report
 from images import StoreView, docker_archive, entry, layer_tar
 
 SHARED = ["s%d:1" % i for i in range(4)]
@@ -128,7 +127,8 @@ class Worker(threading.Thread):
 
 def check_mirror(state):
     """index.json names what the index names."""
-    names = {m["annotations"]["io.containerd.image.name"] for m in json.loads((state.root / "index.json").read_text())["manifests"]}
+    mirror = json.loads((state.root / "index.json").read_text())
+    names = {m["annotations"]["io.containerd.image.name"] for m in mirror["manifests"]}
     listed = {n if "/" in n else "docker.io/library/" + n for n in StoreView(state).listed() if "<none>" not in n}
     if names != listed:
         raise Failure("index.json names %s, the index %s" % (sorted(names - listed), sorted(listed - names)))
@@ -144,7 +144,8 @@ def finish(state, view, workers, baseline):
     if done.returncode:
         raise Failure("check --full: " + (done.stdout + done.stderr).strip()[:400])
     check_mirror(state)
-    for ident in set(state.ok("images", "-q", "--no-trunc").split()) - set(state.ok("images", "-q", "--no-trunc", "keep").split()):
+    kept = state.ok("images", "-q", "--no-trunc", "keep").split()
+    for ident in set(state.ok("images", "-q", "--no-trunc").split()) - set(kept):
         state("rmi", "-f", ident)
     for w in workers:
         state.ok("rm", "-f", "c%d" % w.number)
@@ -182,10 +183,12 @@ def main():
     finally:
         state.close()
     counts = sum((w.counts for w in workers), collections.Counter())
-    report("many hands", ["%d workers, %g s, %d commands: %s" % (o.workers, o.seconds, sum(counts.values()),
-                                                                  ", ".join("%d %s" % (n, c) for c, n in sorted(counts.items()))),
-                          "refused as docker would: %d; the longest took %.1f s" % (sum(w.refused for w in workers), max((w.longest for w in workers), default=0)),
-                          "failures: %d" % len(bad)] + ["FAILED " + b for b in bad[:20]])
+    report("many hands", [
+        "%d workers, %g s, %d commands: %s" % (o.workers, o.seconds, sum(counts.values()),
+                                               ", ".join("%d %s" % (n, c) for c, n in sorted(counts.items()))),
+        "refused as docker would: %d; the longest took %.1f s" % (
+            sum(w.refused for w in workers), max((w.longest for w in workers), default=0)),
+        "failures: %d" % len(bad)] + ["FAILED " + b for b in bad[:20]])
     return 1 if bad else 0
 
 

@@ -27,7 +27,7 @@ import sys
 import time
 
 from disks import CrashDisk, private_mounts, scratch
-from harness import COMMAND_TIMEOUT, PROGRAM, Failure, State, report, wait_until
+from harness import COMMAND_TIMEOUT, Failure, State, report, wait_until
 from images import chain_ids, docker_archive, entry, layer_tar
 
 NAME = "cut:1"
@@ -48,7 +48,8 @@ def make_archive(path):
     rng, files, layers = random.Random(1), {}, []
     busybox = pathlib.Path(shutil.which("busybox")).read_bytes()
     for i in range(3):
-        entries = [entry("bin/", mode=0o755), entry("bin/busybox", busybox, 0o755), entry("bin/true", link="busybox")] if i == 0 else []
+        entries = [entry("bin/", mode=0o755), entry("bin/busybox", busybox, 0o755), entry("bin/true", link="busybox")]
+        entries = entries if i == 0 else []
         entries.append(entry("data-%d/" % i, mode=0o755))
         entries += [entry("data-%d/%d" % (i, n), rng.randbytes(rng.randint(1, 40000))) for n in range(150)]
         files.update({info.name: hashlib.sha256(data).hexdigest() for info, data in entries if data is not None})

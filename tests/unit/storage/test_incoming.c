@@ -224,6 +224,27 @@ static void removal_beside_an_import(void **state)
 	assert_false(storage_has_leftovers(f->store));
 }
 
+/* Who reads an image has all of it until it lets go. */
+static void removal_beside_a_reader(void **state)
+{
+	const struct fixture *f = *state;
+	cleanup_store struct store *other = NULL;
+	char id[DIGEST_HEX_LEN + 1];
+	struct err err = ERR_INIT;
+	int fd = -1;
+
+	import_image(f, "some layer", "a", NULL, id);
+	assert_int_equal(storage_open(f->root, "/run/x", f->path, &other, &err), 0);
+	fd = storage_hold(f->store, &err);
+	assert_true(fd >= 0);
+	assert_int_equal(image_remove(other, "a", &plainly, NULL, &err), 0);
+	assert_int_equal(count_blobs(f), 2);
+	storage_release(f->store, &fd);
+	assert_int_equal(fd, -1);
+	assert_int_equal(count_blobs(f), 0);
+	storage_release(f->store, &fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +255,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(targets_live_with_their_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removal_beside_an_import, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(removal_beside_a_reader, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
