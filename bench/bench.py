@@ -71,8 +71,8 @@ class Bench:
         counted = ["-p", parallel] if parallel > 1 else []
         return Contender(name, [*prefix, self.build / "bench/timeit", *counted, *argv], env, before)
 
-    def tare(self, *args, name="tare", parallel=1):
-        return self.timeit(name, self.state + list(args), parallel)
+    def tare(self, *args, name="tare", parallel=1, before=None):
+        return self.timeit(name, self.state + list(args), parallel, before=before)
 
     def call(self, *args):
         done = subprocess.run(self.state + list(args), stdin=subprocess.DEVNULL, capture_output=True, text=True)

@@ -31,6 +31,7 @@ struct tar_reader;
 #define TAR_MAX_HEADER	   (1024 * 1024)       /* bytes of one pax or long name header */
 #define TAR_MAX_ENTRIES	   (2 * 1000 * 1000)   /* entries of one archive */
 #define TAR_MAX_METADATA   (256 * 1024 * 1024) /* bytes of all such headers and sparse maps */
+#define TAR_MAX_TAIL	   (16 * 1024 * 1024)  /* bytes behind the end, for who reads them */
 #define TAR_MAX_EXTENSIONS 16		       /* such headers before one entry */
 
 enum tar_type {

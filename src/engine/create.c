@@ -440,7 +440,7 @@ int engine_load(struct engine *engine, const char *id, struct container_made *re
 	strv_foreach (i, &ids)
 		if (hex_is_valid(ids.items[i], ID_LEN))
 			strv_addf(&ret->lowers, "%s/layers/%s/diff", engine->root, ids.items[i]);
-	if (!ret->lowers.n)
+	if (!layers)
 		return err_set(err, ERR_INVALID, "container %.12s: no layers in its configuration",
 			       id);
 	return skeleton_add(engine, &ret->lowers, err);

@@ -10,7 +10,7 @@ int engine_export(struct engine *engine, const struct container_record *record, 
 		  struct err *err)
 {
 	const struct layer_write_options options = {.is_upper = false};
-	cleanup_close int root = view_open_container(engine, record, false, err);
+	cleanup_close int root = view_open_container(engine, record, err);
 
 	return root < 0 ? -err->code : layer_write(root, out_fd, &options, err);
 }

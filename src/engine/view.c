@@ -160,18 +160,6 @@ static int add_ground(struct engine *engine, struct overlay *o, struct err *err)
 	return add_lower(o, empty, err);
 }
 
-int view_open_image(struct engine *engine, const struct image *image, struct err *err)
-{
-	cleanup_with(overlay_done) struct overlay o = OVERLAY_INIT;
-	cleanup_strv struct strv lowers = STRV_INIT;
-
-	image_get_lower_dirs(engine->store, image, &lowers);
-	if (view_ensure_private(err) < 0 || add_lowers(&o, &lowers, err) < 0 ||
-	    add_ground(engine, &o, err) < 0)
-		return -err->code;
-	return mount_view(engine, &o, false, err);
-}
-
 /* The work directory is one of our own: what overlayfs leaves in the container's tells that it was
  * started (container_was_started). */
 #define WORK "view-work"
@@ -202,7 +190,7 @@ static int load_layers(struct engine *engine, const char *id, struct strv *ret, 
 	return rc;
 }
 
-int view_open_container(struct engine *engine, const struct container_record *record, bool writable,
+int view_open_container(struct engine *engine, const struct container_record *record,
 			struct err *err)
 {
 	cleanup_with(overlay_done) struct overlay o = OVERLAY_INIT;
@@ -212,11 +200,8 @@ int view_open_container(struct engine *engine, const struct container_record *re
 	if (view_ensure_private(err) < 0 || load_layers(engine, record->row.id, &lowers, err) < 0)
 		return -err->code;
 	strv_remove(&lowers, lowers.n - 1);
-	if (writable && set_upper(engine, record->row.id, &o, err) < 0)
-		return -err->code;
-	if (!writable && add_lower(&o, upper, err) < 0)
-		return -err->code;
-	if (add_lowers(&o, &lowers, err) < 0 || add_ground(engine, &o, err) < 0)
+	if (add_lower(&o, upper, err) < 0 || add_lowers(&o, &lowers, err) < 0 ||
+	    add_ground(engine, &o, err) < 0)
 		return -err->code;
 	return mount_view(engine, &o, false, err);
 }
@@ -227,8 +212,11 @@ int view_open_lower(struct engine *engine, const struct container_record *record
 	cleanup_strv struct strv lowers = STRV_INIT;
 
 	if (view_ensure_private(err) < 0 || load_layers(engine, record->row.id, &lowers, err) < 0 ||
-	    add_lowers(&o, &lowers, err) < 0 || add_ground(engine, &o, err) < 0)
+	    add_lowers(&o, &lowers, err) < 0)
 		return -err->code;
+	/* An image without layers: the skeleton alone is no overlay. */
+	if (o.n_lowers == 1)
+		return open_root(o.lowers[0], err);
 	return mount_view(engine, &o, false, err);
 }
 

@@ -2,7 +2,7 @@
 #ifndef ENGINE_VIEW_H
 #define ENGINE_VIEW_H
 /*
- * The root file system of a container or an image, seen from the engine: an overlay of its layers,
+ * The root file system of a container, seen from the engine: an overlay of its layers,
  * mounted where nobody else sees it (a mount namespace of this process) and gone with this process.
  *
  * Every function with a struct engine here but view_open_upper makes the process leave its mount
@@ -10,18 +10,13 @@
  */
 #include "base/err.h"
 
-#include <stdbool.h>
-
 struct container_record;
 struct engine;
-struct image;
 struct strv;
 
-/* A descriptor (open for reading) of the root of a read-only overlay of IMAGE's layers. */
-int view_open_image(struct engine *engine, const struct image *image, struct err *err);
-/* The same of the layers and the writable layer of a container, running or not, without what is
- * mounted in it. WRITABLE: changes land in its writable layer (only while it does not run). */
-int view_open_container(struct engine *engine, const struct container_record *record, bool writable,
+/* A descriptor (open for reading) of the root of a read-only overlay of a container's layers and
+ * its writable layer, running or not, without what is mounted in it. */
+int view_open_container(struct engine *engine, const struct container_record *record,
 			struct err *err);
 /* The same of what the container began with: its image's layers above the skeleton, without its
  * writable layer. */
@@ -32,9 +27,9 @@ int view_open_upper(struct engine *engine, const char *id, struct err *err);
 /* Moves this process to a mount namespace of its own, once: what it mounts from now on is seen by
  * nobody and ends with it. */
 int view_ensure_private(struct err *err);
-/* As view_open_container, writable, above LOWERS (directories, uppermost first) and attached to a
- * directory of the engine's in this namespace, so that more can be mounted inside. Not more than
- * one at a time. */
+/* The writable root of container ID, which does not run, above LOWERS (directories, uppermost
+ * first) and attached to a directory of the engine's in this namespace, so that more can be mounted
+ * inside. Not more than one at a time. */
 int view_mount_writable(struct engine *engine, const char *id, const struct strv *lowers,
 			struct err *err);
 /* Takes away what view_mount_writable or view_attach mounted for container ID, after the caller has

@@ -137,6 +137,13 @@ json_t *descriptor_to_json(const struct descriptor *d)
 
 /* ---- manifests ---- */
 
+/* Whether TYPE, when there is one, is a type of indexes or of manifests: a third kind of document
+ * that looks like one of them is not for us to interpret. */
+static bool is_type_of(const char *type, bool is_index)
+{
+	return !type || (is_index ? is_index_type(type) : is_manifest_type(type));
+}
+
 /* Refuses what says it is one thing and looks like another. EXPECTED is the descriptor's media
  * type, NULL where none was given. */
 static int parse_kind(const json_t *doc, const char *expected, struct manifest *m, struct err *err)
@@ -152,8 +159,7 @@ static int parse_kind(const json_t *doc, const char *expected, struct manifest *
 	if (document_get_string(doc, "mediaType", &type, err) < 0)
 		return -err->code;
 	if (has_manifests == has_layers || (type && expected && strcmp(type, expected) != 0) ||
-	    (has_manifests && (is_manifest_type(type) || is_manifest_type(expected))) ||
-	    (has_layers && (is_index_type(type) || is_index_type(expected))))
+	    !is_type_of(type, has_manifests) || !is_type_of(expected, has_manifests))
 		return err_set(err, ERR_INVALID, "ambiguous manifest");
 	m->is_index = has_manifests;
 	if (!type)

@@ -20,6 +20,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "storage/check_private.h"
+#include "storage/collect.h"
 #include "storage/db.h"
 #include "storage/layer.h"
 #include "storage/store_private.h"
@@ -49,7 +50,9 @@ void check_done(struct check *c)
 	strv_done(&c->stray_containers);
 	strv_done(&c->odd_files);
 	strv_done(&c->open_dirs);
-	fd_cleanup_close(&c->layers_fd);
+	/* Whoever wanted to remove something meanwhile has left it to us. */
+	if (c->store)
+		storage_release(c->store, &c->layers_fd);
 	fd_cleanup_close(&c->blobs_fd);
 	*c = (struct check){.layers_fd = -1, .blobs_fd = -1};
 }

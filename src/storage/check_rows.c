@@ -59,14 +59,16 @@ static void add_blob(struct check *c, const char *hex, int64_t size, uint32_t im
 static int read_images(struct check *c, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int rc = db_prepare(c->store, &stmt, err, "SELECT id,config FROM image ORDER BY id", "");
+	int rc = db_prepare(c->store, &stmt, err,
+			    "SELECT id,config,created_ns FROM image ORDER BY id", "");
 
 	while (rc >= 0 && (rc = db_step(c->store, stmt, err)) > 0) {
 		struct check_image *i = NULL;
 
 		c->images = mem_realloc_array(c->images, c->n_images + 1, sizeof(*c->images));
 		i = &c->images[c->n_images++];
-		*i = (struct check_image){.config = str_dup(db_text(stmt, 1))};
+		*i = (struct check_image){.config = str_dup(db_text(stmt, 1)),
+					  .created_ns = sqlite3_column_int64(stmt, 2)};
 		snprintf(i->id, sizeof(i->id), "%s", db_text(stmt, 0));
 	}
 	return rc;
@@ -334,6 +336,17 @@ static void compare_chain(struct check *c, const struct check_image *image,
 	}
 }
 
+static void compare_created(struct check *c, const struct check_image *image,
+			    const struct image_config *config)
+{
+	int64_t created_ns = 0;
+
+	if (config->created && clock_parse_rfc3339(config->created, &created_ns) < 0)
+		created_ns = 0;
+	if (created_ns != image->created_ns)
+		bad_rows(c, "image", image->id, "was not created when its row says");
+}
+
 static void compare_image(struct check *c, struct check_image *image)
 {
 	cleanup_image_config struct image_config config = IMAGE_CONFIG_INIT;
@@ -347,6 +360,8 @@ static void compare_image(struct check *c, struct check_image *image)
 		bad_rows(c, "image", image->id, "%s", err.msg);
 	else
 		compare_chain(c, image, &config);
+	if (config.diff_ids.n)
+		compare_created(c, image, &config);
 }
 
 /* What is computed when an image comes in. */
@@ -361,6 +376,22 @@ static int compare_sums(struct check *c, struct err *err)
 
 	while (rc >= 0 && (rc = db_step(c->store, stmt, err)) > 0)
 		bad_rows(c, "image", db_text(stmt, 0), "its size is not that of its layers");
+	return rc;
+}
+
+/* Two rows that name one blob. */
+static int compare_sizes(struct check *c, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(c->store, &stmt, err,
+			    "SELECT DISTINCT b.digest FROM target_blob b WHERE EXISTS(SELECT 1 FROM"
+			    " layer l WHERE l.blob=b.digest AND l.blob_size<>b.size) OR EXISTS("
+			    "SELECT 1 FROM image i WHERE i.id=b.digest AND"
+			    " length(CAST(i.config AS BLOB))<>b.size)",
+			    "");
+
+	while (rc >= 0 && (rc = db_step(c->store, stmt, err)) > 0)
+		bad_rows(c, "blob", db_text(stmt, 0), "has two sizes in the index");
 	return rc;
 }
 
@@ -381,5 +412,7 @@ int check_compare_rows(struct check *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n_images; i++)
 		compare_image(c, &c->images[i]);
-	return compare_sums(c, err) < 0 || compare_unused(c, err) < 0 ? -err->code : 0;
+	return compare_sums(c, err) < 0 || compare_sizes(c, err) < 0 || compare_unused(c, err) < 0
+		       ? -err->code
+		       : 0;
 }

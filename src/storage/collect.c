@@ -229,8 +229,9 @@ static int list_digests(int dir_fd, struct strv *ret, struct err *err)
 	return 0;
 }
 
-/* Removes all that the index does not name: 1, or 0 when somebody imports at this moment. */
-static int collect_unnamed(struct store *store, struct err *err)
+/* Removes all that the index does not name: 1, or 0 when somebody imports at this moment. TRIES as
+ * lock_layers. */
+static int collect_unnamed(struct store *store, int tries, struct err *err)
 {
 	cleanup_collector struct collector c = COLLECTOR_INIT(store);
 	cleanup_staging struct staging trash = STAGING_INIT;
@@ -244,7 +245,7 @@ static int collect_unnamed(struct store *store, struct err *err)
 		err_clear(err);
 	}
 	c.trash_fd = trash.fd;
-	if (!lock_layers(&c, 1))
+	if (!lock_layers(&c, tries))
 		return 0;
 	if (list_digests(c.layers_fd, &layers, err) < 0 ||
 	    list_digests(c.blobs_fd, &blobs, err) < 0 || remove_all(&c, &layers, &blobs, err) < 0)
@@ -259,7 +260,8 @@ void storage_collect(struct store *store)
 	int rc = 0;
 
 	staging_collect(store);
-	rc = collect_unnamed(store, &err);
+	/* Where something is known to be left, two who end at once must not both give up. */
+	rc = collect_unnamed(store, had_dead ? LOCK_TRIES : 1, &err);
 	if (rc < 0)
 		log_debug("collect: %s", err.msg);
 	/* What could not be looked at now stays marked for later. */

@@ -53,7 +53,17 @@ static void read_image(sqlite3_stmt *stmt, struct image *ret)
 	ret->size = sqlite3_column_int64(stmt, 3);
 }
 
-/* An image that was removed since it was found has no layers any more: 0, as if it had not been. */
+/* Whether the row is (still) there. */
+static int has_row(struct store *store, const char *id, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(store, &stmt, err, "SELECT 1 FROM image WHERE id=?", "t", id);
+
+	return rc < 0 ? rc : db_step(store, stmt, err);
+}
+
+/* An image that was removed since it was found has no layers any more: 0, as if it had not been.
+ * There are also images that never had any: nothing but a configuration. */
 static int read_layers(struct store *store, struct image *ret, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
@@ -65,9 +75,11 @@ static int read_layers(struct store *store, struct image *ret, struct err *err)
 		return rc;
 	for (rc = db_step(store, stmt, err); rc > 0; rc = db_step(store, stmt, err))
 		strv_add(&ret->chain_ids, db_text(stmt, 0));
-	if (rc < 0 || !ret->chain_ids.n)
+	if (rc == 0)
+		rc = ret->chain_ids.n > 0 ? 1 : has_row(store, ret->id, err);
+	if (rc <= 0)
 		image_done(ret);
-	return rc < 0 ? rc : ret->chain_ids.n > 0;
+	return rc;
 }
 
 /* The image that SQL finds; more than one counts as none, as in docker. */
@@ -194,10 +206,14 @@ void image_get_lower_dirs(const struct store *store, const struct image *image, 
 int image_set_tag(struct store *store, const char *canonical, const char *id, const char *target,
 		  struct err *err)
 {
-	return db_run(store, err,
-		      "INSERT OR REPLACE INTO tag(reference,image_id,tagged_ns,target)"
-		      " VALUES(?,?,?,?)",
-		      "ttit", canonical, id, clock_real_ns(), target);
+	/* The same image without a manifest does not take away the one that the name has. */
+	return db_run(
+		store, err,
+		"INSERT INTO tag(reference,image_id,tagged_ns,target) VALUES(?,?,?,?)"
+		" ON CONFLICT(reference) DO UPDATE SET target=CASE WHEN excluded.target IS NULL"
+		" AND image_id=excluded.image_id THEN target ELSE excluded.target END,"
+		" image_id=excluded.image_id,tagged_ns=excluded.tagged_ns",
+		"ttit", canonical, id, clock_real_ns(), target);
 }
 
 int image_drop_targets(struct store *store, struct garbage *ret, struct err *err)

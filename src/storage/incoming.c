@@ -80,12 +80,13 @@ int incoming_get_dir(const struct incoming *in)
 int incoming_set_base(struct incoming *in, const char *image_id, struct err *err)
 {
 	cleanup_free struct layer_info *infos = NULL;
+	cleanup_free char *ref = str_printf(DIGEST_PREFIX "%s", image_id);
+	cleanup_image struct image image = IMAGE_INIT;
 	size_t n = 0;
 
-	if (layer_info_list(in->store, image_id, &infos, &n, err) < 0)
+	if (image_find(in->store, ref, &image, err) < 0 ||
+	    layer_info_list(in->store, image_id, &infos, &n, err) < 0)
 		return -err->code;
-	if (n == 0)
-		return err_set(err, ERR_NOT_FOUND, "No such image: " DIGEST_PREFIX "%s", image_id);
 	in->layers = mem_realloc_array(in->layers, n, sizeof(*in->layers));
 	for (size_t i = 0; i < n; i++)
 		in->layers[i] = (struct incoming_layer){.info = infos[i], .state = LAYER_THERE};
@@ -155,11 +156,21 @@ void incoming_add_name(struct incoming *in, const char *canonical)
 
 /* ---- blobs beside the layers ---- */
 
-static bool has_blob(const struct incoming *in, const char *hex)
+static bool has_blob(const struct incoming *in, const char *hex, uint64_t size)
 {
 	struct stat st;
 
-	return fstatat(in->blobs_fd, hex, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	return fstatat(in->blobs_fd, hex, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_size == size;
+}
+
+/* A small one is compared: what was damaged on the disk is replaced. */
+static bool has_document(const struct incoming *in, const char *hex, const void *bytes, size_t len)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	return fd_read_file_at(in->blobs_fd, hex, len, &text) >= 0 && text.len == len &&
+	       memcmp(str_get(&text), bytes, len) == 0;
 }
 
 void incoming_remember_blob(struct incoming *in, const char *hex, int64_t size, bool is_staged,
@@ -207,7 +218,7 @@ static int write_document(struct incoming *in, const char *hex, const void *byte
 	char name[BLOB_NAME_LEN];
 	int rc = 0;
 
-	if (has_blob(in, hex)) {
+	if (has_document(in, hex, bytes, len)) {
 		incoming_remember_blob(in, hex, (int64_t)len, false, is_for_target);
 		return 0;
 	}
@@ -246,7 +257,7 @@ int incoming_add_blob(struct incoming *in, const char *hex, int fd, uint64_t off
 	}
 	if (size == 0)
 		return incoming_add_document(in, hex, "", 0, err);
-	if (has_blob(in, hex)) {
+	if (has_blob(in, hex, size)) {
 		incoming_remember_blob(in, hex, (int64_t)size, false, true);
 		return 0;
 	}

@@ -22,6 +22,10 @@ struct image_config;
 struct incoming;
 struct store;
 
+/* Layers of an image: what an overlay can be mounted of when the kernel takes one page of options,
+ * with a lowest one of the engine's own. docker's limit is about the same. */
+#define STORE_MAX_LAYERS 127
+
 /* Where the bytes of a layer are. */
 struct layer_source {
 	int fd;

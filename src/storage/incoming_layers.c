@@ -219,8 +219,9 @@ static int prepare(struct unpacking *u, const struct layer_source *sources, size
 	if (in->config_text && first + n > in->config.diff_ids.n)
 		return err_set(err, ERR_INVALID,
 			       "manifest and configuration name different layers");
-	if (first + n > IMAGE_MAX_LAYERS)
-		return err_set(err, ERR_INVALID, "more than %d layers", IMAGE_MAX_LAYERS);
+	if (first + n > STORE_MAX_LAYERS)
+		return err_set(err, ERR_INVALID, "max depth exceeded: more than %d layers",
+			       STORE_MAX_LAYERS);
 	in->layers = mem_realloc_array(in->layers, first + n, sizeof(*in->layers));
 	memset(in->layers + first, 0, n * sizeof(*in->layers));
 	for (size_t i = first; i < first + n; i++) {

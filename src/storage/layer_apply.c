@@ -34,6 +34,8 @@ enum { LISTING_PIECE = 64 << 10 };
 
 static const char whiteout_prefix[] = ".wh.";
 static const char opaque_marker[] = ".wh..wh..opq";
+/* What aufs kept for itself, in images of its time; docker and containerd pass over it. */
+static const char aufs_prefix[] = ".wh..wh.";
 
 struct apply {
 	struct layer_tree tree;
@@ -374,10 +376,10 @@ static int make_whiteout(struct apply *a, const struct tar_entry *e, const char 
 	struct layer_place place = {};
 	int rc = 0;
 
-	if (e->type != TAR_FILE && e->type != TAR_HARD_LINK)
-		return err_set(err, ERR_INVALID, "whiteout is not an ordinary file");
 	if (strcmp(marker, opaque_marker) == 0)
 		return make_opaque(a, e, parent_len, err);
+	if (str_has_prefix(marker, aufs_prefix))
+		return 0;
 	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
 	    str_has_prefix(name, whiteout_prefix))
 		return err_set(err, ERR_INVALID, "illegal name of a whiteout");
@@ -403,9 +405,12 @@ static int apply_entry(struct apply *a, struct tar_entry *e, struct err *err)
 	layer_meta_select(e, a->xattrs);
 	slash = strrchr(str_get(&a->path), '/');
 	name = slash ? slash + 1 : str_get(&a->path);
-	if (!a->options->literal_whiteouts && str_has_prefix(name, whiteout_prefix))
+	if (a->options->literal_whiteouts)
+		return make_entry(a, e, err);
+	if (str_has_prefix(name, whiteout_prefix))
 		return make_whiteout(a, e, name, err);
-	return make_entry(a, e, err);
+	/* What lies in a directory of aufs' own, at the top. */
+	return str_has_prefix(str_get(&a->path), aufs_prefix) ? 0 : make_entry(a, e, err);
 }
 
 static int apply_all(struct apply *a, struct err *err)

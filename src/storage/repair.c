@@ -144,14 +144,16 @@ static int forget_blob(struct repair *r, const char *hex, struct err *err)
 /* The records follow the rows. Layers with the same files on top of others share a blob. */
 static int forget_in_records(struct repair *r, const char *hex, struct err *err)
 {
-	for (size_t i = 0; i < r->check.n_layers; i++) {
-		struct layer_info info = r->check.layers[i].info;
+	const struct check_layer *layers = r->check.layers;
+
+	for (size_t i = 0; layers && i < r->check.n_layers; i++) {
+		struct layer_info info = layers[i].info;
 
 		if (strcmp(info.blob_hex, hex) != 0)
 			continue;
-		if (layer_info_lookup(r->store, r->check.layers[i].info.chain_hex, &info, err) < 0)
+		if (layer_info_lookup(r->store, layers[i].info.chain_hex, &info, err) < 0)
 			return -err->code;
-		if (!r->check.layers[i].is_missing && repair_write_record(r, &info, err) < 0)
+		if (!layers[i].is_missing && repair_write_record(r, &info, err) < 0)
 			return -err->code;
 	}
 	return 0;
@@ -170,6 +172,21 @@ static void tell_lost_blob(struct repair *r, const struct check_blob *b, const c
 		b->layer == CHECK_NONE ? "is whole" : "runs");
 }
 
+/* What only a target needs may be named by a row that is damaged, and not be missing at all: 1 when
+ * nothing names it any more once the targets' rows are made again. */
+static int was_row_damaged(struct repair *r, const struct check_blob *b, struct err *err)
+{
+	int rc = 0;
+
+	if (r->options->dry_run)
+		return 0;
+	if (!r->are_rows_mended && repair_rows(r, err) < 0)
+		return -err->code;
+	r->are_rows_mended = true;
+	rc = check_is_named(r->store, CHECK_SQL_BLOB, b->hex, err);
+	return rc < 0 ? rc : rc == 0;
+}
+
 static int repair_blob(struct repair *r, const struct check_blob *b, struct err *err)
 {
 	cleanup_free char *path = NULL;
@@ -179,6 +196,10 @@ static int repair_blob(struct repair *r, const struct check_blob *b, struct err 
 		return 0;
 	if (b->image != CHECK_NONE)
 		return repair_config(r, b, err);
+	int rc = l ? 0 : was_row_damaged(r, b, err);
+
+	if (rc != 0)
+		return rc;
 	if (!r->options->dry_run &&
 	    (forget_blob(r, b->hex, err) < 0 || forget_in_records(r, b->hex, err) < 0 ||
 	     take_away(r, b, &path, err) < 0))
@@ -376,7 +397,7 @@ static int mend_index(struct repair *r, bool was_rebuilt, struct err *err)
 		return forgotten;
 	if (!was_rebuilt && (r->check.is_index_bad || (is_short && is_log_damaged(r))))
 		return repair_index(r, err) < 0 ? -err->code : 2;
-	if (r->check.are_rows_bad || forgotten > 0)
+	if (r->check.are_rows_bad || forgotten > 0 || repair_has_better_record(r))
 		return repair_rows(r, err) < 0 ? -err->code : 1;
 	return 0;
 }

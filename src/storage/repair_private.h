@@ -7,7 +7,8 @@
  *	repair.c         the order; blobs, modes, leftovers, containers
  *	repair_layers.c  layers from their blobs
  *	repair_index.c   a new index out of the damaged one
- *	repair_rows.c    rows from the files
+ *	repair_rows.c    rows from the files: images and layers
+ *	repair_names.c   the same: names and targets
  *	repair_wal.c     reading past damage in the index's log
  */
 #include "storage/check_private.h"
@@ -18,6 +19,7 @@ struct repair {
 	const struct repair_options *options;
 	struct repair_totals totals;
 	struct check check; /* what is wrong */
+	bool are_rows_mended;
 };
 
 /* Tells what was done, or, in a dry run, would be; and what is lost. OBJECT as check_report. */
@@ -47,6 +49,9 @@ int repair_rows(struct repair *r, struct err *err);
 int repair_complete_rows(struct repair *r, struct store *store, bool is_lost, struct err *err);
 /* Names of images that index.json has, whose files are whole and that the index does not know. */
 int repair_find_forgotten(struct repair *r, struct strv *ret, struct err *err);
+
+/* Whether a layer's files and blob are what its record says and not what its row says. */
+bool repair_has_better_record(struct repair *r);
 
 /* Rewrites the checksums of an SQLite log, so that frames behind a damaged one are read again: 1, 0
  * when they were right or there is no log, -errno. */

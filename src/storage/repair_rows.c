@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows from files. A configuration says which layers an image has; their records say the rest;
- * index.json has the names. A row that contradicts what can be computed is made again, one that is
- * right stays.
+ * names and targets are in repair_names.c. A row that contradicts what can be computed is made
+ * again, one that is right stays.
  */
+#include "storage/repair_rows.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,25 +20,9 @@
 #include "base/rand.h"
 #include "oci/document.h"
 #include "oci/image_config.h"
-#include "oci/reference.h"
 #include "storage/db.h"
-#include "storage/image_private.h"
 #include "storage/layer.h"
-#include "storage/names.h"
-#include "storage/repair_private.h"
 #include "storage/store_private.h"
-
-#define MAX_NAMES ((size_t)64 << 20)
-#define MAX_NEST  4 /* indexes in indexes */
-
-struct rows {
-	struct repair *repair;
-	struct store *store;
-	bool is_lost;
-	json_t *names;	      /* index.json; NULL when it cannot be read */
-	struct strv restored; /* images that had no row */
-	struct strv broken;   /* names that led nowhere */
-};
 
 static void rows_done(struct rows *r)
 {
@@ -45,57 +31,6 @@ static void rows_done(struct rows *r)
 	strv_done(&r->broken);
 }
 #define cleanup_rows __attribute__((cleanup(rows_done)))
-
-/* ---- index.json ---- */
-
-static json_t *read_names(struct store *store)
-{
-	cleanup_str struct str text = STR_INIT;
-	json_t *doc = NULL, *list = NULL;
-
-	if (fd_read_file_at(store->root_fd, NAMES_FILE, MAX_NAMES, &text) < 0)
-		return NULL;
-	doc = json_loadb(str_get(&text), text.len, JSON_REJECT_DUPLICATES, NULL);
-	list = json_incref(json_object_get(doc, "manifests"));
-	json_decref(doc);
-	return list;
-}
-
-struct named {
-	char image[DIGEST_HEX_LEN + 1], target[DIGEST_HEX_LEN + 1]; /* target "": none */
-	const char *name;					    /* canonical; borrowed */
-	const char *media_type;					    /* of the target */
-};
-
-/* One entry; false when it is none of ours. */
-static bool parse_named(const json_t *d, struct named *ret)
-{
-	cleanup_reference struct reference ref = REFERENCE_INIT;
-	const json_t *notes = json_object_get(d, "annotations");
-	const char *image = json_string_value(json_object_get(notes, NAMES_IMAGE));
-	const char *digest = json_string_value(json_object_get(d, "digest"));
-	struct err ignored = ERR_INIT;
-
-	*ret = (struct named){.name = json_string_value(json_object_get(notes, NAMES_NAME)),
-			      .media_type = json_string_value(json_object_get(d, "mediaType"))};
-	if (!image || !digest || !ret->name || digest_parse(image, ret->image, &ignored) < 0 ||
-	    digest_parse(digest, ret->target, &ignored) < 0 ||
-	    reference_parse(ret->name, &ref, &ignored) < 0)
-		return false;
-	if (strcmp(ret->image, ret->target) == 0)
-		ret->target[0] = '\0';
-	return true;
-}
-
-static bool is_named_in_file(const struct rows *r, const char *id)
-{
-	struct named n;
-
-	for (size_t i = 0; i < json_array_size(r->names); i++)
-		if (parse_named(json_array_get(r->names, i), &n) && strcmp(n.image, id) == 0)
-			return true;
-	return false;
-}
 
 /* ---- layers ---- */
 
@@ -109,23 +44,44 @@ static bool is_list_of(const struct rows *r, const struct layer_info *info)
 	       digest_is_of(info->list_hex, str_get(&text), text.len);
 }
 
-/* What is known of layer CHAIN, whose diff ID must be DIFF: by its record or its row, whichever
- * fits the listing. 1, or 0 when nothing is. */
+static bool has_blob_of(const struct rows *r, const struct layer_info *info)
+{
+	cleanup_free char *path = str_printf(STORE_BLOBS "/%s", info->blob_hex);
+	struct stat st;
+
+	return *info->blob_hex && fstatat(r->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) && st.st_size == info->blob_size;
+}
+
+/* How much of what INFO says is there. */
+static int count_right(const struct rows *r, const struct layer_info *info)
+{
+	return is_list_of(r, info) + has_blob_of(r, info);
+}
+
+static bool read_record(const struct rows *r, const char *chain, const char *diff,
+			struct layer_info *ret)
+{
+	struct err ignored = ERR_INIT;
+	int layers_fd = r->repair->check.layers_fd;
+
+	return layers_fd >= 0 && layer_read_record(layers_fd, chain, ret, &ignored) >= 0 &&
+	       strcmp(ret->diff_hex, diff) == 0;
+}
+
+/* What is known of layer CHAIN, whose diff ID must be DIFF: by its row or its record, whichever
+ * fits the files better. 1, or 0 when nothing is. */
 static int find_layer(struct rows *r, const char *chain, const char *diff, struct layer_info *ret,
 		      struct err *err)
 {
-	struct check *c = &r->repair->check;
 	struct layer_info row = {}, record = {};
-	struct err ignored = ERR_INIT;
-	bool has_record = c->layers_fd >= 0 &&
-			  layer_read_record(c->layers_fd, chain, &record, &ignored) >= 0 &&
-			  strcmp(record.diff_hex, diff) == 0;
+	bool has_record = read_record(r, chain, diff, &record);
 	int rc = layer_info_lookup(r->store, chain, &row, err);
 	bool has_row = rc > 0 && strcmp(row.diff_hex, diff) == 0;
 
 	if (rc < 0)
 		return rc;
-	if (has_row && (!has_record || (is_list_of(r, &row) && !is_list_of(r, &record))))
+	if (has_row && (!has_record || count_right(r, &row) >= count_right(r, &record)))
 		*ret = row;
 	else if (has_record)
 		*ret = record;
@@ -299,7 +255,7 @@ static int restore_image(struct rows *r, const char *id, struct err *err)
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	if (!(r->is_lost || is_named_in_file(r, id)) || read_config(r, id, &text) <= 0 ||
+	if (!(r->is_lost || repair_is_named_in_file(r, id)) || read_config(r, id, &text) <= 0 ||
 	    image_config_parse(str_get(&text), text.len, &config, &ignored) < 0)
 		return 0;
 	rc = has_layers(r, &config, err);
@@ -330,121 +286,6 @@ static int restore_images(struct rows *r, struct err *err)
 	return rc;
 }
 
-/* ---- targets ---- */
-
-static int put_target(struct rows *r, const char *target, const char *hex, const char *media_type,
-		      int64_t size, struct err *err)
-{
-	return db_run(r->store, err,
-		      "INSERT OR REPLACE INTO target_blob(target,digest,media_type,size)"
-		      " VALUES(?,?,?,?)",
-		      "ttti", target, hex, strcmp(target, hex) == 0 ? media_type : NULL, size);
-}
-
-static int walk_target(struct rows *r, const char *target, const char *hex, const char *media_type,
-		       int depth, struct err *err);
-
-/* The descriptor D in a manifest or index: 1 when all of it is there. */
-static int walk_descriptor(struct rows *r, const char *target, const json_t *d, bool is_document,
-			   int depth, struct err *err)
-{
-	const char *digest = json_string_value(json_object_get(d, "digest"));
-	cleanup_free char *path = NULL;
-	char hex[DIGEST_HEX_LEN + 1];
-	struct err ignored = ERR_INIT;
-	struct stat st;
-
-	if (!digest || digest_parse(digest, hex, &ignored) < 0)
-		return 0;
-	if (is_document)
-		return walk_target(r, target, hex, NULL, depth + 1, err);
-	path = str_printf(STORE_BLOBS "/%s", hex);
-	/* Of a layer that came uncompressed the store has its own blob, and makes this from it. */
-	if (fstatat(r->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return check_is_named(r->store, "SELECT 1 FROM layer WHERE diff_id=? LIMIT 1", hex,
-				      err);
-	return put_target(r, target, hex, NULL, st.st_size, err) < 0 ? -err->code : 1;
-}
-
-/* Everything that the manifest or index HEX names: 1, or 0 when something is missing. */
-static int walk_target(struct rows *r, const char *target, const char *hex, const char *media_type,
-		       int depth, struct err *err)
-{
-	static const char *const lists[] = {"layers", "manifests"};
-	cleanup_json json_t *doc = NULL;
-	cleanup_str struct str text = STR_INIT;
-	struct err ignored = ERR_INIT;
-	int rc = 1;
-
-	if (depth > MAX_NEST || blob_read(r->store, hex, &text, &ignored) < 0 ||
-	    document_parse(str_get(&text), text.len, "manifest", &doc, &ignored) < 0)
-		return 0;
-	if (put_target(r, target, hex, media_type, (int64_t)text.len, err) < 0)
-		return -err->code;
-	if (json_object_get(doc, "config"))
-		rc = walk_descriptor(r, target, json_object_get(doc, "config"), false, depth, err);
-	for (size_t l = 0; rc > 0 && l < ARRAY_LEN(lists); l++) {
-		const json_t *list = json_object_get(doc, lists[l]);
-
-		for (size_t i = 0; rc > 0 && i < json_array_size(list); i++)
-			rc = walk_descriptor(r, target, json_array_get(list, i), l == 1, depth,
-					     err);
-	}
-	return rc;
-}
-
-/* Ensures the rows of a target; one that is not whole is none: 1 or 0. */
-static int ensure_target(struct rows *r, const struct named *n, struct err *err)
-{
-	int rc = *n->target ? walk_target(r, n->target, n->target, n->media_type, 0, err) : 0;
-
-	if (rc != 0 || !*n->target)
-		return rc;
-	return db_run(r->store, err, "DELETE FROM target_blob WHERE target=?", "t", n->target) < 0
-		       ? -err->code
-		       : 0;
-}
-
-/* ---- names ---- */
-
-static int drop_broken_names(struct rows *r, struct err *err)
-{
-	static const char broken[] = " FROM tag WHERE image_id NOT IN (SELECT id FROM image)";
-	cleanup_free char *select = str_printf("SELECT reference%s", broken);
-	cleanup_free char *delete = str_printf("DELETE%s", broken);
-	cleanup_stmt sqlite3_stmt *stmt = NULL;
-	int rc = db_prepare(r->store, &stmt, err, select, "");
-
-	while (rc >= 0 && (rc = db_step(r->store, stmt, err)) > 0)
-		strv_add(&r->broken, db_text(stmt, 0));
-	return rc < 0 ? rc : db_run(r->store, err, delete, "");
-}
-
-/* A name that index.json has. The index is believed where it can be. */
-static int restore_name(struct rows *r, const struct named *n, struct err *err)
-{
-	int rc = check_is_named(r->store, "SELECT 1 FROM image WHERE id=?", n->image, err);
-
-	if (rc <= 0)
-		return rc;
-	if (!r->is_lost && !strv_has(&r->restored, n->image) && !strv_has(&r->broken, n->name))
-		return 0;
-	rc = ensure_target(r, n, err);
-	if (rc < 0)
-		return rc;
-	return image_set_tag(r->store, n->name, n->image, rc > 0 ? n->target : NULL, err);
-}
-
-static int restore_names(struct rows *r, struct err *err)
-{
-	struct named n;
-
-	for (size_t i = 0; i < json_array_size(r->names); i++)
-		if (parse_named(json_array_get(r->names, i), &n) && restore_name(r, &n, err) < 0)
-			return -err->code;
-	return 0;
-}
-
 /* What the rows above leave behind. */
 static int tidy(struct rows *r, struct err *err)
 {
@@ -455,6 +296,10 @@ static int tidy(struct rows *r, struct err *err)
 		"l"
 		" ON l.chain_id=a.chain_id WHERE a.image_id=image.id)",
 		"UPDATE image SET hidden=0 WHERE hidden NOT IN (0,1)",
+		"UPDATE target_blob SET size=(SELECT l.blob_size FROM layer l WHERE l.blob=digest"
+		" LIMIT 1) WHERE digest IN (SELECT blob FROM layer WHERE blob IS NOT NULL)",
+		"UPDATE target_blob SET size=(SELECT length(CAST(i.config AS BLOB)) FROM image i"
+		" WHERE i.id=digest) WHERE digest IN (SELECT id FROM image)",
 		"UPDATE tag SET target=NULL WHERE target IS NOT NULL AND NOT EXISTS(SELECT 1 FROM"
 		" target_blob b WHERE b.target=tag.target AND b.digest=tag.target)",
 		"DELETE FROM target_blob WHERE NOT EXISTS(SELECT 1 FROM tag t WHERE"
@@ -470,12 +315,13 @@ static int tidy(struct rows *r, struct err *err)
 int repair_complete_rows(struct repair *repair, struct store *store, bool is_lost, struct err *err)
 {
 	static int (*const steps[])(struct rows * r, struct err * err) = {
-		mend_images, restore_images, drop_broken_names, restore_names, tidy,
+		mend_images,	      restore_images, repair_mend_targets, repair_drop_broken_names,
+		repair_restore_names, tidy,
 	};
 	cleanup_rows struct rows r = {.repair = repair,
 				      .store = store,
 				      .is_lost = is_lost,
-				      .names = read_names(repair->store)};
+				      .names = repair_read_names(repair->store)};
 
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (steps[i](&r, err) < 0)
@@ -488,8 +334,9 @@ int repair_complete_rows(struct repair *repair, struct store *store, bool is_los
 
 int repair_find_forgotten(struct repair *repair, struct strv *ret, struct err *err)
 {
-	cleanup_rows struct rows r = {
-		.repair = repair, .store = repair->store, .names = read_names(repair->store)};
+	cleanup_rows struct rows r = {.repair = repair,
+				      .store = repair->store,
+				      .names = repair_read_names(repair->store)};
 	struct named n;
 
 	for (size_t i = 0; i < json_array_size(r.names); i++) {
@@ -498,7 +345,7 @@ int repair_find_forgotten(struct repair *repair, struct strv *ret, struct err *e
 		struct err ignored = ERR_INIT;
 		int rc = 0;
 
-		if (!parse_named(json_array_get(r.names, i), &n) || strv_has(ret, n.image))
+		if (!repair_parse_named(json_array_get(r.names, i), &n) || strv_has(ret, n.image))
 			continue;
 		rc = check_is_named(r.store, "SELECT 1 FROM image WHERE id=?", n.image, err);
 		if (rc < 0)
@@ -513,4 +360,20 @@ int repair_find_forgotten(struct repair *repair, struct strv *ret, struct err *e
 			strv_add(ret, n.image);
 	}
 	return 0;
+}
+
+bool repair_has_better_record(struct repair *repair)
+{
+	const struct rows r = {.repair = repair, .store = repair->store};
+
+	for (size_t i = 0; i < repair->check.n_layers; i++) {
+		const struct check_layer *l = &repair->check.layers[i];
+		struct layer_info record = {};
+
+		if (l->is_record_bad &&
+		    read_record(&r, l->info.chain_hex, l->info.diff_hex, &record) &&
+		    count_right(&r, &record) > count_right(&r, &l->info))
+			return true;
+	}
+	return false;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One helper for each job, as many at a time as there are processors, and one loop that waits for
- * all their pipes. A helper decompresses and hashes on one thread and makes files on another, so
- * one alone leaves processors idle only where there are many.
+ * One helper for each job, as many at a time as there are processors for us, and one loop that
+ * waits for all their pipes. A helper decompresses and hashes on one thread and makes files on
+ * another, so one alone leaves processors idle only where there are many.
  */
 #include "storage/unpack.h"
 
 #include <errno.h>
-#include <unistd.h>
+#include <sched.h>
 
 #include "base/mem.h"
 #include "storage/unpack_helper.h"
@@ -43,10 +43,10 @@ static void run_done(struct run *run)
 
 static void run_init(struct run *run)
 {
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+	size_t n = sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (size_t)CPU_COUNT(&set);
 
-	run->n_slots = n < 1 ? 1 : (size_t)n;
-	run->n_slots = run->n_slots < run->n_jobs ? run->n_slots : run->n_jobs;
+	run->n_slots = n < run->n_jobs ? n : run->n_jobs;
 	run->slots = mem_zalloc(run->n_slots * sizeof(*run->slots));
 	run->polls = mem_zalloc(run->n_slots * N_HELPER_PIPES * sizeof(*run->polls));
 	for (size_t i = 0; i < run->n_slots; i++)

@@ -45,9 +45,7 @@ int image_parts_set_config(struct image_parts *parts, struct str *text, size_t n
 		return err_set(err, ERR_INVALID,
 			       "invalid manifest, layers length mismatch: expected %zu, got %zu",
 			       n_layers, parts->config.diff_ids.n);
-	if (n_layers == 0)
-		return err_set(err, ERR_UNSUPPORTED, "an image without layers");
-	parts->layers = mem_zalloc(n_layers * sizeof(*parts->layers));
+	parts->layers = mem_zalloc((n_layers + 1) * sizeof(*parts->layers));
 	for (size_t i = 0; i < n_layers; i++) {
 		struct part_layer *layer = &parts->layers[parts->n_layers++];
 

@@ -97,15 +97,13 @@ static int add_argument(struct saving *s, const char *text, struct err *err)
 					  : -err->code;
 }
 
-static int check_platform(const struct image_parts *parts, const struct platform *want,
-			  const char *id, struct err *err)
+/* docker's words for an image that is there, but not for the platform that was asked for. */
+static int no_platform(const struct platform *want, const char *id, struct err *err)
 {
-	struct platform have = {};
 	char shown[PLATFORM_LEN];
 
-	image_parts_get_platform(parts, &have);
-	if (!want || platform_matches(want, &have))
-		return 0;
+	if (!want || err->code != ERR_NOT_FOUND)
+		return -err->code;
 	return err_set(err, ERR_NOT_FOUND,
 		       "image with reference " DIGEST_PREFIX
 		       "%s was found but does not provide the specified platform (%s)",
@@ -123,11 +121,14 @@ static int read_image(struct saved *image, const struct platform *want,
 {
 	cleanup_image_parts struct image_parts parts = IMAGE_PARTS_INIT;
 	cleanup_free char *id = str_printf(DIGEST_PREFIX "%s", image->id);
+	/* The other platforms are what the name came with, not the image. */
+	const char *opened = want && image->names.n ? image->names.items[0] : id;
 
-	if (source_open_store(id, &image->source, err) < 0 ||
-	    image_parts_read(&image->source, &image->source.images[0], NULL, &parts, err) < 0 ||
-	    check_platform(&parts, want, image->id, err) < 0 ||
-	    image_parts_ensure_sizes(image->source.store, &parts, report, err) < 0)
+	if (source_open_store(opened, &image->source, err) < 0)
+		return -err->code;
+	if (image_parts_read(&image->source, &image->source.images[0], want, &parts, err) < 0)
+		return no_platform(want, image->id, err);
+	if (image_parts_ensure_sizes(image->source.store, &parts, report, err) < 0)
 		return -err->code;
 	if (image->names.n > 1)
 		qsort(image->names.items, image->names.n, sizeof(char *), compare_names);

@@ -221,6 +221,24 @@ static int apply_stream(const struct arguments *args, struct stream *stream,
 	return rc;
 }
 
+/* What follows the end of an archive is padding, of a few KiB; its digest counts, so it is read. A
+ * stream of zeros that goes on for ever is stopped here. */
+static int read_tail(struct byte_source *src, struct err *err)
+{
+	const uint8_t *bytes = NULL;
+	uint64_t n_bytes = 0;
+	ssize_t n = 0;
+
+	while ((n = src->next(src, &bytes, err)) > 0) {
+		n_bytes += (uint64_t)n;
+		if (n_bytes > TAR_MAX_TAIL)
+			return err_set(err, ERR_INVALID,
+				       "more than %d MiB behind the end of the archive",
+				       TAR_MAX_TAIL >> 20);
+	}
+	return (int)n;
+}
+
 /* After an error the stream's thread goes with the process, wherever it waits. */
 static int run_stream(const struct arguments *args, struct err *err)
 {
@@ -236,6 +254,9 @@ static int run_stream(const struct arguments *args, struct err *err)
 		return -err->code;
 	if (args->index_fd >= 0 &&
 	    index_write(stream_get_source(stream), (int)args->index_fd, err) < 0)
+		return -err->code;
+	if ((args->dir_fd >= 0 || args->index_fd >= 0) &&
+	    read_tail(stream_get_source(stream), err) < 0)
 		return -err->code;
 	if (stream_finish(stream, &result, err) < 0)
 		return -err->code;

@@ -148,6 +148,8 @@ static void finds_damaged_rows(void **state)
 	} rows[] = {
 		{"UPDATE image SET config='{}'", "image: the index's copy of its configuration"},
 		{"UPDATE image SET size=size+1", "image: its size is not that of its layers"},
+		{"UPDATE image SET created_ns=created_ns+1",
+		 "image: was not created when its row says"},
 		{"UPDATE layer SET diff_id='" OTHER "'", "layer: its diff ID is 0123456789ab"},
 		{"UPDATE layer SET size=1", "layer: its record is not what the index says"},
 		{"UPDATE layer SET tree_hash='" OTHER "'",
