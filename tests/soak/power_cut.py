@@ -195,7 +195,9 @@ def take_pictures(disk, workload, count):
         pictures.append(Picture(disk, workload))
         workload.join(max(0.01, pause - (pictures[-1].complete - pictures[-1].begun)))
     workload.join()
-    return pictures + [Picture(disk, workload)]
+    while len(pictures) <= count:
+        pictures.append(Picture(disk, workload))
+    return pictures
 
 
 def cut(kind, count, seconds, seed):
