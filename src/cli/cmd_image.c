@@ -7,6 +7,7 @@
 #include "cli/list_common.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
+#include "engine/pending.h"
 #include "engine/state.h"
 #include "storage/image.h"
 
@@ -74,6 +75,7 @@ int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err)
 		if (one.code != ERR_NOT_FOUND || !o->rmi.force)
 			status = 1;
 	}
+	engine_remove_replaced(&engine);
 	return status;
 }
 
@@ -121,6 +123,7 @@ int cmd_image_prune(struct cli *cli, union verb_options *o, struct err *err)
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    image_prune(engine.store, all, &filter, &lines, &reclaimed, err) < 0)
 		return -err->code;
+	engine_remove_replaced(&engine);
 	if (lines.n) {
 		puts("Deleted Images:");
 		print_lines(&lines);

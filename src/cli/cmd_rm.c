@@ -55,6 +55,7 @@ int cmd_rm(struct cli *cli, union verb_options *options, struct err *err)
 		}
 	}
 	err_clear(err);
+	engine_remove_replaced(&engine);
 	return failed ? 1 : 0;
 }
 

@@ -35,17 +35,6 @@ static bool is_busy(const char *id, void *data)
 	return pending_is_held(data, id);
 }
 
-/* A start that has not got so far counts too. */
-static bool is_running(const char *id, void *data)
-{
-	struct container_state state;
-
-	if (pending_is_held(data, id))
-		return true;
-	container_state_read(data, id, &state);
-	return container_is_running(&state);
-}
-
 /* Opens the engine; its store is NULL where there is nothing to look at. */
 static int open_existing(struct engine *engine, const struct cli *cli, struct err *err)
 {
@@ -119,7 +108,7 @@ int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err)
 	struct check_output out = {.quiet = o->system_check.quiet, .rows = rows};
 	struct check_options options = {.full = o->system_check.full,
 					.is_busy = is_busy,
-					.is_running = is_running,
+					.is_running = pending_is_running,
 					.data = &engine};
 	struct check_totals totals = {};
 
@@ -154,7 +143,7 @@ int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err)
 	cleanup_engine struct engine engine = {};
 	const struct repair_options options = {.dry_run = o->system_repair.dry_run,
 					       .is_busy = is_busy,
-					       .is_running = is_running,
+					       .is_running = pending_is_running,
 					       .data = &engine,
 					       .fn = print_repair,
 					       .fn_data = &o->system_repair};

@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/lifecycle.h"
 #include "engine/view.h"
+#include "storage/collect.h"
 #include "storage/container.h"
 #include "storage/dir_names.h"
 #include "storage/file_xattrs.h"
@@ -248,12 +249,17 @@ int engine_diff(struct engine *engine, const char *ref, struct strv *ret, struct
 	cleanup_close int upper = -1;
 	cleanup_close int lower = -1;
 	struct container_state state;
+	int hold = -1;
+	int rc = container_find(engine, ref, &record, &state, err);
 
-	if (container_find(engine, ref, &record, &state, err) < 0)
-		return -err->code;
-	upper = view_open_upper(engine, record.row.id, err);
-	if (upper < 0)
-		return -err->code;
-	lower = view_open_lower(engine, &record, err);
-	return lower < 0 ? -err->code : diff_trees(upper, lower, ret, err);
+	if (rc >= 0)
+		rc = hold = storage_hold(engine->store, err);
+	if (rc >= 0)
+		rc = upper = view_open_upper(engine, record.row.id, err);
+	if (rc >= 0)
+		rc = lower = view_open_lower(engine, &record, err);
+	if (rc >= 0)
+		rc = diff_trees(upper, lower, ret, err);
+	storage_release(engine->store, &hold);
+	return rc < 0 ? rc : 0;
 }

@@ -137,6 +137,21 @@ bool pending_is_held(const struct engine *engine, const char *id)
 	return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0;
 }
 
+bool pending_is_running(const char *id, void *data)
+{
+	struct container_state state;
+
+	if (pending_is_held(data, id))
+		return true;
+	container_state_read(data, id, &state);
+	return container_is_running(&state);
+}
+
+void engine_remove_replaced(struct engine *engine)
+{
+	storage_remove_replaced(engine->store, pending_is_running, engine);
+}
+
 /* ---- taking away ---- */
 
 void engine_remove_run(struct engine *engine, const char *id)
@@ -299,7 +314,7 @@ static void glance_at_store(struct engine *engine)
 	storage_glance(engine->store, text, sizeof(text));
 	if (*text)
 		log_warn("%s: run tare system check", text);
-	storage_remove_replaced(engine->store);
+	storage_remove_replaced(engine->store, NULL, NULL);
 }
 
 static void sweep_boot(struct engine *engine)

@@ -27,6 +27,11 @@ void pending_close(struct engine *engine, const char *id, int fd);
 void pending_sweep(struct engine *engine);
 /* Whether somebody holds the entry of ID. */
 bool pending_is_held(const struct engine *engine, const char *id);
+/* Whether container ID runs, or a start of it is on its way; DATA is the struct engine. */
+bool pending_is_running(const char *id, void *data);
+/* Removes layers that a repair exchanged under running containers and that none has mounted now:
+ * for commands that remove things. */
+void engine_remove_replaced(struct engine *engine);
 
 /* Takes a container's traces away when its monitor died: kills what is left of it, writes down that
  * nobody knows how it ended, removes its control groups and its run directory; and the container

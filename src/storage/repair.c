@@ -256,10 +256,11 @@ static int repair_odd_file(struct repair *r, const char *path, struct err *err)
 	cleanup_free char *to = NULL;
 
 	if (str_has_suffix(path, CHECK_REPLACED)) {
-		int rc = r->options->dry_run ? 0 : fd_remove_tree_at(r->store->root_fd, path);
-
-		if (rc < 0)
-			return err_sys(err, -rc, "remove %s", path);
+		if (!r->options->dry_run)
+			storage_remove_replaced(r->store, r->options->is_running, r->options->data);
+		if (!r->options->dry_run &&
+		    faccessat(r->store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return err_set(err, ERR_UNAVAILABLE, "somebody is reading it");
 		repair_done(r, "leftover", path, "removed");
 		return 0;
 	}

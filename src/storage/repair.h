@@ -28,8 +28,8 @@ struct repair_totals {
 int storage_repair(struct store *store, const struct repair_options *options,
 		   struct repair_totals *ret, struct err *err);
 
-/* Removes damaged layers that containers had mounted when they were repaired. Only when none can
- * run: after a boot. */
-void storage_remove_replaced(struct store *store);
+/* Removes damaged layers that somebody had in use when they were repaired, and nobody has now.
+ * IS_RUNNING (NULL: none is, after a boot) gets DATA. */
+void storage_remove_replaced(struct store *store, check_container_fn is_running, void *data);
 
 #endif

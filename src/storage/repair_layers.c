@@ -5,7 +5,8 @@
  *
  * A container that has the old one mounted keeps it: overlayfs holds its directory and would miss
  * every file that is removed from it. So the old one stays, as layers/<chain id>.replaced, until no
- * container runs on it any more; a later repair, and the first command after a boot, remove it.
+ * container runs on it any more; it stays as well while somebody reads layers (an export, a save).
+ * Commands that remove things, a later repair, and the first command after a boot, remove it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -114,19 +115,19 @@ static int find_users(struct repair *r, const char *chain, struct strv *ret, str
 	return rc;
 }
 
-/* What was exchanged lies in staging now and goes with it, unless a container needs it. */
-static int keep_for_users(struct restore *w, struct err *err)
+/* Whether somebody else holds the layers directory: who does may be reading the old one. */
+static int has_readers(struct restore *w, struct err *err)
 {
-	struct repair *r = w->repair;
-	cleanup_strv struct strv users = STRV_INIT;
-	cleanup_free char *names = NULL;
+	if (flock(w->layers_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	/* flock(2): a lock that could not be converted may be lost. */
+	return store_lock(w->layers_fd, LOCK_SH, "the layers directory", err) < 0 ? -err->code : 1;
+}
+
+static int keep_old(struct restore *w, struct err *err)
+{
 	cleanup_free char *kept = NULL;
 
-	if (find_users(r, w->info.chain_hex, &users, err) < 0)
-		return -err->code;
-	if (!users.n)
-		return 0;
-	names = strv_join(&users, ", ");
 	for (int i = 0; i < 100; i++) {
 		free(kept);
 		kept = i ? str_printf("%s.%d" CHECK_REPLACED, w->info.chain_hex, i)
@@ -139,6 +140,25 @@ static int keep_for_users(struct restore *w, struct err *err)
 		if (errno != EEXIST)
 			return err_sys(err, errno, "keep " STORE_LAYERS "/%s", kept);
 	}
+	return 1;
+}
+
+/* What was exchanged lies in staging now and goes with it, unless somebody needs it. */
+static int keep_for_users(struct restore *w, struct err *err)
+{
+	struct repair *r = w->repair;
+	cleanup_strv struct strv users = STRV_INIT;
+	cleanup_free char *names = NULL;
+	int rc = 0;
+
+	if (find_users(r, w->info.chain_hex, &users, err) < 0)
+		return -err->code;
+	rc = users.n ? 1 : has_readers(w, err);
+	if (rc > 0)
+		rc = keep_old(w, err);
+	if (rc <= 0 || !users.n)
+		return rc < 0 ? rc : 0;
+	names = strv_join(&users, ", ");
 	repair_done(r, "layer", w->info.chain_hex,
 		    "%s %s with the damaged files until started again", names,
 		    users.n > 1 ? "run on" : "runs on");
@@ -284,17 +304,40 @@ int repair_layers(struct repair *r, struct err *err)
 	return 0;
 }
 
-void storage_remove_replaced(struct store *store)
+/* Whether a container that runs has an image with the layer that CHAIN begins with. */
+static bool is_mounted(struct store *store, const char *name, check_container_fn is_running,
+		       void *data)
+{
+	cleanup_free char *chain = str_ndup(name, DIGEST_HEX_LEN);
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err err = ERR_INIT;
+	int rc = db_prepare(store, &stmt, &err,
+			    "SELECT c.id FROM container c JOIN image_layer l ON"
+			    " l.image_id=c.image_id WHERE l.chain_id=?",
+			    "t", chain);
+
+	while (rc >= 0 && (rc = db_step(store, stmt, &err)) > 0)
+		if (is_running(db_text(stmt, 0), data))
+			return true;
+	return rc < 0;
+}
+
+void storage_remove_replaced(struct store *store, check_container_fn is_running, void *data)
 {
 	int fd = openat(store->root_fd, STORE_LAYERS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e = NULL;
 
 	while (dir && (e = readdir(dir))) {
-		int rc = str_has_suffix(e->d_name, CHECK_REPLACED)
-				 ? fd_remove_tree_at(fd, e->d_name)
-				 : 0;
+		int rc = 0;
 
+		if (!str_has_suffix(e->d_name, CHECK_REPLACED) ||
+		    (is_running && is_mounted(store, e->d_name, is_running, data)))
+			continue;
+		/* Who holds the directory may be reading it. */
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+			break;
+		rc = fd_remove_tree_at(fd, e->d_name);
 		if (rc < 0)
 			log_debug("remove " STORE_LAYERS "/%s: %s", e->d_name, strerror(-rc));
 	}
