@@ -202,7 +202,10 @@ static int check_leftovers(struct check *c, struct err *err)
 			continue;
 		strv_add(&c->odd_files, l.odd.items[i]);
 		check_report(c, "leftover", l.odd.items[i], NULL,
-			     "tare system repair moves it to damaged/", "does not belong there");
+			     str_has_suffix(l.odd.items[i], CHECK_REPLACED)
+				     ? "tare system repair removes it"
+				     : "tare system repair moves it to damaged/",
+			     "does not belong there");
 	}
 	if (l.has_dead)
 		check_report(c, "leftover", STORE_STAGING, NULL, next,

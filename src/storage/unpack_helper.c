@@ -425,15 +425,45 @@ static int parse_number(const json_t *doc, const char *key, int64_t *ret, struct
 	return 0;
 }
 
-/* What the helper had to do without, for whoever looks for it. */
+static bool is_lost(const struct strv *lost, const char *wall)
+{
+	size_t len = strlen(wall);
+
+	strv_foreach (i, lost)
+		if (strncmp(lost->items[i], wall, len) == 0 && lost->items[i][len] == ':')
+			return true;
+	return false;
+}
+
+/* One wall less is for whoever looks for it. With two of three down not much is left between a
+ * hostile archive and the host, and that every user is told, once. */
+static void tell_lost(const struct strv *lost)
+{
+	static const char *const walls[] = {UNPACK_WALL_NAMESPACES, UNPACK_WALL_LANDLOCK,
+					    UNPACK_WALL_FILTER};
+	static bool is_told;
+	cleanup_strv struct strv down = STRV_INIT;
+	cleanup_free char *text = NULL;
+
+	strv_foreach (i, lost)
+		log_debug(HELPER " does without %s", lost->items[i]);
+	for (size_t i = 0; i < ARRAY_LEN(walls); i++)
+		if (is_lost(lost, walls[i]))
+			strv_add(&down, walls[i]);
+	if (down.n < 2 || is_told)
+		return;
+	is_told = true;
+	text = strv_join(&down, ", ");
+	log_warn("archives are unpacked with less protection here, which lacks: %s", text);
+}
+
 static int log_lost(const json_t *doc, struct err *err)
 {
 	cleanup_strv struct strv lost = STRV_INIT;
 
 	if (document_get_strings(doc, "lost", &lost, err) < 0)
 		return -err->code;
-	strv_foreach (i, &lost)
-		log_debug(HELPER " does without %s", lost.items[i]);
+	tell_lost(&lost);
 	return 0;
 }
 

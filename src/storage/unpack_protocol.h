@@ -9,6 +9,11 @@
 #define UNPACK_EXIT_BASE 64
 #define UNPACK_EXIT_USE	 2
 
+/* What "lost" of the answer begins with for the walls that hold the helper: "NAME: why". */
+#define UNPACK_WALL_NAMESPACES "namespaces"
+#define UNPACK_WALL_LANDLOCK   "Landlock"
+#define UNPACK_WALL_FILTER     "system call filter"
+
 /*
  * One record of --index-fd for each member, in the archive's order:
  *

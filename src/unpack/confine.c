@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "storage/unpack_protocol.h"
 #include "sys/caps.h"
 #include "sys/landlock.h"
 #include "sys/seccomp.h"
@@ -155,16 +156,16 @@ static const struct phase {
 	int (*run)(struct confine_options *o);
 	unsigned part; /* what there may be none of; 0: always there */
 } phases[] = {
-	{"namespaces", enter_namespaces, CONFINE_NAMESPACES},
+	{UNPACK_WALL_NAMESPACES, enter_namespaces, CONFINE_NAMESPACES},
 	{"resource limits", limit_resources, 0},
 	{"no_new_privs", forbid_privileges, 0},
-	{"Landlock", confine_files, CONFINE_LANDLOCK},
+	{UNPACK_WALL_LANDLOCK, confine_files, CONFINE_LANDLOCK},
 	{"bounding set", drop_bounding, 0},
 	{"another user", become_nobody, CONFINE_USER},
 	{"capabilities", drop_capabilities, 0},
 	{"not dumpable", hide, 0},
 	{"an end with its parent", end_with_parent, 0},
-	{"system call filter", filter_calls, CONFINE_SECCOMP},
+	{UNPACK_WALL_FILTER, filter_calls, CONFINE_SECCOMP},
 };
 
 int confine(struct confine_options *o, struct strv *ret_lost, struct err *err)

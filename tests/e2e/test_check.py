@@ -103,7 +103,8 @@ def test_a_running_container_keeps_its_layer(tare, running):
     assert list(tare.root.glob("layers/*.replaced"))
     assert tare("system", "check", "--full").rc == 0
     tare.ok("stop", "-t", "0", "up")
-    assert tare("system", "check").rc == 1
+    got = tare("system", "check")
+    assert got.rc == 1 and "does not belong there (tare system repair removes it)" in got.out, got
     tare.ok("system", "repair")
     assert not list(tare.root.glob("layers/*.replaced"))
     tare.ok("start", "up")
@@ -163,6 +164,7 @@ def test_an_export_beside_a_repair(tare, exported):
     assert got.rc == 0 and "restored from its blob" in got.out, got
     kept = list(tare.root.glob("layers/*.replaced"))
     assert len(kept) == 1
+    assert tare("system", "check").rc == 0
     tare.ok("tag", "busybox", "more:1")
     tare.ok("rmi", "more:1")
     tare.ok("image", "prune", "-f")
@@ -275,6 +277,32 @@ def test_a_lost_blob_comes_back_by_loading(tare):
     tare.ok("load", "-i", archive)
     assert blob.exists()
     assert tare("system", "check", "--full").rc == 0
+
+
+def test_a_blob_that_comes_back_during_a_repair(busybox):
+    """An import that names what it has seen in its place holds the layers: a repair waits for it, and
+    leaves a blob that was brought again."""
+    blob, log = blob_of(busybox), busybox.folder / "trace"
+    whole = blob.read_bytes()
+    flip(blob)
+    layers = os.open(busybox.root / "layers", os.O_RDONLY)
+    fcntl.flock(layers, fcntl.LOCK_SH)
+    repair = subprocess.Popen(["strace", "-qq", "-y", "-o", log, "-e", "trace=flock,clock_nanosleep"] + busybox.argv +
+                              ["system", "repair"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # Beyond the check, which tries no more than twice 40 times.
+    wait_until(lambda: repair.poll() is not None or
+               len(re.findall(r"/layers>, LOCK_EX\|LOCK_NB\) += -1 EAGAIN", log.read_text() if log.exists() else "")) > 100,
+               "the repair to wait")
+    assert repair.poll() is None, repair.communicate()
+    assert blob.exists() and blob_of(busybox) == blob
+    (blob.parent / "new").write_bytes(whole)
+    (blob.parent / "new").chmod(0o600)
+    (blob.parent / "new").rename(blob)
+    os.close(layers)
+    out = repair.communicate()[0]
+    assert repair.returncode == 0, out
+    assert blob.read_bytes() == whole and blob_of(busybox) == blob
+    assert busybox("system", "check", "--full").rc == 0
 
 
 def test_both_lost_says_what_and_deletes_nothing(tare):

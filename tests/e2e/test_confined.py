@@ -4,16 +4,20 @@ one; that unpacking comes out the same for it; and each fallback by itself."""
 import fcntl
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tarfile
 
 import pytest
 
-from conftest import read_proc, wait_until
+from conftest import REPO, read_proc, wait_until
 from hostile import Rootfs
 from test_unpack import CAP_NET_RAW, SANITIZED, UNPACK, Tar, run_with_outputs
+sys.path.insert(0, str(REPO / "tests" / "soak"))
+from images import docker_archive, entry, layer_tar   # noqa: E402 (the endurance tests' own images)
 
 TREE_CAPS = sum(1 << n for n in (0, 1, 3, 4, 31))  # chown, dac_override, fowner, fsetid, setfcap
 LEAVE_OUT = {"namespaces": 1, "Landlock": 2, "another user": 4, "system call filter": 8}
@@ -273,6 +277,26 @@ def test_in_a_container(tare, limit, lost):
     assert done.returncode == 0, done.stderr
     assert lost in done.stderr
     assert (layer(tare) / "d" / "f").read_bytes() == b"abc"
+
+
+@pytest.mark.skipif(SANITIZED, reason="has no filter")
+@pytest.mark.parametrize("parts", [["namespaces"], ["Landlock"], ["system call filter"], ["namespaces", "another user"],
+                                   ["namespaces", "Landlock"], ["Landlock", "system call filter"],
+                                   ["namespaces", "Landlock", "system call filter"]], ids="+".join)
+def test_a_warning_when_two_walls_are_lost(tare, parts):
+    """One line for all layers of a command. The helper beside a copy of the program leaves them out."""
+    folder = tare.folder / "bin"
+    folder.mkdir()
+    shutil.copy(tare.argv[0], folder / "tare")
+    (folder / "tare-unpack").write_text("#!/bin/sh\nexec %s \"$@\" %s\n" % (UNPACK, " ".join(leave_out(*parts))))
+    (folder / "tare-unpack").chmod(0o755)
+    archive = tare.folder / "a.tar"
+    docker_archive(archive, "x:1", [layer_tar([entry(name, b"content")]) for name in "abc"])
+    done = subprocess.run([folder / "tare", *tare.argv[1:], "load", "-q", "-i", archive], capture_output=True,
+                          text=True, timeout=60)
+    walls = [p for p in parts if p != "another user"]
+    line = "tare: warn: archives are unpacked with less protection here, which lacks: %s\n" % ", ".join(walls)
+    assert (done.returncode, done.stderr) == (0, line if len(walls) > 1 else "")
 
 
 @pytest.mark.skipif(SANITIZED, reason="has no filter")
