@@ -16,6 +16,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Bench:
         self.program = self.build / "tare"
         self.rootfs, self.bundle = work / "rootfs", work / "bundle"
         self.state = [str(self.program), "--root", str(work / "tare"), "--runroot", str(work / "run")]
-        self.podman_ready = self.docker_socket = None
+        self.podman_ready = self.docker_socket = self.docker_folder = None
 
     def prepare(self):
         subprocess.run(["ninja", "-C", str(self.build), "bench/floor", "bench/timeit", "bench/unpack_floor"], check=True,
@@ -134,7 +135,7 @@ class Bench:
         if not shutil.which("dockerd"):
             return missing("docker", "not installed")
         if not self.docker_socket:
-            folder = self.work / "docker"
+            folder = self.docker_folder = self.work / "docker"
             done = subprocess.run([REPO / "tests/docker/setup-docker.sh", "start", folder], capture_output=True, text=True)
             if done.returncode:
                 return missing("docker", "did not start: " + done.stderr.strip()[-120:])
@@ -160,9 +161,11 @@ class Bench:
         if self.podman_ready:
             subprocess.run(["podman", "rm", "-af", "-t", "0"], env=dict(os.environ, **self.podman_env()),
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            subprocess.run(["umount", str(self.work / "podman/root/overlay")], stderr=subprocess.DEVNULL)
-        if self.docker_socket:
-            subprocess.run([REPO / "tests/docker/setup-docker.sh", "stop", self.work / "docker"])
+        # Its overlay driver mounts its own directory on itself, and so does each store of the loads.
+        for folder in [self.work / "podman/root/overlay", *self.work.glob("l.*/a/overlay")]:
+            subprocess.run(["umount", str(folder)], stderr=subprocess.DEVNULL)
+        if self.docker_folder:
+            subprocess.run([REPO / "tests/docker/setup-docker.sh", "stop", self.docker_folder])
 
 
 # ---------------------------------------------------------------- the benchmarks
@@ -327,6 +330,8 @@ def main():
     args = ap.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench.py makes containers and needs root")
+    # Stopped from outside it still takes its daemons and directories away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     args.rounds = max(5 if args.quick else 20, args.rounds)
     results = {"machine": machine(), "benchmarks": {}}
     work = pathlib.Path(tempfile.mkdtemp(prefix="tare-bench-", dir="/var/tmp"))

@@ -11,8 +11,9 @@
 struct err;
 struct inflate;
 
-/* A zstd frame may ask for a window of 2^27 bytes at most (zstd's own default limit). */
-#define INFLATE_MAX_WINDOW_LOG 27
+/* A zstd frame may ask for a window of 2^26 bytes at most: all that reading an archive takes stays
+ * below 128 MiB. No compressor goes beyond 2^23 unless it is told to (zstd --long). */
+#define INFLATE_MAX_WINDOW_LOG 26
 
 /* Bytes that xz may allocate: its highest level needs 65 MiB. */
 #define INFLATE_MAX_XZ_MEMORY ((uint64_t)100 << 20)

@@ -88,7 +88,8 @@ void check_done(struct check *check);
 
 /* Tells a problem. USERS may be NULL. */
 void check_report(struct check *check, const char *kind, const char *id, const char *users,
-		  const char *remedy, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+		  const char *remedy, const char *fmt, ...)
+	__attribute__((format(printf, 6, 7), nonnull(6)));
 
 /* NULL when the index has none. */
 struct check_layer *check_lookup_layer(const struct check *check, const char *chain_hex);

@@ -302,16 +302,18 @@ static int write_other(struct walk *w, const char *name, unsigned char kind, str
 
 /* ---- directories ---- */
 
-/* A whiteout of overlayfs: character device 0:0. */
+/* A whiteout of overlayfs: character device 0:0. And a socket: an archive cannot hold it, but what
+ * it may have taken the place of is gone. */
 static bool is_whiteout(int dir_fd, const struct dir_names *names, size_t i)
 {
 	unsigned char type = names->items[i].type;
 	struct stat st;
 
-	if (type != DT_CHR && type != DT_UNKNOWN)
+	if (type != DT_CHR && type != DT_SOCK && type != DT_UNKNOWN)
 		return false;
-	return fstatat(dir_fd, dir_names_get(names, i), &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
+	if (fstatat(dir_fd, dir_names_get(names, i), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	return S_ISSOCK(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0));
 }
 
 /* Gives whiteouts the names of their markers, and refuses names that would be taken for such. */

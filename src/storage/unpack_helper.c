@@ -244,6 +244,8 @@ static void add_arguments(struct strv *argv, const struct unpack_job *job,
 		strv_add(argv, "--length");
 		strv_addf(argv, "%llu", (unsigned long long)job->length);
 	}
+	strv_add(argv, "--parent");
+	strv_addf(argv, "%d", (int)getpid());
 	if (job->max_plain) {
 		strv_add(argv, "--max-plain");
 		strv_addf(argv, "%llu", (unsigned long long)job->max_plain);

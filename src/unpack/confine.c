@@ -22,6 +22,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -130,6 +131,17 @@ static int hide(struct confine_options *o)
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+/* Who is killed in the middle of an import must not leave one that goes on: it would hold the lock
+ * of its staging directory. After the change of user, which the kernel takes this back at. */
+static int end_with_parent(struct confine_options *o)
+{
+	if (!o->parent)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return -errno;
+	return getppid() == o->parent ? 0 : -ESRCH;
+}
+
 static int filter_calls(struct confine_options *o)
 {
 	cleanup_seccomp struct sock_fprog prog = {};
@@ -151,6 +163,7 @@ static const struct phase {
 	{"another user", become_nobody, CONFINE_USER},
 	{"capabilities", drop_capabilities, 0},
 	{"not dumpable", hide, 0},
+	{"an end with its parent", end_with_parent, 0},
 	{"system call filter", filter_calls, CONFINE_SECCOMP},
 };
 

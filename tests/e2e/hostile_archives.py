@@ -14,7 +14,6 @@ import struct
 import subprocess
 import sys
 
-import make_tar
 from make_tar import BLOCK, BLOCKDEV, CHAR, DIR, END, FIFO, FILE, HARD, SYMLINK, header, member, number, octal, padding, pax, record
 
 SHORT = (b"a", b"b", b"c", b"a/b", b"a/b/c", b"a/c", b"b/a", b"c/b/a", b"a/b/c/d", b"l", b"l/x", b"l/x/y")

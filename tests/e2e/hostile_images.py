@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import pathlib
-import random
 import shutil
 
 import hostile_archives

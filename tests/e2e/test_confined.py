@@ -87,6 +87,40 @@ def test_root_is_empty(slow):
     slow.finish()
 
 
+def writes(pid):
+    """Whether some thread of it still runs."""
+    try:
+        return any(read_proc(pid, "task/%s/stat" % t).rsplit(")", 1)[1].split()[0] not in "ZX"
+                   for t in os.listdir("/proc/%s/task" % pid))
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_its_parent(slow, tare, number):
+    """And until then what it writes into is locked, and so not collected by others."""
+    staging = next((tare.root / "staging").iterdir())
+    fd = os.open(staging, os.O_RDONLY)
+
+    def free():
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+    try:
+        assert not free()
+        slow.child.send_signal(number)
+        slow.child.wait(timeout=10)
+        wait_until(free, "the helper's end")
+        assert not writes(slow.pid)
+    finally:
+        os.close(fd)
+    slow.child.communicate(timeout=10)
+    tare.ok("ps")
+    assert not list((tare.root / "staging").iterdir())
+
+
 def directories(pid):
     return [fd for fd in os.listdir("/proc/%s/fd" % pid) if os.path.isdir("/proc/%s/fd/%s" % (pid, fd))]
 
@@ -125,29 +159,6 @@ def test_descriptors(slow, tare):
         flags = os.statvfs(path).f_flag
         assert flags & os.ST_NOSUID and flags & os.ST_NODEV and flags & os.ST_NOEXEC
     slow.finish()
-
-
-def test_staging_stays_locked(tare, slow):
-    """Even when the program that started the helper is killed: what it writes into is not collected."""
-    staging = next((tare.root / "staging").iterdir())
-    fd = os.open(staging, os.O_RDONLY)
-    try:
-        slow.child.kill()
-        slow.child.wait()
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        slow.child.stdin.close()  # the end of the archive, and so of the helper
-        slow.child.stdin = None
-
-        def free():
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return False
-            return True
-        wait_until(free, "the helper's end")
-    finally:
-        os.close(fd)
 
 
 def test_killed_helper_is_an_error(tare, slow):

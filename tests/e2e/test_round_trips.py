@@ -5,8 +5,7 @@ import dataclasses
 import hashlib
 import json
 import os
-import pathlib
-import re
+import random
 import shutil
 import subprocess
 import tarfile
@@ -16,7 +15,7 @@ import pytest
 
 import generate_images
 import write_images
-from generate_images import WHITEOUT, differences, generate, generate_many, look
+from generate_images import differences, generate, generate_many, look
 from peers import (buildah, docker, dockerd, podman, short_folder, skopeo, umoci)  # noqa: F401 (fixtures)
 
 SEED = int(os.environ.get("TARE_TEST_SEED", "1"))
@@ -257,7 +256,6 @@ def test_compressed_archive(tare, tmp_path, packer, generation):
 @pytest.mark.parametrize("kind", ["char", "block", "fifo", "symlink", "sparse", "directories"])
 def test_one_kind_many_times(tare, tmp_path, kind):
     """Whatever the forty images had few of: hundreds of one kind in one layer."""
-    import random
     maker = generate_images.Maker(random.Random(SEED))
     layer = generate_images.Layer()
     while len(layer.actions) < 150:

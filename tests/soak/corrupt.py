@@ -549,6 +549,7 @@ def bring_back(store, rng):
     what = layer_and_blob(Place(state.root, rng))
     need(state("system", "repair").returncode == 1, "repair", state("system", "check"))
     state.ok("load", "-i", str(store.state.folder / "images.tar"))
+    state.ok("import", str(store.state.folder / "last.tar"), "soak/imported:1")
     done = state("system", "repair")
     need(done.returncode == 0, what + ": repair after loading it again", done)
     store.clean(state)
