@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -41,6 +42,40 @@ def image_id(tare, name):
 
 def names(tare):
     return sorted(tare.ok("images", "--format", "{{.Repository}}:{{.Tag}}").split())
+
+
+# ---------------------------------------------------------------- what docker says of odd configurations
+
+@pytest.mark.parametrize("created, table, since, at, step", [
+    (None, "N/A", "", "0001-01-01 00:00:00 +0000 UTC", "N/A"),
+    ("0001-01-01T00:00:00Z", "N/A", "", "0001-01-01 00:00:00 +0000 UTC", "N/A"),
+    ("1600-01-02T03:04:05Z", "292 years ago", "292 years ago", "1600-01-02 03:04:05 +0000 UTC", "N/A"),
+    ("1970-01-01T00:00:00Z", "5x years ago", "5x years ago", "1970-01-01 00:00:00 +0000 UTC", "N/A"),
+    ("2300-01-02T03:04:05Z", "Less than a second ago", "Less than a second ago", "2300-01-02 03:04:05 +0000 UTC",
+     "Less than a second ago"),
+    ("9999-01-02T03:04:05Z", "Less than a second ago", "Less than a second ago", "9999-01-02 03:04:05 +0000 UTC",
+     "Less than a second ago")])
+def test_created_far_away_or_not_at_all(tare, monkeypatch, created, table, since, at, step):
+    monkeypatch.setenv("TZ", "UTC")
+    said = {"created": created} if created else {}
+    load(tare, tar(*docker([A], text=config(A, history=[dict(said, created_by="x")], **said))))
+
+    def shown(*argv):
+        return re.sub("5[0-9] years", "5x years", tare.ok(*argv))
+    assert "   %s   " % table in shown("images").splitlines()[1]
+    assert shown("images", "--format", "{{.CreatedSince}}|{{.CreatedAt}}") == "%s|%s" % (since, at)
+    assert shown("system", "df", "-v", "--format", "{{range .Images}}{{.CreatedSince}}|{{.CreatedAt}}{{end}}") == \
+        "%s|%s" % (since, at)
+    stamp = at[:10] + "T" + at[11:19] + "Z"
+    assert shown("history", "--format", "{{.CreatedSince}}|{{.CreatedAt}}", "x:1") == "%s|%s" % (step, stamp)
+    assert shown("history", "-H=false", "--format", "{{.CreatedSince}}", "x:1") == stamp
+    assert tare("system", "check").rc == 0
+
+
+def test_images_of_other_systems(tare):
+    got = load(tare, tar(*docker([A], text=config(A, os="windows"))))
+    assert (got.rc, got.out) == (1, "") and "cannot load windows image on linux" in got.err
+    assert tare.ok("images", "-q") == ""
 
 
 # ---------------------------------------------------------------- the lecture
