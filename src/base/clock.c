@@ -10,14 +10,12 @@
 #include <stdio.h>
 #include <time.h>
 
-#define NS_PER_S 1000000000LL
-
 uint64_t clock_mono_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+	return (uint64_t)ts.tv_sec * CLOCK_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
 int64_t clock_real_ns(void)
@@ -25,7 +23,7 @@ int64_t clock_real_ns(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+	return ts.tv_sec * CLOCK_NS_PER_S + ts.tv_nsec;
 }
 
 /* Day DAYS after 1970-01-01 in the Gregorian calendar. Years are counted from March, so that the
@@ -47,14 +45,14 @@ static void split_days(int64_t days, int *year, int *month, int *day)
 
 void clock_format_rfc3339(int64_t real_ns, char buf[static CLOCK_RFC3339_LEN])
 {
-	int64_t seconds = real_ns / NS_PER_S;
-	long nanos = (long)(real_ns % NS_PER_S);
+	int64_t seconds = real_ns / CLOCK_NS_PER_S;
+	long nanos = (long)(real_ns % CLOCK_NS_PER_S);
 	int64_t days = 0;
 	int year = 0, month = 0, day = 0, of_day = 0;
 	char frac[12] = "";
 
 	if (nanos < 0) {
-		nanos += NS_PER_S;
+		nanos += CLOCK_NS_PER_S;
 		seconds--;
 	}
 	days = (seconds >= 0 ? seconds : seconds - 86399) / 86400;
@@ -103,7 +101,7 @@ static int scan_zone(const char **s, int *ret_offset)
 	return 0;
 }
 
-int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns)
+static int parse_rfc3339(const char *s, int64_t *ret_s, int64_t *ret_nanos)
 {
 	struct tm tm = {.tm_isdst = -1};
 	int64_t nanos = 0;
@@ -122,7 +120,7 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns)
 			return -EINVAL;
 	}
 	if (*s == '.') {
-		int64_t unit = NS_PER_S / 10;
+		int64_t unit = CLOCK_NS_PER_S / 10;
 
 		for (s++; *s >= '0' && *s <= '9'; s++, unit /= 10)
 			nanos += (*s - '0') * unit;
@@ -135,18 +133,41 @@ int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns)
 	if (*s == 'Z' || *s == 'z' || *s == '+' || *s == '-') {
 		if (scan_zone(&s, &offset) < 0 || *s)
 			return -EINVAL;
-		*ret_real_ns = ((int64_t)timegm(&tm) - offset) * NS_PER_S + nanos;
+		*ret_s = (int64_t)timegm(&tm) - offset;
+		*ret_nanos = nanos;
 		return 0;
 	}
 	if (*s)
 		return -EINVAL;
-	*ret_real_ns = (int64_t)mktime(&tm) * NS_PER_S + nanos;
+	*ret_s = (int64_t)mktime(&tm);
+	*ret_nanos = nanos;
 	return 0;
+}
+
+int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns)
+{
+	int64_t seconds = 0, nanos = 0, ns = 0;
+	int rc = parse_rfc3339(s, &seconds, &nanos);
+
+	if (rc < 0)
+		return rc;
+	if (__builtin_mul_overflow(seconds, CLOCK_NS_PER_S, &ns) ||
+	    __builtin_add_overflow(ns, nanos, &ns))
+		ns = seconds < 0 ? INT64_MIN + 1 : INT64_MAX - 1;
+	*ret_real_ns = ns;
+	return 0;
+}
+
+int clock_parse_rfc3339_s(const char *s, int64_t *ret_real_s)
+{
+	int64_t nanos = 0;
+
+	return parse_rfc3339(s, ret_real_s, &nanos);
 }
 
 void clock_format_human(int64_t ns, char *buf, size_t len)
 {
-	int64_t seconds = ns / NS_PER_S;
+	int64_t seconds = ns / CLOCK_NS_PER_S;
 	int64_t minutes = seconds / 60;
 	/* go-units rounds hours to the nearest one. */
 	int64_t hours = (minutes + 30) / 60;

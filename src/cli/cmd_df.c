@@ -161,8 +161,8 @@ static void add_image(struct df *df, const struct image_usage *image)
 
 	set_number(row, "Bytes", image->bytes);
 	set_number(row, "Containers", image->n_containers);
-	set_take(row, "CreatedAt", list_created_at(image->created_ns));
-	set_take(row, "CreatedSince", list_ago(image->created_ns, df->now_ns));
+	set_take(row, "CreatedAt", list_created_at(image->created_s));
+	set_take(row, "CreatedSince", list_image_age(image->created_s, df->now_ns, ""));
 	json_set_text(row, "Digest", "");
 	set_take(row, "ID", list_image_id(image->id, df->no_trunc));
 	set_names(row, image, false);
@@ -186,12 +186,12 @@ static int add_container(const struct listed_container *c, void *data, struct er
 	container_status_format(&c->state, df->now_ns, status);
 	set_number(row, "Bytes", bytes);
 	set_take(row, "Command", list_container_command(c->row, df->no_trunc));
-	set_take(row, "CreatedAt", list_created_at(c->row->created_ns));
+	set_take(row, "CreatedAt", list_created_at(c->row->created_ns / CLOCK_NS_PER_S));
 	set_take(row, "ID", list_container_id(c->row, df->no_trunc));
 	set_take(row, "Image", list_container_image(c->row, df->no_trunc));
 	json_set_text(row, "LocalVolumes", "0");
 	json_set_text(row, "Names", c->row->name);
-	set_take(row, "RunningFor", list_ago(c->row->created_ns, df->now_ns));
+	set_take(row, "RunningFor", list_ago(c->row->created_ns / CLOCK_NS_PER_S, df->now_ns));
 	set_take(row, "Size", list_size(bytes));
 	json_set_text(row, "State", container_status_name(c->state.status));
 	json_set_text(row, "Status", status);

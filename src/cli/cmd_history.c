@@ -19,7 +19,7 @@
 
 #define CREATED_BY_COLUMNS 45
 /* docker: what is said to be older than the year 2000 has no age. */
-#define EPOCH_NS 946684800000000000LL
+#define EPOCH_S 946684800LL
 
 static const struct format_field fields[] = {
 	{"ID", "IMAGE"},
@@ -60,11 +60,11 @@ static char *created_by(const struct history *h, const char *text)
 	return str_take(&shown);
 }
 
-static char *created_since(const struct history *h, int64_t created_ns)
+static char *created_since(const struct history *h, int64_t created_s)
 {
 	if (!h->options->human)
-		return list_rfc3339(created_ns);
-	return created_ns <= EPOCH_NS ? str_dup("") : list_ago(created_ns, h->now_ns);
+		return list_rfc3339(created_s);
+	return created_s <= EPOCH_S ? str_dup("N/A") : list_ago(created_s, h->now_ns);
 }
 
 static int add_row(const struct image_history_row *step, void *data, struct err *err)
@@ -74,8 +74,8 @@ static int add_row(const struct image_history_row *step, void *data, struct err 
 
 	set_take(row, "ID",
 		 *step->id ? list_image_id(step->id, h->options->no_trunc) : str_dup("<missing>"));
-	set_take(row, "CreatedSince", created_since(h, step->created_ns));
-	set_take(row, "CreatedAt", list_rfc3339(step->created_ns));
+	set_take(row, "CreatedSince", created_since(h, step->created_s));
+	set_take(row, "CreatedAt", list_rfc3339(step->created_s));
 	set_take(row, "CreatedBy", created_by(h, step->created_by));
 	set_take(row, "Size",
 		 h->options->human ? list_size(step->size) : str_printf("%" PRId64, step->size));

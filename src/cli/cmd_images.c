@@ -44,6 +44,7 @@ static const char *const columns_with_digest[] = {"Repository",	  "Tag",  "Diges
 struct images {
 	const struct images_options *options;
 	bool digests;
+	bool is_table; /* of the default columns */
 	int64_t now_ns;
 	json_t *rows; /* borrowed */
 };
@@ -67,8 +68,9 @@ static int add_row(const struct image_row *image, void *data, struct err *err)
 	set_take(row, "Digest",
 		 images->digests && image->target ? str_printf("sha256:%s", image->target)
 						  : str_dup("<none>"));
-	set_take(row, "CreatedSince", list_ago(image->created_ns, images->now_ns));
-	set_take(row, "CreatedAt", list_created_at(image->created_ns));
+	set_take(row, "CreatedSince",
+		 list_image_age(image->created_s, images->now_ns, images->is_table ? "N/A" : ""));
+	set_take(row, "CreatedAt", list_created_at(image->created_s));
 	set_take(row, "Size", list_size(image->size));
 	num_format_size((double)image->size, VIRTUAL_SIZE_DIGITS, size, sizeof(size));
 	json_set_text(row, "VirtualSize", size);
@@ -127,6 +129,7 @@ static int list(struct engine *engine, const struct images_options *o,
 	cleanup_free char *format = choose_format(o);
 	struct images images = {
 		.options = o,
+		.is_table = list_format_is_default(format),
 		.digests = o->digests || (format && strstr(format, "{{.Digest}}")),
 		.now_ns = clock_real_ns(),
 		.rows = rows,

@@ -133,7 +133,7 @@ static void add_common(const struct ps *ps, const struct listed_container *c, js
 
 	set_take(row, "Image", list_container_image(c->row, ps->options->no_trunc));
 	set_take(row, "Command", list_container_command(c->row, ps->options->no_trunc));
-	set_take(row, "RunningFor", list_ago(c->row->created_ns, ps->now_ns));
+	set_take(row, "RunningFor", list_ago(c->row->created_ns / CLOCK_NS_PER_S, ps->now_ns));
 	container_status_format(&c->state, ps->now_ns, status);
 	json_set_text(row, "Status", status);
 	/* Published and exposed ports are those of a bridge. */
@@ -147,7 +147,7 @@ static void add_rest(const struct ps *ps, const struct listed_container *c, json
 {
 	const char *mode = c->row->network_mode;
 
-	set_take(row, "CreatedAt", list_created_at(c->row->created_ns));
+	set_take(row, "CreatedAt", list_created_at(c->row->created_ns / CLOCK_NS_PER_S));
 	json_set_text(row, "State", container_status_name(c->state.status));
 	set_take(row, "Labels", labels_text(ps, json_get_string(row, "ID", ""), c->row->labels));
 	set_take(row, "Mounts", mounts_text(ps, c->row));

@@ -30,44 +30,57 @@
 #include "json/template.h"
 #include "json/value.h"
 
-#define MAX_CONFIG	    ((size_t)1 << 20)
-#define SECOND_NS	    1000000000LL
-#define SHORT_ID_LEN	    12
+#define MAX_CONFIG   ((size_t)1 << 20)
+#define SHORT_ID_LEN 12
+/* strftime(3) has no four digits for the years before 1000. */
+#define DATE_FORMAT	    "%04d-%02d-%02d"
+#define DATE_OF(tm)	    (tm).tm_year + 1900, (tm).tm_mon + 1, (tm).tm_mday
 #define COMMAND_COLUMNS	    20
 #define LIST_SIZE_DIGITS    3
 #define STATUS_BAD_TEMPLATE 64
 
-char *list_created_at(int64_t ns)
+char *list_created_at(int64_t real_s)
 {
-	time_t seconds = (time_t)(ns / SECOND_NS);
-	char text[64];
+	time_t seconds = real_s;
+	char zone[64];
 	struct tm tm;
 
 	localtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", &tm);
-	return str_dup(text);
+	strftime(zone, sizeof(zone), "%z %Z", &tm);
+	return str_printf(DATE_FORMAT " %02d:%02d:%02d %s", DATE_OF(tm), tm.tm_hour, tm.tm_min,
+			  tm.tm_sec, zone);
 }
 
-char *list_rfc3339(int64_t ns)
+char *list_rfc3339(int64_t real_s)
 {
-	time_t seconds = (time_t)(ns / SECOND_NS);
-	char text[64];
+	time_t seconds = real_s;
+	cleanup_free char *text = NULL;
 	struct tm tm;
 
 	localtime_r(&seconds, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	text = str_printf(DATE_FORMAT "T%02d:%02d:%02d", DATE_OF(tm), tm.tm_hour, tm.tm_min,
+			  tm.tm_sec);
 	if (tm.tm_gmtoff == 0)
 		return str_printf("%sZ", text);
 	return str_printf("%s%c%02ld:%02ld", text, tm.tm_gmtoff < 0 ? '-' : '+',
 			  labs(tm.tm_gmtoff) / 3600, labs(tm.tm_gmtoff) / 60 % 60);
 }
 
-char *list_ago(int64_t ns, int64_t now_ns)
+char *list_ago(int64_t real_s, int64_t now_ns)
 {
+	int64_t ns = 0, age = 0;
 	char text[48];
 
-	clock_format_human(now_ns > ns ? now_ns - ns : 0, text, sizeof(text));
+	if (__builtin_mul_overflow(real_s, CLOCK_NS_PER_S, &ns) ||
+	    __builtin_sub_overflow(now_ns, ns, &age))
+		age = real_s < 0 ? INT64_MAX : 0;
+	clock_format_human(age > 0 ? age : 0, text, sizeof(text));
 	return str_printf("%s ago", text);
+}
+
+char *list_image_age(int64_t real_s, int64_t now_ns, const char *unknown)
+{
+	return real_s == CLOCK_NEVER_S ? str_dup(unknown) : list_ago(real_s, now_ns);
 }
 
 char *list_size(int64_t bytes)

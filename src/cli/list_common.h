@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_LIST_COMMON_H
 #define CLI_LIST_COMMON_H
-/* What the list commands share: their format, times and output. */
+/* What the list commands share: their format, times (seconds since 1970) and output. */
 #include "base/str.h"
 
 #include <jansson.h>
@@ -16,11 +16,13 @@ struct image;
 struct json_shape;
 
 /* Owned "2006-01-02 15:04:05 -0700 MST" in the local time zone. */
-char *list_created_at(int64_t ns);
+char *list_created_at(int64_t real_s);
 /* Owned "2006-01-02T15:04:05Z", with the local zone's offset where that is not UTC. */
-char *list_rfc3339(int64_t ns);
-/* Owned "2 hours ago". */
-char *list_ago(int64_t ns, int64_t now_ns);
+char *list_rfc3339(int64_t real_s);
+/* Owned "2 hours ago"; 292 years at most, as docker has it. */
+char *list_ago(int64_t real_s, int64_t now_ns);
+/* Owned, of the same for an image; UNKNOWN for one that does not say (CLOCK_NEVER_S). */
+char *list_image_age(int64_t real_s, int64_t now_ns, const char *unknown);
 /* Owned "1.23MB", three digits as lists have them. */
 char *list_size(int64_t bytes);
 /* Owned 12 digits, or "sha256:" with all of them. */

@@ -190,7 +190,10 @@ static int open_index(const struct store *store, int archive_fd, int spool_fd,
 	}
 	if (ret->fd < 0)
 		return err_sys(err, errno, "duplicate a descriptor");
-	return parse_records(&helper.text[HELPER_INDEX], start, length, ret, err);
+	if (parse_records(&helper.text[HELPER_INDEX], start, length, ret, err) < 0)
+		return -err->code;
+	archive_index_sort(ret);
+	return 0;
 }
 
 int archive_index_open(const struct store *store, int archive_fd, int spool_fd,
@@ -213,16 +216,55 @@ void archive_index_done(struct archive_index *index)
 		free(index->members[i].link);
 	}
 	free(index->members);
+	free(index->by_name);
 	fd_cleanup_close(&index->fd);
 	*index = (struct archive_index)ARCHIVE_INDEX_INIT;
 }
 
+static int compare_members(const void *a, const void *b, void *data)
+{
+	const struct archive_member *members = data;
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+	int order = strcmp(members[x].name, members[y].name);
+
+	if (order != 0)
+		return order;
+	return x < y ? -1 : x > y;
+}
+
+void archive_index_sort(struct archive_index *index)
+{
+	index->by_name = mem_realloc_array(index->by_name, index->n + 1, sizeof(uint32_t));
+	for (size_t i = 0; i < index->n; i++)
+		index->by_name[i] = (uint32_t)i;
+	qsort_r(index->by_name, index->n, sizeof(uint32_t), compare_members, index->members);
+	for (size_t i = 0; i < index->n; i++) {
+		struct archive_member *m = &index->members[index->by_name[i]];
+
+		m->is_replaced = i + 1 < index->n &&
+				 strcmp(m->name, index->members[index->by_name[i + 1]].name) == 0;
+	}
+}
+
+/* By halves, for the first place behind all of that name. */
 static const struct archive_member *lookup_last(const struct archive_index *index, const char *name)
 {
-	for (size_t i = index->n; i > 0; i--)
-		if (strcmp(index->members[i - 1].name, name) == 0)
-			return &index->members[i - 1];
-	return NULL;
+	const struct archive_member *m = NULL;
+	size_t low = 0;
+	size_t high = index->n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (strcmp(index->members[index->by_name[middle]].name, name) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low > 0)
+		m = &index->members[index->by_name[low - 1]];
+	return m && strcmp(m->name, name) == 0 ? m : NULL;
 }
 
 const struct archive_member *archive_index_lookup(const struct archive_index *index,

@@ -21,13 +21,18 @@ struct change {
 };
 
 /* Puts the JSON form as it is, the shell form behind the image's shell. */
-static void set_command(const struct change *c, struct strv *to)
+static int set_command(const struct change *c, struct strv *to, struct err *err)
 {
+	cleanup_strv struct strv words = STRV_INIT;
+	int rc = words_parse_json(c->args, &words, err);
+
+	if (rc < 0)
+		return rc;
 	strv_done(to);
-	if (words_parse_json(c->args, to))
-		return;
-	if (!*c->args)
-		return;
+	if (rc > 0 || !*c->args) {
+		strv_add_all(to, &words);
+		return 0;
+	}
 	if (c->run->shell.n > 0) {
 		strv_add_all(to, &c->run->shell);
 	} else {
@@ -35,21 +40,19 @@ static void set_command(const struct change *c, struct strv *to)
 		strv_add(to, "-c");
 	}
 	strv_add(to, c->args);
+	return 0;
 }
 
 static int apply_cmd(const struct change *c, struct err *err)
 {
-	set_command(c, &c->run->cmd);
 	c->run->has_cmd = true;
-	return 0;
+	return set_command(c, &c->run->cmd, err);
 }
 
-/* An image's CMD belongs to its ENTRYPOINT: a new one starts without. */
 static int apply_entrypoint(const struct change *c, struct err *err)
 {
-	set_command(c, &c->run->entrypoint);
 	c->run->has_entrypoint = true;
-	return 0;
+	return set_command(c, &c->run->entrypoint, err);
 }
 
 typedef void (*pair_fn)(struct image_run *run, const char *key, const char *value);
@@ -195,7 +198,11 @@ static int apply_volume(const struct change *c, struct err *err)
 {
 	cleanup_strv struct strv words = STRV_INIT;
 
-	if (!words_parse_json(c->args, &words))
+	int rc = words_parse_json(c->args, &words, err);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
 		words_split(c->args, &words);
 	if (words.n == 0)
 		return err_set(err, ERR_INVALID, "VOLUME requires at least one argument");
@@ -301,6 +308,7 @@ static int set_health_test(const char *args, struct strv *test, struct err *err)
 {
 	size_t type_len = strcspn(args, " \t");
 	const char *command = args + type_len + strspn(args + type_len, " \t");
+	int rc = 0;
 
 	if (type_len == 4 && strncasecmp(args, "NONE", 4) == 0) {
 		if (*command)
@@ -314,8 +322,9 @@ static int set_health_test(const char *args, struct strv *test, struct err *err)
 	if (!*command)
 		return err_set(err, ERR_INVALID, "Missing command after HEALTHCHECK CMD");
 	strv_add(test, "CMD");
-	if (words_parse_json(command, test))
-		return 0;
+	rc = words_parse_json(command, test, err);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	str_replace(&test->items[0], "CMD-SHELL");
 	strv_add(test, command);
 	return 0;
@@ -389,5 +398,7 @@ int change_apply(const char *line, struct image_run *run, struct err *err)
 	}
 	if (!*name)
 		return err_set(err, ERR_INVALID, "file with no instructions");
+	for (char *p = name; *p; p++)
+		*p = (char)tolower((unsigned char)*p);
 	return err_set(err, ERR_INVALID, "%s is not a valid change command", name);
 }

@@ -144,16 +144,19 @@ int words_expand(const char *word, const struct strv *env, struct str *ret, stru
 	return 0;
 }
 
-bool words_parse_json(const char *text, struct strv *ret)
+int words_parse_json(const char *text, struct strv *ret, struct err *err)
 {
 	cleanup_free char *object = str_printf("{\"\":%s}", text);
 	cleanup_json json_t *doc = NULL;
 	cleanup_strv struct strv items = STRV_INIT;
-	struct err ignored = ERR_INIT;
+	struct err why = ERR_INIT;
 
-	if (*text != '[' || document_parse(object, strlen(object), "", &doc, &ignored) < 0 ||
-	    document_get_strings(doc, "", &items, &ignored) < 0)
-		return false;
+	if (*text != '[' || document_parse(object, strlen(object), "", &doc, &why) < 0)
+		return 0;
+	if (document_get_strings(doc, "", &items, &why) < 0)
+		return err_set(err, ERR_INVALID,
+			       "when using JSON array syntax, arrays must be comprised of strings "
+			       "only");
 	strv_add_all(ret, &items);
-	return true;
+	return 1;
 }

@@ -10,7 +10,8 @@ void words_split(const char *text, struct strv *ret);
 /* Removes quotes and expands $NAME, ${NAME}, ${NAME:-word}, ${NAME:+word} from ENV ("NAME=value").
  * Appends to RET. ERR_INVALID for a quote or brace that does not end. */
 int words_expand(const char *word, const struct strv *env, struct str *ret, struct err *err);
-/* Whether TEXT is a JSON list of strings, which is appended to RET then. */
-bool words_parse_json(const char *text, struct strv *ret);
+/* 1 when TEXT is a JSON list, whose strings are appended to RET; 0 when it is none. ERR_INVALID for
+ * one that has other things than strings. */
+int words_parse_json(const char *text, struct strv *ret, struct err *err);
 
 #endif

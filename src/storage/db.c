@@ -169,7 +169,7 @@ static int db_error(struct store *store, int rc, struct err *err)
 	case SQLITE_IOERR:
 		if (rc == SQLITE_IOERR_SHORT_READ)
 			return db_damage(store, err);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	default:
 		if (errnum == ENOSPC || errnum == EDQUOT)
 			return err_sys(err, errnum, "write %s/" DB_NAME, store->root);

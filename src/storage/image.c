@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "oci/image_config.h"
 #include "oci/reference.h"
 #include "storage/collect.h"
 #include "storage/db.h"
@@ -25,6 +26,24 @@ void image_done(struct image *image)
 	free(image->reference);
 	strv_done(&image->chain_ids);
 	*image = (struct image)IMAGE_INIT;
+}
+
+int64_t image_get_created(sqlite3_stmt *stmt, int created_ns_column, int config_column)
+{
+	int64_t ns = sqlite3_column_int64(stmt, created_ns_column);
+	cleanup_image_config struct image_config config = IMAGE_CONFIG_INIT;
+	const char *text = NULL;
+	struct err ignored = ERR_INIT;
+	int64_t seconds = 0;
+
+	/* What the column cannot say: nothing at all, which is also 1970, and years far away. */
+	if (ns != 0 && ns != INT64_MIN + 1 && ns != INT64_MAX - 1)
+		return ns / CLOCK_NS_PER_S - (ns % CLOCK_NS_PER_S < 0);
+	text = db_text(stmt, config_column);
+	if (image_config_parse(text, strlen(text), &config, &ignored) < 0 || !config.created ||
+	    clock_parse_rfc3339_s(config.created, &seconds) < 0)
+		return CLOCK_NEVER_S;
+	return seconds;
 }
 
 char *image_canonical(const struct reference *ref)

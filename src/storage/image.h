@@ -51,7 +51,7 @@ struct image_row {
 	const char *repository; /* familiar; "<none>" */
 	const char *tag;	/* "<none>" */
 	const char *target;	/* 64 digits: the manifest that the name came with; NULL */
-	int64_t created_ns;
+	int64_t created_s;	/* CLOCK_NEVER_S where its configuration does not say */
 	int64_t size;
 };
 
@@ -84,8 +84,8 @@ int image_list(struct store *store, const struct image_filter *filter, image_fn 
 
 /* One step of an image's history. */
 struct image_history_row {
-	const char *id;	    /* 64 digits of the image that ended with it; "" where nobody knows */
-	int64_t created_ns; /* 0 where it does not say */
+	const char *id;	   /* 64 digits of the image that ended with it; "" where nobody knows */
+	int64_t created_s; /* CLOCK_NEVER_S where it does not say */
 	const char *created_by;
 	const char *comment;
 	int64_t size; /* of the layer that it made; 0 for none */

@@ -92,10 +92,11 @@ static int report_step(const struct history *h, size_t i, size_t layer, image_hi
 		.comment = step->comment ? step->comment : "",
 		.makes_layer = !step->empty_layer,
 		.size = step->empty_layer ? 0 : h->sizes[layer],
+		.created_s = CLOCK_NEVER_S,
 	};
 
-	if (step->created && clock_parse_rfc3339(step->created, &row.created_ns) < 0)
-		row.created_ns = 0;
+	if (step->created && clock_parse_rfc3339_s(step->created, &row.created_s) < 0)
+		row.created_s = CLOCK_NEVER_S;
 	return fn(&row, data, err);
 }
 

@@ -256,7 +256,7 @@ static int list_row(sqlite3_stmt *stmt, const struct image_filter *filter, image
 		.repository = name ? name : "<none>",
 		.tag = ref.tag ? ref.tag : "<none>",
 		.target = (const char *)sqlite3_column_text(stmt, 5),
-		.created_ns = sqlite3_column_int64(stmt, 2),
+		.created_s = image_get_created(stmt, 2, 4),
 		.size = sqlite3_column_int64(stmt, 3),
 	};
 

@@ -4,6 +4,8 @@
 /* What the files of this module share about images. */
 #include "storage/image.h"
 
+#include <sqlite3.h>
+
 struct garbage;
 struct reference;
 
@@ -11,6 +13,9 @@ struct reference;
 char *image_canonical(const struct reference *ref);
 /* The familiar form of a canonical name of ours; an owned string. */
 char *image_familiar(const char *canonical);
+/* When an image was created, from its columns created_ns and config: seconds since 1970,
+ * CLOCK_NEVER_S where the configuration does not say. */
+int64_t image_get_created(sqlite3_stmt *stmt, int created_ns_column, int config_column);
 /* Points a name at an image, in the caller's transaction. TARGET is the digest of the manifest or
  * index that it came with, or NULL. */
 int image_set_tag(struct store *store, const char *canonical, const char *id, const char *target,

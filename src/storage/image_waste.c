@@ -4,10 +4,15 @@
  * the disk: a whiteout (a character device 0/0) takes a name away with all below it, an opaque
  * directory what lower layers have below it, anything but a directory on a directory replaces
  * whatever was there. Each file that goes this way is wasted.
+ *
+ * A directory's names come in any order, as many as an archive may have entries. Those of a layer
+ * are put behind those of the layers before it, which are the only ones that they can meet, and
+ * sorted together with them when the directory is next entered: once for each layer.
  */
 #include "storage/image_waste.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -24,16 +29,17 @@ struct content {
 	int64_t bytes;
 	size_t layer;
 	size_t n_names;
-	ino_t ino; /* 0: it has only one */
+	ino_t ino;
 };
 
 struct node {
 	char *name; /* owned */
 	struct node *parent;
-	struct node **children; /* owned; sorted by name */
-	size_t n, cap;
+	struct node **children;	 /* owned */
+	size_t n, n_sorted, cap; /* sorted by name as far as n_sorted */
 	struct content *content; /* of a file with content; NULL */
 	bool is_dir;
+	/* Neither: a link, a device, or what is left of a name that was taken away. */
 };
 
 struct overlay {
@@ -41,58 +47,53 @@ struct overlay {
 	bool is_over;	 /* nothing is wasted any more, only freed */
 	struct node *at; /* where the walk of the current layer is; NULL before its top */
 	size_t layer;
-	struct content **linked; /* owned array; files with several names of the current layer */
-	size_t n_linked;
+	void *linked; /* of tsearch(3) by inode; files with several names of the current layer */
 	struct image_waste waste;
 };
 
 /* ---- the tree ---- */
 
-/* Where NAME is among the children of DIR, or would be. */
-static size_t find_place(const struct node *dir, const char *name, bool *ret_found)
+static int compare_nodes(const void *a, const void *b)
 {
-	size_t low = 0;
-	size_t high = dir->n;
+	const struct node *const *x = a;
+	const struct node *const *y = b;
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int order = strcmp(dir->children[middle]->name, name);
-
-		if (order == 0) {
-			*ret_found = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_found = false;
-	return low;
+	return strcmp((*x)->name, (*y)->name);
 }
 
+static void sort_children(struct node *dir)
+{
+	if (dir->n_sorted < dir->n)
+		qsort(dir->children, dir->n, sizeof(struct node *), compare_nodes);
+	dir->n_sorted = dir->n;
+}
+
+static int compare_name(const void *name, const void *node)
+{
+	return strcmp(name, (*(const struct node *const *)node)->name);
+}
+
+/* Among the sorted ones. */
 static struct node *lookup_child(const struct node *dir, const char *name)
 {
-	bool is_there = false;
-	size_t i = find_place(dir, name, &is_there);
+	struct node **found = NULL;
 
-	return is_there ? dir->children[i] : NULL;
+	if (dir->n_sorted)
+		found = bsearch(name, dir->children, dir->n_sorted, sizeof(struct node *),
+				compare_name);
+	return found ? *found : NULL;
 }
 
 static struct node *add_child(struct node *dir, const char *name)
 {
 	struct node *node = mem_zalloc(sizeof(*node));
-	bool is_there = false;
-	size_t i = find_place(dir, name, &is_there);
 
 	*node = (struct node){.name = str_dup(name), .parent = dir};
 	if (dir->n == dir->cap) {
 		dir->cap = dir->cap ? dir->cap * 2 : 8;
 		dir->children = mem_realloc_array(dir->children, dir->cap, sizeof(struct node *));
 	}
-	memmove(dir->children + i + 1, dir->children + i, (dir->n - i) * sizeof(struct node *));
-	dir->children[i] = node;
-	dir->n++;
+	dir->children[dir->n++] = node;
 	return node;
 }
 
@@ -154,39 +155,54 @@ static void drop_children(struct overlay *o, struct node *dir, bool is_deleted)
 	for (size_t i = 0; i < dir->n; i++)
 		free_node(o, dir->children[i], is_deleted);
 	dir->n = 0;
+	dir->n_sorted = 0;
 }
 
-static void drop_child(struct overlay *o, struct node *dir, const char *name)
+/* The name stays behind as that of nothing: taking it out would move all that follow. */
+static void drop_child(struct overlay *o, const struct node *dir, const char *name)
 {
-	bool is_there = false;
-	size_t i = find_place(dir, name, &is_there);
+	struct node *node = lookup_child(dir, name);
 
-	if (!is_there)
+	if (!node)
 		return;
-	free_node(o, dir->children[i], true);
-	memmove(dir->children + i, dir->children + i + 1, (--dir->n - i) * sizeof(struct node *));
+	drop_content(o, node, true);
+	drop_children(o, node, true);
+	node->is_dir = false;
 }
 
 /* ---- a layer over those before it ---- */
 
+static int compare_contents(const void *a, const void *b)
+{
+	const struct content *x = a;
+	const struct content *y = b;
+
+	return x->ino < y->ino ? -1 : x->ino > y->ino;
+}
+
+static void keep_content(void *content)
+{
+	/* Its names own it. */
+}
+
 static struct content *new_content(struct overlay *o, const struct stat *st)
 {
-	struct content *content = NULL;
+	struct content *content = mem_zalloc(sizeof(*content));
+	struct content **known = NULL;
 
-	for (size_t i = 0; st->st_nlink > 1 && i < o->n_linked; i++) {
-		if (o->linked[i]->ino != st->st_ino)
-			continue;
-		o->linked[i]->n_names++;
-		return o->linked[i];
-	}
-	content = mem_zalloc(sizeof(*content));
-	*content = (struct content){.bytes = st->st_size, .layer = o->layer, .n_names = 1};
-	if (st->st_nlink > 1) {
-		content->ino = st->st_ino;
-		o->linked = mem_realloc_array(o->linked, o->n_linked + 1, sizeof(struct content *));
-		o->linked[o->n_linked++] = content;
-	}
-	return content;
+	*content = (struct content){
+		.bytes = st->st_size, .layer = o->layer, .n_names = 1, .ino = st->st_ino};
+	if (st->st_nlink < 2)
+		return content;
+	/* The node of tsearch(3) begins with the pointer to its item. */
+	known = (struct content **)tsearch(content, &o->linked, compare_contents);
+	if (!known)
+		abort(); /* no memory, as in base/mem */
+	if (*known == content)
+		return content;
+	free(content);
+	(*known)->n_names++;
+	return *known;
 }
 
 static void on_entry(int dir_fd, const char *name, const struct stat *st, void *data)
@@ -214,10 +230,15 @@ static void on_entry(int dir_fd, const char *name, const struct stat *st, void *
 static void on_enter(int dir_fd, const char *name, void *data)
 {
 	struct overlay *o = data;
-	struct node *node = o->at ? lookup_child(o->at, name) : &o->root;
+	struct node *node = &o->root;
 	char value[2] = "";
 
+	if (o->at) {
+		sort_children(o->at);
+		node = lookup_child(o->at, name);
+	}
 	o->at = node ? node : add_child(o->at, name);
+	sort_children(o->at);
 	/* Opaque before its own entries are seen, so that only those of lower layers go. */
 	if (fgetxattr(dir_fd, "trusted.overlay.opaque", value, sizeof(value)) == 1 &&
 	    value[0] == 'y')
@@ -241,9 +262,8 @@ static int add_layer(struct overlay *o, const struct store *store, const char *c
 
 	o->at = NULL;
 	rc = tree_walk(store->root_fd, path, &walk);
-	free(o->linked);
+	tdestroy(o->linked, keep_content);
 	o->linked = NULL;
-	o->n_linked = 0;
 	return rc < 0 ? err_sys(err, -rc, "read %s", path) : 0;
 }
 

@@ -67,11 +67,9 @@ static int make_config(const struct import_request *request, struct image_config
 	char now[CLOCK_RFC3339_LEN];
 	struct image_history *history = NULL;
 
-	if (set_platform(config, request->platform, err) < 0)
+	if (set_platform(config, request->platform, err) < 0 ||
+	    (request->changes && changes_apply(request->changes, &config->run, err) < 0))
 		return -err->code;
-	for (size_t i = 0; request->changes && i < request->changes->n; i++)
-		if (change_apply(request->changes->items[i], &config->run, err) < 0)
-			return -err->code;
 	clock_format_rfc3339(clock_real_ns(), now);
 	str_replace(&config->created, now);
 	str_replace(&config->comment, message);

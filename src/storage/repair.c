@@ -343,8 +343,8 @@ static int move_container(struct repair *r, const char *id, struct err *err)
 static int empty_options(struct repair *r, struct err *err)
 {
 	static const char *const statements[] = {
-		"INSERT OR IGNORE INTO container_json(seq,config,host,extra)"
-		" SELECT seq,'{}','{}','{}' FROM container",
+		("INSERT OR IGNORE INTO container_json(seq,config,host,extra)"
+		 " SELECT seq,'{}','{}','{}' FROM container"),
 		"UPDATE container_json SET config='{}' WHERE ifnull(json_valid(config),0)=0",
 		"UPDATE container_json SET host='{}' WHERE ifnull(json_valid(host),0)=0",
 		"UPDATE container_json SET extra='{}' WHERE ifnull(json_valid(extra),0)=0",

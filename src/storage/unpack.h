@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "oci/digest.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -72,13 +73,15 @@ struct archive_member {
 	char *link; /* owned; for MEMBER_LINK (symlink or hard link) the clean name it means inside
 		       the archive, NULL when that lies outside */
 	enum archive_member_type type;
+	bool is_replaced;      /* a later member has the same name */
 	uint64_t offset, size; /* of a file's bytes in `fd` */
 };
 
 struct archive_index {
 	int fd; /* owned; plain tar: the archive itself, or a copy without a name */
-	struct archive_member *members;
+	struct archive_member *members; /* owned; as they come in the archive */
 	size_t n;
+	uint32_t *by_name; /* owned; their numbers by name, those of one name as they come */
 };
 
 #define ARCHIVE_INDEX_INIT \
@@ -95,6 +98,8 @@ int archive_index_open(const struct store *store, int archive_fd, int spool_fd,
 		       struct err *err);
 void archive_index_done(struct archive_index *index);
 #define cleanup_archive_index __attribute__((cleanup(archive_index_done)))
+/* Orders the members of an index that was filled by hand, as archive_index_open has them. */
+void archive_index_sort(struct archive_index *index);
 /* The last file of that name (clean), links followed 8 times at most; NULL when there is none. */
 const struct archive_member *archive_index_lookup(const struct archive_index *index,
 						  const char *name);

@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "storage/db.h"
 #include "storage/disk_usage.h"
+#include "storage/image_private.h"
 #include "storage/store_private.h"
 #include "json/value.h"
 
@@ -145,13 +146,13 @@ static int load_images(struct survey *s, struct err *err)
 			    "SELECT i.id,i.created_ns,i.size,i.hidden,"
 			    "(SELECT min(reference) FROM tag t WHERE t.image_id=i.id) name,"
 			    "(SELECT count(*) FROM container c WHERE c.image_id=i.id),"
-			    "EXISTS(SELECT 1 FROM image k WHERE k.parent=i.id AND k.hidden=0)"
-			    " FROM image i ORDER BY i.created_ns DESC,i.id",
+			    "EXISTS(SELECT 1 FROM image k WHERE k.parent=i.id AND k.hidden=0),"
+			    "i.config FROM image i ORDER BY i.created_ns DESC,i.id",
 			    "");
 
 	while (rc >= 0 && (rc = db_step(s->store, stmt, err)) > 0) {
 		struct image_usage image = {
-			.created_ns = sqlite3_column_int64(stmt, 1),
+			.created_s = image_get_created(stmt, 1, 7),
 			.size = sqlite3_column_int64(stmt, 2),
 			.is_hidden = sqlite3_column_int(stmt, 3),
 			.reference = str_dup((const char *)sqlite3_column_text(stmt, 4)),

@@ -20,8 +20,8 @@ struct store;
 
 struct image_usage {
 	char id[DIGEST_HEX_LEN + 1];
-	char *reference; /* owned; its first name, canonical; NULL without one */
-	int64_t created_ns;
+	char *reference;      /* owned; its first name, canonical; NULL without one */
+	int64_t created_s;    /* CLOCK_NEVER_S where its configuration does not say */
 	int64_t size;	      /* bytes of content, as `images` shows it */
 	int64_t bytes;	      /* on the disk, of all its objects */
 	int64_t shared_bytes; /* of those that other images have too */

@@ -87,6 +87,17 @@ static int not_found(const char *name, struct err *err)
 	return err_set(err, ERR_NOT_FOUND, "%s is missing", tar_quote(name, quoted));
 }
 
+static int open_member(const struct archive_index *index, const struct archive_member *m,
+		       struct blob_at *ret, struct err *err)
+{
+	ret->fd = fcntl(index->fd, F_DUPFD_CLOEXEC, 3);
+	if (ret->fd < 0)
+		return err_sys(err, errno, "open %s", m->name);
+	ret->offset = m->offset;
+	ret->size = m->size;
+	return 0;
+}
+
 static int find_in_archive(const struct archive_index *index, const char *name, struct blob_at *ret,
 			   struct err *err)
 {
@@ -94,12 +105,7 @@ static int find_in_archive(const struct archive_index *index, const char *name, 
 
 	if (!m || m->type != MEMBER_FILE)
 		return not_found(name, err);
-	ret->fd = fcntl(index->fd, F_DUPFD_CLOEXEC, 3);
-	if (ret->fd < 0)
-		return err_sys(err, errno, "open %s", name);
-	ret->offset = m->offset;
-	ret->size = m->size;
-	return 0;
+	return open_member(index, m, ret, err);
 }
 
 static int find_in_dir(int dir_fd, const char *name, struct blob_at *ret, struct err *err)
@@ -148,4 +154,16 @@ int folder_read(const struct folder *folder, const char *name, struct str *ret, 
 	if (folder_find(folder, name, &at, err) < 0)
 		return -err->code;
 	return blob_at_read(&at, name, ret, err);
+}
+
+int folder_read_member(const struct folder *folder, size_t i, struct str *ret, struct err *err)
+{
+	cleanup_blob_at struct blob_at at = BLOB_AT_INIT;
+	const struct archive_member *m = &folder->index.members[i];
+
+	if (m->type != MEMBER_FILE)
+		return folder_read(folder, m->name, ret, err);
+	if (open_member(&folder->index, m, &at, err) < 0)
+		return -err->code;
+	return blob_at_read(&at, m->name, ret, err);
 }

@@ -45,5 +45,7 @@ int folder_find(const struct folder *folder, const char *name, struct blob_at *r
 		struct err *err);
 /* All of a small file. */
 int folder_read(const struct folder *folder, const char *name, struct str *ret, struct err *err);
+/* The same of member number I of an archive, which is not looked for if it is a file itself. */
+int folder_read_member(const struct folder *folder, size_t i, struct str *ret, struct err *err);
 
 #endif

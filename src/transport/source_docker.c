@@ -171,9 +171,9 @@ static int add_nameless(struct source *source, struct err *err)
 		cleanup_str struct str text = STR_INIT;
 		char *parent = NULL;
 
-		if (!id)
+		if (!id || index->members[i].is_replaced)
 			continue;
-		if (folder_read(&source->folder, index->members[i].name, &text, err) < 0 ||
+		if (folder_read_member(&source->folder, i, &text, err) < 0 ||
 		    docker_legacy_parent(str_get(&text), text.len, &parent, err) < 0)
 			return err_wrap(err, "layer %s", id);
 		strv_add_take(&ids, take_ptr(id));

@@ -135,6 +135,9 @@ int image_bring_in(struct store *store, struct source *source, const struct sour
 
 	if (image_parts_read(source, image, want, &parts, err) < 0)
 		return -err->code;
+	/* docker's rule and words; it asks of no other system. */
+	if (str_is_equal(parts.config.os, "windows"))
+		return err_set(err, ERR_UNSUPPORTED, "cannot load windows image on linux");
 	results = mem_zalloc(parts.n_layers * sizeof(*results));
 	if (incoming_begin(store, &in, err) < 0 ||
 	    incoming_set_config(in, str_get(&parts.text), parts.text.len, err) < 0 ||

@@ -36,6 +36,14 @@ static void zones_and_nonsense(void **state)
 
 	assert_int_equal(clock_parse_rfc3339("2023-11-14T23:13:20+01:00", &ns), 0);
 	assert_int_equal(ns, 1700000000000000000);
+	assert_int_equal(clock_parse_rfc3339("9999-12-31T23:59:59.5Z", &ns), 0);
+	assert_true(ns == INT64_MAX - 1);
+	assert_int_equal(clock_parse_rfc3339("0001-01-01T00:00:00Z", &ns), 0);
+	assert_true(ns == INT64_MIN + 1);
+	assert_int_equal(clock_parse_rfc3339_s(CLOCK_NEVER, &ns), 0);
+	assert_true(ns == CLOCK_NEVER_S);
+	assert_int_equal(clock_parse_rfc3339_s("9999-12-31T23:59:59.5Z", &ns), 0);
+	assert_true(ns == 253402300799LL);
 	assert_int_equal(clock_parse_rfc3339("2023-13-14T23:13:20Z", &ns), -EINVAL);
 	assert_int_equal(clock_parse_rfc3339("yesterday", &ns), -EINVAL);
 	assert_int_equal(clock_parse_rfc3339("2023-11-14T23:13:20Zx", &ns), -EINVAL);

@@ -74,8 +74,8 @@ static void test_refused(void **state)
 	} cases[] = {
 		{"", "file with no instructions"},
 		{"# only a comment", "file with no instructions"},
-		{"RUN true", "RUN is not a valid change command"},
-		{"USER a\nFROM x", "FROM is not a valid change command"},
+		{"RUN true", "run is not a valid change command"},
+		{"USER a\nFROM x", "from is not a valid change command"},
 		{"ENV", "ENV requires at least one argument"},
 	};
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "oci/document.h"
 #include "oci/image_config.h"
 #include "storage/change.h"
@@ -82,9 +83,17 @@ static void refuses(void **state)
 		const char *message;
 	} rows[] = {
 		{"", "file with no instructions"},
-		{"RUN x", "RUN is not a valid change command"},
-		{"from x", "from is not a valid change command"},
-		{"SHELL [\"x\"]", "SHELL is not a valid change command"},
+		{"RUN x", "run is not a valid change command"},
+		{"CMD [\"a\", 1]",
+		 "when using JSON array syntax, arrays must be comprised of strings only"},
+		{"ENTRYPOINT [null]",
+		 "when using JSON array syntax, arrays must be comprised of strings only"},
+		{"VOLUME [\"/a\", [\"b\"]]",
+		 "when using JSON array syntax, arrays must be comprised of strings only"},
+		{"HEALTHCHECK CMD [1]",
+		 "when using JSON array syntax, arrays must be comprised of strings only"},
+		{"From x", "from is not a valid change command"},
+		{"SHELL [\"x\"]", "shell is not a valid change command"},
 		{"ENV", "ENV requires at least one argument"},
 		{"ENV A", "ENV must have two arguments"},
 		{"ENV A=1 B",
@@ -125,11 +134,50 @@ static void refuses(void **state)
 	}
 }
 
+/* What `import -c` makes of several of them; docker's answers. */
+static void reads_lines(void **state)
+{
+	static const struct {
+		const char *changes[3];
+		const char *key;
+		const char *json;
+	} rows[] = {
+		{{"ENV a=b\nENV c=d"}, "Env", "[\"a=b\",\"c=d\"]"},
+		{{"ENV a=b \\\n c=d"}, "Env", "[\"a=b\",\"c=d\"]"},
+		{{"CMD a \\", "b"}, "Cmd", "[\"/bin/sh\",\"-c\",\"a b\"]"},
+		{{"CMD a \\\n# comment\n b"}, "Cmd", "[\"/bin/sh\",\"-c\",\"a  b\"]"},
+		{{"CMD a \\\n\n b"}, "Cmd", "[\"/bin/sh\",\"-c\",\"a  b\"]"},
+		{{"CMD a \\ \n b"}, "Cmd", "[\"/bin/sh\",\"-c\",\"a  b\"]"},
+		{{"CMD a \\"}, "Cmd", "[\"/bin/sh\",\"-c\",\"a\"]"},
+		{{"CMD []"}, "Cmd", "[]"},
+		{{"CMD [\"a\"]", "ENTRYPOINT [\"e\"]"}, "Cmd", "[\"a\"]"},
+		{{" # one", "user u "}, "User", "\"u\""},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_image_run struct image_run run = {};
+		cleanup_strv struct strv changes = STRV_INIT;
+		cleanup_json json_t *o = NULL;
+		cleanup_free char *actual = NULL;
+		struct err err = ERR_INIT;
+
+		for (size_t k = 0; k < 3 && rows[i].changes[k]; k++)
+			strv_add(&changes, rows[i].changes[k]);
+		if (changes_apply(&changes, &run, &err) < 0)
+			fail_msg("%s: %s", rows[i].changes[0], err.msg);
+		o = image_run_to_json(&run);
+		actual = json_dumps(json_object_get(o, rows[i].key),
+				    JSON_COMPACT | JSON_ENCODE_ANY);
+		assert_string_equal(actual, rows[i].json);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(accepts),
 		cmocka_unit_test(refuses),
+		cmocka_unit_test(reads_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

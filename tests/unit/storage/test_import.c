@@ -77,7 +77,7 @@ static void fails_without_a_trace(void **state)
 		{NULL, NULL, NULL, "entry x: truncated"},
 		{"X", NULL, NULL,
 		 "invalid reference format: repository name (library/X) must be lowercase"},
-		{NULL, "RUN x", NULL, "RUN is not a valid change command"},
+		{NULL, "RUN x", NULL, "run is not a valid change command"},
 		{NULL, NULL, "windows/amd64", "operating system \"windows\" is not supported"},
 		{NULL, NULL, "a/b/c/d", "\"a/b/c/d\": unknown operating system or architecture"},
 	};

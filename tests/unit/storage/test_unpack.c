@@ -5,6 +5,8 @@
 
 #include "storage/unpack.h"
 
+#include <time.h>
+
 enum { N_JOBS = 7 };
 
 static struct unpack_job job_of(int fd, uint64_t offset, uint64_t length)
@@ -208,13 +210,35 @@ static void links_are_followed(void **state)
 		{.name = gone, .type = MEMBER_FILE},
 		{.name = gone, .type = MEMBER_DIR},
 	};
-	const struct archive_index index = {.members = members, .n = ARRAY_LEN(members)};
+	struct archive_index index = {.members = members, .n = ARRAY_LEN(members)};
 
+	archive_index_sort(&index);
 	assert_ptr_equal(archive_index_lookup(&index, "a"), &members[5]);
 	assert_ptr_equal(archive_index_lookup(&index, "c"), &members[5]);
 	assert_null(archive_index_lookup(&index, "loop"));
 	assert_null(archive_index_lookup(&index, "out"));
 	assert_null(archive_index_lookup(&index, "gone"));
+	for (size_t i = 0; i < index.n; i++)
+		assert_int_equal(members[i].is_replaced, i == 0 || i == 6);
+	free(index.by_name);
+}
+
+/* As many members as an archive may have, each looked up: seconds when each was compared with all
+ * others. */
+static void lookups_are_quick(void **state)
+{
+	cleanup_archive_index struct archive_index index = ARCHIVE_INDEX_INIT;
+	clock_t before = clock();
+
+	index.n = ARCHIVE_MAX_MEMBERS;
+	index.members = mem_zalloc(index.n * sizeof(*index.members));
+	for (size_t i = 0; i < index.n; i++)
+		index.members[i].name = str_printf("%060zu/json", i * 7919 % index.n);
+	archive_index_sort(&index);
+	for (size_t i = 0; i < index.n; i++)
+		assert_ptr_equal(archive_index_lookup(&index, index.members[i].name),
+				 &index.members[i]);
+	assert_true(clock() - before < CLOCKS_PER_SEC);
 }
 
 /* What a helper that an archive has taken over could say. */
@@ -258,6 +282,7 @@ int main(void)
 		TEST(index_in_place),
 		TEST(index_of_a_pipe),
 		cmocka_unit_test(links_are_followed),
+		cmocka_unit_test(lookups_are_quick),
 		TEST(wrong_indexes),
 	};
 
