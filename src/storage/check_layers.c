@@ -24,7 +24,7 @@
 #include "storage/tree_list.h"
 
 #define N_THREADS 2
-enum { CONFIRM_TRIES = 10 };
+enum { CONFIRM_TRIES = 10, MISSING_TRIES = 3 };
 static const struct timespec confirm_pause = {.tv_nsec = 20000000};
 #define MAX_TRIES  3
 #define MAX_RECORD 65536
@@ -318,6 +318,14 @@ static void tell_blob(struct check *c, const struct check_blob *b)
 	check_report(c, "blob", b->hex, users, blob_remedy(c, b), "%s", b->text);
 }
 
+/* Whether another look at a layer that has the row NOW could find something else: one that was
+ * missing may have been removed and brought again in between. */
+static bool is_settled(const struct check_layer *l, const struct layer_info *now, int n_looks)
+{
+	return check_is_same_info(now, &l->info) && !l->is_record_bad &&
+	       (!l->is_missing || n_looks >= MISSING_TRIES);
+}
+
 /* Looks at a layer again with the row that it has now: one that was removed is no problem, and an
  * import that brings a blob back writes the record a moment before the row. */
 static int confirm(struct check *c, struct check_layer *l, struct err *err)
@@ -331,7 +339,7 @@ static int confirm(struct check *c, struct check_layer *l, struct err *err)
 		l->is_gone = rc == 0;
 		if (rc <= 0)
 			return rc;
-		if (check_is_same_info(&now, &l->info) && !l->is_record_bad)
+		if (is_settled(l, &now, i))
 			return 0;
 		l->info = now;
 		nanosleep(&confirm_pause, NULL);

@@ -159,10 +159,14 @@ static int judge_leftovers(struct check *c, struct leftovers *ret, struct err *e
 	int rc = 0;
 
 	for (int i = 0; i < TRIES; i++) {
+		/* Asked before and after: a mark counts as leftovers itself, and may go meanwhile.
+		 */
+		bool was_marked = storage_has_leftovers(c->store);
+
 		rc = look_alone(c, ret, err);
 		if (rc < 0 || !has_leftovers(ret))
 			return rc;
-		if (rc > 0 && !storage_has_leftovers(c->store))
+		if (rc > 0 && !was_marked && !storage_has_leftovers(c->store))
 			return rc;
 		nanosleep(&pause_between, NULL);
 	}
