@@ -100,18 +100,18 @@ SAN_OPTIONS = "-Dstatic=false", "-Db_sanitize=address,undefined", "-Db_lundef=fa
 
 STAGES = [
     Stage("build-gcc", setup("build"), 2, [], None, 300),
-    Stage("unit-gcc", unit("build"), 2, ["build-gcc"], lambda: count_meson("build"), 60),
-    Stage("e2e", pytest("e2e", "-n", WORKERS, "tests/e2e"), 2, ["build-gcc"], lambda: count_junit("e2e"), 420),
+    Stage("unit-gcc", unit("build"), 2, ["build-gcc"], lambda: count_meson("build"), 180),
+    Stage("e2e", pytest("e2e", "-n", WORKERS, "tests/e2e"), 2, ["build-gcc"], lambda: count_junit("e2e"), 1500),
     Stage("build-clang", setup("build-clang", cc="clang"), 2, [], None, 300),
-    Stage("unit-clang", unit("build-clang"), 2, ["build-clang"], lambda: count_meson("build-clang"), 60),
+    Stage("unit-clang", unit("build-clang"), 2, ["build-clang"], lambda: count_meson("build-clang"), 180),
     Stage("build-san", setup("build-san", *SAN_OPTIONS), 2, [], None, 300),
-    Stage("unit-san", SAN + unit("build-san"), 2, ["build-san"], lambda: count_meson("build-san"), 180),
+    Stage("unit-san", SAN + unit("build-san"), 2, ["build-san"], lambda: count_meson("build-san"), 400),
     Stage("tools", pytest("tools", "tests/unit/tools"), 1, [], lambda: count_junit("tools"), 60),
     Stage("test-vm", "tests/vm/all.sh build", 1, ["build-gcc"],
           lambda: count_lines("test-vm"), 400),
     Stage("docker-cases", "%s tests/docker/check.py --tare '%s'" % (sys.executable, TARE), 1, ["build-gcc"],
-          lambda: count_lines("docker-cases"), 420),
-    Stage("lint", "JOBS=1 tools/lint.sh build", 1, ["build-gcc"], lambda: count_lines("lint"), 420),
+          lambda: count_lines("docker-cases"), 900),
+    Stage("lint", "JOBS=1 tools/lint.sh build", 1, ["build-gcc"], lambda: count_lines("lint"), 1200),
 ]
 
 

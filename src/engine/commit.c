@@ -229,7 +229,7 @@ static int add_layer(struct commit_ctx *c, bool *ret_is_empty, struct err *err)
 	*ret_is_empty = is_unchanged(upper);
 	if (*ret_is_empty)
 		return 0;
-	if (read_layer(c, upper, err) < 0)
+	if (read_layer(c, upper, err) < 0 || view_verify(c->engine, &c->record, err) < 0)
 		return -err->code;
 	n = incoming_count_layers(c->in);
 	strv_addf(&c->config.diff_ids, DIGEST_PREFIX "%s", incoming_get_diff_id(c->in, n - 1));

@@ -320,6 +320,8 @@ int engine_diff(struct engine *engine, const char *ref, struct strv *ret, struct
 		rc = lower = view_open_lower(engine, &record, err);
 	if (rc >= 0)
 		rc = diff_trees(upper, lower, ret, err);
+	if (rc >= 0)
+		rc = view_verify(engine, &record, err);
 	storage_release(engine->store, &hold);
 	return rc < 0 ? rc : 0;
 }

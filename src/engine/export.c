@@ -21,6 +21,8 @@ int engine_export(struct engine *engine, const struct container_record *record, 
 		rc = root = view_open_container(engine, record, err);
 	if (rc >= 0)
 		rc = layer_write(root, out_fd, &options, err);
+	if (rc >= 0)
+		rc = view_verify(engine, record, err);
 	storage_release(engine->store, &hold);
 	return rc < 0 ? rc : 0;
 }

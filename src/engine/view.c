@@ -224,6 +224,15 @@ int view_open_lower(struct engine *engine, const struct container_record *record
 	return mount_view(engine, &o, false, err);
 }
 
+int view_verify(struct engine *engine, const struct container_record *record, struct err *err)
+{
+	cleanup_container struct container_record now = {};
+
+	if (container_lookup_by_ref(engine->store, record->row.id, &now, err) < 0)
+		return err_wrap(err, "removed while it was read");
+	return 0;
+}
+
 int view_mount_writable(struct engine *engine, const char *id, const struct strv *lowers,
 			struct err *err)
 {

@@ -33,12 +33,24 @@ set_bad(struct check_blob *b, const char *fmt, ...)
 	str_replace(&b->text, text);
 }
 
+/* Of the file in the blob's place; 0 when there is none. */
+static ino_t get_inode(const struct check *c, const struct check_blob *b)
+{
+	struct stat st;
+
+	return hex_is_valid(b->hex, DIGEST_HEX_LEN) &&
+			       fstatat(c->blobs_fd, b->hex, &st, AT_SYMLINK_NOFOLLOW) == 0
+		       ? st.st_ino
+		       : 0;
+}
+
 /* A descriptor of the blob, or -1 when there is something wrong with it already. */
 static int open_blob(struct check *c, struct check_blob *b)
 {
 	cleanup_close int fd = -1;
 	struct stat st;
 
+	b->inode = get_inode(c, b);
 	/* FIFOs and devices are not waited for. */
 	fd = hex_is_valid(b->hex, DIGEST_HEX_LEN)
 		     ? openat(c->blobs_fd, b->hex, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
@@ -173,6 +185,12 @@ static int confirm(struct check *c, struct check_blob *b, struct err *err)
 			faccessat(c->blobs_fd, b->hex, F_OK, AT_SYMLINK_NOFOLLOW) == 0))
 		b->is_bad = false;
 	return 0;
+}
+
+int check_is_still_bad(struct check *c, const struct check_blob *b, struct err *err)
+{
+	return b->inode == get_inode(c, b) ? check_is_named(c->store, CHECK_SQL_BLOB, b->hex, err)
+					   : 0;
 }
 
 int check_look_at_blobs(struct check *c, struct err *err)

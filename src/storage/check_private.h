@@ -45,7 +45,8 @@ struct check_blob {
 	uint32_t layer; /* whose blob; CHECK_NONE */
 	bool is_target; /* needed by a target */
 	bool is_bad;
-	char *text; /* owned; what is wrong */
+	char *text;  /* owned; what is wrong */
+	ino_t inode; /* of the file that was looked at; 0: none */
 };
 
 struct check_container {
@@ -108,6 +109,10 @@ int check_is_named(struct store *store, const char *sql, const char *id, struct 
 	"SELECT 1 FROM image WHERE id=?1"              \
 	" UNION ALL SELECT 1 FROM layer WHERE blob=?1" \
 	" UNION ALL SELECT 1 FROM target_blob WHERE digest=?1 LIMIT 1"
+
+/* Whether a bad blob is in its place as it was seen and something still names it: not when somebody
+ * has brought it again, or removed it. */
+int check_is_still_bad(struct check *check, const struct check_blob *blob, struct err *err);
 
 /* Makes a problem of an error that says that the index is damaged; other errors stay. */
 int check_take_damage(struct check *check, struct err *err);

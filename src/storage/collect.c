@@ -163,7 +163,8 @@ static int remove_all(struct collector *c, const struct strv *layers, const stru
 	cleanup_strv struct strv old_layers = STRV_INIT;
 	cleanup_strv struct strv old_blobs = STRV_INIT;
 
-	if (find_unnamed(c->store, "SELECT 1 FROM layer WHERE chain_id=?", layers, &old_layers,
+	if (db_follow(c->store, err) < 0 ||
+	    find_unnamed(c->store, "SELECT 1 FROM layer WHERE chain_id=?", layers, &old_layers,
 			 err) < 0 ||
 	    find_unnamed(c->store,
 			 "SELECT 1 FROM image WHERE id=?1"

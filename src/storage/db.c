@@ -44,6 +44,7 @@
 #define BUSY_DEADLINE_S	 10
 #define BUSY_MIN_NS	 100000
 #define BUSY_SPREAD_NS	 1900000
+#define MAX_REOPEN	 3
 
 static char reserve_path[4096]; /* for a signal handler */
 
@@ -168,7 +169,7 @@ static int db_error(struct store *store, int rc, struct err *err)
 	case SQLITE_IOERR:
 		if (rc == SQLITE_IOERR_SHORT_READ)
 			return db_damage(store, err);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	default:
 		if (errnum == ENOSPC || errnum == EDQUOT)
 			return err_sys(err, errnum, "write %s/" DB_NAME, store->root);
@@ -249,7 +250,9 @@ static int prepare_schema(struct store *store, struct err *err)
 
 	if (lock < 0)
 		return lock;
-	if (store_lock(lock, LOCK_EX, store->root, err) < 0 ||
+	/* Who makes an index that nobody else knows holds off writers, who may wait with this lock.
+	 */
+	if ((!store->db_name && store_lock(lock, LOCK_EX, store->root, err) < 0) ||
 	    get_version(store, &version, err) < 0)
 		return -err->code;
 	if (version >= SCHEMA_VERSION)
@@ -450,6 +453,9 @@ static int lock_writer(struct store *store, struct err *err)
 {
 	cleanup_free char *path = NULL;
 
+	/* Nobody else knows an index that is being made, and who makes it has the lock. */
+	if (store->db_name)
+		return 0;
 	if (store->lock_fd < 0) {
 		path = str_printf("%s/" LOCK_NAME, store->root);
 		store->lock_fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -465,6 +471,52 @@ static void unlock_writer(struct store *store)
 {
 	if (store->lock_fd >= 0)
 		flock(store->lock_fd, LOCK_UN);
+}
+
+/* A statement that is still open keeps its connection, and then there is no other. */
+static int close_moved(struct store *store, struct err *err)
+{
+	if (sqlite3_close(store->db) != SQLITE_OK)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "index %s/" DB_NAME " was made again by a repair: try again",
+			       store->root);
+	store->db = NULL;
+	store->db_sync = -1;
+	return 0;
+}
+
+/* Whether the name stands for another file than the open one: a repair has put a new index there.
+ */
+static bool has_moved(struct store *store)
+{
+	int moved = 0;
+
+	return store->db && !store->db_name &&
+	       sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
+		       SQLITE_OK &&
+	       moved;
+}
+
+int db_follow(struct store *store, struct err *err)
+{
+	return has_moved(store) ? close_moved(store, err) : 0;
+}
+
+/* The writers' lock, and open the index that has the name while we hold it. It is opened without
+ * the lock, since opening may have to make it. */
+static int lock_current(struct store *store, struct err *err)
+{
+	for (int i = 0; i < MAX_REOPEN; i++) {
+		if (db_ensure(store, err) < 0 || lock_writer(store, err) < 0)
+			return -err->code;
+		if (!has_moved(store))
+			return 0;
+		unlock_writer(store);
+		if (close_moved(store, err) < 0)
+			return -err->code;
+	}
+	return err_set(err, ERR_UNAVAILABLE, "index %s/" DB_NAME " is being repaired: try again",
+		       store->root);
 }
 
 int db_close_alone(struct store *store, struct err *err)
@@ -492,22 +544,25 @@ int db_finish_new(struct store *store, struct err *err)
 	return 0;
 }
 
-int db_begin(struct store *store, bool durable, struct err *err)
+static int set_sync(struct store *store, int level, struct err *err)
 {
-	int level = durable ? SYNC_FULL : SYNC_NORMAL;
 	char sql[40];
 
-	if (db_ensure(store, err) < 0)
+	if (store->db_sync == level)
+		return 0;
+	snprintf(sql, sizeof(sql), "PRAGMA synchronous=%d", level);
+	if (exec_sql(store, sql, err) < 0)
 		return -err->code;
-	if (store->db_sync != level) {
-		snprintf(sql, sizeof(sql), "PRAGMA synchronous=%d", level);
-		if (exec_sql(store, sql, err) < 0)
-			return -err->code;
-		store->db_sync = level;
-	}
-	if (lock_writer(store, err) < 0)
+	store->db_sync = level;
+	return 0;
+}
+
+int db_begin(struct store *store, bool durable, struct err *err)
+{
+	if (lock_current(store, err) < 0)
 		return -err->code;
-	if (exec_sql(store, "BEGIN IMMEDIATE", err) < 0) {
+	if (set_sync(store, durable ? SYNC_FULL : SYNC_NORMAL, err) < 0 ||
+	    exec_sql(store, "BEGIN IMMEDIATE", err) < 0) {
 		unlock_writer(store);
 		return -err->code;
 	}

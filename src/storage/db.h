@@ -30,16 +30,21 @@ int db_run(struct store *store, struct err *err, const char *sql, const char *ty
 bool db_is_damage(const struct err *err);
 
 /* For the exchange of the whole file: closes it and holds off all writers until db_reopen; the next
- * use opens what is there then. */
+ * use opens what is there then. No transaction of STORE may begin in between. Again, it closes what
+ * was read in between. */
 int db_close_alone(struct store *store, struct err *err);
 void db_reopen(struct store *store);
+/* Leaves an index that is not the one with the name any more: for who removes files by what the
+ * index says. A transaction does this by itself when it begins. No statement may be open. */
+int db_follow(struct store *store, struct err *err);
 /* Puts all of a new index (store->db_name) into its one file and closes it. */
 int db_finish_new(struct store *store, struct err *err);
 
 /* Text of a column, "" for NULL; borrowed until the next step. */
 const char *db_text(sqlite3_stmt *stmt, int column);
 
-/* A write transaction. A durable one is on disk when db_commit returns. Not nested. */
+/* A write transaction, of the index that has the name at that time. A durable one is on disk when
+ * db_commit returns. Not nested. No statement may be open when it begins. */
 int db_begin(struct store *store, bool durable, struct err *err);
 int db_commit(struct store *store, struct err *err);
 /* Makes every transaction durable that this connection has seen, whoever committed it. */

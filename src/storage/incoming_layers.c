@@ -296,11 +296,36 @@ static int publish_record(struct incoming *in, size_t i, struct err *err)
 	return 0;
 }
 
+/* The layer that is there has lost its blob (a repair found it damaged): it gets ours, which has
+ * its name already. */
+static int lend_blob(struct incoming *in, size_t i, const struct layer_info *theirs,
+		     struct err *err)
+{
+	struct incoming_layer *l = &in->layers[i];
+	struct layer_info info = *theirs;
+	cleanup_str struct str text = STR_INIT;
+	char path[RECORD_PATH_LEN];
+	int rc = 0;
+
+	memcpy(info.blob_hex, l->info.blob_hex, sizeof(info.blob_hex));
+	memcpy(info.blob_format, l->info.blob_format, sizeof(info.blob_format));
+	info.blob_size = l->info.blob_size;
+	info.plain_size = l->info.plain_size;
+	l->info = info;
+	l->state = LAYER_BLOB;
+	record_path(in, i, path, sizeof(path));
+	layer_format_record(&info, &text);
+	/* What was synced before did not have it. */
+	rc = fd_replace_file_at(in->staging.fd, path, text.buf, text.len, 0600, true);
+	return rc < 0 ? err_sys(err, -rc, "write %s", path) : publish_record(in, i, err);
+}
+
 /* Somebody else brought the same layer in while we did: its files are taken, with its record. One
  * without a record is half removed; ours takes its place, and it goes with the staging directory.
  */
-static int adopt_layer(struct incoming *in, struct incoming_layer *l, struct err *err)
+static int adopt_layer(struct incoming *in, size_t i, struct err *err)
 {
+	struct incoming_layer *l = &in->layers[i];
 	struct layer_info theirs = {};
 	struct err record_err = ERR_INIT;
 
@@ -314,6 +339,8 @@ static int adopt_layer(struct incoming *in, struct incoming_layer *l, struct err
 	if (strcmp(theirs.diff_hex, l->info.diff_hex) != 0)
 		return err_set(err, ERR_SYSTEM, STORE_LAYERS "/%s is another layer",
 			       l->info.chain_hex);
+	if (!has_blob(in, &theirs))
+		return lend_blob(in, i, &theirs, err);
 	l->info = theirs;
 	l->state = LAYER_THERE;
 	storage_mark_leftovers(in->store);
@@ -336,7 +363,7 @@ int incoming_publish_layers(struct incoming *in, struct err *err)
 			rc = layer_publish(&in->staging, l->dir, in->layers_fd, l->info.chain_hex,
 					   err);
 			if (rc == 0)
-				rc = adopt_layer(in, l, err);
+				rc = adopt_layer(in, i, err);
 		}
 		if (rc < 0)
 			return rc;

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,26 +97,38 @@ static int take_away(struct repair *r, const struct check_blob *b, char **ret_pa
 	return repair_move_away(r, path, name, ret_path, err);
 }
 
+/* Who has seen a blob in its place and is about to name it holds the layers directory shared. */
+static int lock_layers(struct repair *r, int *ret_fd, struct err *err)
+{
+	*ret_fd = store_open_dir(r->store, STORE_LAYERS, err);
+	return *ret_fd < 0 ? *ret_fd : store_lock(*ret_fd, LOCK_EX, "the layers directory", err);
+}
+
+static int write_config(struct repair *r, const struct check_blob *b, const char *text,
+			struct err *err)
+{
+	cleanup_close int layers_fd = -1;
+	cleanup_close int dir_fd = store_open_dir(r->store, STORE_BLOBS, err);
+	int rc = 0;
+
+	if (dir_fd < 0 || lock_layers(r, &layers_fd, err) < 0 || take_away(r, b, NULL, err) < 0)
+		return -err->code;
+	rc = fd_replace_file_at(dir_fd, b->hex, text, strlen(text), 0600, true);
+	return rc < 0 ? err_sys(err, -rc, "write blob %s", b->hex) : 0;
+}
+
 /* A configuration is in the index too. */
 static int repair_config(struct repair *r, const struct check_blob *b, struct err *err)
 {
 	const char *text = r->check.images[b->image].config;
-	cleanup_close int dir_fd = -1;
-	int rc = 0;
 
 	if (r->check.images[b->image].is_config_bad) {
 		repair_lost(r, "blob", b->hex,
 			    "%s; the index's copy of this configuration is damaged too", b->text);
 		return 0;
 	}
-	if (!r->options->dry_run) {
-		dir_fd = store_open_dir(r->store, STORE_BLOBS, err);
-		if (dir_fd < 0 || take_away(r, b, NULL, err) < 0)
-			return -err->code;
-		rc = fd_replace_file_at(dir_fd, b->hex, text, strlen(text), 0600, true);
-	}
-	if (rc < 0)
-		return err_sys(err, -rc, "write blob %s", b->hex);
+	if (!r->options->dry_run && write_config(r, b, text, err) < 0)
+		return -err->code;
 	repair_done(r, "blob", b->hex, "written again from the index");
 	return 0;
 }
@@ -187,6 +200,22 @@ static int was_row_damaged(struct repair *r, const struct check_blob *b, struct 
 	return rc < 0 ? rc : rc == 0;
 }
 
+/* 0 when somebody has brought the blob again since it was checked, or removed its last use. */
+static int give_up(struct repair *r, const struct check_blob *b, char **ret_path, struct err *err)
+{
+	cleanup_close int layers_fd = -1;
+	int rc = lock_layers(r, &layers_fd, err);
+
+	if (rc >= 0)
+		rc = check_is_still_bad(&r->check, b, err);
+	if (rc <= 0)
+		return rc;
+	if (forget_blob(r, b->hex, err) < 0 || forget_in_records(r, b->hex, err) < 0 ||
+	    take_away(r, b, ret_path, err) < 0)
+		return -err->code;
+	return 1;
+}
+
 static int repair_blob(struct repair *r, const struct check_blob *b, struct err *err)
 {
 	cleanup_free char *path = NULL;
@@ -200,14 +229,11 @@ static int repair_blob(struct repair *r, const struct check_blob *b, struct err 
 
 	if (rc != 0)
 		return rc;
-	if (!r->options->dry_run &&
-	    (forget_blob(r, b->hex, err) < 0 || forget_in_records(r, b->hex, err) < 0 ||
-	     take_away(r, b, &path, err) < 0))
-		return -err->code;
+	rc = r->options->dry_run ? 1 : give_up(r, b, &path, err);
 	/* The loss of both was told with the layer. Without the bad blob an import brings another.
 	 */
-	if (l && (l->is_missing || l->is_tree_bad))
-		return 0;
+	if (rc <= 0 || (l && (l->is_missing || l->is_tree_bad)))
+		return rc;
 	tell_lost_blob(r, b, path);
 	return 0;
 }
@@ -317,12 +343,13 @@ static int move_container(struct repair *r, const char *id, struct err *err)
 static int empty_options(struct repair *r, struct err *err)
 {
 	static const char *const statements[] = {
-		"INSERT OR IGNORE INTO container_json(seq,config,host,extra)"
-		" SELECT seq,'{}','{}','{}' FROM container",
+		("INSERT OR IGNORE INTO container_json(seq,config,host,extra)"
+		 " SELECT seq,'{}','{}','{}' FROM container"),
 		"UPDATE container_json SET config='{}' WHERE ifnull(json_valid(config),0)=0",
 		"UPDATE container_json SET host='{}' WHERE ifnull(json_valid(host),0)=0",
 		"UPDATE container_json SET extra='{}' WHERE ifnull(json_valid(extra),0)=0",
 	};
+	cleanup_transaction struct store *tx = NULL;
 	bool is_needed = false;
 
 	for (size_t i = 0; i < r->check.n_containers; i++) {
@@ -333,10 +360,15 @@ static int empty_options(struct repair *r, struct err *err)
 			repair_lost(r, "container", k->id, "the options that inspect shows of %s",
 				    k->name);
 	}
-	for (size_t i = 0; is_needed && !r->options->dry_run && i < ARRAY_LEN(statements); i++)
+	if (!is_needed || r->options->dry_run)
+		return 0;
+	if (db_begin(r->store, true, err) < 0)
+		return -err->code;
+	tx = r->store;
+	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
 		if (db_run(r->store, err, statements[i], "") < 0)
 			return -err->code;
-	return 0;
+	return db_commit(r->store, err);
 }
 
 static int repair_containers(struct repair *r, struct err *err)

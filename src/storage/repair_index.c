@@ -5,7 +5,8 @@
  * The damaged files are copied to tare.db.damaged-TIME first and kept. Rows are read out of another
  * copy, table by table, from both ends towards the damage; then what is missing is made from the
  * files (repair_rows.c). The new index is whole and on disk before it takes the old one's name by
- * one rename; until then a crash leaves the damaged one.
+ * one rename; until then a crash leaves the damaged one. From the copy to the rename nobody else
+ * may write: it would be told that something is done which the new index does not know.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -228,7 +229,7 @@ static void format_time(char *buf, size_t len)
 }
 
 /* Gives the new index its name. The old one's log must be gone before: it would be applied. */
-static int exchange(struct repair *r, const struct staging *staging, int root_fd, struct err *err)
+static int exchange(const struct staging *staging, int root_fd, struct err *err)
 {
 	static const char *const parts[] = {STORE_INDEX "-wal", STORE_INDEX "-shm"};
 
@@ -238,18 +239,6 @@ static int exchange(struct repair *r, const struct staging *staging, int root_fd
 	if (renameat(staging->fd, NEW_NAME, root_fd, STORE_INDEX) < 0 || fsync(root_fd) < 0)
 		return err_sys(err, errno, "rename the new index");
 	return 0;
-}
-
-static int exchange_alone(struct repair *r, const struct staging *staging, int root_fd,
-			  struct err *err)
-{
-	int rc = syncfs(staging->fd) < 0 ? err_sys(err, errno, "sync the new index") : 0;
-
-	if (rc < 0 || db_close_alone(r->store, err) < 0)
-		return -err->code;
-	rc = exchange(r, staging, root_fd, err);
-	db_reopen(r->store);
-	return rc;
 }
 
 static int fill(struct repair *r, struct store *fresh, const char *copy, struct err *err)
@@ -265,31 +254,59 @@ static int fill(struct repair *r, struct store *fresh, const char *copy, struct 
 	return db_finish_new(fresh, err);
 }
 
-static int rebuild(struct repair *r, const struct staging *staging, struct err *err)
+/* A copy of the old index in STAGING, to read rows from, and one at KEPT for whoever wants more. */
+static int copy_old(const struct staging *staging, int root_fd, const char *kept, struct err *err)
+{
+	int rc = 0;
+
+	if (copy_index(root_fd, root_fd, kept, err) < 0 ||
+	    copy_index(root_fd, staging->fd, COPY_NAME, err) < 0 ||
+	    mend_header(staging->fd, err) < 0)
+		return -err->code;
+	rc = repair_wal(staging->fd, COPY_NAME "-wal", false);
+	return rc < 0 ? err_sys(err, -rc, "read the old index's log") : 0;
+}
+
+static int make_new(struct repair *r, const struct staging *staging, struct err *err)
 {
 	cleanup_store struct store *fresh = NULL;
 	cleanup_free char *name = str_printf(STORE_STAGING "/%s/" NEW_NAME, staging->name);
 	cleanup_free char *copy = str_printf("%s/" STORE_STAGING "/%s/" COPY_NAME, r->store->root,
 					     staging->name);
-	cleanup_close int root_fd = store_open_dir(r->store, ".", err);
-	char time_text[32], kept[64];
-	int rc = 0;
 
-	format_time(time_text, sizeof(time_text));
-	snprintf(kept, sizeof(kept), STORE_INDEX ".damaged-%s", time_text);
-	if (root_fd < 0 || copy_index(root_fd, root_fd, kept, err) < 0 ||
-	    copy_index(root_fd, staging->fd, COPY_NAME, err) < 0)
-		return -err->code;
-	if (mend_header(staging->fd, err) < 0)
-		return -err->code;
-	rc = repair_wal(staging->fd, COPY_NAME "-wal", false);
-	if (rc < 0)
-		return err_sys(err, -rc, "read the old index's log");
 	if (storage_open(r->store->root, r->store->runroot, NULL, &fresh, err) < 0)
 		return -err->code;
 	fresh->db_name = name;
-	if (fill(r, fresh, copy, err) < 0 || exchange_alone(r, staging, root_fd, err) < 0)
+	if (fill(r, fresh, copy, err) < 0)
 		return -err->code;
+	return syncfs(staging->fd) < 0 ? err_sys(err, errno, "sync the new index") : 0;
+}
+
+/* While all writers are held off. */
+static int rebuild(struct repair *r, const struct staging *staging, const char *kept,
+		   struct err *err)
+{
+	cleanup_close int root_fd = store_open_dir(r->store, ".", err);
+
+	if (root_fd < 0 || copy_old(staging, root_fd, kept, err) < 0 ||
+	    make_new(r, staging, err) < 0 || db_close_alone(r->store, err) < 0)
+		return -err->code;
+	return exchange(staging, root_fd, err);
+}
+
+static int rebuild_alone(struct repair *r, const struct staging *staging, struct err *err)
+{
+	char time_text[32], kept[64];
+	int rc = db_close_alone(r->store, err);
+
+	if (rc < 0)
+		return rc;
+	format_time(time_text, sizeof(time_text));
+	snprintf(kept, sizeof(kept), STORE_INDEX ".damaged-%s", time_text);
+	rc = rebuild(r, staging, kept, err);
+	db_reopen(r->store);
+	if (rc < 0)
+		return rc;
 	repair_done(r, "index", STORE_INDEX, "made again; the old one is kept as %s", kept);
 	names_save(r->store);
 	return 0;
@@ -309,7 +326,7 @@ int repair_index(struct repair *r, struct err *err)
 	if (layers_fd < 0 || store_lock(layers_fd, LOCK_EX, "the layers directory", err) < 0 ||
 	    staging_create(r->store, &staging, err) < 0)
 		return -err->code;
-	return rebuild(r, &staging, err);
+	return rebuild_alone(r, &staging, err);
 }
 
 int repair_rows(struct repair *r, struct err *err)

@@ -183,15 +183,23 @@ static int update_sizes(struct repair *r, struct err *err)
 		      "");
 }
 
+static int update_index(struct repair *r, const struct layer_info *l, struct err *err)
+{
+	cleanup_transaction struct store *tx = NULL;
+
+	if (db_begin(r->store, true, err) < 0)
+		return -err->code;
+	tx = r->store;
+	if (update_row(r, l, err) < 0 || update_sizes(r, err) < 0)
+		return -err->code;
+	return db_commit(r->store, err);
+}
+
 static int name_it(struct restore *w, const struct layer_info *before, struct err *err)
 {
 	if (exchange(w, err) < 0 || keep_for_users(w, err) < 0)
 		return -err->code;
-	if (check_is_same_info(before, &w->info))
-		return 0;
-	return update_row(w->repair, &w->info, err) < 0 || update_sizes(w->repair, err) < 0
-		       ? -err->code
-		       : 0;
+	return check_is_same_info(before, &w->info) ? 0 : update_index(w->repair, &w->info, err);
 }
 
 /* 1 when it was done, 0 when the layer was removed meanwhile. */

@@ -67,7 +67,10 @@ static int open_blob(struct source *source, const struct descriptor *d, struct b
 static int not_kept(size_t i, struct err *err)
 {
 	err_set(err, ERR_NOT_FOUND, "the archive of layer %zu is not in the store", i);
-	return err_hint(err, "images of tare 0.1.0 have none: import or load it again");
+	return err_hint(
+		err,
+		"images of tare 0.1.0 have none, and a repair takes a damaged one away: import or "
+		"load it again");
 }
 
 static int get_layer(struct source *source, size_t i, struct part_layer *layer, struct err *err)

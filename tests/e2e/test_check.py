@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """system check and system repair: what they say, what they leave alone, and that they work beside others."""
+import fcntl
+import io
 import json
 import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import tarfile
 import threading
 
 import pytest
 
-from conftest import PROGRAM, REPO
+from conftest import PROGRAM, REPO, wait_until
 
 SOAK = REPO / "tests" / "soak"
 sys.path.insert(0, str(SOAK))
@@ -104,6 +108,158 @@ def test_a_running_container_keeps_its_layer(tare, running):
     assert not list(tare.root.glob("layers/*.replaced"))
     tare.ok("start", "up")
     assert tare("exec", "up", "cat", "/etc/extra").rc == 1
+
+
+@pytest.mark.parametrize("argv", [["rmi", "more:1"], ["image", "prune", "-f"], ["rm", "up"]], ids=lambda a: a[0])
+def test_what_was_replaced_goes_with_its_last_user(tare, running, argv):
+    """Whoever removes something takes it along, but not while a container has it mounted."""
+    tare.ok("tag", "busybox", "more:1")
+    tare.ok("tag", "busybox", "more:2")
+    (diff(tare) / "etc" / "extra").write_text("damage")
+    tare.ok("system", "repair")
+    for first in (["rmi", "more:2"], ["image", "prune", "-f"]):
+        tare.ok(*first)
+        assert list(tare.root.glob("layers/*.replaced")), first
+    assert tare.ok("exec", "up", "cat", "/etc/extra") == "damage"
+    tare.ok("stop", "-t", "0", "up")
+    tare.ok(*argv)
+    assert not list(tare.root.glob("layers/*.replaced"))
+    assert tare("system", "check", "--full").rc == 0
+
+
+class Export:
+    """An export whose reader waits after the first block: the rest of the layers is not read yet."""
+
+    def __init__(self, tare, name):
+        self.child = tare.popen("export", name, stdin=subprocess.DEVNULL)
+        self.head = self.child.stdout.read(512)
+        assert len(self.head) == 512
+
+    def finish(self):
+        data = self.head + self.child.stdout.read()
+        assert (self.child.wait(), self.child.stderr.read()) == (0, b"")
+        return names_in(data)
+
+
+def names_in(data):
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return sorted(archive.getnames())
+
+
+@pytest.fixture
+def exported(tare):
+    """A container, and the names that an export of it has."""
+    tare.ok("create", "--name", "exp", "busybox")
+    got = tare("export", "exp", binary=True, check=True)
+    assert len(got.out) > 1 << 19, "it must not fit into a pipe"
+    return names_in(got.out)
+
+
+def test_an_export_beside_a_repair(tare, exported):
+    """It reads the damaged layer to its end, and what was replaced stays until then."""
+    export = Export(tare, "exp")
+    flip(diff(tare) / "bin" / "busybox")
+    got = tare("system", "repair")
+    assert got.rc == 0 and "restored from its blob" in got.out, got
+    kept = list(tare.root.glob("layers/*.replaced"))
+    assert len(kept) == 1
+    tare.ok("tag", "busybox", "more:1")
+    tare.ok("rmi", "more:1")
+    tare.ok("image", "prune", "-f")
+    assert len(list((kept[0] / "diff").rglob("*"))) > 100
+    assert export.finish() == exported
+    tare.ok("rm", "exp")
+    assert not list(tare.root.glob("layers/*.replaced"))
+    assert tare("system", "check", "--full").rc == 0
+
+
+def test_an_export_beside_a_removal(tare, exported):
+    export = Export(tare, "exp")
+    tare.ok("rm", "exp")
+    tare.ok("rmi", "busybox")
+    assert tare.ok("images", "-q") == ""
+    assert export.finish() == exported
+    tare.ok("image", "prune", "-af")
+    assert not list((tare.root / "layers").iterdir())
+    assert tare("system", "check", "--full").rc == 0
+
+
+def trace(tare, argv, **more):
+    """The calls of a command, as strace prints them with the paths of descriptors."""
+    out = tare.folder / "trace"
+    calls = "trace=fdatasync,fsync,pwrite64,rename,renameat,renameat2,unlink,unlinkat"
+    done = subprocess.run(["strace", "-qq", "-y", "-s", "8", "-o", out, "-e", calls] + tare.argv + argv,
+                          capture_output=True, timeout=60, **more)
+    assert done.returncode == 0, done
+    return out.read_text().splitlines()
+
+
+def removals(tare, calls):
+    """Where the index's log is synced, where it is written, and where files of images go."""
+    log, layers = "%s/tare.db-wal>" % tare.root, "<%s/layers>, " % tare.root
+    blobs = "<%s/blobs/sha256>, " % tare.root
+    synced = [i for i, c in enumerate(calls) if c.startswith(("fdatasync(", "fsync(")) and log in c]
+    written = [i for i, c in enumerate(calls) if c.startswith("pwrite64(") and log in c]
+    moved = [i for i, c in enumerate(calls) if re.match(r"renameat2?\(\d+" + re.escape(layers), c)]
+    unlinked = [i for i, c in enumerate(calls) if re.match(r"unlinkat\(\d+" + re.escape(blobs), c)]
+    assert moved and unlinked and synced, calls
+    return synced, written, min(moved + unlinked)
+
+
+@pytest.mark.parametrize("argv", [["rmi", "busybox"], ["image", "prune", "-af"]], ids=lambda a: a[0])
+def test_rows_are_gone_before_files(busybox, argv):
+    """A power cut after the files' removal must find an index that does not know them: the last thing
+    that the log got before the first file went is on the disk by then."""
+    synced, written, first = removals(busybox, trace(busybox, argv))
+    last = max(i for i in written if i < first)
+    assert [i for i in synced if last < i < first]
+
+
+def test_what_others_left_is_collected_after_a_sync(busybox):
+    """The rows may have been deleted by somebody who did not sync."""
+    fd = os.open(busybox.root / "layers", os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_SH)      # an import, which a removal does not wait for
+    busybox.ok("rmi", "busybox")
+    os.close(fd)
+    assert list((busybox.root / "layers").iterdir())
+    archive = busybox.folder / "a.tar"
+    archive.write_bytes(layer_tar([entry("a", b"a")]))
+    synced, _, first = removals(busybox, trace(busybox, ["import", str(archive), "x"]))
+    assert [i for i in synced if i < first]
+
+
+def damage_index(tare):
+    """The root of one table, in the file itself."""
+    path = tare.root / "tare.db"
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    page = db.execute("SELECT rootpage FROM sqlite_master WHERE name='target_blob'").fetchone()[0]
+    db.close()
+    with path.open("r+b") as f:
+        f.seek((page - 1) * 2048)
+        f.write(b"\xaa" * 16)
+
+
+def test_nothing_acknowledged_is_lost_in_a_new_index(busybox):
+    """Commands that write while the index is made again wait, and write into the new one."""
+    for i in range(3):
+        busybox.ok("create", "--name", "old%d" % i, "busybox")
+    damage_index(busybox)
+    log = busybox.folder / "trace"
+    repair = subprocess.Popen(["strace", "-qq", "-o", log, "-e", "trace=syncfs", "-e",
+                               "inject=syncfs:delay_enter=1500ms"] + busybox.argv + ["system", "repair"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_until(lambda: list(busybox.root.glob("staging/*/new.db")), "the new index")
+    names = []
+    while repair.poll() is None or len(names) < 4:
+        names.append("new%d" % len(names))
+        busybox.ok("create", "--name", names[-1], "busybox")
+    out = repair.communicate()[0]
+    assert repair.returncode == 0 and "kept as tare.db.damaged-" in out, out
+    assert "syncfs(" in log.read_text()
+    assert set(busybox.ok("ps", "-a", "--format", "{{.Names}}").split()) == {"old0", "old1", "old2", *names}
+    assert not list(busybox.root.glob("damaged/container-*"))
+    assert busybox("system", "check", "--full").rc == 0
 
 
 def test_a_lost_blob_comes_back_by_loading(tare):

@@ -8,7 +8,7 @@ A point is (verb, role, CALL, K): the process of that role gets SIGKILL when it 
 changes something, for the K-th time. strace counts each call by itself: a clean run tells which points there are.
 Roles are killed separately: `cli` is the command itself; `monitor` is the process beside the container, which is
 stopped at its first call and then traced alone; `container` stops the container's first process at a step of its
-own making and kills the monitor there. Nine of ten points must really have been reached.
+own making and kills the monitor there. Nine of ten points (all but two of a few) must really have been reached.
 
 After every point: `ps` answers and tells the truth, the next commands work at once, what is listed can be
 started and removed, a name that is not listed is free, and nothing is left that no listed container accounts
@@ -356,7 +356,8 @@ def run_chosen(state, table, chosen, verbose):
             print("FAILED " + bad[-1], file=sys.stderr, flush=True)
             for other in state.list():
                 state("rm", "-f", other)
-    if sum(reached.values()) < 0.9 * (len(chosen) - len(bad)):
+    tried = len(chosen) - len(bad)
+    if tried - sum(reached.values()) > max(2, 0.1 * tried):
         bad.append("only %d of %d points were reached" % (sum(reached.values()), len(chosen)))
     return reached, bad
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/mem.h"
@@ -13,6 +14,7 @@
 #include "storage/db.h"
 #include "storage/image.h"
 #include "storage/store.h"
+#include "storage/store_private.h"
 
 #define ID    "1111111111111111111111111111111111111111111111111111111111111111"
 #define CHAIN "2222222222222222222222222222222222222222222222222222222222222222"
@@ -113,11 +115,93 @@ static void newer_versions_are_refused(void **state)
 	assert_non_null(strstr(err.msg, "format 77 of a newer version"));
 }
 
+static int count_tags(struct store *store)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(db_prepare(store, &stmt, &err, "SELECT count(*) FROM tag", ""), 0);
+	assert_int_equal(db_step(store, stmt, &err), 1);
+	return sqlite3_column_int(stmt, 0);
+}
+
+/* As a repair does it: one with the name "other:1" in it. */
+static void exchange_index(const struct fixture *f, const char *name)
+{
+	static const char *const parts[] = {"tare.db-wal", "tare.db-shm"};
+	cleanup_store struct store *fresh = NULL;
+	cleanup_store struct store *lock = NULL;
+	struct err err = ERR_INIT;
+	cleanup_close int dir_fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	assert_int_equal(storage_open(f->path, "/run/x", NULL, &lock, &err), 0);
+	assert_int_equal(storage_open(f->path, "/run/x", NULL, &fresh, &err), 0);
+	assert_int_equal(db_close_alone(lock, &err), 0);
+	fresh->db_name = "new.db";
+	assert_int_equal(db_begin(fresh, true, &err), 0);
+	assert_int_equal(db_run(fresh, &err, "INSERT INTO tag VALUES(?,'x',1,NULL)", "t", name), 1);
+	assert_int_equal(db_commit(fresh, &err), 0);
+	assert_int_equal(db_finish_new(fresh, &err), 0);
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		assert_int_equal(unlinkat(dir_fd, parts[i], 0), 0);
+	assert_int_equal(renameat(dir_fd, "new.db", dir_fd, "tare.db"), 0);
+	db_reopen(lock);
+}
+
+static void add_tag(struct store *store, const char *name)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(db_begin(store, true, &err), 0);
+	assert_int_equal(db_run(store, &err, "INSERT INTO tag VALUES(?,'x',1,NULL)", "t", name), 1);
+	assert_int_equal(db_commit(store, &err), 0);
+}
+
+/* What is written after an exchange is in the index that others see. */
+static void an_exchanged_index_is_followed(void **state)
+{
+	const struct fixture *f = *state;
+	cleanup_store struct store *other = NULL;
+	struct err err = ERR_INIT;
+
+	add_tag(f->store, "old:1");
+	exchange_index(f, "other:1");
+	add_tag(f->store, "mine:1");
+	assert_int_equal(storage_open(f->path, "/run/x", NULL, &other, &err), 0);
+	assert_int_equal(count_tags(other), 2);
+	/* A reader stays with what it has, until it is told. */
+	add_tag(f->store, "mine:2");
+	exchange_index(f, "other:2");
+	assert_int_equal(count_tags(f->store), 3);
+	assert_int_equal(db_follow(f->store, &err), 0);
+	assert_int_equal(count_tags(f->store), 1);
+}
+
+/* Nobody writes into the old one, even where a statement keeps it open. */
+static void an_open_statement_is_an_error(void **state)
+{
+	const struct fixture *f = *state;
+	sqlite3_stmt *stmt = NULL;
+	struct err err = ERR_INIT;
+
+	add_tag(f->store, "old:1");
+	assert_int_equal(db_prepare(f->store, &stmt, &err, "SELECT 1 FROM tag", ""), 0);
+	exchange_index(f, "other:1");
+	assert_int_equal(db_begin(f->store, true, &err), -ERR_UNAVAILABLE);
+	assert_non_null(strstr(err.msg, "was made again by a repair: try again"));
+	db_finalize(&stmt);
+	err_clear(&err);
+	add_tag(f->store, "mine:1");
+	assert_int_equal(count_tags(f->store), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(version_1_is_upgraded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(newer_versions_are_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_exchanged_index_is_followed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_open_statement_is_an_error, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
