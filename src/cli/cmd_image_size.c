@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/list_common.h"
+#include "cli/quote.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "storage/blob.h"
@@ -53,6 +54,7 @@ static const char *const layer_columns[] = {"Image",   "Layer",	 "Size",      "P
 struct sizes {
 	struct engine *engine;
 	const struct image_size_options *options;
+	bool is_json;
 	json_t *rows; /* borrowed */
 };
 
@@ -78,12 +80,15 @@ static int add_instruction(const struct image_history_row *step, void *data, str
 
 static char *instruction_of(const struct sizes *s, const struct strv *instructions, size_t layer)
 {
+	const char *instruction = layer < instructions->n
+					  ? instructions->items[instructions->n - 1 - layer]
+					  : "";
+	cleanup_free char *line = NULL;
 	struct str text = STR_INIT;
 
-	if (layer >= instructions->n)
-		return str_dup("");
-	str_add_ellipsis(&text, instructions->items[instructions->n - 1 - layer],
-			 s->options->no_trunc ? SIZE_MAX : CREATED_BY_COLUMNS);
+	/* An image's own words, which may want to be taken for ours. JSON has its own escapes. */
+	line = s->is_json ? str_dup(instruction) : str_printable(instruction);
+	str_add_ellipsis(&text, line, s->options->no_trunc ? SIZE_MAX : CREATED_BY_COLUMNS);
 	return str_take(&text);
 }
 
@@ -170,7 +175,12 @@ int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err)
 	};
 	cleanup_engine struct engine engine = {};
 	cleanup_json json_t *rows = json_array();
-	const struct sizes s = {.engine = &engine, .options = &o->image_size, .rows = rows};
+	const struct sizes s = {
+		.engine = &engine,
+		.options = &o->image_size,
+		.is_json = str_is_equal(o->image_size.format, "json"),
+		.rows = rows,
+	};
 	int status = 0;
 
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0)

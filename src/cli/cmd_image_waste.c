@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/list_common.h"
+#include "cli/quote.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "storage/blob.h"
@@ -40,6 +41,7 @@ static const char *const path_columns[] = {"Size", "Layer", "Change", "By", "Pat
 struct waste {
 	struct engine *engine;
 	bool no_trunc;
+	bool is_json;
 	json_t *rows; /* owned array */
 };
 
@@ -68,13 +70,15 @@ static json_t *make_paths(const struct waste *w, const struct image_waste *waste
 
 	for (size_t i = 0; i < waste->n_files && (i < WORST || w->no_trunc); i++) {
 		const struct wasted_file *f = &waste->files[i];
+		cleanup_free char *path = str_printf("/%s", f->path);
 		json_t *row = json_object();
 
 		set_take(row, "By", layer_text(w, &layers[f->by], f->by));
 		set_number(row, "Bytes", f->bytes);
 		json_set_text(row, "Change", f->is_deleted ? "deleted" : "overwritten");
 		set_take(row, "Layer", layer_text(w, &layers[f->layer], f->layer));
-		set_take(row, "Path", str_printf("/%s", f->path));
+		/* JSON has its own escapes. */
+		set_take(row, "Path", w->is_json ? take_ptr(path) : str_printable(path));
 		set_take(row, "Size", list_size(f->bytes));
 		json_array_append_new(list, row);
 	}
@@ -139,7 +143,12 @@ int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err)
 	const char *format = o->image_waste.format;
 	cleanup_engine struct engine engine = {};
 	cleanup_json json_t *rows = json_array();
-	struct waste w = {.engine = &engine, .no_trunc = o->image_waste.no_trunc, .rows = rows};
+	struct waste w = {
+		.engine = &engine,
+		.no_trunc = o->image_waste.no_trunc,
+		.is_json = str_is_equal(format, "json"),
+		.rows = rows,
+	};
 	int status = 0;
 
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0)

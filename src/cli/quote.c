@@ -48,6 +48,27 @@ void str_add_go_quoted(struct str *out, const char *s)
 	str_add_char(out, '"');
 }
 
+char *str_printable(const char *s)
+{
+	size_t left = strlen(s);
+	struct str out = STR_INIT;
+
+	while (left > 0) {
+		uint32_t c = 0;
+		size_t n = rune_decode(s, left, &c);
+
+		if ((c == RUNE_ERROR && n == 1) || !rune_is_print(c))
+			for (size_t i = 0; i < n; i++)
+				str_addf(&out, "\\%03o", (unsigned char)s[i]);
+		else
+			str_add_bytes(&out, s, n);
+		s += n;
+		left -= n;
+	}
+	str_add(&out, "");
+	return str_take(&out);
+}
+
 char *str_go_quote(const char *s)
 {
 	struct str out = STR_INIT;

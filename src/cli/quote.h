@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_QUOTE_H
 #define CLI_QUOTE_H
-/* Text quoted in messages as docker (Go's strconv) quotes it. */
+/* Text from outside made fit to be shown: as docker (Go's strconv) quotes it, and as we do. */
 
 struct str;
 
@@ -10,5 +10,9 @@ struct str;
 void str_add_go_quoted(struct str *out, const char *s);
 /* Owned string of the same. */
 char *str_go_quote(const char *s);
+
+/* Owned copy of S for a terminal, not in quotes: each byte of what is not printable or not UTF-8 as
+ * \ooo, as messages of archives have it. */
+char *str_printable(const char *s);
 
 #endif

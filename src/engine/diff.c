@@ -6,7 +6,8 @@
  * a container that wrote ten files costs ten looks, however large its image is. What the names mean
  * together is docker's, who compares the two whole trees: a file that was copied up but looks as it
  * did is no change, a directory's own time is none, and a directory with a change inside is listed
- * as changed. The skeleton counts as what was there before, as docker's own init layer does.
+ * as changed. A deep tree needs a handful of descriptors, as in layer_write.c. The skeleton counts
+ * as what was there before, as docker's own init layer does.
  */
 #include "engine/diff.h"
 
@@ -22,12 +23,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* Each level holds two descriptors. */
-#define MAX_DEPTH 255
+/* Deeper than any path can say. */
+#define MAX_DEPTH (PATH_MAX / 2)
+/* Directories whose descriptors stay open while what is in them is looked at. */
+#define MAX_OPEN_DIRS 32
 
 struct diff {
 	struct strv *lines; /* one that begins with a space is none (yet) */
@@ -40,6 +44,8 @@ struct diff {
 struct pair {
 	int upper, lower; /* lower: -1 when nothing of below is seen in it */
 	bool is_opaque;	  /* what is below is known to be gone, but for what was made again */
+	dev_t dev;	  /* of the upper one, while it is closed */
+	ino_t ino;
 };
 
 bool diff_is_different(const struct stat *a, const struct stat *b)
@@ -106,7 +112,7 @@ static bool lookup(int dir_fd, const char *name, struct stat *ret)
 
 /* ---- directories ---- */
 
-static int diff_dir(struct diff *d, const struct pair *p, struct err *err);
+static int diff_dir(struct diff *d, struct pair *p, struct err *err);
 
 static int err_at(const struct diff *d, int errnum, const char *name, struct err *err)
 {
@@ -118,34 +124,88 @@ static int open_dir(int dir_fd, const char *name)
 	return openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-static int enter(struct diff *d, const struct pair *p, const char *name, bool was_dir,
-		 struct err *err)
+static void pair_done(struct pair *p)
 {
-	cleanup_close int upper = open_dir(p->upper, name);
-	cleanup_close int lower = was_dir ? open_dir(p->lower, name) : -1;
-	struct pair child = {.upper = upper, .lower = lower};
+	fd_cleanup_close(&p->upper);
+	fd_cleanup_close(&p->lower);
+}
+
+/* Closes the directories of P, which are found again from those of CHILD. */
+static int leave_closed(const struct diff *d, struct pair *p, const struct pair *child,
+			struct err *err)
+{
+	struct stat st;
+
+	if (fstat(p->upper, &st) < 0)
+		return err_at(d, errno, "", err);
+	p->dev = st.st_dev;
+	p->ino = st.st_ino;
+	fd_cleanup_close(&p->upper);
+	if (child->lower >= 0)
+		fd_cleanup_close(&p->lower);
+	return 0;
+}
+
+/* Nobody moves what is below; of the upper directory the container may have made anything. */
+static int open_again(const struct diff *d, struct pair *p, const struct pair *child,
+		      struct err *err)
+{
+	struct stat st;
+
+	p->upper = open_dir(child->upper, "..");
+	if (child->lower >= 0)
+		p->lower = open_dir(child->lower, "..");
+	if (p->upper < 0 || (child->lower >= 0 && p->lower < 0) || fstat(p->upper, &st) < 0)
+		return err_at(d, errno, "", err);
+	if (st.st_dev != p->dev || st.st_ino != p->ino)
+		return err_set(err, ERR_CONFLICT, "%s was moved while it was looked at",
+			       str_get(&d->path));
+	return 0;
+}
+
+/* Looks at CHILD, which is in P. */
+static int diff_child(struct diff *d, struct pair *p, struct pair *child, struct err *err)
+{
+	bool is_deep = d->depth >= MAX_OPEN_DIRS;
+	int rc = is_deep ? leave_closed(d, p, child, err) : 0;
+
+	if (rc < 0)
+		return rc;
+	d->depth++;
+	rc = diff_dir(d, child, err);
+	d->depth--;
+	return rc == 0 && is_deep ? open_again(d, p, child, err) : rc;
+}
+
+static int enter(struct diff *d, struct pair *p, const char *name, bool was_dir, struct err *err)
+{
+	cleanup_with(pair_done) struct pair child = {
+		.upper = open_dir(p->upper, name),
+		.lower = -1,
+	};
 	size_t len = d->path.len;
 	char mark[2] = "";
 	int rc = 0;
 
 	/* It may be gone again: the container runs. */
-	if (upper < 0)
+	if (child.upper < 0)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : err_at(d, errno, name, err);
-	if (was_dir && lower < 0)
+	if (was_dir)
+		child.lower = open_dir(p->lower, name);
+	if (was_dir && child.lower < 0)
 		return err_at(d, errno, name, err);
 	if (d->depth == MAX_DEPTH)
 		return err_set(err, ERR_UNSUPPORTED, "more than %d directories deep", MAX_DEPTH);
-	child.is_opaque = fgetxattr(upper, "trusted.overlay.opaque", mark, 1) == 1 && *mark == 'y';
+	child.is_opaque = fgetxattr(child.upper, "trusted.overlay.opaque", mark, 1) == 1 &&
+			  *mark == 'y';
 	str_addf(&d->path, "/%s", name);
-	d->depth++;
-	rc = diff_dir(d, &child, err);
-	d->depth--;
+	rc = diff_child(d, p, &child, err);
 	str_truncate(&d->path, len);
 	return rc;
 }
 
 /* A name that is there now. */
-static int diff_name(struct diff *d, const struct pair *p, const char *name, const struct stat *now,
+static int diff_name(struct diff *d, struct pair *p, const char *name, const struct stat *now,
 		     struct err *err)
 {
 	struct stat before;
@@ -202,7 +262,7 @@ static void add_gone(struct diff *d, struct strv *gone)
 		add_line(d, 'D', gone->items[i]);
 }
 
-static int diff_dir(struct diff *d, const struct pair *p, struct err *err)
+static int diff_dir(struct diff *d, struct pair *p, struct err *err)
 {
 	cleanup_with(dir_names_done) struct dir_names names = {};
 	cleanup_strv struct strv gone = STRV_INIT;
@@ -231,7 +291,7 @@ static int diff_dir(struct diff *d, const struct pair *p, struct err *err)
 
 int diff_trees(int upper_fd, int lower_fd, struct strv *ret, struct err *err)
 {
-	const struct pair p = {.upper = upper_fd, .lower = lower_fd};
+	struct pair p = {.upper = upper_fd, .lower = lower_fd};
 	cleanup_strv struct strv lines = STRV_INIT;
 	struct diff d = {.lines = &lines};
 	int rc = diff_dir(&d, &p, err);

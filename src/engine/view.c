@@ -62,6 +62,10 @@ static int add_lower(struct overlay *o, const char *path, struct err *err)
 		return err_set(err, ERR_UNSUPPORTED, "more than %d layers", MAX_DIRS);
 	/* lint: a directory of the store */
 	fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		err_set(err, ERR_SYSTEM, "layer %s is missing", path);
+		return err_hint(err, "tare system check");
+	}
 	if (fd < 0)
 		return err_sys(err, errno, "open layer %s", path);
 	o->lowers[o->n_lowers++] = fd;

@@ -74,6 +74,15 @@ static void close_all(const int *fds, size_t n)
 		close(fds[i]);
 }
 
+/* Without the system's words for it: `run` would take "no such file" for that of the command. */
+static int err_layer(const char *path, int errnum, struct err *err)
+{
+	if (errnum != ENOENT && errnum != ENOTDIR)
+		return err_sys(err, errnum, "open layer %s", path);
+	err_set(err, ERR_SYSTEM, "layer %s is missing", path);
+	return err_hint(err, "tare system check");
+}
+
 static int open_lowers(const struct strv *paths, int *fds, struct err *err)
 {
 	if (paths->n > MAX_LOWERS)
@@ -86,7 +95,7 @@ static int open_lowers(const struct strv *paths, int *fds, struct err *err)
 			int saved = errno;
 
 			close_all(fds, i);
-			return err_sys(err, saved, "open layer %s", paths->items[i]);
+			return err_layer(paths->items[i], saved, err);
 		}
 	}
 	return 0;

@@ -282,7 +282,6 @@ int incoming_add_blob(struct incoming *in, const char *hex, int fd, uint64_t off
 static int publish_blobs(struct incoming *in, struct err *err)
 {
 	char name[BLOB_NAME_LEN];
-	bool changed = false;
 
 	for (size_t i = 0; i < in->n_blobs; i++) {
 		const struct incoming_blob *b = &in->blobs[i];
@@ -293,14 +292,20 @@ static int publish_blobs(struct incoming *in, struct err *err)
 		/* The same blob twice in one image is one file. */
 		if (renameat(in->staging.fd, name, in->blobs_fd, b->hex) < 0 && errno != ENOENT)
 			return err_sys(err, errno, "rename to " STORE_BLOBS "/%s", b->hex);
-		changed = true;
 	}
-	if (changed && fsync(in->blobs_fd) < 0)
-		return err_sys(err, errno, "sync " STORE_BLOBS);
 	return 0;
 }
 
-static int sync_staged(struct incoming *in, struct err *err)
+/* Both directories after all renames: the journal's commit for the first has the second's too. Also
+ * when nothing was renamed here: whoever made what was found may not have come to this. */
+static int sync_names(struct incoming *in, struct err *err)
+{
+	if (fsync(in->blobs_fd) < 0 || fsync(in->layers_fd) < 0)
+		return err_sys(err, errno, "sync the directories of layers and blobs");
+	return 0;
+}
+
+static bool has_staged(const struct incoming *in)
 {
 	bool is_needed = false;
 
@@ -308,9 +313,19 @@ static int sync_staged(struct incoming *in, struct err *err)
 		is_needed |= in->layers[i].state != LAYER_THERE;
 	for (size_t i = 0; i < in->n_blobs; i++)
 		is_needed |= in->blobs[i].is_staged;
-	if (is_needed && syncfs(in->staging.fd) < 0)
+	return is_needed;
+}
+
+/* What is new: on disk, then under its names, and these on disk too. */
+static int publish(struct incoming *in, struct err *err)
+{
+	if (!has_staged(in))
+		return 0;
+	if (syncfs(in->staging.fd) < 0)
 		return err_sys(err, errno, "sync the unpacked layers");
-	return 0;
+	if (publish_blobs(in, err) < 0 || incoming_publish_layers(in, err) < 0)
+		return -err->code;
+	return sync_names(in, err);
 }
 
 int incoming_commit(struct incoming *in, struct err *err)
@@ -320,8 +335,7 @@ int incoming_commit(struct incoming *in, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "manifest and configuration name different layers");
 	if (write_document(in, in->id, in->config_text, strlen(in->config_text), false, err) < 0 ||
-	    incoming_write_records(in, err) < 0 || sync_staged(in, err) < 0 ||
-	    publish_blobs(in, err) < 0 || incoming_publish_layers(in, err) < 0 ||
+	    incoming_write_records(in, err) < 0 || publish(in, err) < 0 ||
 	    incoming_name_everything(in, err) < 0)
 		return -err->code;
 	names_save(in->store);

@@ -288,11 +288,17 @@ int incoming_write_records(struct incoming *in, struct err *err)
 static int publish_record(struct incoming *in, size_t i, struct err *err)
 {
 	cleanup_free char *target = str_printf("%s/" LAYER_RECORD, in->layers[i].info.chain_hex);
+	cleanup_close int dir_fd = -1;
 	char path[RECORD_PATH_LEN];
 
 	record_path(in, i, path, sizeof(path));
 	if (renameat(in->staging.fd, path, in->layers_fd, target) < 0)
 		return err_sys(err, errno, "rename to " STORE_LAYERS "/%s", target);
+	dir_fd = openat(in->layers_fd, in->layers[i].info.chain_hex,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir_fd < 0 || fsync(dir_fd) < 0)
+		return err_sys(err, errno, "sync " STORE_LAYERS "/%s",
+			       in->layers[i].info.chain_hex);
 	return 0;
 }
 
@@ -349,14 +355,10 @@ static int adopt_layer(struct incoming *in, size_t i, struct err *err)
 
 int incoming_publish_layers(struct incoming *in, struct err *err)
 {
-	bool is_needed = false;
-
 	for (size_t i = 0; i < in->n_layers; i++) {
 		struct incoming_layer *l = &in->layers[i];
 		int rc = 0;
 
-		/* Also for an adopted one: who made it may not have come to this. */
-		is_needed |= l->state != LAYER_THERE;
 		if (l->state == LAYER_BLOB)
 			rc = publish_record(in, i, err);
 		if (l->state == LAYER_NEW) {
@@ -368,7 +370,5 @@ int incoming_publish_layers(struct incoming *in, struct err *err)
 		if (rc < 0)
 			return rc;
 	}
-	if (is_needed && fsync(in->layers_fd) < 0)
-		return err_sys(err, errno, "sync the layers directory");
 	return 0;
 }

@@ -56,7 +56,7 @@ void incoming_remember_blob(struct incoming *in, const char *hex, int64_t size, 
 
 /* Records of the new layers, into staging. */
 int incoming_write_records(struct incoming *in, struct err *err);
-/* After the sync: names for all of them, on disk when it returns. */
+/* After the sync: names for all of them. */
 int incoming_publish_layers(struct incoming *in, struct err *err);
 /* The transaction. */
 int incoming_name_everything(struct incoming *in, struct err *err);

@@ -324,11 +324,10 @@ static int translate_names(struct walk *w, const struct frame *f, struct dir_nam
 		const char *name = dir_names_get(names, i);
 
 		if (str_has_prefix(name, whiteout_prefix)) {
-			char quoted[TAR_QUOTE_LEN];
-
-			return err_set(err, ERR_UNSUPPORTED,
-				       "a layer cannot hold the name %s: it would mean a deletion",
-				       tar_quote(name, quoted));
+			str_add(&w->path, name);
+			err_set(err, ERR_UNSUPPORTED,
+				"a layer cannot hold this name, which would mean a deletion");
+			return err_hint(err, "rename or remove it in the container first");
 		}
 		names->items[i].is_whiteout = is_whiteout(f->fd, names, i);
 		if (names->items[i].is_whiteout)
@@ -475,8 +474,11 @@ static int write_next(struct walk *w, struct err *err)
 	str_truncate(&w->path, f->path_len);
 	str_add(&w->path, name);
 	/* Nobody could unpack such a layer again. */
-	if (w->is_upper && w->n > LAYER_MAX_DEPTH)
-		return err_set(err, ERR_INVALID, "deeper than %d directories", LAYER_MAX_DEPTH);
+	if (w->is_upper && w->n > LAYER_MAX_DEPTH) {
+		err_set(err, ERR_INVALID, "deeper than the %d directories of a layer",
+			LAYER_MAX_DEPTH);
+		return err_hint(err, "move or remove it in the container first");
+	}
 	return item->is_whiteout ? add_marker(w, err) : write_name(w, name, item->type, err);
 }
 

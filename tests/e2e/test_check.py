@@ -408,3 +408,21 @@ def test_damage_of_every_kind():
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300,
                           env=dict(os.environ, TARE=PROGRAM))
     assert done.returncode == 0, done.stdout
+
+
+def test_missing_layer_is_not_a_missing_command(tare, tmp_path):
+    """127 would say that the image has no such command."""
+    tare.ok("pull", "-q", "busybox")
+    tare.ok("create", "--name", "cc", "busybox", "true")
+    layer, = (tare.root / "layers").iterdir()
+    layer.rename(tare.root / "away")
+    try:
+        for argv, rc in ((("run", "--rm", "busybox", "true"), 125), (("run", "-d", "busybox", "true"), 125),
+                         (("start", "cc"), 1), (("diff", "cc"), 1), (("export", "-o", tmp_path / "x", "cc"), 1)):
+            got = tare(*argv)
+            assert got.rc == rc and got.out.count("\n") <= 1, (argv, got)
+            assert "layer %s/diff is missing" % layer in got.err and "hint: tare system check" in got.err
+        assert tare.ok("inspect", "-f", "{{.State.ExitCode}}", "cc") in ("125", "128")
+    finally:
+        (tare.root / "away").rename(layer)
+    assert tare("run", "--rm", "busybox", "true").rc == 0

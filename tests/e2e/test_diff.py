@@ -58,11 +58,24 @@ def test_while_it_runs(tare, running):
     assert diff(tare, running) == []
 
 
-def test_too_deep_is_an_error(tare):
-    script = "i=0; while [ $i -lt 300 ]; do mkdir d && cd d || exit 1; i=$((i+1)); done"
+def test_deep(tare):
+    """Deeper than a layer may be: it is shown, and its commit is refused with its name and what to do."""
+    script = "i=0; while [ $i -lt 300 ]; do mkdir d && cd d || exit 1; i=$((i+1)); done; touch f"
     tare.ok("run", "--name", "cc", "--network", "none", "busybox", "sh", "-c", script)
-    got = tare("diff", "cc")
-    assert (got.rc, got.out) == (1, "") and "directories deep" in got.err
+    assert diff(tare, "cc") == ["A " + "/d" * i for i in range(1, 301)] + ["A " + "/d" * 300 + "/f"]
+    got = tare("commit", "cc", "im")
+    assert (got.rc, got.out) == (1, "") and "d/d/d" in got.err and "deeper than the 255 directories of a layer" in got.err
+    assert "hint: move or remove it in the container first" in got.err and tare("inspect", "im").rc == 1
+
+
+def test_name_of_a_whiteout(tare):
+    tare.ok("run", "--name", "cc", "--network", "none", "busybox", "sh", "-c", "mkdir /k; touch /k/.wh.x")
+    assert diff(tare, "cc") == ["A /k", "A /k/.wh.x"]
+    got = tare("commit", "cc", "im")
+    assert (got.rc, got.out) == (1, "") and "k/.wh.x: a layer cannot hold this name" in got.err
+    assert "hint: rename or remove it in the container first" in got.err
+    tare.ok("run", "--name", "c2", "--network", "none", "busybox", "touch", "/.wh.y")
+    assert " .wh.y: a layer cannot hold this name" in tare("commit", "c2", "im").err
 
 
 def test_output_that_cannot_be_written(tare):

@@ -74,6 +74,23 @@ def test_several_images_and_a_missing_one(tare, layers):
     assert tare("image", "waste", "nosuch").out == ""
 
 
+def test_names_that_a_terminal_would_act_on(tare):
+    """A hostile image's names and instructions are shown, but forge no lines and move no cursor; JSON has them as they are."""
+    name = "/a\033[31m\nx (used by nothing)\a"
+    step(tare, "busybox", "bad", "printf 12345 >\"$(printf '%s')\"" % name.replace("\033", r"\033").replace("\n", r"\n").replace("\a", r"\007"))
+    step(tare, "bad", "worse", "rm /a*")
+    quoted = r"/a\033[31m\012x (used by nothing)\007"
+    assert tare.ok("image", "waste", "worse").splitlines()[-1].endswith(quoted)
+    assert waste(tare, "worse")["Paths"][0]["Path"] == name
+    tare.ok("create", "--name", "cc", "busybox", "echo", "\033[31m\nforged")
+    tare.ok("cp", "/etc/hostname", "cc:/f")
+    tare.ok("commit", "cc", "forged")
+    out = tare.ok("image", "size", "--by-layer", "forged")
+    assert len(out.splitlines()) == 3 and r"echo \033[31m\012forged" in out.splitlines()[2]
+    rows = tare.ok("image", "size", "--by-layer", "--format", "json", "forged").splitlines()
+    assert json.loads(rows[1])["CreatedBy"] == "echo \033[31m\nforged"
+
+
 # ---------------------------------------------------------------- size
 
 def test_size(tare, layers):

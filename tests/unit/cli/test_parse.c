@@ -227,6 +227,26 @@ static void quoting(void **state)
 	}
 }
 
+static void printable(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{"", ""},
+		{"a b\"\\", "a b\"\\"},
+		{"\n\t\x1b[31m\x7f", "\\012\\011\\033[31m\\177"},
+		{"\xc3\xa9", "\xc3\xa9"},
+		{"\xff\xc3", "\\377\\303"},
+		{"\xc2\x9b\xe2\x80\xae", "\\302\\233\\342\\200\\256"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_free char *got = str_printable(rows[i].text);
+
+		assert_string_equal(got, rows[i].want);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +257,7 @@ int main(void)
 		cmocka_unit_test(ports),
 		cmocka_unit_test(cpus),
 		cmocka_unit_test(quoting),
+		cmocka_unit_test(printable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

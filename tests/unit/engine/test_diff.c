@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -160,22 +162,57 @@ static void test_without_lower(void **state)
 }
 
 /* An enemy's tree: an error, and no stack or descriptor runs out. */
-static void test_too_deep(void **state)
+/* DEPTH directories in each other in TOP, each with a file y beside it. */
+static void make_deep(int top, int depth, bool with_files)
 {
-	struct trees *t = *state;
-	cleanup_strv struct strv got = STRV_INIT;
-	struct err err = ERR_INIT;
-	int dir = dup(t->upper);
+	int dir = dup(top);
 
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < depth; i++) {
 		int next = -1;
 
-		assert_int_equal(mkdirat(dir, "d", 0755), 0);
+		if (with_files)
+			add_file(dir, "y", "x");
+		add_dir(dir, "d");
 		next = openat(dir, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		close(dir);
 		dir = next;
 	}
 	close(dir);
+}
+
+/* In both trees as far as 400, in the upper one alone from there on; after each directory comes a
+ * name for which those above have to be open again. */
+static void test_deep(void **state)
+{
+	struct trees *t = *state;
+	cleanup_strv struct strv got = STRV_INIT;
+	struct rlimit before;
+	struct err err = ERR_INIT;
+	int rc = 0;
+
+	make_deep(t->lower, 400, false);
+	make_deep(t->upper, 600, true);
+	getrlimit(RLIMIT_NOFILE, &before);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){100, before.rlim_max});
+	rc = diff_trees(t->upper, t->lower, &got, &err);
+	setrlimit(RLIMIT_NOFILE, &before);
+	if (rc < 0)
+		fail_msg("%s", err.msg);
+	/* 400 changed and 200 added directories, 600 files. */
+	assert_int_equal(got.n, 1200);
+	assert_string_equal(got.items[0], "C /d");
+	assert_int_equal(strncmp(got.items[400], "A /d/d", 6), 0);
+	assert_string_equal(got.items[got.n - 1], "A /y");
+	assert_string_equal(got.items[got.n - 2], "A /d/y");
+}
+
+static void test_too_deep(void **state)
+{
+	struct trees *t = *state;
+	cleanup_strv struct strv got = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	make_deep(t->upper, PATH_MAX / 2 + 1, false);
 	assert_int_equal(diff_trees(t->upper, t->lower, &got, &err), -ERR_UNSUPPORTED);
 	assert_int_equal(got.n, 0);
 }
@@ -221,6 +258,7 @@ int main(void)
 		WITH_TREES(test_kinds_exchanged),
 		WITH_TREES(test_whiteout_of_nothing),
 		WITH_TREES(test_without_lower),
+		WITH_TREES(test_deep),
 		WITH_TREES(test_too_deep),
 		cmocka_unit_test(test_is_different),
 	};

@@ -313,7 +313,7 @@ static void names_that_mean_deletions(void **state)
 	make_file(p, "d/.wh.x", "kept");
 	expect_list(p, &plain, "d 0755 ./\nd 0755 d/\n- 0644 d/.wh.x 4/4\n");
 	expect_refusal(p, &upper,
-		       "d/: a layer cannot hold the name .wh.x: it would mean a deletion");
+		       "d/.wh.x: a layer cannot hold this name, which would mean a deletion");
 }
 
 static void an_untouched_upper_is_empty(void **state)
@@ -451,7 +451,7 @@ static void layers_as_deep_as_can_be_unpacked(void **state)
 
 	make_deep(p, "d", LAYER_MAX_DEPTH);
 	assert_true(layer_write(p->fd, fd, &upper, &err) < 0);
-	assert_non_null(strstr(err.msg, "/f: deeper than 255 directories"));
+	assert_non_null(strstr(err.msg, "/f: deeper than the 255 directories of a layer"));
 	for (int i = 0; i < LAYER_MAX_DEPTH; i++)
 		str_add(&deepest, "d/");
 	for (const char *name = "f"; *name; name = *name == 'f' ? "z" : "") {
