@@ -130,12 +130,14 @@ static void drop_content(struct overlay *o, struct node *node, bool is_deleted)
 {
 	struct content *content = node->content;
 
-	if (!content || --content->n_names > 0)
+	if (!content)
 		return;
-	/* A layer of ours does not hide its own files. */
-	if (content->bytes > 0 && content->layer != o->layer && !o->is_over)
-		report(o, node, is_deleted);
-	free(content);
+	if (--content->n_names == 0) {
+		/* A layer of ours does not hide its own files. */
+		if (content->bytes > 0 && content->layer != o->layer && !o->is_over)
+			report(o, node, is_deleted);
+		free(content);
+	}
 	node->content = NULL;
 }
 
