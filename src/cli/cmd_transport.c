@@ -172,7 +172,8 @@ int cmd_image_copy(struct cli *cli, union verb_options *o, struct err *err)
 	show_init(&show, stderr, true, &report);
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
-	/* What is copied out is the user's to share; the store says the mode of each of its files. */
+	/* What is copied out is the user's to share; the store says the mode of each of its files.
+	 */
 	umask(mask);
 	return image_copy(engine.store, cli->args.items[0], cli->args.items[1],
 			  o->image_copy.platform, o->image_copy.quiet ? NULL : &report, err);

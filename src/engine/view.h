@@ -24,8 +24,8 @@ int view_open_lower(struct engine *engine, const struct container_record *record
 /* A descriptor (open for reading) of the container's upper directory. */
 int view_open_upper(struct engine *engine, const char *id, struct err *err);
 
-/* After the last read: ERR_NOT_FOUND when the container was removed meanwhile, and what was read may
- * not be all of it. Its row goes before its files do. */
+/* After the last read: ERR_NOT_FOUND when the container was removed meanwhile, and what was read
+ * may not be all of it. Its row goes before its files do. */
 int view_verify(struct engine *engine, const struct container_record *record, struct err *err);
 
 /* Moves this process to a mount namespace of its own, once: what it mounts from now on is seen by

@@ -254,7 +254,8 @@ static void add_find_user(struct str *out, const char *user)
 		add_find(out, "user", "passwd", user);
 		str_add(out, "uid=$number gid=$group\n");
 	}
-	str_add(out, "dir=$home; [ -n \"$dir\" ] || dir=/; [ \"$uid,$home\" != 0, ] || dir=/root\n");
+	str_add(out,
+		"dir=$home; [ -n \"$dir\" ] || dir=/; [ \"$uid,$home\" != 0, ] || dir=/root\n");
 }
 
 /* The groups that list the user as a member. */

@@ -22,7 +22,7 @@ struct user {
 	gid_t groups[USERS_MAX_GROUPS]; /* supplementary, the primary one among them */
 	size_t n_groups;
 	bool has_more_groups; /* than fit: an error of users_resolve */
-	char home[256]; /* "" when the files do not say */
+	char home[256];	      /* "" when the files do not say */
 };
 
 /* Resolves SPEC ("", "name", "uid", "name:group", "uid:gid") and EXTRA groups (names or numbers;

@@ -203,7 +203,7 @@ static int apply_stream(const struct arguments *args, struct stream *stream,
 			struct err *err)
 {
 	struct listing listing = {.base.write = write_listing};
-	struct requester requester;
+	struct requester requester = {};
 	const struct layer_options options = {
 		.maker = args->request_fd >= 0 ? &requester.base : &layer_maker_direct,
 		.max_bytes = (uint64_t)args->limit_bytes,
