@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """commit: layers, what is in them, and that a paused container goes on whatever happens to the command."""
+import io
 import json
 import os
 import signal
 import subprocess
-import threading
-import time
+import tarfile
 
 import pytest
 
@@ -123,6 +123,35 @@ def test_killed_while_paused(tare, running, number):
     if child.returncode != 0:
         assert tare("inspect", "im").rc == 1
     tare.ok("import", "-", "next", input=b"\0" * 1024)
+
+
+def test_as_many_layers_as_can_be_run(tare):
+    """docker's limit, and its words; the last image that can be made can also be run."""
+    image = "busybox"
+    want = 127
+    for n in range(len(layers_of_bundled(tare)), want):
+        tare.ok("create", "--name", "c%d" % n, "--network", "none", image, "true")
+        tare.ok("cp", "-", "c%d:/" % n, input=one_file("f%d" % n))
+        tare.ok("commit", "c%d" % n, "deep")
+        tare.ok("rm", "c%d" % n)
+        image = "deep"
+    assert len(layers(tare, "deep")) == want
+    tare.ok("run", "--name", "last", "--network", "none", "deep", "sh", "-c", "ls /f5 /f126 && touch /more")
+    got = tare("commit", "last", "deeper")
+    assert got.rc == 1 and "max depth exceeded" in got.err
+    assert tare.ok("diff", "last") == "A /more"
+
+
+def layers_of_bundled(tare):
+    tare.ok("pull", "-q", "busybox")
+    return layers(tare, "busybox")
+
+
+def one_file(name):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+    return raw.getvalue()
 
 
 def test_two_at_once(tare, running):
