@@ -23,26 +23,61 @@
 struct show {
 	struct progress progress;
 	struct progress_item *item;
+	struct progress_item **items; /* owned; of what moves at once instead */
+	size_t n_items;
 	bool is_plain; /* a line for each of them where there is no terminal */
 	FILE *out;     /* where lines go */
 };
 
+/* A layer that the store had never got a line. */
 static void show_finish(struct show *s)
 {
 	if (s->item)
 		progress_finish(s->item);
 	s->item = NULL;
+	for (size_t i = 0; i < s->n_items; i++)
+		if (s->items[i]->n_bytes > 0)
+			progress_finish(s->items[i]);
+	s->n_items = 0;
+}
+
+static struct progress_item *show_item(struct show *s, const char *what, const char *hex,
+				       uint64_t size)
+{
+	cleanup_free char *id = str_ndup(hex, SHORT_DIGEST);
+
+	if (s->is_plain && !isatty(s->progress.fd))
+		fprintf(s->out, "%s " DIGEST_PREFIX "%s\n", what, hex);
+	return progress_add(&s->progress, id, what, size);
 }
 
 static void show_begin(const char *what, const char *hex, uint64_t size, void *data)
 {
 	struct show *s = data;
-	cleanup_free char *id = str_ndup(hex, SHORT_DIGEST);
 
 	show_finish(s);
-	s->item = progress_add(&s->progress, id, what, size);
-	if (s->is_plain && !isatty(s->progress.fd))
-		fprintf(s->out, "%s " DIGEST_PREFIX "%s\n", what, hex);
+	s->item = show_item(s, what, hex, size);
+}
+
+static void show_add(const char *what, const char *hex, uint64_t size, void *data)
+{
+	struct show *s = data;
+
+	if (s->item)
+		show_finish(s);
+	s->items = mem_realloc_array(s->items, s->n_items + 1, sizeof(struct progress_item *));
+	s->items[s->n_items++] = show_item(s, what, hex, size);
+}
+
+/* Of more layers than are taken at a time the last ones are meant. */
+static void show_progress_all(const uint64_t *n_bytes, size_t n, void *data)
+{
+	struct show *s = data;
+	size_t first = s->n_items - n;
+
+	for (size_t i = 0; i < n; i++)
+		if (n_bytes[i] > s->items[first + i]->n_bytes)
+			progress_count(n_bytes[i], s->items[first + i]);
 }
 
 static void show_progress(uint64_t n_bytes, void *data)
@@ -68,13 +103,20 @@ static void show_init(struct show *s, FILE *out, bool is_plain, struct transport
 	*s = (struct show){.out = out, .is_plain = is_plain};
 	progress_init(&s->progress, fileno(out));
 	*ret = (struct transport_report){
-		.begin = show_begin, .progress = show_progress, .say = show_line, .data = s};
+		.begin = show_begin,
+		.progress = show_progress,
+		.add = show_add,
+		.progress_all = show_progress_all,
+		.say = show_line,
+		.data = s,
+	};
 }
 
 static void show_done(struct show *s)
 {
 	show_finish(s);
 	progress_done(&s->progress);
+	free(s->items);
 }
 #define cleanup_show __attribute__((cleanup(show_done)))
 

@@ -33,6 +33,7 @@ struct layer_source {
 	/* What the manifest promised of the bytes as they come; "" and -1 when nothing did. */
 	char raw_hex[DIGEST_HEX_LEN + 1];
 	int64_t raw_size;
+	uint64_t *n_read; /* as in struct unpack_job; stays as it is for a layer that is there */
 };
 
 /* Takes away the garbage of earlier failures and creates a staging directory. Owned. */

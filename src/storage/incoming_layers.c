@@ -104,6 +104,7 @@ static int add_task(struct unpacking *u, size_t layer, const struct layer_source
 	job->in_fd = source->fd;
 	job->offset = source->offset;
 	job->length = source->length;
+	job->n_read = source->n_read;
 	job->dir_fd = t->dir_fd;
 	job->list_fd = t->list_fd;
 	job->blob_fd = t->blob_fd;

@@ -80,8 +80,13 @@ static void tell_progress(struct run *run)
 
 	if (!run->progress)
 		return;
-	for (size_t i = 0; i < run->n_slots; i++)
-		sum += run->slots[i].helper.n_read;
+	for (size_t i = 0; i < run->n_slots; i++) {
+		const struct slot *slot = &run->slots[i];
+
+		sum += slot->helper.n_read;
+		if (slot->busy && run->jobs[slot->job].n_read)
+			*run->jobs[slot->job].n_read = slot->helper.n_read;
+	}
 	if (sum == run->n_told)
 		return;
 	run->n_told = sum;
@@ -96,6 +101,8 @@ static int finish_slot(struct run *run, struct slot *slot, struct err *err)
 	if (helper_finish(&slot->helper, &task, &run->results[slot->job], err) < 0)
 		return -err->code;
 	run->n_done += slot->helper.n_read;
+	if (run->jobs[slot->job].n_read)
+		*run->jobs[slot->job].n_read = slot->helper.n_read;
 	helper_done(&slot->helper);
 	slot->busy = false;
 	return 0;

@@ -34,6 +34,8 @@ struct unpack_job {
 				    with zstd */
 	int raw_fd;		 /* gets the bytes as they came */
 	int plain_fd;		 /* gets the decompressed bytes */
+	uint64_t *n_read;	 /* kept at the bytes read of it so far, before each call of
+				    PROGRESS; NULL */
 	uint64_t max_plain;	 /* more decompressed bytes than this are an error; 0: any number */
 };
 

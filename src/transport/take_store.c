@@ -32,23 +32,38 @@ static void set_layer_source(const struct part_layer *layer, struct layer_source
 	ret->raw_size = layer->raw.size;
 }
 
+/* Layers on their way, several at a time. */
+struct flight {
+	const struct transport_report *report;
+	uint64_t n_bytes[LAYERS_AT_A_TIME];
+	size_t n;
+};
+
+/* unpack_progress_fn: the sum is of no interest where each has a bar of its own. */
+static void tell_flight(uint64_t sum, void *data)
+{
+	const struct flight *f = data;
+
+	if (f->report->progress_all)
+		f->report->progress_all(f->n_bytes, f->n, f->report->data);
+}
+
 static int add_some(struct incoming *in, const struct image_parts *parts, size_t first, size_t n,
 		    const struct transport_report *report, struct unpack_result *results,
 		    struct err *err)
 {
 	struct layer_source sources[LAYERS_AT_A_TIME];
-	uint64_t total = 0;
+	struct flight flight = {.report = report, .n = n};
 
 	for (size_t i = 0; i < n; i++) {
-		set_layer_source(&parts->layers[first + i], &sources[i]);
-		total += sources[i].length;
+		const struct part_layer *layer = &parts->layers[first + i];
+
+		set_layer_source(layer, &sources[i]);
+		sources[i].n_read = &flight.n_bytes[i];
+		report_add(report, "Loading layer", layer->diff_hex, sources[i].length);
 	}
-	if (n == 1)
-		report_begin(report, "Loading layer", parts->layers[first].diff_hex, total);
-	else
-		report_begin(report, "Loading layers", parts->id, total);
-	return incoming_add_layers(in, sources, n, report ? report->progress : NULL,
-				   report ? report->data : NULL, results, err);
+	return incoming_add_layers(in, sources, n, report ? tell_flight : NULL, &flight, results,
+				   err);
 }
 
 static int add_layers(struct incoming *in, const struct image_parts *parts,

@@ -216,6 +216,20 @@ def test_terminals_are_refused(tare):
 
 # ---------------------------------------------------------------- load
 
+def test_a_bar_for_each_layer(tare, tmp_path):
+    """On a terminal, and none for a layer that is there already."""
+    layers = [layer(a=os.urandom(600000).hex()), layer(b=os.urandom(600000).hex()), layer(c="x")]
+    (tmp_path / "in.tar").write_bytes(tar(*docker(layers)))
+    for expected in (layers, []):
+        terminal = Terminal(tare.argv + ["load", "-i", str(tmp_path / "in.tar")], columns=120)
+        terminal.expect(b"Loaded image: x:1")
+        assert terminal.wait() == 0
+        for data in layers:
+            bar = digest(data)[7:19].encode() + b": Loading layer ["
+            assert (bar in terminal.seen) == (data in expected), terminal.seen
+        terminal.close()
+
+
 def test_load_of_a_missing_file(tare):
     got = tare("load", "-i", "nosuch.tar")
     assert got.rc == 1 and "open nosuch.tar: no such file or directory" in got.err.lower()
