@@ -17,7 +17,7 @@ run="iproute2 util-linux"
 test="clang clang-format clang-tidy cppcheck libclang-rt-14-dev python3-pytest python3-pytest-xdist
 	shellcheck strace xfsprogs e2fsprogs mmdebstrap zstd xz-utils procps
 	qemu-system-x86 qemu-system-common cpio kmod
-	podman docker.io skopeo buildah umoci runc crun"
+	podman docker.io skopeo buildah umoci runc crun libcap2-bin"
 bench="crun runc podman docker.io bubblewrap containernetworking-plugins mmdebstrap"
 
 case ${1:-} in
