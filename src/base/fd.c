@@ -62,6 +62,24 @@ int fd_write_full(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+int fd_pwrite_full(int fd, const void *buf, size_t len, uint64_t offset)
+{
+	const char *p = buf;
+
+	while (len) {
+		ssize_t n = pwrite(fd, p, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
 int fd_read_all(int fd, size_t limit, struct str *ret)
 {
 	size_t total = 0;

@@ -7,6 +7,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct str;
@@ -27,6 +28,8 @@ void fd_cleanup_close(int *fd);
 ssize_t fd_read_full(int fd, void *buf, size_t len);
 /* Writes all LEN bytes; 0 or -errno. Retries EINTR; the descriptor must be blocking. */
 int fd_write_full(int fd, const void *buf, size_t len);
+/* The same at OFFSET of the file, which is left where it stands. */
+int fd_pwrite_full(int fd, const void *buf, size_t len, uint64_t offset);
 
 /* Appends everything up to end of file to RET; -EFBIG once more than LIMIT bytes came. */
 int fd_read_all(int fd, size_t limit, struct str *ret);

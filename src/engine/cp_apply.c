@@ -173,22 +173,6 @@ static int create_file(struct apply *a, const struct place *p, struct tar_entry 
 	return fd < 0 ? -errno : fd;
 }
 
-static int pwrite_full(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, bytes, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 static int write_content(struct apply *a, int fd, struct tar_entry *e, struct err *err)
 {
 	uint64_t end = 0, offset = 0;
@@ -196,7 +180,7 @@ static int write_content(struct apply *a, int fd, struct tar_entry *e, struct er
 	ssize_t n = 0;
 
 	while ((n = tar_reader_data(a->reader, &bytes, &offset, err)) > 0) {
-		int rc = pwrite_full(fd, bytes, (size_t)n, offset);
+		int rc = fd_pwrite_full(fd, bytes, (size_t)n, offset);
 
 		if (rc < 0)
 			return err_sys(err, -rc, "write /%s", str_get(&a->path));

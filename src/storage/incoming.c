@@ -72,11 +72,6 @@ void incoming_cleanup(struct incoming **in)
 	*in = NULL;
 }
 
-int incoming_get_dir(const struct incoming *in)
-{
-	return in->staging.fd;
-}
-
 int incoming_set_base(struct incoming *in, const char *image_id, struct err *err)
 {
 	cleanup_free struct layer_info *infos = NULL;
@@ -120,11 +115,6 @@ int incoming_set_config(struct incoming *in, const char *text, size_t len, struc
 	in->config_text = str_ndup(text, len);
 	sha256_hex(text, len, in->id);
 	return 0;
-}
-
-const struct image_config *incoming_get_config(const struct incoming *in)
-{
-	return in->config_text ? &in->config : NULL;
 }
 
 const char *incoming_get_id(const struct incoming *in)

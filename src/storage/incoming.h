@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct image_config;
 struct incoming;
 struct store;
 
@@ -43,9 +42,6 @@ void incoming_free(struct incoming *in);
 void incoming_cleanup(struct incoming **in);
 #define cleanup_incoming __attribute__((cleanup(incoming_cleanup)))
 
-/* A descriptor of the staging directory (locked, mode 0700), for files of the caller's own. */
-int incoming_get_dir(const struct incoming *in);
-
 /* Begins above the layers of an image in the store (64 digits), which becomes the parent. Before
  * any other layer. ERR_NOT_FOUND. */
 int incoming_set_base(struct incoming *in, const char *image_id, struct err *err);
@@ -54,8 +50,6 @@ int incoming_set_base(struct incoming *in, const char *image_id, struct err *err
  * were added before, its diff IDs must be theirs. ERR_INVALID for what image_config_parse refuses
  * or a NUL in it. */
 int incoming_set_config(struct incoming *in, const char *text, size_t len, struct err *err);
-/* The parsed configuration; NULL before incoming_set_config. */
-const struct image_config *incoming_get_config(const struct incoming *in);
 /* 64 digits; "" before incoming_set_config. */
 const char *incoming_get_id(const struct incoming *in);
 

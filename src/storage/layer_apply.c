@@ -110,22 +110,6 @@ static int create_file(struct apply *a, const struct layer_place *place, const s
 	return fd < 0 ? -errno : fd;
 }
 
-static int pwrite_full(int fd, const uint8_t *bytes, size_t len, uint64_t offset)
-{
-	while (len) {
-		ssize_t n = pwrite(fd, bytes, len, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 /* Only stored bytes are written, so holes stay holes; the size makes one at the end real. */
 static int write_content(struct apply *a, int fd, const struct tar_entry *e, uint64_t *ret_crc,
 			 struct err *err)
@@ -135,7 +119,7 @@ static int write_content(struct apply *a, int fd, const struct tar_entry *e, uin
 	ssize_t n = 0;
 
 	while ((n = tar_reader_data(a->reader, &bytes, &offset, err)) > 0) {
-		int rc = pwrite_full(fd, bytes, (size_t)n, offset);
+		int rc = fd_pwrite_full(fd, bytes, (size_t)n, offset);
 
 		if (rc < 0)
 			return err_sys(err, -rc, "write");
