@@ -61,6 +61,71 @@ struct stop_options {
 	enum explain_mode explain;
 };
 
+/* Limits are said when their has_ flag or a value other than the stated one says so. */
+struct update_options {
+	struct container_spec spec; /* first: the setters of run's limits take it by its address */
+	char *restart;		    /* NULL when not said */
+	int64_t cpu_rt_period, cpu_rt_runtime;
+};
+
+struct stats_options {
+	bool all, no_stream, no_trunc;
+	char *format;
+};
+
+struct top_options {
+	bool all; /* the live view of every container */
+};
+
+struct events_options {
+	struct strv filters;
+	char *format, *since, *until;
+};
+
+struct system_prune_options {
+	bool all, force, volumes;
+	struct strv filters;
+};
+
+struct system_boot_options {
+	bool dry_run;
+};
+
+struct debug_options {
+	char *image, *user, *workdir;
+	struct strv env;
+};
+
+struct volume_create_options {
+	char *driver;
+	struct strv labels, options;
+	/* Those of cluster volumes land here, and are refused. */
+	struct {
+		struct strv lists;
+		char *text;
+		int64_t number;
+	} unused;
+};
+
+struct volume_ls_options {
+	bool cluster, quiet;
+	char *format;
+	struct strv filters;
+};
+
+struct volume_rm_options {
+	bool force;
+};
+
+struct volume_prune_options {
+	bool all, force;
+	struct strv filters;
+};
+
+struct volume_export_options {
+	char *output;
+};
+
 struct kill_options {
 	char *signal; /* NULL for KILL */
 };
@@ -211,6 +276,18 @@ union verb_options {
 	struct system_check_options system_check;
 	struct system_repair_options system_repair;
 	struct system_df_options system_df;
+	struct update_options update;
+	struct stats_options stats;
+	struct top_options top;
+	struct events_options events;
+	struct system_prune_options system_prune;
+	struct system_boot_options system_boot;
+	struct debug_options debug;
+	struct volume_create_options volume_create;
+	struct volume_ls_options volume_ls;
+	struct volume_rm_options volume_rm;
+	struct volume_prune_options volume_prune;
+	struct volume_export_options volume_export;
 };
 
 extern const struct option container_options[]; /* run and create */
@@ -222,6 +299,10 @@ extern const struct option start_options[], attach_options[], stop_options[], ki
 extern const struct option save_options[], load_options[], history_options[], commit_options[],
 	export_options[], cp_options[], image_copy_options[], image_size_options[],
 	image_waste_options[], system_check_options[], system_repair_options[], system_df_options[];
+extern const struct option update_options[], stats_options[], top_options[], events_options[],
+	system_prune_options[], system_boot_options[], debug_options[];
+extern const struct option volume_create_options[], volume_ls_options[], volume_rm_options[],
+	volume_prune_options[], volume_export_options[];
 
 /* option_set for --explain[=shell|json]; the field is an enum explain_mode. */
 int explain_option_set(void *field, const char *value, struct err *err);
@@ -234,6 +315,8 @@ void ps_options_init(union verb_options *o);
 void pull_options_init(union verb_options *o);
 void history_options_init(union verb_options *o);
 void commit_options_init(union verb_options *o);
+void update_options_init(union verb_options *o);
+void update_options_done(union verb_options *o);
 
 /* Turns what was collected into a checked spec: image and command from ARGS, env and label files,
  * volumes, ports, devices, security options, restart and pull policies, then spec_validate. Reads
