@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/configure.h"
 #include "engine/describe.h"
+#include "engine/event.h"
 #include "engine/host_files.h"
 #include "engine/names.h"
 #include "engine/pending.h"
@@ -47,6 +48,10 @@ void container_made_done(struct container_made *made)
 {
 	oci_config_done(&made->config);
 	strv_done(&made->lowers);
+	free(made->name);
+	free(made->image);
+	free(made->labels);
+	made->name = made->image = made->labels = NULL;
 	fd_cleanup_close(&made->pending_fd);
 }
 
@@ -262,8 +267,12 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		rc = container_insert(c->engine->store, &row, holder, err);
 	if (rc == -ERR_CONFLICT && *holder)
 		return name_conflict(name, holder, err);
-	if (rc >= 0)
-		snprintf(c->made->name, sizeof(c->made->name), "%s", name);
+	if (rc >= 0) {
+		c->made->name = str_dup(name);
+		c->made->image = str_dup(c->spec->image);
+		c->made->labels = take_ptr(labels);
+		event_container(c->engine, &row, "create", NULL);
+	}
 	return rc;
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/event.h"
 #include "engine/joins.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
@@ -18,6 +19,7 @@
 #include "monitor/state.h"
 #include "runtime/container_plan.h"
 #include "runtime/start.h"
+#include "storage/container.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/process.h"
@@ -41,8 +43,12 @@ struct start_ctx {
 	const struct container_made *made;
 	struct container_start *start;
 	struct joins joins;
-	char *dir;  /* owned */
-	char *init; /* owned; NULL without --init */
+	char *dir;			/* owned */
+	char *init;			/* owned; NULL without --init */
+	struct container_record record; /* of one that was read back */
+	struct journal_container subject;
+	struct journal journal;
+	char journal_dir[EVENT_DIR_MAX];
 };
 
 void container_start_done(struct container_start *start)
@@ -270,6 +276,8 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 						       MONITOR_LOG_MAX_FILES),
 		.client_flags = request->client_flags,
 		.settle_argv = settle,
+		.journal = &c->journal,
+		.container = &c->subject,
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
@@ -329,9 +337,28 @@ static int wait_started(struct container_start *start, struct err *err)
 	return 0;
 }
 
+/* What the monitor says of the container in its events. */
+static int prepare_events(struct start_ctx *c, struct err *err)
+{
+	const struct container_made *made = c->made;
+
+	event_journal(c->engine, c->journal_dir, &c->journal);
+	c->subject = (struct journal_container){
+		.id = made->id, .name = made->name, .image = made->image, .labels = made->labels};
+	if (made->name)
+		return 0;
+	if (container_lookup_by_ref(c->engine->store, made->id, &c->record, err) < 0)
+		return -err->code;
+	c->subject = event_subject(&c->record.row);
+	return 0;
+}
+
 static int prepare(struct start_ctx *c, struct err *err)
 {
 	int rc = plan_init(&c->start->plan, err);
+
+	if (rc == 0)
+		rc = prepare_events(c, err);
 
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	/* Stores end paths of directories without a slash; options of overlayfs need it so. */
@@ -345,6 +372,7 @@ static void finish(struct start_ctx *c)
 	joins_done(&c->joins);
 	free(c->dir);
 	free(c->init);
+	container_record_done(&c->record);
 }
 
 int container_plan(struct engine *engine, const struct container_made *made,

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "monitor/monitor_private.h"
+#include "monitor/report.h"
 #include "monitor/state.h"
 #include "sys/process.h"
 #include "sys/pty.h"
@@ -157,6 +158,7 @@ void monitor_remove_state(struct monitor *m)
 
 	unlinkat(dir, MONITOR_STATE_NAME, 0);
 	unlinkat(dir, ATTACH_SOCKET_NAME, 0);
+	unlinkat(dir, MONITOR_NAME_NAME, 0);
 	if (parent >= 0)
 		unlinkat(parent, m->config->id, AT_REMOVEDIR);
 }
@@ -278,6 +280,7 @@ static void report_failure(struct monitor *m, const struct err *err)
 	}
 	log_writer_close(&m->log, exit.finished_ns);
 	monitor_exit_write(m->config->container_dir_fd, &exit);
+	monitor_report_start(m, false);
 	monitor_remove_state(m);
 	frame_put_header(frame, FRAME_ERROR, sizeof(*err));
 	memcpy(frame + FRAME_HEADER_LEN, err, sizeof(*err));
@@ -316,6 +319,7 @@ __attribute__((noreturn)) static void monitor_main(const struct monitor_config *
 		report_failure(m, &err);
 		_exit(0);
 	}
+	monitor_report_start(m, true);
 	drop_caller(m);
 	monitor_loop(m);
 	is_settled = fanout_is_settled(&m->fanout);

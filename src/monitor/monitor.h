@@ -20,6 +20,8 @@
 #include "monitor/protocol.h"
 
 struct err;
+struct journal;
+struct journal_container;
 struct monitor;
 
 enum monitor_log_driver { MONITOR_LOG_JSON_FILE, MONITOR_LOG_NONE };
@@ -58,7 +60,9 @@ struct monitor_config {
 	unsigned log_max_files;
 	uint32_t client_flags; /* CLIENT_* of the starting command; 0 when it only waits for STARTED
 				*/
-	char *const *settle_argv; /* absolute program first; NULL: none */
+	char *const *settle_argv;		   /* absolute program first; NULL: none */
+	const struct journal *journal;		   /* where events go; NULL: nowhere */
+	const struct journal_container *container; /* what they say; with journal */
 	const int *keep_fds; /* what finish needs; every other descriptor is closed after start */
 	size_t n_keep_fds;
 

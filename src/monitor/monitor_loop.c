@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "monitor/monitor_private.h"
+#include "monitor/report.h"
 #include "monitor/state.h"
 #include "sys/process.h"
 #include "sys/pty.h"
@@ -136,6 +137,14 @@ static int set_paused(struct monitor *m, struct fanout_client *client, bool is_p
 	return frame_send(client->source.fd, FRAME_DONE, NULL, 0, -1);
 }
 
+static void resize(struct monitor *m, uint16_t rows, uint16_t columns)
+{
+	if (!m->config->tty || m->streams[LOG_STDOUT].fd < 0)
+		return;
+	pty_set_size(m->streams[LOG_STDOUT].fd, rows, columns);
+	monitor_report_size(m, rows, columns);
+}
+
 static int on_request(void *ctx, struct fanout_client *client, const struct frame_span *frame)
 {
 	struct monitor *m = ctx;
@@ -143,14 +152,14 @@ static int on_request(void *ctx, struct fanout_client *client, const struct fram
 
 	switch (frame->type) {
 	case FRAME_RESIZE:
-		if (m->config->tty && m->streams[LOG_STDOUT].fd >= 0)
-			pty_set_size(m->streams[LOG_STDOUT].fd, frame_get_u16(frame->data),
-				     frame_get_u16(frame->data + 2));
+		resize(m, frame_get_u16(frame->data), frame_get_u16(frame->data + 2));
 		return 0;
 	case FRAME_SIGNAL:
 		n = frame_get_u32(frame->data);
-		if (!m->has_exited && n > 0 && n <= (uint32_t)SIGRTMAX)
+		if (!m->has_exited && n > 0 && n <= (uint32_t)SIGRTMAX) {
+			monitor_report_signal(m, (int)n);
 			process_signal(m->process.pid_fd, (int)n);
+		}
 		return 0;
 	case FRAME_STDIN_EOF:
 		if (!(client->flags & CLIENT_STDIN))
@@ -261,6 +270,7 @@ static int on_exit_event(void *data, uint32_t events)
 	drain(m);
 	log_writer_close(&m->log, clock_real_ns());
 	monitor_exit_write(m->config->container_dir_fd, &exit);
+	monitor_report_exit(m, &exit);
 	monitor_remove_state(m);
 	m->fanout.stdin_fd = -1;
 	tell_exit(m, &exit);
