@@ -42,7 +42,7 @@ cpu.weight 50
 pids.max 50
 cpuset.cpus 0
 FILES
-"$tare" update -m 128m --memory-swap 160m --cpus 0.25 --pids-limit -1 --cpuset-cpus 0-1 limits >/dev/null
+"$tare" update -m 128m --memory-swap 160m --cpus 0.25 --pids-limit -1 --cpuset-cpus 0 limits >/dev/null
 while read -r file wanted; do
 	check "updated $file" "$wanted" "$(cat "$dir/$file" 2>&1)"
 done <<FILES
@@ -52,7 +52,7 @@ memory.low 33554432
 cpu.max 25000 100000
 cpu.weight 50
 pids.max max
-cpuset.cpus 0-1
+cpuset.cpus 0
 FILES
 "$tare" update -m 64m --memory-swap 64m limits >/dev/null
 check "updated downwards" "67108864 0" "$(cat "$dir/memory.max") $(cat "$dir/memory.swap.max")"
