@@ -27,6 +27,7 @@ struct cli {
 	const struct command *command;
 	const char *path; /* as typed, canonical: "container ls", "ps" */
 	struct strv args; /* what is left after the options */
+	size_t n_options; /* how many options the command itself was given */
 	/* A verb that fails with a status other than its error's code stores it here (docker's 64
 	 * for a template, 1 for some conflicts); 0 leaves the code's own. */
 	int exit_status;
