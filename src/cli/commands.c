@@ -113,7 +113,7 @@ const struct command commands[] = {
 	  { }, 1, ANY, 0, 0, NULL, NULL, cmd_unpause },
 	{ "container", "update", NULL, "update", "[OPTIONS] CONTAINER [CONTAINER...]",
 	  "Update configuration of one or more containers",
-	  { update_options }, 1, ANY, 0, 0, update_options_init, update_options_done, NULL },
+	  { update_options }, 1, ANY, 0, 0, update_options_init, update_options_done, cmd_update },
 	{ "container", "wait", NULL, "wait", "CONTAINER [CONTAINER...]",
 	  "Block until one or more containers stop, then print their exit codes",
 	  { }, 1, ANY, 0, 0, NULL, NULL, cmd_wait },

@@ -46,6 +46,8 @@ const struct option update_options[] = {
 	 "CPUs in which to allow execution (0-3, 0,1)"},
 	{"cpuset-mems", 0, OPT_STRING, LIMIT(cpuset_mems), NULL, "string",
 	 "MEMs in which to allow execution (0-3, 0,1)"},
+	{"kernel-memory", 0, OPT_BYTES, offsetof(struct update_options, cpu_rt_period), NULL,
+	 "bytes", "", .missing = "was removed from the kernel (Linux 5.16)", .hidden = true},
 	{"memory", 'm', OPT_BYTES, LIMIT(memory), NULL, "bytes", "Memory limit"},
 	{"memory-reservation", 0, OPT_BYTES, LIMIT(memory_reservation), NULL, "bytes",
 	 "Memory soft limit"},

@@ -12,6 +12,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "engine/state.h"
+#include "engine/update.h"
 #include "monitor/state.h"
 #include "storage/check.h"
 #include "storage/collect.h"
@@ -260,6 +261,8 @@ static void finish_one(struct engine *engine, const char *id)
 		rc = engine_remove_traces(engine, id, &err);
 	} else if (rc > 0) {
 		rc = engine_settle_held(engine, id, record.row.auto_remove, &err);
+		if (rc == 0)
+			engine_update_finish(engine, &record);
 	}
 	if (rc < 0)
 		log_debug("finish %s: %s", id, err.msg);

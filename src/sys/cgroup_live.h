@@ -35,6 +35,11 @@ int cgroup_list_pids(const struct cgroup_layout *layout, const char *name, pid_t
  * is thawed again) when they cannot be stopped within TIMEOUT_NS, -EOPNOTSUPP without a freezer. */
 int cgroup_freeze(const struct cgroup_layout *layout, const char *name, bool frozen,
 		  uint64_t timeout_ns);
+/* Gives the running group the limits of cgroup_plan_update, all of them or, on an error, none: what
+ * was written already gets its former value back. Lines for the user are appended to WARNINGS. 0,
+ * or -code naming the option. */
+int cgroup_update(const struct cgroup_layout *layout, const char *name,
+		  const struct cgroup_limits *limits, struct strv *warnings, struct err *err);
 /* 1 frozen, 0 not, -errno. */
 int cgroup_is_frozen(const struct cgroup_layout *layout, const char *name);
 /* SIGKILL to every process of the group, frozen or not, however fast it forks; waits until they are
