@@ -64,6 +64,8 @@ struct command {
 	const char *notes;
 	/* What they say after the summary, in lines. NULL. */
 	const char *details;
+	/* What its own help says in the place of the summary. NULL. */
+	const char *sentences;
 };
 
 struct command_group {

@@ -97,7 +97,7 @@ struct debug_options {
 };
 
 struct volume_create_options {
-	char *driver;
+	char *driver, *name;
 	struct strv labels, options;
 	/* Those of cluster volumes land here, and are refused. */
 	struct {
@@ -367,6 +367,12 @@ int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *er
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_info(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_ls(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_rename(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_completion(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
 
