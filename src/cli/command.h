@@ -60,6 +60,8 @@ struct command {
 	const char *notes;
 	/* What they say after the summary, in lines. NULL. */
 	const char *details;
+	/* Whether the options stand alone, without the arguments of min_args. NULL: never. */
+	bool (*stands_alone)(const union verb_options *o);
 };
 
 struct command_group {
