@@ -66,6 +66,8 @@ struct command {
 	const char *details;
 	/* What its own help says in the place of the summary. NULL. */
 	const char *sentences;
+	/* Whether the options stand alone, without the arguments of min_args. NULL: never. */
+	bool (*stands_alone)(const union verb_options *o);
 };
 
 struct command_group {

@@ -98,7 +98,7 @@ const struct command commands[] = {
 	  { start_options }, 1, ANY, 0, 0, NULL, NULL, cmd_start },
 	{ "container", "stats", NULL, "stats", "[OPTIONS] [CONTAINER...]",
 	  "Display a live stream of container(s) resource usage statistics",
-	  { stats_options }, 0, ANY, 0, 0, NULL, NULL, NULL },
+	  { stats_options }, 0, ANY, 0, 0, NULL, NULL, cmd_stats },
 	{ "container", "stop", NULL, "stop", "[OPTIONS] CONTAINER [CONTAINER...]",
 	  "Stop one or more running containers",
 	  { stop_options }, 1, ANY, 0, 0, NULL, NULL, cmd_stop },
