@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/docker_config.h"
 #include "cli/help.h"
 #include "cli/verbs.h"
 #include "sys/process.h"
@@ -364,6 +365,7 @@ static int apply_globals(struct cli *cli, const struct globals *g, struct err *e
 {
 	cli->root = first_of(g->root, "TARE_ROOT", "/var/lib/tare");
 	cli->runroot = first_of(g->runroot, "TARE_RUNROOT", "/run/tare");
+	cli->config_dir = g->config;
 	cli->debug = g->debug;
 	if (cli->root[0] != '/' || cli->runroot[0] != '/')
 		return err_set(err, ERR_INVALID, "--root and --runroot must be absolute paths");
@@ -456,6 +458,7 @@ int cli_main(int argc, char **argv)
 	rc = program_main(&cli, &g, argv + 1, argc > 0 ? (size_t)argc - 1 : 0);
 
 	strv_done(&cli.args);
+	docker_config_done(&cli);
 	option_free(tables, &g);
 	return finish_output(rc);
 }

@@ -17,6 +17,7 @@
 
 struct err;
 union verb_options;
+struct docker_config;
 
 /* What is common to all commands. The directories are borrowed from the command line or the
  * environment and never NULL. */
@@ -30,6 +31,8 @@ struct cli {
 	/* A verb that fails with a status other than its error's code stores it here (docker's 64
 	 * for a template, 1 for some conflicts); 0 leaves the code's own. */
 	int exit_status;
+	const char *config_dir;		     /* --config; NULL. Read it with docker_config.h */
+	struct docker_config *docker_config; /* owned; NULL until a verb asks for it */
 };
 
 /* Bits of a command. */
