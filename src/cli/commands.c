@@ -62,7 +62,21 @@ const struct command commands[] = {
 	  run_options_init, run_options_done, cmd_create },
 	{ "container", "debug", NULL, "debug", "[OPTIONS] CONTAINER [COMMAND] [ARG...]",
 	  "Open a shell with tools in a container, running or not, also one without a shell",
-	  { debug_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_EXEC_STATUS | COMMAND_SEALS, NULL, NULL, NULL },
+	  { debug_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_EXEC_STATUS | COMMAND_SEALS, NULL, NULL, cmd_debug, .details =
+	  "The shell, and any other tool of --image, is found by this command alone, in\n"
+	  "front of its PATH: nothing is put into the container, and nothing stays behind.\n"
+	  "The files it sees are the container's own; what it changes in them is changed.\n"
+	  "\n"
+	  "A running container is entered as by exec: the same processes, network and\n"
+	  "limits. The root of one that does not run is mounted with its volumes, so that\n"
+	  "what keeps it from starting can be found and mended; until the command has\n"
+	  "ended, starting it waits. A paused one has to be unpaused first.\n"
+	  "\n"
+	  "The command is root unless -u says otherwise, with the capabilities and the\n"
+	  "seccomp filter of the container unless --privileged is given. It gets a\n"
+	  "terminal when standard input and output are one, and its exit status is the\n"
+	  "exit status of debug. The tools must be static programs: libraries are looked\n"
+	  "for in the container." },
 	{ "container", "diff", NULL, "diff", "CONTAINER",
 	  "Inspect changes to files or directories on a container's filesystem",
 	  { }, 1, 1, 0, 0, NULL, NULL, cmd_diff },

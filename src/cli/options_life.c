@@ -117,6 +117,8 @@ const struct option debug_options[] = {
 	 "Set environment variables"},
 	{"image", 0, OPT_STRING, offsetof(struct debug_options, image), NULL, "string",
 	 "Image with the tools", "\"busybox\""},
+	{"privileged", 0, OPT_BOOL, offsetof(struct debug_options, privileged), NULL, NULL,
+	 "Give extended privileges to the command"},
 	{"user", 'u', OPT_STRING, offsetof(struct debug_options, user), NULL, "string",
 	 "Username or UID (format: \"<name|uid>[:<group|gid>]\")"},
 	{"workdir", 'w', OPT_STRING, offsetof(struct debug_options, workdir), NULL, "string",

@@ -92,6 +92,7 @@ struct system_boot_options {
 };
 
 struct debug_options {
+	bool privileged;
 	char *image, *user, *workdir;
 	struct strv env;
 };
@@ -328,6 +329,7 @@ int run_request_finish(struct run_request *r, const struct strv *args, struct er
  * CLI. Return the exit status (>= 0), or -code with ERR for the dispatcher to print. */
 int cmd_run(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_debug(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_update(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_start(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_attach(struct cli *cli, union verb_options *o, struct err *err);
