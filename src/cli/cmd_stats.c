@@ -399,7 +399,7 @@ static int print_once(struct stats *s, const sigset_t *signals, struct err *err)
 int cmd_stats(struct cli *cli, union verb_options *o, struct err *err)
 {
 	cleanup_engine struct engine engine = {};
-	cleanup_free char *format = list_format_choose(o->stats.format, "statsFormat", false);
+	cleanup_free char *format = list_format_choose(cli, o->stats.format, "statsFormat", false);
 	cleanup_with(stats_done) struct stats s = {
 		.engine = &engine,
 		.options = &o->stats,
