@@ -8,6 +8,8 @@
 #include "plan/plan.h"
 #include "plan/steps.h"
 
+struct oci_runtime_config;
+
 struct exec_request {
 	const char *ref;
 	struct strv args;
@@ -16,6 +18,11 @@ struct exec_request {
 	const char *workdir; /* NULL: the container's */
 	bool privileged, tty, interactive, detach;
 	unsigned short rows, columns;
+	/* A detached mount (borrowed) that this command alone finds at a path, and what of it goes
+	 * to the front of its PATH; NULL for none. */
+	const char *tools_path, *tools_search;
+	int tools_fd;
+	bool dies_with_caller; /* also with a terminal: nobody can detach from it */
 };
 
 /* A command that runs, and this side's ends of its streams. */
@@ -34,5 +41,10 @@ struct exec_started {
  * as run. */
 int engine_exec(struct engine *engine, const struct exec_request *request, struct plan *plan,
 		struct exec_started *ret, struct err *err);
+
+/* The environment of a further command in the container of CONFIG: its own, TERM with TTY, SEARCH
+ * (NULL for none) in front of PATH, then TYPED: "K=V", or a bare "K" that takes K away. */
+void exec_make_env(const struct oci_runtime_config *config, bool tty, const char *search,
+		   const struct strv *typed, struct strv *ret);
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "engine/event.h"
 #include "engine/state.h"
+#include "engine/update.h"
 #include "monitor/state.h"
 #include "storage/check.h"
 #include "storage/collect.h"
@@ -267,6 +268,8 @@ static void finish_one(struct engine *engine, const char *id)
 		rc = engine_remove_traces(engine, id, &err);
 	} else if (rc > 0) {
 		rc = engine_settle_held(engine, id, record.row.auto_remove, &err);
+		if (rc == 0)
+			engine_update_finish(engine, &record);
 	}
 	if (rc < 0)
 		log_debug("finish %s: %s", id, err.msg);

@@ -143,6 +143,22 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	return rc;
 }
 
+/* A set of processors that an update gave: the plan of the start knows nothing of its place. */
+static void remove_late_cpuset(const struct start_ctx *c)
+{
+	const struct cgroup_limits *limits = &c->made->config.limits;
+	const struct cgroup_hierarchy *h = cgroup_find(&c->engine->cgroups, CGROUP_CPUSET);
+	cleanup_free char *dir = NULL;
+
+	if (limits->cpuset_cpus || limits->cpuset_mems || !h ||
+	    h->controllers != 1U << CGROUP_CPUSET)
+		return;
+	dir = str_printf("%s/%s", h->root, c->made->config.cgroup);
+	/* lint: a directory of the host's cgroupfs */
+	if (rmdir(dir) < 0 && errno != ENOENT)
+		log_debug("remove %s: %m", dir);
+}
+
 static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 {
 	struct start_ctx *c = ctx;
@@ -167,6 +183,7 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 		if (rc < 0)
 			log_debug("%s", err.msg);
 	}
+	remove_late_cpuset(c);
 }
 
 /* Half of a removal, beside the command's own half in the index. */
