@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
+#include "cli/parse_time.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
@@ -143,28 +144,6 @@ static int emit(void *ctx, enum log_stream stream, const void *data, size_t len)
 	return fwrite(data, 1, len, to) == len ? 0 : -EPIPE;
 }
 
-/* docker's time argument: RFC 3339, a duration before now, or seconds since 1970 with a fraction.
- */
-static int parse_time(const char *text, int64_t *ret, struct err *err)
-{
-	double seconds = 0;
-	int64_t ago = 0;
-
-	if (!text || !*text)
-		return 0;
-	if (num_parse_duration(text, &ago) == 0 && strcmp(text, "0") != 0) {
-		*ret = clock_real_ns() - ago;
-		return 0;
-	}
-	if (clock_parse_rfc3339(text, ret) == 0)
-		return 0;
-	if (num_parse_double(text, &seconds) == 0) {
-		*ret = (int64_t)(seconds * 1e9);
-		return 0;
-	}
-	return err_set(err, ERR_INVALID, "failed to parse value as time or duration: \"%s\"", text);
-}
-
 static int read_logs(struct engine *engine, const char *id, const struct logs_options *o,
 		     struct err *err)
 {
@@ -178,6 +157,7 @@ static int read_logs(struct engine *engine, const char *id, const struct logs_op
 		.emit = emit,
 		.ctx = &follow,
 	};
+	int64_t now = clock_real_ns();
 	int64_t n = 0;
 	int rc = 0;
 
@@ -185,9 +165,10 @@ static int read_logs(struct engine *engine, const char *id, const struct logs_op
 		return err_sys(err, -dir, "open the log of container %.12s", id);
 	if (o->tail && num_parse_i64(o->tail, &n) == 0)
 		read.tail = n;
-	rc = parse_time(o->since, &read.since_ns, err);
-	if (rc == 0)
-		rc = parse_time(o->until, &read.until_ns, err);
+	if (o->since && *o->since)
+		rc = time_parse_point(o->since, now, &read.since_ns, err);
+	if (rc == 0 && o->until && *o->until)
+		rc = time_parse_point(o->until, now, &read.until_ns, err);
 	/* A person who follows wants each line now. */
 	if (o->follow)
 		setvbuf(stdout, NULL, _IOLBF, 0);
