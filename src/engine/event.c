@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "monitor/session.h"
+#include "oci/reference.h"
 #include "storage/container.h"
 #include "storage/image.h"
 #include "json/dump.h"
@@ -208,6 +209,87 @@ void event_image_ref(const struct engine *engine, const char *ref, const char *n
 
 	if (image_lookup(engine->store, ref, &image, &ignored) == 1)
 		tell_image(engine, &image, name, action);
+}
+
+/* Owned "busybox:latest" of "busybox"; as it is where it cannot be read. */
+static char *familiar(const char *ref, bool is_full)
+{
+	cleanup_reference struct reference r = REFERENCE_INIT;
+	struct err ignored = ERR_INIT;
+
+	if (reference_parse(ref, &r, &ignored) < 0)
+		return str_dup(ref);
+	if (is_full)
+		reference_ensure_tag(&r);
+	return reference_format_familiar(&r);
+}
+
+void event_image_tagged(const struct engine *engine, const char *ref, bool is_full)
+{
+	cleanup_free char *name = familiar(ref, is_full);
+
+	event_image_ref(engine, ref, name, "tag");
+}
+
+void event_image_pulled(const struct engine *engine, const struct reference *ref)
+{
+	cleanup_free char *full = reference_format_familiar(ref);
+	cleanup_free char *name = reference_format_familiar_name(ref);
+	cleanup_image struct image image = IMAGE_INIT;
+	struct err ignored = ERR_INIT;
+	int found = image_lookup(engine->store, full, &image, &ignored);
+	cleanup_free char *labels = found == 1 ? image_labels(&image) : NULL;
+	const struct journal_pair pair = {"name", name};
+
+	/* The one event of an image that has its name where the others have the id. */
+	tell(engine, &(struct journal_event){.type = "image",
+					     .action = "pull",
+					     .id = full,
+					     .inherited = labels,
+					     .pairs = &pair,
+					     .n_pairs = 1});
+}
+
+void event_image_removed(const struct engine *engine, const struct image *image,
+			 const struct strv *lines)
+{
+	static const char untagged[] = "Untagged: ";
+	static const char deleted[] = "Deleted: sha256:";
+
+	strv_foreach (i, lines) {
+		const char *line = lines->items[i];
+		struct image gone = IMAGE_INIT;
+
+		if (image && str_has_prefix(line, untagged))
+			tell_image(engine, image, NULL, "untag");
+		if (!str_has_prefix(line, deleted))
+			continue;
+		snprintf(gone.id, sizeof(gone.id), "%s", line + strlen(deleted));
+		/* Layers are listed too. */
+		if (!image || strcmp(image->id, gone.id) == 0)
+			tell_image(engine, &gone, NULL, "delete");
+	}
+}
+
+void event_image_loaded(const struct engine *engine, const char *line)
+{
+	static const char *const starts[] = {"Loaded image: ", "Loaded image ID: "};
+
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++)
+		if (str_has_prefix(line, starts[i]))
+			event_image_ref(engine, line + strlen(starts[i]), NULL, "load");
+}
+
+void event_commit(const struct engine *engine, const struct container_row *row, const char *id,
+		  const char *name, const char *message)
+{
+	cleanup_free char *full_id = str_printf("sha256:%s", id);
+	cleanup_free char *ref = name && *name ? familiar(name, true) : str_dup("");
+
+	if (*ref)
+		event_image_ref(engine, ref, ref, "tag");
+	event_container(engine, row, "commit", "comment", message ? message : "", "imageID",
+			full_id, "imageRef", ref, NULL);
 }
 
 /* ---- the rest ---- */

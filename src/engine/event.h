@@ -13,6 +13,7 @@
 #include "journal/journal.h"
 #include "journal/record.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct container_row;
@@ -50,6 +51,21 @@ void event_image(const struct engine *engine, const char *id, const char *name, 
 /* The same for the image that is called REF; nothing when there is none. */
 void event_image_ref(const struct engine *engine, const char *ref, const char *name,
 		     const char *action);
+/* "tag" of the image that is called REF by now; IS_FULL shows "latest" where REF has no tag. */
+void event_image_tagged(const struct engine *engine, const char *ref, bool is_full);
+/* "pull" of the bundled image REF. */
+struct reference;
+void event_image_pulled(const struct engine *engine, const struct reference *ref);
+/* "untag" and "delete" for the LINES that image_remove or image_prune has printed; IMAGE, as it was
+ * before, may be NULL. */
+void event_image_removed(const struct engine *engine, const struct image *image,
+			 const struct strv *lines);
+/* "load" for docker's line "Loaded image: x" or "Loaded image ID: x"; nothing for others. */
+void event_image_loaded(const struct engine *engine, const char *line);
+/* "tag" of the image, if it got a NAME, and "commit" of the container. */
+void event_commit(const struct engine *engine, const struct container_row *row, const char *id,
+		  const char *name, const char *message);
+
 /* One event of a volume of the local driver, with pairs as event_container. */
 void event_volume(const struct engine *engine, const char *name, const char *action, ...)
 	__attribute__((sentinel));
