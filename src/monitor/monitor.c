@@ -191,15 +191,14 @@ static void drop_caller(struct monitor *m)
 				 c->container_dir_fd,
 				 m->loop.epoll_fd,
 				 m->fanout.listen_fd,
-				 m->log.dir_fd,
-				 m->log.file_fd,
+				 log_driver_fd(&m->log),
 				 m->process.pid_fd,
 				 m->streams[LOG_STDOUT].fd,
 				 m->streams[LOG_STDERR].fd,
 				 m->stdin_fd,
 				 m->tty_peer_fd,
 				 m->client_fd};
-	size_t n = 12;
+	size_t n = 11;
 	/* lint: the host's null device */
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -217,12 +216,8 @@ static void drop_caller(struct monitor *m)
 static int open_log(struct monitor *m, struct err *err)
 {
 	const struct monitor_config *c = m->config;
-	int rc = 0;
 
-	if (c->log_driver == MONITOR_LOG_NONE)
-		return 0;
-	rc = log_writer_open(&m->log, c->container_dir_fd, c->log_max_size, c->log_max_files);
-	return rc < 0 ? err_sys(err, -rc, "open log") : 0;
+	return log_driver_open(&m->log, &c->log, c->container_dir_fd, &m->loop, err);
 }
 
 static int open_endpoints(struct monitor *m, struct err *err)
@@ -276,7 +271,7 @@ static void report_failure(struct monitor *m, const struct err *err)
 		if (m->config->finish)
 			m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
 	}
-	log_writer_close(&m->log, exit.finished_ns);
+	log_driver_close(&m->log, exit.finished_ns);
 	monitor_exit_write(m->config->container_dir_fd, &exit);
 	monitor_remove_state(m);
 	frame_put_header(frame, FRAME_ERROR, sizeof(*err));
@@ -291,7 +286,7 @@ static struct monitor *monitor_new(const struct monitor_config *config, int clie
 	m->config = config;
 	m->client_fd = client_fd;
 	m->loop.epoll_fd = -1;
-	m->log = (struct log_writer)LOG_WRITER_INIT;
+	m->log = (struct log_driver)LOG_DRIVER_INIT;
 	m->process = (struct monitor_process){.pid_fd = -1, .console_fd = -1};
 	m->streams[LOG_STDOUT] = (struct monitor_stream){
 		.source.fd = -1, .fd = -1, .monitor = m, .log = LOG_STDOUT, .frame = FRAME_STDOUT};
@@ -319,6 +314,8 @@ __attribute__((noreturn)) static void monitor_main(const struct monitor_config *
 	drop_caller(m);
 	monitor_loop(m);
 	is_settled = fanout_is_settled(&m->fanout);
+	if (config->auto_remove)
+		log_driver_stop_helper(&m->log);
 	if (config->auto_remove && is_settled && config->leave)
 		config->leave(config->ctx);
 	fanout_done(&m->fanout);
