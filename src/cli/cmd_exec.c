@@ -122,6 +122,7 @@ int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 struct follow {
 	struct engine *engine;
 	const char *id;
+	int64_t started_ns; /* of the run that is followed; 0: none yet */
 };
 
 static bool is_over(void *ctx)
@@ -130,7 +131,11 @@ static bool is_over(void *ctx)
 	struct container_state state;
 
 	container_state_read(f->engine, f->id, &state);
-	return state.status == STATUS_EXITED;
+	if (!f->started_ns)
+		f->started_ns = state.started_ns;
+	/* As docker has it, it ends with the run, though another may follow. */
+	return state.status == STATUS_EXITED || state.status == STATUS_RESTARTING ||
+	       state.started_ns != f->started_ns;
 }
 
 static int emit(void *ctx, enum log_stream stream, const void *data, size_t len)
