@@ -278,7 +278,7 @@ static bool may_need_seal(const struct run_request *request)
 
 	if (request->dry_run)
 		return false;
-	if (request->volumes.n)
+	if (request->volumes.n || spec->volumes_from.n)
 		return true;
 	if (spec->pid_mode && *spec->pid_mode)
 		return true;
@@ -286,7 +286,7 @@ static bool may_need_seal(const struct run_request *request)
 	    (strcmp(spec->ipc_mode, "host") == 0 || strncmp(spec->ipc_mode, "container:", 10) == 0))
 		return true;
 	for (size_t i = 0; i < spec->n_mounts; i++)
-		if (spec->mounts[i].type == MOUNT_BIND)
+		if (spec->mounts[i].type == MOUNT_BIND || spec->mounts[i].type == MOUNT_VOLUME)
 			return true;
 	return false;
 }

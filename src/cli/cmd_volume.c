@@ -239,7 +239,7 @@ int cmd_volume_ls(struct cli *cli, union verb_options *options, struct err *err)
 {
 	const struct volume_ls_options *o = &options->volume_ls;
 	cleanup_engine struct engine engine = {};
-	cleanup_free char *format = list_format_choose(o->format, "volumesFormat", o->quiet);
+	cleanup_free char *format = list_format_choose(cli, o->format, "volumesFormat", o->quiet);
 	cleanup_json json_t *sorted = NULL;
 	cleanup_with(listing_done) struct listing l = {.engine = &engine,
 						       .filters = &o->filters,

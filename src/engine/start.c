@@ -41,8 +41,9 @@ struct start_ctx {
 	const struct container_made *made;
 	struct container_start *start;
 	struct joins joins;
-	char *dir;  /* owned */
-	char *init; /* owned; NULL without --init */
+	char *dir;    /* owned */
+	char *layers; /* owned; where layers are */
+	char *init;   /* owned; NULL without --init */
 };
 
 void container_start_done(struct container_start *start)
@@ -218,8 +219,12 @@ static int build_plan(struct start_ctx *c, const struct start_request *request, 
 		.columns = request->columns,
 		.script = script,
 	};
-	int rc = seccomp_profile_load(c->engine, config, c->made->id, config->capabilities,
-				      &start->seccomp, &place.seccomp_name, err);
+	int rc = 0;
+
+	c->layers = str_printf("%s/layers", c->engine->root);
+	place.layers = c->layers;
+	rc = seccomp_profile_load(c->engine, config, c->made->id, config->capabilities,
+				  &start->seccomp, &place.seccomp_name, err);
 
 	if (rc < 0)
 		return rc;
@@ -361,6 +366,7 @@ static void finish(struct start_ctx *c)
 {
 	joins_done(&c->joins);
 	free(c->dir);
+	free(c->layers);
 	free(c->init);
 }
 

@@ -72,6 +72,15 @@ int mount_change(int fd, uint64_t set, uint64_t clear, uint64_t propagation, boo
 			       sizeof(attr)));
 }
 
+int mount_map_ids(int fd, int userns_fd, bool recursive)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
+
+	return sys_ret(syscall(SYS_mount_setattr, fd, "",
+			       AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+			       sizeof(attr)));
+}
+
 int mount_attach(int mount_fd, int target_fd)
 {
 	return sys_ret(syscall(SYS_move_mount, mount_fd, "", target_fd, "",

@@ -22,6 +22,10 @@ int mount_clone(int fd, bool recursive);
  * MS_PRIVATE, MS_UNBINDABLE. RECURSIVE applies to all mounts below. */
 int mount_change(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive);
 
+/* Maps ids of the detached mount FD (with all below when RECURSIVE) as the user namespace USERNS_FD
+ * does: what is its inside is the disk. -EINVAL where a file system cannot. */
+int mount_map_ids(int fd, int userns_fd, bool recursive);
+
 /* Attaches the detached mount MOUNT_FD onto TARGET_FD (directory on directory, file on file). */
 int mount_attach(int mount_fd, int target_fd);
 
