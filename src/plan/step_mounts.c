@@ -350,6 +350,9 @@ int plan_attach_source(struct plan_run *run, int source, bool is_dir, const char
 	struct stat at;
 	int rc = 0;
 
+	/* In a procfs nothing can be made: what stands in the way is that it is one. */
+	if (target < 0 && str_has_prefix(path, "/proc/"))
+		return check_target(path, run->root_fd, source, err);
 	if (target < 0)
 		return err_sys(err, -target, "create mount point %s", path);
 	/* move_mount(2) says EINVAL where mount(2) says what is wrong. */
