@@ -11,7 +11,7 @@ const struct command_group command_groups[] = {
 	{"container", "Manage containers"},
 	{"image", "Manage images"},
 	{"system", "Manage tare"},
-	{"volume", "Manage volumes"},
+	{"volume", "Manage volumes", "COMMAND"},
 };
 const size_t n_command_groups = ARRAY_LEN(command_groups);
 
