@@ -13,6 +13,7 @@
 #include "engine/pending.h"
 #include "engine/script.h"
 #include "engine/start.h"
+#include "engine/volume_populate.h"
 #include "monitor/client.h"
 #include "plan/plan.h"
 
@@ -86,6 +87,19 @@ static int make(struct run_ctx *c, struct err *err)
 	return rc;
 }
 
+/* Nothing is left of a container whose volumes could not be filled. */
+static int populate(struct run_ctx *c, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	int rc = container_populate(&c->engine, &c->made, err);
+
+	if (rc < 0) {
+		container_made_release(&c->engine, &c->made);
+		engine_settle_ended(&c->engine, c->made.id, &ignored);
+	}
+	return rc;
+}
+
 static void done(struct run_ctx *c)
 {
 	container_start_done(&c->start);
@@ -126,6 +140,8 @@ int cmd_create(struct cli *cli, union verb_options *o, struct err *err)
 
 	if (rc == 0)
 		rc = make(&c, err);
+	if (rc == 0)
+		rc = populate(&c, err);
 	if (rc == 0)
 		printf("%s\n", c.made.id);
 	done(&c);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The mounts of a container in the order in which they are made: what every container has, the
- * engine's files with its names, and what the user asked for, of which a deeper one comes after
- * what it lies in.
+ * engine's files with its names and what the user asked for, of which a deeper one comes after what
+ * it lies in.
  */
 #include "engine/configure.h"
 
@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-static void remove_mount(struct oci_runtime_config *ret, const char *destination)
+/* FIRST (may be NULL) is an index that moves with what it stands for. */
+static void remove_mount(struct oci_runtime_config *ret, const char *destination, size_t *first)
 {
 	for (size_t i = 0; i < ret->n_mounts; i++) {
 		struct oci_mount *m = &ret->mounts[i];
@@ -20,6 +21,8 @@ static void remove_mount(struct oci_runtime_config *ret, const char *destination
 		oci_mount_done(m);
 		memmove(m, m + 1, (ret->n_mounts - i - 1) * sizeof(*m));
 		ret->n_mounts--;
+		if (first && i < *first)
+			--*first;
 		return;
 	}
 }
@@ -50,15 +53,15 @@ static void set_shared_memory(const struct container_spec *spec, struct oci_runt
 	const char *mode = spec->ipc_mode ? spec->ipc_mode : "";
 
 	if (strcmp(mode, "host") == 0) {
-		remove_mount(ret, "/dev/shm");
+		remove_mount(ret, "/dev/shm", NULL);
 		oci_add_mount(ret, "/dev/shm", "bind", "/dev/shm",
 			      "bind,nosuid,noexec,nodev,rprivate");
 	} else if (str_has_prefix(mode, "container:")) {
-		remove_mount(ret, "/dev/shm");
+		remove_mount(ret, "/dev/shm", NULL);
 		oci_add_mount(ret, "/dev/shm", "shared", mode + strlen("container:"), NULL);
 	} else if (strcmp(mode, "none") == 0) {
-		remove_mount(ret, "/dev/shm");
-		remove_mount(ret, "/dev/mqueue");
+		remove_mount(ret, "/dev/shm", NULL);
+		remove_mount(ret, "/dev/mqueue", NULL);
 	}
 }
 
@@ -68,10 +71,10 @@ void configure_mounts(const struct container_spec *spec, struct mount_points *po
 	size_t first = 0;
 
 	set_shared_memory(spec, ret);
+	first = ret->n_mounts;
 	add_name_files(dir, ret);
 	for (size_t i = 0; i < points->n; i++)
-		remove_mount(ret, points->items[i].destination);
-	first = ret->n_mounts;
+		remove_mount(ret, points->items[i].destination, &first);
 	for (size_t i = 0; i < points->n; i++) {
 		struct oci_mount *m = oci_add_mount(ret, points->items[i].destination, "", "",
 						    NULL);

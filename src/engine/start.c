@@ -13,6 +13,7 @@
 #include "engine/joins.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
+#include "engine/volume_shared.h"
 #include "monitor/client.h"
 #include "monitor/monitor.h"
 #include "monitor/state.h"
@@ -41,6 +42,7 @@ struct start_ctx {
 	const struct container_made *made;
 	struct container_start *start;
 	struct joins joins;
+	struct shared_volumes shared;
 	char *dir;    /* owned */
 	char *layers; /* owned; where layers are */
 	char *init;   /* owned; NULL without --init */
@@ -60,7 +62,7 @@ static bool is_shared_mount(const struct oci_mount *m)
 {
 	if (strcmp(m->type, "bind") == 0)
 		return m->flag || strcmp(m->destination, "/dev/shm") == 0;
-	return strcmp(m->type, "shared") == 0;
+	return strcmp(m->type, "shared") == 0 || m->volume;
 }
 
 bool container_needs_seal(const struct oci_runtime_config *config)
@@ -125,6 +127,7 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	run.pdeath_signal = SIGKILL;
 	strv_add_all(&run.env, &c->made->config.env);
 	rc = run_plan(c, &run, ret, err);
+	shared_volumes_unlock(&c->shared);
 	if (rc == 0 && console >= 0)
 		rc = receive_console(console, &ret->console_fd, err);
 	/* The pipes are the monitor's. */
@@ -215,6 +218,8 @@ static int build_plan(struct start_ctx *c, const struct start_request *request, 
 		.cgroups = engine_get_cgroups(c->engine),
 		.joins = c->joins.items,
 		.n_joins = c->joins.n,
+		.shared = c->shared.items,
+		.n_shared = c->shared.n,
 		.rows = request->rows,
 		.columns = request->columns,
 		.script = script,
@@ -359,12 +364,17 @@ static int prepare(struct start_ctx *c, struct err *err)
 	/* Stores end paths of directories without a slash; options of overlayfs need it so. */
 	if (str_has_suffix(c->dir, "/"))
 		c->dir[strlen(c->dir) - 1] = '\0';
-	return rc == 0 ? joins_open(c->engine, &c->made->config, &c->joins, err) : rc;
+	if (rc == 0)
+		rc = joins_open(c->engine, &c->made->config, &c->joins, err);
+	return rc == 0 ? shared_volumes_open(c->engine, &c->made->config, c->made->id, &c->shared,
+					     err)
+		       : rc;
 }
 
 static void finish(struct start_ctx *c)
 {
 	joins_done(&c->joins);
+	shared_volumes_done(&c->shared);
 	free(c->dir);
 	free(c->layers);
 	free(c->init);

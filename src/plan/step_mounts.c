@@ -408,6 +408,8 @@ static void explain_bind(const struct step *step, enum step_text mode, struct st
 		str_add(out, "; fi; ");
 	}
 	str_addf(out, "mount --%sbind ", step->number[3] ? "r" : "");
+	if (step->type)
+		str_addf(out, "-o 'X-mount.idmap=%s' ", step->type);
 	str_add_shell(out, step->text);
 	str_add_char(out, ' ');
 	add_inside(out, step->path);

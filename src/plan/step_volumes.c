@@ -27,8 +27,7 @@
 
 /* ---- a volume's content ---- */
 
-/* The directory PATH, whose last two components are the engine's own. */
-static int open_content(const char *path)
+int plan_open_content(const char *path)
 {
 	const char *leaf = strrchr(path, '/');
 	cleanup_free char *dir = str_ndup(path, (size_t)(leaf - path));
@@ -51,7 +50,7 @@ static int err_content(const struct step *step, int errnum, struct err *err)
 
 static int run_open_volume(struct plan_run *run, const struct step *step, struct err *err)
 {
-	cleanup_close int content = open_content(step->path);
+	cleanup_close int content = plan_open_content(step->path);
 	cleanup_close int part = -1;
 	int fd = -1;
 
@@ -133,13 +132,18 @@ static int run_map_ids(struct plan_run *run, const struct step *step, struct err
 	return rc < 0 ? err_sys(err, -rc, "idmap %s", step->path) : 0;
 }
 
-/* mount(8) since 2.39 has the option; it takes the maps in "disk:shown:count". */
+/* The mount itself names the map (plan_bind); mount(8) can since 2.39, where it says so. */
 static void explain_map_ids(const struct step *step, enum step_text mode, struct str *out)
 {
-	str_addf(out, "# idmap %s: %u:%u on the disk %s %u:%u here (mount -o X-mount.idmap)",
-		 step->path, (unsigned)(step->number[1] >> 32), (unsigned)step->number[1],
-		 mode == TEXT_TRACE ? "is" : "would be", (unsigned)step->number[2],
-		 (unsigned)(step->number[2] >> 32));
+	if (mode == TEXT_SCRIPT) {
+		str_add(out, "mount -V | grep -q idmapping || { echo 'this mount(8) cannot map "
+			     "ids' >&2; exit 1; }");
+		return;
+	}
+	str_addf(out, "# a user namespace in which %u:%u on the disk is %u:%u, for ",
+		 (unsigned)(step->number[1] >> 32), (unsigned)step->number[1],
+		 (unsigned)step->number[2], (unsigned)(step->number[2] >> 32));
+	str_add_shell(out, step->path);
 }
 
 static const struct step_op step_map_ids = {"idmap", run_map_ids, explain_map_ids};
@@ -199,7 +203,7 @@ static int copy_marked(int lock_fd, int from, int to)
 	return rc;
 }
 
-static int copy_up(int root_fd, const char *path, int source_fd, const char *dir)
+int plan_copy_up_now(int root_fd, const char *path, int source_fd, const char *dir)
 {
 	cleanup_close int from = path_open_in_root(root_fd, path, O_RDONLY | O_DIRECTORY, 0);
 	cleanup_close int to = -1;
@@ -219,7 +223,8 @@ static int copy_up(int root_fd, const char *path, int source_fd, const char *dir
 
 static int run_copy_up(struct plan_run *run, const struct step *step, struct err *err)
 {
-	int rc = copy_up(run->root_fd, step->path, run->sources[step->number[0]], step->text);
+	int rc = plan_copy_up_now(run->root_fd, step->path, run->sources[step->number[0]],
+				  step->text);
 
 	return rc < 0 ? err_sys(err, -rc, "copy %s of the image to volume %s", step->path,
 				step->text)
@@ -284,52 +289,63 @@ static int mount_layers(const int *layers, size_t n, const char *target)
 	return copy;
 }
 
-static int open_image(const struct step *step, struct err *err)
+static int open_layers(const struct strv *paths)
 {
 	int layers[MAX_LOWERS] = {};
 	size_t n = 0;
-	int fd = -1;
+	int fd = 0;
 
-	if (step->words.n == 0 || step->words.n > MAX_LOWERS)
-		return err_set(err, ERR_UNSUPPORTED, "an image of %zu layers; at most %d",
-			       step->words.n, MAX_LOWERS);
-	for (; n < step->words.n; n++) {
+	if (paths->n == 0 || paths->n > MAX_LOWERS)
+		return -E2BIG;
+	for (; fd >= 0 && n < paths->n; n++) {
 		/* lint: a layer directory of the store */
-		layers[n] = open(step->words.items[n], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (layers[n] < 0)
+		layers[n] = open(paths->items[n], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (layers[n] < 0) {
+			fd = -errno;
 			break;
+		}
 	}
-	if (n == step->words.n)
-		fd = mount_layers(layers, n, step->words.items[0]);
+	if (fd == 0)
+		fd = mount_layers(layers, n, paths->items[0]);
 	for (size_t i = 0; i < n; i++)
 		close(layers[i]);
-	if (n < step->words.n)
-		return err_set(err, ERR_SYSTEM, "layer %s is missing", step->words.items[n]);
-	return fd < 0 ? err_sys(err, -fd, "mount the image for %s", step->path) : fd;
+	return fd;
 }
 
-/* The part of the image that is asked for; symlinks in it lead to its own files. */
-static int take_part(int whole, const struct step *step, struct err *err)
+int plan_open_image(const struct strv *lowers, const char *subpath)
 {
-	cleanup_close int part = path_open_in_root(whole, step->text, O_PATH, 0);
-	int fd = part < 0 ? part : mount_clone(part, false);
+	cleanup_close int whole = open_layers(lowers);
+	cleanup_close int part = -1;
+	cleanup_close int fd = -1;
+	int rc = 0;
 
-	return fd < 0 ? err_sys(err, -fd, "cannot access path %s of the image", step->text) : fd;
+	if (whole < 0)
+		return whole;
+	/* Symlinks in the image lead to its own files. */
+	if (subpath)
+		part = path_open_in_root(whole, subpath, O_PATH, 0);
+	if (subpath && part < 0)
+		return part;
+	fd = subpath ? mount_clone(part, false) : take_fd(whole);
+	if (fd < 0)
+		return fd;
+	rc = mount_change(fd, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, false);
+	return rc < 0 ? rc : take_fd(fd);
 }
 
 static int run_mount_image(struct plan_run *run, const struct step *step, struct err *err)
 {
-	cleanup_close int whole = open_image(step, err);
-	cleanup_close int part = whole >= 0 && step->text ? take_part(whole, step, err) : -1;
-	int fd = step->text ? part : whole;
+	cleanup_close int fd = plan_open_image(&step->words, step->text);
 	struct stat st;
-	int rc = 0;
 
-	if (fd < 0)
-		return -err->code;
-	rc = mount_change(fd, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE, false);
-	if (rc < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, rc < 0 ? -rc : errno, "mount the image read-only");
+	if (fd == -ENOENT && step->text)
+		return err_sys(err, ENOENT, "cannot access path %s of the image", step->text);
+	/* Without the system's words: `run` would take "no such file" for that of the command. */
+	if (fd == -ENOENT)
+		return err_set(err, ERR_SYSTEM, "a layer of the image for %s is missing",
+			       step->path);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(err, fd < 0 ? -fd : errno, "mount the image for %s", step->path);
 	return plan_attach_source(run, fd, S_ISDIR(st.st_mode), step->path, err);
 }
 

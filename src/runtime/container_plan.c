@@ -68,14 +68,32 @@ static bool is_recursive(const struct oci_mount *m)
 }
 
 /* The option "idmap=DISK_UID:DISK_GID:UID:GID". */
+static bool find_id_map(const struct oci_mount *m, uint32_t ids[4])
+{
+	strv_foreach (i, &m->options)
+		if (sscanf(m->options.items[i], OCI_MOUNT_IDMAP "=%u:%u:%u:%u", &ids[0], &ids[1],
+			   &ids[2], &ids[3]) == 4)
+			return true;
+	return false;
+}
+
+/* The two that stand for each other, in mount(8)'s words; NULL without a map. */
+static char *format_id_map(const struct oci_mount *m)
+{
+	uint32_t ids[4];
+
+	if (!find_id_map(m, ids))
+		return NULL;
+	return str_printf("u:%u:%u:1 u:%u:%u:1 g:%u:%u:1 g:%u:%u:1", ids[0], ids[2], ids[2], ids[0],
+			  ids[1], ids[3], ids[3], ids[1]);
+}
+
 static void add_id_map(struct build *b, size_t index, const struct oci_mount *m)
 {
 	uint32_t ids[4];
 
-	strv_foreach (i, &m->options)
-		if (sscanf(m->options.items[i], OCI_MOUNT_IDMAP "=%u:%u:%u:%u", &ids[0], &ids[1],
-			   &ids[2], &ids[3]) == 4)
-			plan_map_ids(b->plan, index, m->source, ids, is_recursive(m), m->flag);
+	if (find_id_map(m, ids))
+		plan_map_ids(b->plan, index, m->source, ids, is_recursive(m), m->flag);
 }
 
 static void add_bind_source(struct build *b, size_t index, const struct oci_mount *m)
@@ -247,6 +265,7 @@ static void add_bind(struct build *b, const struct oci_mount *m, size_t index)
 	cleanup_strv struct strv rest = STRV_INIT;
 	uint64_t attrs = 0;
 	uint64_t propagation = 0;
+	struct step *step = NULL;
 	cleanup_free char *part = m->subpath ? str_printf("%s/%s", m->source, m->subpath) : NULL;
 
 	/* A script has said that it cannot share it. */
@@ -255,9 +274,10 @@ static void add_bind(struct build *b, const struct oci_mount *m, size_t index)
 	split_options(m, &attrs, &propagation, &rest);
 	if (strv_has(&m->options, "rro"))
 		attrs |= MOUNT_ATTR_RDONLY | PLAN_ATTRS_DEEP;
-	plan_bind(b->plan, index, part ? part : m->source, m->destination, attrs,
-		  propagation ? propagation : MS_PRIVATE, is_recursive(m))
-		->flag = str_dup(m->flag);
+	step = plan_bind(b->plan, index, part ? part : m->source, m->destination, attrs,
+			 propagation ? propagation : MS_PRIVATE, is_recursive(m));
+	step->flag = str_dup(m->flag);
+	step->type = format_id_map(m);
 }
 
 static void add_mounts(struct build *b)
