@@ -6,11 +6,12 @@ import pathlib
 import re
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
 
-from conftest import read_proc, wait_until
+from conftest import REPO, read_proc, wait_until
 
 NONE = ("--network", "none")
 FALSE = ("busybox", "false")
@@ -424,7 +425,25 @@ def test_boot_order_and_failures(tare):
     assert os.readlink("/proc/%d/ns/net" % pid_of(tare, "base")) == os.readlink("/proc/%d/ns/net" % pid_of(tare, "user"))
 
 
-def test_a_hundred_monitors_are_small(tare):
+def test_the_init_script(tare):
+    """As it is installed, but for the program's place."""
+    run(tare, "c1", "always", "sleep", "1000")
+    reboot(tare)
+    program = tare.folder / "tare"
+    program.write_text("#!/bin/sh\nexec %s \"$@\"\n" % " ".join(tare.argv))
+    program.chmod(0o755)
+    script = (REPO / "contrib" / "tare-boot.init.in").read_text().replace("@BINDIR@", str(tare.folder))
+
+    def init(word):
+        return subprocess.run(["sh", "-s", word], input=script, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert init("start").stdout.splitlines()[-1] == "c1"
+    assert tare.state("c1") == "running"
+    assert init("stop").returncode == 0 and tare.state("c1") == "running"
+    assert "c1" in init("status").stdout
+    assert init("nonsense").returncode == 2
+
+
+def test_many_monitors_are_small(tare):
     """PSS of monitor and guard together, with a policy: what each of many costs."""
     names = ["c%d" % i for i in range(20)]
     for name in names:
