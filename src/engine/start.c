@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/event.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
 #include "engine/start_private.h"
@@ -17,6 +18,7 @@
 #include "monitor/state.h"
 #include "runtime/container_plan.h"
 #include "runtime/start.h"
+#include "storage/container.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/process.h"
@@ -126,6 +128,22 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	return rc;
 }
 
+/* A set of processors that an update gave: the plan of the start knows nothing of its place. */
+static void remove_late_cpuset(const struct start_ctx *c)
+{
+	const struct cgroup_limits *limits = &c->made->config.limits;
+	const struct cgroup_hierarchy *h = cgroup_find(&c->engine->cgroups, CGROUP_CPUSET);
+	cleanup_free char *dir = NULL;
+
+	if (limits->cpuset_cpus || limits->cpuset_mems || !h ||
+	    h->controllers != 1U << CGROUP_CPUSET)
+		return;
+	dir = str_printf("%s/%s", h->root, c->made->config.cgroup);
+	/* lint: a directory of the host's cgroupfs */
+	if (rmdir(dir) < 0 && errno != ENOENT)
+		log_debug("remove %s: %m", dir);
+}
+
 static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 {
 	struct start_ctx *c = ctx;
@@ -150,6 +168,7 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 		if (rc < 0)
 			log_debug("%s", err.msg);
 	}
+	remove_late_cpuset(c);
 }
 
 /* Half of a removal, beside the command's own half in the index. */
@@ -230,16 +249,7 @@ int start_ctx_plan(struct start_ctx *c, const struct start_request *request, str
 
 	if (rc == 0 && note_is(c->made, OCI_NOTE_VOLATILE, "true"))
 		forget_volatile(c);
-	return rc;
-}
-
-/* The number under KEY, or OTHERWISE. */
-static int64_t note_number(const struct container_made *made, const char *key, int64_t otherwise)
-{
-	const char *text = oci_annotation(&made->config, key);
-	int64_t n = 0;
-
-	return text && num_parse_i64(text, &n) == 0 && n > 0 ? n : otherwise;
+	return rc == 0 ? log_setup_load(c->engine, c->made, &c->log, err) : rc;
 }
 
 /* execv takes what it does not change as if it did. */
@@ -290,17 +300,14 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.open_stdin = oci_annotation(&made->config, OCI_NOTE_STDIN) != NULL,
 		.stdin_once = note_is(made, OCI_NOTE_STDIN, "once"),
 		.auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true"),
-		.log_driver = note_is(made, OCI_NOTE_LOG, "none") ? MONITOR_LOG_NONE
-								  : MONITOR_LOG_JSON_FILE,
-		.log_max_size = (uint64_t)note_number(made, OCI_NOTE_LOG_SIZE,
-						      MONITOR_LOG_MAX_SIZE),
-		.log_max_files = (unsigned)note_number(made, OCI_NOTE_LOG_FILES,
-						       MONITOR_LOG_MAX_FILES),
+		.log = c->log.config,
 		.client_flags = request->client_flags,
 		.settle_argv = c->settle,
 		.restart = made->restart,
 		.resume_argv = c->resume,
 		.guard_argv = c->guard,
+		.journal = &c->journal,
+		.container = &c->subject,
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
@@ -367,9 +374,28 @@ static int wait_started(struct container_start *start, struct err *err)
 	return 0;
 }
 
+/* What the monitor says of the container in its events. */
+static int prepare_events(struct start_ctx *c, struct err *err)
+{
+	const struct container_made *made = c->made;
+
+	event_journal(c->engine, c->journal_dir, &c->journal);
+	c->subject = (struct journal_container){
+		.id = made->id, .name = made->name, .image = made->image, .labels = made->labels};
+	if (made->name)
+		return 0;
+	if (container_lookup_by_ref(c->engine->store, made->id, &c->record, err) < 0)
+		return -err->code;
+	c->subject = event_subject(&c->record.row);
+	return 0;
+}
+
 int start_ctx_prepare(struct start_ctx *c, struct err *err)
 {
 	int rc = plan_init(&c->start->plan, err);
+
+	if (rc == 0)
+		rc = prepare_events(c, err);
 
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	/* Stores end paths of directories without a slash; options of overlayfs need it so. */
@@ -383,6 +409,8 @@ void start_ctx_done(struct start_ctx *c)
 	joins_done(&c->joins);
 	free(c->dir);
 	free(c->init);
+	container_record_done(&c->record);
+	log_setup_done(&c->log);
 	free(c->id);
 	free(c->guard_path);
 }

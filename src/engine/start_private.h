@@ -5,9 +5,13 @@
  * What the first start of a container (start.c) and each later one by its own monitor (resume.c)
  * have in common. For these two files only.
  */
+#include "engine/event.h"
 #include "engine/joins.h"
+#include "engine/log_setup.h"
 #include "engine/start.h"
+#include "journal/journal.h"
 #include "monitor/monitor.h"
+#include "storage/container.h"
 
 #define START_ARGV_MAX 12
 
@@ -23,6 +27,12 @@ struct start_ctx {
 	 * ones below. */
 	char *settle[START_ARGV_MAX], *resume[START_ARGV_MAX], *guard[START_ARGV_MAX];
 	char *id, *guard_path;
+	struct log_setup log;
+	/* What events say of the container. */
+	struct container_record record; /* of one that was read back */
+	struct journal_container subject;
+	struct journal journal;
+	char journal_dir[EVENT_DIR_MAX];
 };
 
 /* Opens what the container joins and makes the plan; in the order given. 0 or -code; end with
