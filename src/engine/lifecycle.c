@@ -274,8 +274,10 @@ int engine_stop_found(struct engine *engine, const struct container_record *reco
 			       request->signal ? request->signal : "in the image");
 	container_set_stopping(engine, record->row.id,
 			       marks | RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &state);
-	if (!container_has_process(&state))
+	if (!container_has_process(&state)) {
+		event_container(engine, &record->row, "stop", NULL);
 		return 0;
+	}
 	return stop_running(engine, record, &state, number, stop_timeout(record, request), plan,
 			    err);
 }
