@@ -52,6 +52,7 @@ struct monitor {
 	struct err *start_err; /* borrowed: why that start failed */
 };
 
+/* An owned monitor that has not begun; CLIENT_FD is handed over, -1 without one. */
 struct monitor *monitor_new(const struct monitor_config *config, int client_fd);
 /* Cuts the ties to whoever started this process. */
 void monitor_leave_caller(void);
