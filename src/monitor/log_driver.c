@@ -127,10 +127,15 @@ int log_driver_open(struct log_driver *driver, const struct log_driver_config *c
 	return rc < 0 ? err_sys(err, -rc, "open log") : 0;
 }
 
-void log_driver_write(struct log_driver *driver, enum log_stream stream, const void *data,
-		      size_t len, int64_t now_ns)
+void log_driver_add(struct log_driver *driver, enum log_stream stream, const void *data, size_t len,
+		    int64_t now_ns)
 {
-	log_writer_write(&driver->writer, stream, data, len, now_ns);
+	log_writer_add(&driver->writer, stream, data, len, now_ns);
+}
+
+void log_driver_flush(struct log_driver *driver)
+{
+	log_writer_flush(&driver->writer);
 }
 
 void log_driver_close(struct log_driver *driver, int64_t now_ns)

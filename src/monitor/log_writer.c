@@ -305,8 +305,8 @@ static size_t finish_line(struct log_writer *log, enum log_stream stream, const 
 	return n;
 }
 
-void log_writer_write(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
-		      int64_t now_ns)
+void log_writer_add(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
+		    int64_t now_ns)
 {
 	const uint8_t *p = data;
 	const uint8_t *end = p + len;
@@ -333,7 +333,19 @@ void log_writer_write(struct log_writer *log, enum log_stream stream, const void
 			n = finish_line(log, stream, p, left);
 		p += n;
 	}
-	flush(log);
+}
+
+void log_writer_flush(struct log_writer *log)
+{
+	if (log->out)
+		flush(log);
+}
+
+void log_writer_write(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
+		      int64_t now_ns)
+{
+	log_writer_add(log, stream, data, len, now_ns);
+	log_writer_flush(log);
 }
 
 void log_writer_trim(struct log_writer *log)

@@ -77,6 +77,11 @@ int log_writer_open(struct log_writer *log, int container_dir_fd,
  * writer that was not opened. */
 void log_writer_write(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
 		      int64_t now_ns);
+/* The same in two steps, for who has several pieces at once: what was added is in the file after the
+ * flush at the latest. */
+void log_writer_add(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
+		    int64_t now_ns);
+void log_writer_flush(struct log_writer *log);
 /* Writes unfinished lines too, as they are, and closes. */
 void log_writer_close(struct log_writer *log, int64_t now_ns);
 /* Gives the memory of idle buffers back to the kernel. */
