@@ -13,6 +13,7 @@
 #include "monitor/log_remote.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -153,6 +154,13 @@ void log_driver_stop_helper(struct log_driver *driver)
 		return;
 	syscall(SYS_pidfd_send_signal, driver->helper_fd, SIGKILL, NULL, 0);
 	forget_helper(driver);
+}
+
+void log_driver_linger(struct log_driver *driver)
+{
+	for (int ms = 0; ms < LOG_LINGER_MS && log_writer_is_behind(&driver->writer); ms += 20)
+		poll(NULL, 0, 20);
+	log_writer_release(&driver->writer);
 }
 
 void log_driver_trim(struct log_driver *driver)

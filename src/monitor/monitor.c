@@ -319,6 +319,7 @@ __attribute__((noreturn)) static void monitor_main(const struct monitor_config *
 	if (config->auto_remove && is_settled && config->leave)
 		config->leave(config->ctx);
 	fanout_done(&m->fanout);
+	log_driver_linger(&m->log);
 	if (config->auto_remove && !is_settled && config->settle_argv)
 		execv(config->settle_argv[0], config->settle_argv);
 	_exit(0);
