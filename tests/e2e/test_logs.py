@@ -6,10 +6,11 @@ import os
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 
-from conftest import PROGRAM, wait_until
+from conftest import PROGRAM, REPO, wait_until
 
 INIT = "failed to initialize logging driver: "
 
@@ -320,3 +321,11 @@ def test_a_stopped_follower_stops_nobody(tare):
     tare.ok("wait", "cc", timeout=30)
     child.send_signal(signal.SIGCONT)
     assert child.communicate(timeout=30)[0].endswith(b"\n200000\n")
+
+
+def test_a_flood_through_rotation_under_followers():
+    """A twentieth of what tools/soak.sh does: half a million lines, four followers and a stopped one."""
+    done = subprocess.run([sys.executable, str(REPO / "tests/soak/log_flood.py"), "--lines", "500000", "--rate", "1"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+                          env={k: v for k, v in os.environ.items() if k != "SOAK_REPORT"} | {"TARE": PROGRAM})
+    assert done.returncode == 0, done.stdout
