@@ -125,12 +125,13 @@ def flood(engine, o, n_readers, stopped, folder, bad):
 
 
 def after(engine, o, name, wall, bad):
-    """`logs` of what is left, and the writer's own words, which are the last line."""
-    said = subprocess.run([TOOL, "check", str(o.lines), str(o.seed), "tail"], stdout=subprocess.PIPE, text=True,
-                          stdin=engine.popen("logs", name, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout).stdout
+    """`logs` of what is left, and the writer's own words, which are all that is on standard error."""
+    logs = engine.popen("logs", name, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    check = subprocess.Popen([TOOL, "check", str(o.lines), str(o.seed), "tail"], stdin=logs.stdout, stdout=subprocess.PIPE, text=True)
+    logs.stdout.close()
+    said, words = check.communicate(timeout=300)[0], logs.communicate(timeout=60)[1]
     if not said.startswith("ok %d lines" % o.lines):
         bad.append("logs afterwards: %s" % said.strip())
-    words = engine.popen("logs", "--tail", "5", name, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).communicate()[1]
     m = re.search(rb"(\d+) bytes (\d+) ms", words)
     engine.ok("rm", name)
     if not m:
