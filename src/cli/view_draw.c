@@ -104,7 +104,8 @@ static void cell_bar(const struct view_item *item, char *buf)
 {
 	buf[0] = '[';
 	view_bar(item->memory_percent, BAR_WIDTH - 2, buf + 1);
-	strcat(buf, "]");
+	buf[BAR_WIDTH - 1] = ']';
+	buf[BAR_WIDTH] = '\0';
 }
 
 static void cell_network(const struct view_item *item, char *buf)
@@ -318,9 +319,10 @@ static void draw_list(struct grid *g, struct view_screen *s)
 			draw_lines(g, 3 + rows, log_rows - 1, s->text,
 				   tail_of(s->text, log_rows - 1, &tail));
 	}
-	draw_bottom(g, s,
-		    "q quit  ? help  l log  e shell  i inspect  s stop/start  r restart  d remove  "
-		    "/ filter  a all  o sort");
+	draw_bottom(
+		g, s,
+		"q quit  ? help  l log  e shell  i inspect  s stop  r restart  d remove  / filter"
+		"  a all  o sort  p pause");
 }
 
 size_t view_page(const struct grid *g)

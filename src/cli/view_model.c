@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model of the live view. Containers are kept from one reading to the next, because a share of
+ * the CPU is a difference between two.
+ */
 #include "cli/view_model.h"
 
 #include "base/err.h"

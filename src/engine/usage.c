@@ -110,6 +110,7 @@ static bool has_own_network(pid_t pid)
 	struct stat own, its;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	/* lint: files of the kernel */
 	return stat(path, &its) == 0 && stat("/proc/self/ns/net", &own) == 0 &&
 	       (its.st_ino != own.st_ino || its.st_dev != own.st_dev);
 }
