@@ -59,12 +59,15 @@ static void host_at(const char *dir, enum cgroup_mode mode, struct engine *ret)
 
 static void assert_recorded(struct engine *engine)
 {
-	const struct usage_host host = {.cpu_ns = 5, .memory = HOST_MEMORY, .n_cpus = 2};
+	struct usage_host host = {};
 	/* a process in our own network namespace: no network of its own, as docker has it */
 	const struct container_state state = {.status = STATUS_RUNNING, .pid = getpid()};
 	struct usage u;
 	char used[32], limit[32], percent[32];
 
+	usage_host_read(&host);
+	host.cpu_ns = 5;
+	host.memory = HOST_MEMORY;
 	usage_read(engine, &host, "d096", &state, &u);
 	num_format_size_binary((double)u.memory, 4, used, sizeof(used));
 	num_format_size_binary((double)u.memory_limit, 4, limit, sizeof(limit));
