@@ -190,7 +190,7 @@ const struct command commands[] = {
 	  "--format json. The sum is what 'du -s --block-size=1' says of the root." },
 	{ "system", "events", NULL, "events", "[OPTIONS]",
 	  "Get real time events from the server",
-	  { events_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { events_options }, 0, 0, 0, 0, NULL, NULL, cmd_events },
 	{ "system", "prune", NULL, NULL, "[OPTIONS]",
 	  "Remove unused data",
 	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, NULL },

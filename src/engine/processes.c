@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/state.h"
 #include "storage/container.h"
@@ -327,5 +328,8 @@ int engine_processes(struct engine *engine, const char *ref, const struct strv *
 		return err_sys(err, -rc, "list the processes of container %s", record.row.id);
 	if (ask_ps(&words, pids, n, &text, err) < 0)
 		return -err->code;
-	return processes_parse(str_get(&text), pids, n, ret, err);
+	if (processes_parse(str_get(&text), pids, n, ret, err) < 0)
+		return -err->code;
+	event_container(engine, &record.row, "top", NULL);
+	return 0;
 }

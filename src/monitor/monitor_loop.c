@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "monitor/monitor_private.h"
+#include "monitor/report.h"
 #include "monitor/state.h"
 #include "sys/process.h"
 #include "sys/pty.h"
@@ -67,7 +68,7 @@ static ssize_t stream_read(struct monitor_stream *s)
 		return -EAGAIN;
 	if (n <= 0)
 		return 0; /* a terminal ends with EIO */
-	log_writer_write(&m->log, s->log, to, (size_t)n, clock_real_ns());
+	log_driver_write(&m->log, s->log, to, (size_t)n, clock_real_ns());
 	if (fanout_has_client(&m->fanout, flag))
 		fanout_commit(&m->fanout, s->frame, (size_t)n);
 	return n;
@@ -99,7 +100,7 @@ static int on_idle_timer(void *data, uint32_t events)
 
 	m->is_timer_set = false;
 	fanout_trim(&m->fanout);
-	log_writer_trim(&m->log);
+	log_driver_trim(&m->log);
 	malloc_trim(0);
 	return 0;
 }
@@ -173,6 +174,14 @@ static int on_order(struct monitor *m, struct fanout_client *client, const struc
 	return rc < 0 ? rc : frame_send(client->source.fd, FRAME_DONE, NULL, 0, -1);
 }
 
+static void resize(struct monitor *m, uint16_t rows, uint16_t columns)
+{
+	if (!m->config->tty || m->streams[LOG_STDOUT].fd < 0)
+		return;
+	pty_set_size(m->streams[LOG_STDOUT].fd, rows, columns);
+	monitor_report_size(m, rows, columns);
+}
+
 static int on_request(void *ctx, struct fanout_client *client, const struct frame_span *frame)
 {
 	struct monitor *m = ctx;
@@ -180,14 +189,14 @@ static int on_request(void *ctx, struct fanout_client *client, const struct fram
 
 	switch (frame->type) {
 	case FRAME_RESIZE:
-		if (m->config->tty && m->streams[LOG_STDOUT].fd >= 0)
-			pty_set_size(m->streams[LOG_STDOUT].fd, frame_get_u16(frame->data),
-				     frame_get_u16(frame->data + 2));
+		resize(m, frame_get_u16(frame->data), frame_get_u16(frame->data + 2));
 		return 0;
 	case FRAME_SIGNAL:
 		n = frame_get_u32(frame->data);
-		if (m->process.pid_fd >= 0 && !m->has_exited && n > 0 && n <= (uint32_t)SIGRTMAX)
+		if (m->process.pid_fd >= 0 && !m->has_exited && n > 0 && n <= (uint32_t)SIGRTMAX) {
+			monitor_report_signal(m, (int)n);
 			process_signal(m->process.pid_fd, (int)n);
+		}
 		return 0;
 	case FRAME_STDIN_EOF:
 		if (!(client->flags & CLIENT_STDIN))
@@ -301,7 +310,7 @@ static int on_exit_event(void *data, uint32_t events)
 		m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
 	fd_cleanup_close(&m->tty_peer_fd);
 	drain(m);
-	log_writer_close(&m->log, clock_real_ns());
+	log_driver_close(&m->log, clock_real_ns());
 	m->fanout.stdin_fd = -1;
 	monitor_record_exit(m, &exit);
 	return 0;

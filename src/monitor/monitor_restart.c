@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "monitor/monitor_private.h"
+#include "monitor/report.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -75,6 +76,7 @@ void monitor_record_exit(struct monitor *m, const struct monitor_exit *exit)
 	m->last = *exit;
 	m->last.history = m->history;
 	m->last.marks = m->marks & ~(unsigned)RESTART_MARK_KEPT;
+	monitor_report_exit(m, exit);
 	if (m->config->resume_argv &&
 	    restart_rule_wants(&m->restart, &m->history, exit->code, m->marks))
 		record_restart(m, clock_mono_ns() - m->began_ns);
@@ -229,7 +231,7 @@ void monitor_resume(const struct monitor_resume *resume)
 	resume->release(resume->ctx);
 	if (rc < 0) {
 		monitor_abandon(m, m->last.code, &(bool){false});
-		log_writer_close(&m->log, clock_real_ns());
+		log_driver_close(&m->log, clock_real_ns());
 		m->started_ns = m->last.started_ns;
 		end_failed(m);
 	}
