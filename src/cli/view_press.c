@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define MAX_FILTER 64
-#define AT_ONCE_NS 1000000000ULL /* nobody typed in a shell that ended so soon */
+#define CANNOT_RUN 125		 /* to 127: exec itself failed */
+#define AT_ONCE_NS 1000000000ULL /* so soon, status 1 is the engine's error */
 
 /* ---- verbs ---- */
 
@@ -82,7 +83,7 @@ static void do_shell(struct view *v)
 		return;
 	view_term_leave();
 	status = view_run_shell(v->cli, item->id);
-	if (status != 0 && clock_mono_ns() - began < AT_ONCE_NS) {
+	if (status >= CANNOT_RUN || (status == 1 && clock_mono_ns() - began < AT_ONCE_NS)) {
 		fprintf(stderr, "the shell ended with status %d; press Enter\n", status);
 		while (read(STDIN_FILENO, &key, 1) == 1 && key != '\n')
 			;
@@ -248,9 +249,8 @@ static void page_key(struct view *v, int key)
 	long step = step_of(key, (long)view_page(&v->grid));
 	long scroll = (long)v->screen.scroll;
 
-	if (!step) {
-		if (v->screen.mode == VIEW_HELP || key == 'q' || key == VIEW_KEY_ESCAPE)
-			v->screen.mode = VIEW_LIST;
+	if (v->screen.mode == VIEW_HELP || key == 'q' || key == VIEW_KEY_ESCAPE) {
+		v->screen.mode = VIEW_LIST;
 		return;
 	}
 	scroll += v->screen.mode == VIEW_LOGS ? -step : step;

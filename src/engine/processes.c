@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/state.h"
 #include "storage/container.h"
