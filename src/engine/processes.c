@@ -11,7 +11,6 @@
 #include "base/num.h"
 #include "engine/engine.h"
 #include "engine/event.h"
-#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/state.h"
 #include "storage/container.h"
@@ -238,12 +237,11 @@ static void add_row(struct process_table *table, struct strv *words)
 	row = &table->rows[table->n++];
 	*row = (struct process_row){};
 	for (size_t i = 0; i < words->n; i++) {
-		char **last = row->fields.n ? &row->fields.items[row->fields.n - 1] : NULL;
-
-		if (i < columns) {
+		if (i < columns || !row->fields.n) {
 			strv_add(&row->fields, words->items[i]);
 			continue;
 		}
+		char **last = &row->fields.items[row->fields.n - 1];
 		char *joined = str_printf("%s %s", *last, words->items[i]);
 
 		free(*last);

@@ -74,8 +74,11 @@ static void order_and_filter(void **state)
 {
 	static const char *const orders[N_VIEW_SORTS] = {"db web old", "web db old", "db web old",
 							 "db web old", "web db old"};
-	static const char *const filters[][2] = {
-		{"w", "web"}, {"BUSY", "db web old"}, {"CCC", "db"}, {"zz", ""}, {"", "db web old"}};
+	static const char *const filters[][2] = {{"w", "web"},
+						 {"BUSY", "db web old"},
+						 {"CCC", "db"},
+						 {"zz", ""},
+						 {"", "db web old"}};
 	struct view_model m = {};
 
 	read_twice(&m);
