@@ -359,6 +359,8 @@ static int prepare(struct create_ctx *c, struct err *err)
 		return rc;
 	rand_hex(ID_LEN / 2, c->made->id);
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
+	c->made->restart = (struct restart_rule){.policy = c->spec->restart,
+						 .max = (uint32_t)c->spec->restart_max};
 	image_get_lower_dirs(c->engine->store, &c->image, &c->made->lowers);
 	rc = skeleton_add(c->engine, &c->made->lowers, err);
 	if (rc < 0)
