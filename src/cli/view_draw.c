@@ -137,7 +137,7 @@ struct column {
 };
 
 static const struct column columns[] = {
-	{"STATE", 9, 0, false, false, cell_state},    {"AGE", 4, 90, true, false, cell_age},
+	{"STATE", 10, 0, false, false, cell_state},   {"AGE", 4, 90, true, false, cell_age},
 	{"CPU %", 6, 40, true, true, cell_cpu},	      {"MEMORY", 8, 50, true, true, cell_memory},
 	{"", BAR_WIDTH, 68, false, true, cell_bar},   {"NET I/O", 15, 80, true, true, cell_network},
 	{"BLOCK I/O", 15, 106, true, true, cell_io},  {"PIDS", 4, 60, true, true, cell_pids},
@@ -160,6 +160,7 @@ static uint16_t state_colour(const struct view_item *item)
 	case STATUS_RUNNING:
 		return LOOK_GREEN;
 	case STATUS_PAUSED:
+	case STATUS_RESTARTING:
 		return LOOK_YELLOW;
 	case STATUS_EXITED:
 		return item->state.exit_code ? LOOK_RED : LOOK_DIM;
@@ -200,7 +201,7 @@ static void draw_row(struct grid *g, size_t row, const struct view_item *item)
 			continue;
 		if (!item)
 			snprintf(text, sizeof(text), "%s", c->title);
-		else if (!c->only_running || container_is_running(&item->state))
+		else if (!c->only_running || container_has_process(&item->state))
 			c->cell(item, text);
 		uint16_t look = item ? column_look(c, item) : LOOK_PLAIN;
 

@@ -320,6 +320,10 @@ int engine_processes(struct engine *engine, const char *ref, const struct strv *
 		return -err->code;
 	if (!container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
+	if (state.status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "Container %s is restarting, wait until the container is running",
+			       record.row.id);
 	group = str_printf("tare/%s", record.row.id);
 	int rc = cgroup_list_pids(engine_get_cgroups(engine), group, &pids, &n);
 

@@ -147,7 +147,7 @@ void usage_read(struct engine *engine, const struct usage_host *host, const char
 
 	*ret = (struct usage){};
 	snprintf(name, sizeof(name), "tare/%s", id);
-	if (!container_is_running(state) ||
+	if (!container_has_process(state) ||
 	    cgroup_read_stats(engine_get_cgroups(engine), name, &stats) < 0)
 		return;
 	usage_set_memory(ret, &stats, host->memory);

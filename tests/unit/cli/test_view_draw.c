@@ -161,14 +161,14 @@ static void the_list_on_80_by_24(void **state)
 	assert_row(&g, 0, "2 of 3 running   cpu 75.0% of 200   memory 4MiB of 4MiB   by name");
 	assert_row(
 		&g, 1,
-		"NAME                  STATE      CPU %   MEMORY                    NET I/O PIDS");
+		"NAME                 STATE       CPU %   MEMORY                    NET I/O PIDS");
 	assert_row(
 		&g, 2,
-		"db                    running     25.0     3MiB [||||||  ]           5B/0B   12");
+		"db                   running      25.0     3MiB [||||||  ]           5B/0B   12");
 	assert_row(
 		&g, 3,
-		"web                   running     50.0     1MiB [||      ]           1B/0B    3");
-	assert_row(&g, 4, "old                   exit 137");
+		"web                  running      50.0     1MiB [||      ]           1B/0B    3");
+	assert_row(&g, 4, "old                  exit 137");
 	assert_row(
 		&g, 15,
 		"-- log of db -------------------------------------------------------------------");
