@@ -61,6 +61,76 @@ struct stop_options {
 	enum explain_mode explain;
 };
 
+/* Limits are said when their has_ flag or a value other than the stated one says so. */
+struct update_options {
+	struct container_spec spec; /* first: the setters of run's limits take it by its address */
+	char *restart;		    /* NULL when not said */
+	int64_t cpu_rt_period, cpu_rt_runtime;
+};
+
+struct stats_options {
+	bool all, no_stream, no_trunc;
+	char *format;
+};
+
+struct top_options {
+	bool all; /* the live view of every container */
+};
+
+struct events_options {
+	struct strv filters;
+	char *format, *since, *until;
+};
+
+struct system_prune_options {
+	bool all, force, volumes;
+	struct strv filters;
+};
+
+struct resume_options {
+	bool is_lost; /* its monitor was killed */
+};
+
+struct system_boot_options {
+	bool dry_run;
+};
+
+struct debug_options {
+	bool privileged;
+	char *image, *user, *workdir;
+	struct strv env;
+};
+
+struct volume_create_options {
+	char *driver, *name;
+	struct strv labels, options;
+	/* Those of cluster volumes land here, and are refused. */
+	struct {
+		struct strv lists;
+		char *text;
+		int64_t number;
+	} unused;
+};
+
+struct volume_ls_options {
+	bool cluster, quiet;
+	char *format;
+	struct strv filters;
+};
+
+struct volume_rm_options {
+	bool force;
+};
+
+struct volume_prune_options {
+	bool all, force;
+	struct strv filters;
+};
+
+struct volume_export_options {
+	char *output;
+};
+
 struct kill_options {
 	char *signal; /* NULL for KILL */
 };
@@ -211,6 +281,19 @@ union verb_options {
 	struct system_check_options system_check;
 	struct system_repair_options system_repair;
 	struct system_df_options system_df;
+	struct update_options update;
+	struct stats_options stats;
+	struct top_options top;
+	struct events_options events;
+	struct system_prune_options system_prune;
+	struct system_boot_options system_boot;
+	struct resume_options resume;
+	struct debug_options debug;
+	struct volume_create_options volume_create;
+	struct volume_ls_options volume_ls;
+	struct volume_rm_options volume_rm;
+	struct volume_prune_options volume_prune;
+	struct volume_export_options volume_export;
 };
 
 extern const struct option container_options[]; /* run and create */
@@ -222,6 +305,10 @@ extern const struct option start_options[], attach_options[], stop_options[], ki
 extern const struct option save_options[], load_options[], history_options[], commit_options[],
 	export_options[], cp_options[], image_copy_options[], image_size_options[],
 	image_waste_options[], system_check_options[], system_repair_options[], system_df_options[];
+extern const struct option update_options[], stats_options[], top_options[], events_options[],
+	system_prune_options[], system_boot_options[], debug_options[], resume_options[];
+extern const struct option volume_create_options[], volume_ls_options[], volume_rm_options[],
+	volume_prune_options[], volume_export_options[];
 
 /* option_set for --explain[=shell|json]; the field is an enum explain_mode. */
 int explain_option_set(void *field, const char *value, struct err *err);
@@ -234,6 +321,8 @@ void ps_options_init(union verb_options *o);
 void pull_options_init(union verb_options *o);
 void history_options_init(union verb_options *o);
 void commit_options_init(union verb_options *o);
+void update_options_init(union verb_options *o);
+void update_options_done(union verb_options *o);
 
 /* Turns what was collected into a checked spec: image and command from ARGS, env and label files,
  * volumes, ports, devices, security options, restart and pull policies, then spec_validate. Reads
@@ -245,6 +334,8 @@ int run_request_finish(struct run_request *r, const struct strv *args, struct er
  * CLI. Return the exit status (>= 0), or -code with ERR for the dispatcher to print. */
 int cmd_run(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_debug(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_update(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_start(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_attach(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_exec(struct cli *cli, union verb_options *o, struct err *err);
@@ -258,6 +349,13 @@ int cmd_rename(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_settle(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_stats(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
+/* "top --all" takes no container. */
+bool top_stands_alone(const union verb_options *o);
+int cmd_resume(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_restart(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_boot(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_ps(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_images(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err);
@@ -277,12 +375,22 @@ int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_events(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_info(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_clone(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_export(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_import(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_ls(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_rename(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_completion(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
 
