@@ -11,7 +11,7 @@ const struct command_group command_groups[] = {
 	{"container", "Manage containers"},
 	{"image", "Manage images"},
 	{"system", "Manage tare"},
-	{"volume", "Manage volumes"},
+	{"volume", "Manage volumes", "COMMAND"},
 };
 const size_t n_command_groups = ARRAY_LEN(command_groups);
 
@@ -58,7 +58,7 @@ const struct command commands[] = {
 	  "container source to stdout." },
 	{ "container", "create", NULL, "create", "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	  "Create a new container",
-	  { container_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,
+	  { container_options, create_only_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,
 	  run_options_init, run_options_done, cmd_create },
 	{ "container", "debug", NULL, "debug", "[OPTIONS] CONTAINER [COMMAND] [ARG...]",
 	  "Open a shell with tools in a container, running or not, also one without a shell",
@@ -210,7 +210,7 @@ const struct command commands[] = {
 	{ "volume", "rm", "remove", NULL, "[OPTIONS] VOLUME [VOLUME...]",
 	  "Remove one or more volumes",
 	  { volume_rm_options }, 1, ANY, 0, 0, NULL, NULL, NULL,
-	  .details = "You cannot remove a volume that is in use by a container." },
+	  .details = ". You cannot remove a volume that is in use by a container." },
 
 	{ NULL, "inspect", NULL, NULL, "[OPTIONS] NAME|ID [NAME|ID...]",
 	  "Return low-level information on objects",
