@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
 #include "engine/start.h"
@@ -23,6 +24,8 @@ struct connection {
 	bool tty, sig_proxy, force_redraw;
 	bool attaches; /* to what ran already: detaching is then told and is exit status 1 */
 	const char *detach_keys;
+	const struct engine *engine;
+	const char *id;
 };
 
 static int relay(struct connection *c, struct err *err)
@@ -39,6 +42,8 @@ static int relay(struct connection *c, struct err *err)
 	struct session_result result = {};
 	int rc = monitor_client_run(c->client_fd, take_fd(c->stdin_fd), &config, &result, err);
 
+	if (rc == 0 && result.outcome == SESSION_DETACHED)
+		event_container_id(c->engine, c->id, "detach", NULL);
 	if (rc == 0 && result.outcome == SESSION_DETACHED && c->attaches) {
 		fputs("read escape sequence\n", stderr);
 		return 1;
@@ -48,10 +53,13 @@ static int relay(struct connection *c, struct err *err)
 
 /* ---- start ---- */
 
-static int session_after_start(struct container_start *start, const struct start_options *o,
-			       const struct container_made *made, unsigned streams, struct err *err)
+static int session_after_start(const struct engine *engine, struct container_start *start,
+			       const struct start_options *o, const struct container_made *made,
+			       unsigned streams, struct err *err)
 {
 	struct connection c = {
+		.engine = engine,
+		.id = made->id,
 		.client_fd = start->client_fd,
 		.stdin_fd = take_fd(start->stdin_fd),
 		.streams = streams,
@@ -124,7 +132,7 @@ static int start_loaded(struct engine *engine, const struct container_made *made
 	cli_explain_total(&start.plan, o->explain, start.plan.marks[PLAN_RUNNING] - began);
 	if (!attach)
 		return 0;
-	rc = session_after_start(&start, o, made, streams, err);
+	rc = session_after_start(engine, &start, o, made, streams, err);
 	if (rc >= 0)
 		cli_explain(&start.plan, o->explain, 1U << STEP_TEARDOWN);
 	settle_after(engine, made->id, auto_remove);
@@ -240,5 +248,8 @@ int cmd_attach(struct cli *cli, union verb_options *options, struct err *err)
 	c.force_redraw = c.tty;
 	c.attaches = true;
 	c.sig_proxy = o->sig_proxy && !c.tty;
+	c.engine = &engine;
+	c.id = record.row.id;
+	event_container(&engine, &record.row, "attach", NULL);
 	return relay(&c, err);
 }

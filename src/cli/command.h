@@ -28,6 +28,7 @@ struct cli {
 	const struct command *command;
 	const char *path; /* as typed, canonical: "container ls", "ps" */
 	struct strv args; /* what is left after the options */
+	size_t n_options; /* how many options the command itself was given */
 	/* A verb that fails with a status other than its error's code stores it here (docker's 64
 	 * for a template, 1 for some conflicts); 0 leaves the code's own. */
 	int exit_status;
@@ -65,6 +66,10 @@ struct command {
 	/* What they say after the summary, in lines; one that begins with a full stop goes on in
 	 * the summary's own line. NULL. */
 	const char *details;
+	/* What its own help says in the place of the summary. NULL. */
+	const char *sentences;
+	/* Whether the options stand alone, without the arguments of min_args. NULL: never. */
+	bool (*stands_alone)(const union verb_options *o);
 };
 
 struct command_group {

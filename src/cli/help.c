@@ -178,7 +178,7 @@ static void add_aliases(struct str *out, const struct command *c)
 {
 	cleanup_strv struct strv more = STRV_INIT;
 
-	if (!c->group || (!c->top && !c->aliases))
+	if (!c->group || !(c->top || c->aliases))
 		return;
 	str_addf(out, "\nAliases:\n  " PROGRAM " %s %s", c->group, c->name);
 	if (c->aliases)
@@ -202,10 +202,9 @@ static bool has_options(const struct option *const *tables)
 void help_command(struct str *out, const struct command *c, const char *path, size_t width)
 {
 	help_usage_line(out, path, c->usage);
-	str_addf(out, "\n%s", c->summary);
+	str_addf(out, "\n%s\n", c->sentences ? c->sentences : c->summary);
 	if (c->details)
-		str_addf(out, "%s%s", c->details[0] == '.' ? "" : "\n\n", c->details);
-	str_add_char(out, '\n');
+		str_addf(out, "\n%s\n", c->details);
 	add_aliases(out, c);
 	if (has_options(c->tables)) {
 		str_add(out, "\nOptions:\n");

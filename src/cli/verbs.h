@@ -92,12 +92,13 @@ struct system_boot_options {
 };
 
 struct debug_options {
+	bool privileged;
 	char *image, *user, *workdir;
 	struct strv env;
 };
 
 struct volume_create_options {
-	char *driver;
+	char *driver, *name;
 	struct strv labels, options;
 	/* Those of cluster volumes land here, and are refused. */
 	struct {
@@ -328,6 +329,8 @@ int run_request_finish(struct run_request *r, const struct strv *args, struct er
  * CLI. Return the exit status (>= 0), or -code with ERR for the dispatcher to print. */
 int cmd_run(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_debug(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_update(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_start(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_attach(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_exec(struct cli *cli, union verb_options *o, struct err *err);
@@ -341,6 +344,10 @@ int cmd_rename(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_settle(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_stats(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
+/* "top --all" takes no container. */
+bool top_stands_alone(const union verb_options *o);
 int cmd_ps(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_images(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err);
@@ -360,12 +367,19 @@ int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_events(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_info(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_ls(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_rename(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_completion(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
 

@@ -12,8 +12,10 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "engine/event.h"
 #include "engine/pending.h"
 #include "monitor/client.h"
+#include "monitor/report.h"
 #include "plan/steps.h"
 #include "storage/image.h"
 #include "storage/store.h"
@@ -306,12 +308,16 @@ int engine_stop(struct engine *engine, const char *ref, const struct stop_reques
 	plan_group(plan, "a polite word, and time to finish");
 	if (state.status == STATUS_PAUSED)
 		rc = thaw(engine, record.row.id, err);
+	event_kill(engine, &record.row, number);
 	if (rc == 0)
 		rc = signal_and_wait(engine, record.row.id, &state, number,
 				     timeout < 0 ? -1 : (int)timeout * 1000, plan, err);
+	if (rc == 0)
+		event_container(engine, &record.row, "stop", NULL);
 	if (rc != -ETIMEDOUT)
 		return rc;
 	plan_group(plan, "it did not: the kernel ends it, and with it every process inside");
+	event_kill(engine, &record.row, SIGKILL);
 	rc = signal_and_wait(engine, record.row.id, &state, SIGKILL, KILL_TIMEOUT_MS, plan, err);
 	if (rc == -ETIMEDOUT)
 		return err_set(
@@ -319,6 +325,8 @@ int engine_stop(struct engine *engine, const char *ref, const struct stop_reques
 			"cannot stop container: %s: tried to kill container, but did not receive "
 			"an exit event",
 			ref);
+	if (rc == 0)
+		event_container(engine, &record.row, "stop", NULL);
 	return rc;
 }
 
@@ -342,6 +350,8 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 	if (state.status == STATUS_PAUSED && number == SIGKILL)
 		rc = thaw(engine, record.row.id, err);
 	pidfd = process_open(state.pid, state.start_time);
+	if (pidfd >= 0 && rc == 0)
+		event_kill(engine, &record.row, number);
 	if (pidfd >= 0 && rc == 0)
 		rc = process_signal(pidfd, number);
 	if (rc < 0 && rc != -ESRCH)
@@ -369,15 +379,22 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 		return err_set(err, ERR_CONFLICT, "Container %s is already paused", record.row.id);
 	if (!pause && state.status != STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
-	if (!pause)
-		return thaw(engine, record.row.id, err);
+	if (!pause) {
+		rc = thaw(engine, record.row.id, err);
+		if (rc == 0)
+			event_container(engine, &record.row, "unpause", NULL);
+		return rc;
+	}
 	cgroup = str_printf("tare/%s", record.row.id);
 	rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, true, FREEZE_TIMEOUT_NS);
 	if (rc < 0)
 		return err_sys(err, -rc, "Cannot pause container %s", ref);
 	dir = engine_open_run_dir(engine, record.row.id, false);
-	return dir < 0 ? err_sys(err, -dir, "open the state of container %s", ref)
-		       : monitor_client_set_paused(dir, true, err);
+	rc = dir < 0 ? err_sys(err, -dir, "open the state of container %s", ref)
+		     : monitor_client_set_paused(dir, true, err);
+	if (rc == 0)
+		event_container(engine, &record.row, "pause", NULL);
+	return rc;
 }
 
 /* ---- rename and remove ---- */
@@ -389,6 +406,21 @@ static bool name_is_valid(const char *name)
 	return n >= 2 && isalnum((unsigned char)name[0]) &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
 		       n;
+}
+
+/* Also the monitor of one that runs, whose events show the new name from now on. */
+static void tell_rename(struct engine *engine, const struct container_row *before, const char *name)
+{
+	cleanup_free char *old_name = str_printf("/%s", before->name);
+	cleanup_close int dir = engine_open_run_dir(engine, before->id, false);
+	struct container_row after = *before;
+	int rc = dir < 0 ? 0 : monitor_set_name(dir, name);
+
+	if (rc < 0)
+		log_debug("tell the monitor of %.12s its name: %s", before->id,
+			  strerrordesc_np(-rc));
+	after.name = name;
+	event_container(engine, &after, "rename", "oldName", old_name, NULL);
 }
 
 int engine_rename(struct engine *engine, const char *ref, const char *name, struct err *err)
@@ -419,6 +451,8 @@ int engine_rename(struct engine *engine, const char *ref, const char *name, stru
 			       "You have to remove (or rename) that container to be able to reuse "
 			       "that name.",
 			       bare, holder);
+	if (rc == 0)
+		tell_rename(engine, &record.row, bare);
 	return rc;
 }
 
@@ -454,13 +488,17 @@ static int remove_stopped(struct engine *engine, const char *id, int client_fd, 
 {
 	cleanup_free char *cgroup = str_printf("tare/%s", id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
+	cleanup_container struct container_record record = {};
 	/* First the name in the index, then the files: no listed container is ever half there. */
-	int deleted = container_delete(engine->store, id, err);
-	int rc = 0;
+	int rc = container_lookup(engine->store, id, &record, err);
+	int deleted = rc < 0 ? rc : container_delete(engine->store, id, err);
 
 	if (deleted <= 0)
 		return deleted;
+	if (rc == 1)
+		event_container(engine, &record.row, "destroy", NULL);
 	wait_for_monitor(client_fd);
+	rc = 0;
 	/* A monitor removes the run directory last: without one nothing is left to take down. */
 	/* lint: the engine's own run directory of this container */
 	if (access(run_dir, F_OK) == 0)
@@ -534,6 +572,7 @@ static int remove_kill(struct engine *engine, const struct container_record *rec
 	plan_group(plan, "--force: the kernel ends it first");
 	if (state->status == STATUS_PAUSED)
 		rc = thaw(engine, id, err);
+	event_kill(engine, &record->row, SIGKILL);
 	if (rc == 0)
 		rc = signal_and_wait(engine, id, state, SIGKILL, KILL_TIMEOUT_MS, plan, err);
 	if (rc == -ETIMEDOUT)

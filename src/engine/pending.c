@@ -11,7 +11,9 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "engine/event.h"
 #include "engine/state.h"
+#include "engine/update.h"
 #include "monitor/state.h"
 #include "storage/check.h"
 #include "storage/collect.h"
@@ -203,6 +205,7 @@ static void write_unknown_exit(struct engine *engine, const char *id,
 
 	if (dir >= 0)
 		monitor_exit_write(dir, &how);
+	event_found_dead(engine, id, EXIT_UNKNOWN);
 }
 
 bool container_is_overdue(const struct container_state *state, bool auto_remove)
@@ -213,6 +216,7 @@ bool container_is_overdue(const struct container_state *state, bool auto_remove)
 
 int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
 {
+	cleanup_container struct container_record record = {};
 	struct container_state state;
 	int rc = 0;
 
@@ -227,9 +231,13 @@ int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, 
 	engine_remove_run(engine, id);
 	if (!auto_remove)
 		return 0;
-	rc = container_delete(engine->store, id, err);
+	rc = container_lookup(engine->store, id, &record, err);
+	if (rc >= 0)
+		rc = container_delete(engine->store, id, err);
 	if (rc < 0)
 		return rc;
+	if (rc == 1)
+		event_container(engine, &record.row, "destroy", NULL);
 	rc = engine_remove_traces(engine, id, err);
 	return rc < 0 ? rc : 1;
 }
@@ -260,6 +268,8 @@ static void finish_one(struct engine *engine, const char *id)
 		rc = engine_remove_traces(engine, id, &err);
 	} else if (rc > 0) {
 		rc = engine_settle_held(engine, id, record.row.auto_remove, &err);
+		if (rc == 0)
+			engine_update_finish(engine, &record);
 	}
 	if (rc < 0)
 		log_debug("finish %s: %s", id, err.msg);

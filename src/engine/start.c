@@ -10,7 +10,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/event.h"
 #include "engine/joins.h"
+#include "engine/log_setup.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
 #include "monitor/client.h"
@@ -18,6 +20,7 @@
 #include "monitor/state.h"
 #include "runtime/container_plan.h"
 #include "runtime/start.h"
+#include "storage/container.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/process.h"
@@ -41,8 +44,12 @@ struct start_ctx {
 	const struct container_made *made;
 	struct container_start *start;
 	struct joins joins;
-	char *dir;  /* owned */
-	char *init; /* owned; NULL without --init */
+	char *dir;			/* owned */
+	char *init;			/* owned; NULL without --init */
+	struct container_record record; /* of one that was read back */
+	struct journal_container subject;
+	struct journal journal;
+	char journal_dir[EVENT_DIR_MAX];
 };
 
 void container_start_done(struct container_start *start)
@@ -137,6 +144,22 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	return rc;
 }
 
+/* A set of processors that an update gave: the plan of the start knows nothing of its place. */
+static void remove_late_cpuset(const struct start_ctx *c)
+{
+	const struct cgroup_limits *limits = &c->made->config.limits;
+	const struct cgroup_hierarchy *h = cgroup_find(&c->engine->cgroups, CGROUP_CPUSET);
+	cleanup_free char *dir = NULL;
+
+	if (limits->cpuset_cpus || limits->cpuset_mems || !h ||
+	    h->controllers != 1U << CGROUP_CPUSET)
+		return;
+	dir = str_printf("%s/%s", h->root, c->made->config.cgroup);
+	/* lint: a directory of the host's cgroupfs */
+	if (rmdir(dir) < 0 && errno != ENOENT)
+		log_debug("remove %s: %m", dir);
+}
+
 static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 {
 	struct start_ctx *c = ctx;
@@ -161,6 +184,7 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 		if (rc < 0)
 			log_debug("%s", err.msg);
 	}
+	remove_late_cpuset(c);
 }
 
 /* Half of a removal, beside the command's own half in the index. */
@@ -236,19 +260,11 @@ static int write_started(int container_dir, struct err *err)
 	return rc < 0 ? err_sys(err, -rc, "write down the start") : 0;
 }
 
-/* The number under KEY, or OTHERWISE. */
-static int64_t note_number(const struct container_made *made, const char *key, int64_t otherwise)
-{
-	const char *text = oci_annotation(&made->config, key);
-	int64_t n = 0;
-
-	return text && num_parse_i64(text, &n) == 0 && n > 0 ? n : otherwise;
-}
-
 static int spawn(struct start_ctx *c, const struct start_request *request, int state_dir,
 		 int container_dir, struct err *err)
 {
 	const struct container_made *made = c->made;
+	cleanup_log_setup struct log_setup setup = LOG_SETUP_INIT;
 	bool auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true");
 	char *settle[] = {c->engine->exe,	 (char[]){"--root"}, c->engine->root,
 			  (char[]){"--runroot"}, c->engine->runroot, (char[]){"container"},
@@ -262,21 +278,20 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 		.open_stdin = oci_annotation(&made->config, OCI_NOTE_STDIN) != NULL,
 		.stdin_once = note_is(made, OCI_NOTE_STDIN, "once"),
 		.auto_remove = auto_remove,
-		.log_driver = note_is(made, OCI_NOTE_LOG, "none") ? MONITOR_LOG_NONE
-								  : MONITOR_LOG_JSON_FILE,
-		.log_max_size = (uint64_t)note_number(made, OCI_NOTE_LOG_SIZE,
-						      MONITOR_LOG_MAX_SIZE),
-		.log_max_files = (unsigned)note_number(made, OCI_NOTE_LOG_FILES,
-						       MONITOR_LOG_MAX_FILES),
 		.client_flags = request->client_flags,
 		.settle_argv = settle,
+		.journal = &c->journal,
+		.container = &c->subject,
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
 		.ctx = c,
 	};
-	int rc = auto_remove ? 0 : write_started(container_dir, err);
+	int rc = log_setup_load(c->engine, made, &setup, err);
 
+	config.log = setup.config;
+	if (rc == 0 && !auto_remove)
+		rc = write_started(container_dir, err);
 	if (rc == 0)
 		rc = monitor_spawn(&config, &c->start->client_fd, NULL, err);
 	free(settle[7]);
@@ -329,9 +344,28 @@ static int wait_started(struct container_start *start, struct err *err)
 	return 0;
 }
 
+/* What the monitor says of the container in its events. */
+static int prepare_events(struct start_ctx *c, struct err *err)
+{
+	const struct container_made *made = c->made;
+
+	event_journal(c->engine, c->journal_dir, &c->journal);
+	c->subject = (struct journal_container){
+		.id = made->id, .name = made->name, .image = made->image, .labels = made->labels};
+	if (made->name)
+		return 0;
+	if (container_lookup_by_ref(c->engine->store, made->id, &c->record, err) < 0)
+		return -err->code;
+	c->subject = event_subject(&c->record.row);
+	return 0;
+}
+
 static int prepare(struct start_ctx *c, struct err *err)
 {
 	int rc = plan_init(&c->start->plan, err);
+
+	if (rc == 0)
+		rc = prepare_events(c, err);
 
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	/* Stores end paths of directories without a slash; options of overlayfs need it so. */
@@ -345,6 +379,7 @@ static void finish(struct start_ctx *c)
 	joins_done(&c->joins);
 	free(c->dir);
 	free(c->init);
+	container_record_done(&c->record);
 }
 
 int container_plan(struct engine *engine, const struct container_made *made,
