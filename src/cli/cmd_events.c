@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/list_common.h"
-#include "cli/parse_time.h"
 #include "cli/verbs.h"
 #include "engine/event.h"
 #include "engine/event_filter.h"
@@ -327,9 +326,9 @@ int cmd_events(struct cli *cli, union verb_options *options, struct err *err)
 	int rc = parse_format(&e, cli, err);
 
 	if (rc == 0 && has_since)
-		rc = time_parse_point(o->since, now, &since, err);
+		rc = clock_parse_point(o->since, now, &since, err);
 	if (rc == 0 && has_until)
-		rc = time_parse_point(o->until, now, &e.until_ns, err);
+		rc = clock_parse_point(o->until, now, &e.until_ns, err);
 	strv_foreach (i, &o->filters)
 		if (!event_filter_is_known(o->filters.items[i]))
 			log_warn("there is no filter \"%.*s\": it has no effect",

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
-#include "cli/parse_time.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
@@ -166,9 +165,9 @@ static int read_logs(struct engine *engine, const char *id, const struct logs_op
 	if (o->tail && num_parse_i64(o->tail, &n) == 0)
 		read.tail = n;
 	if (o->since && *o->since)
-		rc = time_parse_point(o->since, now, &read.since_ns, err);
+		rc = clock_parse_point(o->since, now, &read.since_ns, err);
 	if (rc == 0 && o->until && *o->until)
-		rc = time_parse_point(o->until, now, &read.until_ns, err);
+		rc = clock_parse_point(o->until, now, &read.until_ns, err);
 	/* A person who follows wants each line now. */
 	if (o->follow)
 		setvbuf(stdout, NULL, _IOLBF, 0);

@@ -365,6 +365,7 @@ int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_events(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
