@@ -191,8 +191,24 @@ static int parse_unix(const char *text, int64_t *ret_ns)
 	return 0;
 }
 
+/* What is wrong with TEXT, which looks like a date. */
+static const char *date_fault(const char *text)
+{
+	int month = 1;
+	int day = 1;
+	int hour = 0;
+
+	if (sscanf(text, "%*4d-%2d-%2dT%2d", &month, &day, &hour) < 2)
+		return NULL;
+	return month < 1 || month > 12 ? "month"
+	       : day < 1 || day > 31   ? "day"
+	       : hour > 23	       ? "hour"
+				       : NULL;
+}
+
 int clock_parse_point(const char *text, int64_t now_ns, int64_t *ret_ns, struct err *err)
 {
+	const char *fault = NULL;
 	int64_t ago = 0;
 
 	/* A bare number is a time: "0" is 1970, not now. */
@@ -204,6 +220,10 @@ int clock_parse_point(const char *text, int64_t now_ns, int64_t *ret_ns, struct 
 	}
 	if (clock_parse_rfc3339(text, ret_ns) == 0)
 		return 0;
+	fault = date_fault(text);
+	if (fault)
+		return err_set(err, ERR_INVALID, "parsing time \"%s\": %s out of range", text,
+			       fault);
 	return err_set(err, ERR_INVALID, "failed to parse value as time or duration: \"%s\"", text);
 }
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec and logs.
+ * exec.
  */
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "cli/command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -13,7 +12,6 @@
 #include "engine/event.h"
 #include "engine/exec.h"
 #include "engine/lifecycle.h"
-#include "monitor/log_reader.h"
 #include "plan/plan.h"
 
 #include <errno.h>
@@ -118,82 +116,4 @@ int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 	strv_done(&request.args);
 	strv_done(&request.env);
 	return rc;
-}
-
-/* ---- logs ---- */
-
-struct follow {
-	struct engine *engine;
-	const char *id;
-};
-
-static bool is_over(void *ctx)
-{
-	struct follow *f = ctx;
-	struct container_state state;
-
-	container_state_read(f->engine, f->id, &state);
-	return state.status == STATUS_EXITED;
-}
-
-static int emit(void *ctx, enum log_stream stream, const void *data, size_t len)
-{
-	FILE *to = stream == LOG_STDERR ? stderr : stdout;
-
-	return fwrite(data, 1, len, to) == len ? 0 : -EPIPE;
-}
-
-static int read_logs(struct engine *engine, const char *id, const struct logs_options *o,
-		     struct err *err)
-{
-	cleanup_close int dir = engine_open_container_dir(engine, id);
-	struct follow follow = {.engine = engine, .id = id};
-	struct log_read read = {
-		.tail = -1,
-		.timestamps = o->timestamps,
-		.follow = o->follow,
-		.is_over = is_over,
-		.emit = emit,
-		.ctx = &follow,
-	};
-	int64_t now = clock_real_ns();
-	int64_t n = 0;
-	int rc = 0;
-
-	if (dir < 0)
-		return err_sys(err, -dir, "open the log of container %.12s", id);
-	if (o->tail && num_parse_i64(o->tail, &n) == 0)
-		read.tail = n;
-	if (o->since && *o->since)
-		rc = clock_parse_point(o->since, now, &read.since_ns, err);
-	if (rc == 0 && o->until && *o->until)
-		rc = clock_parse_point(o->until, now, &read.until_ns, err);
-	/* A person who follows wants each line now. */
-	if (o->follow)
-		setvbuf(stdout, NULL, _IOLBF, 0);
-	if (rc == 0)
-		rc = log_read_run(&read, dir, err);
-	return rc == -EPIPE ? 1 : rc;
-}
-
-int cmd_logs(struct cli *cli, union verb_options *options, struct err *err)
-{
-	cleanup_engine struct engine engine = {};
-	cleanup_container struct container_record record = {};
-	cleanup_made struct container_made made = {.pending_fd = -1};
-	struct container_state state;
-	const char *driver = NULL;
-	int rc = engine_open(&engine, cli->root, cli->runroot, err);
-
-	if (rc == 0)
-		rc = container_find(&engine, cli->args.items[0], &record, &state, err);
-	if (rc == 0)
-		rc = engine_load(&engine, record.row.id, &made, err);
-	if (rc < 0)
-		return rc;
-	driver = oci_annotation(&made.config, OCI_NOTE_LOG);
-	if (driver && strcmp(driver, "none") == 0)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "configured logging driver does not support reading");
-	return read_logs(&engine, record.row.id, &options->logs, err);
 }

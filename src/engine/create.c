@@ -12,6 +12,7 @@
 #include "engine/describe.h"
 #include "engine/event.h"
 #include "engine/host_files.h"
+#include "engine/log_setup.h"
 #include "engine/names.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
@@ -362,8 +363,11 @@ static int prepare(struct create_ctx *c, struct err *err)
 	rc = skeleton_add(c->engine, &c->made->lowers, err);
 	if (rc < 0)
 		return rc;
-	return configure_oci(c->spec, &c->run, c->made->id, c->dir, &c->made->config, c->warnings,
-			     err);
+	rc = configure_oci(c->spec, &c->run, c->made->id, c->dir, &c->made->config, c->warnings,
+			   err);
+	if (rc == 0)
+		rc = log_annotate(c->spec, &c->run, c->image.id, &c->made->config, err);
+	return rc;
 }
 
 static void note_layers(struct create_ctx *c)

@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "engine/event.h"
 #include "engine/joins.h"
+#include "engine/log_setup.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
 #include "monitor/client.h"
@@ -259,19 +260,11 @@ static int write_started(int container_dir, struct err *err)
 	return rc < 0 ? err_sys(err, -rc, "write down the start") : 0;
 }
 
-/* The number under KEY, or OTHERWISE. */
-static int64_t note_number(const struct container_made *made, const char *key, int64_t otherwise)
-{
-	const char *text = oci_annotation(&made->config, key);
-	int64_t n = 0;
-
-	return text && num_parse_i64(text, &n) == 0 && n > 0 ? n : otherwise;
-}
-
 static int spawn(struct start_ctx *c, const struct start_request *request, int state_dir,
 		 int container_dir, struct err *err)
 {
 	const struct container_made *made = c->made;
+	cleanup_log_setup struct log_setup setup = LOG_SETUP_INIT;
 	bool auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true");
 	char *settle[] = {c->engine->exe,	 (char[]){"--root"}, c->engine->root,
 			  (char[]){"--runroot"}, c->engine->runroot, (char[]){"container"},
@@ -285,12 +278,6 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 		.open_stdin = oci_annotation(&made->config, OCI_NOTE_STDIN) != NULL,
 		.stdin_once = note_is(made, OCI_NOTE_STDIN, "once"),
 		.auto_remove = auto_remove,
-		.log_driver = note_is(made, OCI_NOTE_LOG, "none") ? MONITOR_LOG_NONE
-								  : MONITOR_LOG_JSON_FILE,
-		.log_max_size = (uint64_t)note_number(made, OCI_NOTE_LOG_SIZE,
-						      MONITOR_LOG_MAX_SIZE),
-		.log_max_files = (unsigned)note_number(made, OCI_NOTE_LOG_FILES,
-						       MONITOR_LOG_MAX_FILES),
 		.client_flags = request->client_flags,
 		.settle_argv = settle,
 		.journal = &c->journal,
@@ -300,8 +287,11 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 		.leave = on_leave,
 		.ctx = c,
 	};
-	int rc = auto_remove ? 0 : write_started(container_dir, err);
+	int rc = log_setup_load(c->engine, made, &setup, err);
 
+	config.log = setup.config;
+	if (rc == 0 && !auto_remove)
+		rc = write_started(container_dir, err);
 	if (rc == 0)
 		rc = monitor_spawn(&config, &c->start->client_fd, NULL, err);
 	free(settle[7]);

@@ -198,8 +198,7 @@ void monitor_drop_caller(struct monitor *m)
 						      c->container_dir_fd,
 						      m->loop.epoll_fd,
 						      m->fanout.listen_fd,
-						      m->log.dir_fd,
-						      m->log.file_fd,
+						      log_driver_fd(&m->log),
 						      m->process.pid_fd,
 						      m->streams[LOG_STDOUT].fd,
 						      m->streams[LOG_STDERR].fd,
@@ -207,7 +206,7 @@ void monitor_drop_caller(struct monitor *m)
 						      m->tty_peer_fd,
 						      m->client_fd,
 						      m->guard.fd};
-	size_t n = 13;
+	size_t n = 12;
 	/* lint: the host's null device */
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -226,12 +225,8 @@ void monitor_drop_caller(struct monitor *m)
 static int open_log(struct monitor *m, struct err *err)
 {
 	const struct monitor_config *c = m->config;
-	int rc = 0;
 
-	if (c->log_driver == MONITOR_LOG_NONE)
-		return 0;
-	rc = log_writer_open(&m->log, c->container_dir_fd, c->log_max_size, c->log_max_files);
-	return rc < 0 ? err_sys(err, -rc, "open log") : 0;
+	return log_driver_open(&m->log, &c->log, c->container_dir_fd, &m->loop, err);
 }
 
 static int open_endpoints(struct monitor *m, struct err *err)
@@ -289,7 +284,7 @@ static void report_failure(struct monitor *m, const struct err *err)
 	uint8_t frame[FRAME_HEADER_LEN + sizeof(*err)];
 
 	monitor_abandon(m, exit.code, &exit.oom_killed);
-	log_writer_close(&m->log, exit.finished_ns);
+	log_driver_close(&m->log, exit.finished_ns);
 	monitor_exit_write(m->config->container_dir_fd, &exit);
 	monitor_report_start(m, false);
 	monitor_remove_state(m);
@@ -308,7 +303,7 @@ struct monitor *monitor_new(const struct monitor_config *config, int client_fd)
 	m->history = config->history;
 	m->guard = (struct guard)GUARD_INIT;
 	m->loop.epoll_fd = -1;
-	m->log = (struct log_writer)LOG_WRITER_INIT;
+	m->log = (struct log_driver)LOG_DRIVER_INIT;
 	m->process = (struct monitor_process){.pid_fd = -1, .console_fd = -1};
 	m->streams[LOG_STDOUT] = (struct monitor_stream){
 		.source.fd = -1, .fd = -1, .monitor = m, .log = LOG_STDOUT, .frame = FRAME_STDOUT};
@@ -335,6 +330,8 @@ void monitor_stay(struct monitor *m)
 		monitor_go_on(m);
 	leaves = leaves && !(m->marks & RESTART_MARK_KEPT);
 	is_settled = fanout_is_settled(&m->fanout);
+	if (leaves)
+		log_driver_stop_helper(&m->log);
 	if (leaves && is_settled && config->leave)
 		config->leave(config->ctx);
 	fanout_done(&m->fanout);

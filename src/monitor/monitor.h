@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "monitor/log_driver.h"
 #include "monitor/protocol.h"
 #include "monitor/restart_policy.h"
 
@@ -29,8 +30,6 @@ struct journal;
 struct journal_container;
 struct monitor;
 struct monitor_exit;
-
-enum monitor_log_driver { MONITOR_LOG_JSON_FILE, MONITOR_LOG_NONE };
 
 /* docker has no limit by default; a machine full of logs is what its users report most. */
 #define MONITOR_LOG_MAX_SIZE  (10 * 1024 * 1024)
@@ -61,9 +60,7 @@ struct monitor_config {
 	bool open_stdin;
 	bool stdin_once;  /* close standard input when the first client's ends (not with tty) */
 	bool auto_remove; /* run settle_argv at the end unless a client settles */
-	enum monitor_log_driver log_driver;
-	uint64_t log_max_size;
-	unsigned log_max_files;
+	struct log_driver_config log;
 	uint32_t client_flags; /* CLIENT_* of the starting command; 0 when it only waits for STARTED
 				*/
 	char *const *settle_argv;		   /* absolute program first; NULL: none */

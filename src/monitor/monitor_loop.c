@@ -68,7 +68,7 @@ static ssize_t stream_read(struct monitor_stream *s)
 		return -EAGAIN;
 	if (n <= 0)
 		return 0; /* a terminal ends with EIO */
-	log_writer_write(&m->log, s->log, to, (size_t)n, clock_real_ns());
+	log_driver_write(&m->log, s->log, to, (size_t)n, clock_real_ns());
 	if (fanout_has_client(&m->fanout, flag))
 		fanout_commit(&m->fanout, s->frame, (size_t)n);
 	return n;
@@ -100,7 +100,7 @@ static int on_idle_timer(void *data, uint32_t events)
 
 	m->is_timer_set = false;
 	fanout_trim(&m->fanout);
-	log_writer_trim(&m->log);
+	log_driver_trim(&m->log);
 	malloc_trim(0);
 	return 0;
 }
@@ -310,7 +310,7 @@ static int on_exit_event(void *data, uint32_t events)
 		m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
 	fd_cleanup_close(&m->tty_peer_fd);
 	drain(m);
-	log_writer_close(&m->log, clock_real_ns());
+	log_driver_close(&m->log, clock_real_ns());
 	m->fanout.stdin_fd = -1;
 	monitor_record_exit(m, &exit);
 	return 0;

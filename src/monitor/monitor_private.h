@@ -8,7 +8,7 @@
 #include "event/loop.h"
 #include "monitor/fanout.h"
 #include "monitor/guard.h"
-#include "monitor/log_writer.h"
+#include "monitor/log_driver.h"
 #include "monitor/monitor.h"
 #include "monitor/state.h"
 
@@ -25,7 +25,7 @@ struct monitor {
 	const struct monitor_config *config;
 	struct loop loop;
 	struct fanout fanout;
-	struct log_writer log;
+	struct log_driver log;
 	struct monitor_process process;
 	struct monitor_stream streams[N_LOG_STREAMS]; /* with a terminal only the first */
 	int stdin_fd;	 /* owned: write end, or another descriptor of the master */

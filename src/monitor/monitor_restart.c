@@ -231,7 +231,7 @@ void monitor_resume(const struct monitor_resume *resume)
 	resume->release(resume->ctx);
 	if (rc < 0) {
 		monitor_abandon(m, m->last.code, &(bool){false});
-		log_writer_close(&m->log, clock_real_ns());
+		log_driver_close(&m->log, clock_real_ns());
 		m->started_ns = m->last.started_ns;
 		end_failed(m);
 	}
