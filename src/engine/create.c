@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/configure.h"
 #include "engine/describe.h"
@@ -358,6 +359,7 @@ static int prepare(struct create_ctx *c, struct err *err)
 	if (rc < 0)
 		return rc;
 	rand_hex(ID_LEN / 2, c->made->id);
+	log_set_context(NULL, c->made->id);
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	image_get_lower_dirs(c->engine->store, &c->image, &c->made->lowers);
 	rc = skeleton_add(c->engine, &c->made->lowers, err);
