@@ -13,6 +13,7 @@
 #include "cli/verbs.h"
 #include "engine/event.h"
 #include "engine/event_filter.h"
+#include "engine/list.h"
 #include "journal/reader.h"
 #include "json/dump.h"
 #include "json/template.h"
@@ -263,6 +264,22 @@ static int read_all(struct events *e, struct journal_reader *reader, bool follow
 
 /* ---- the command ---- */
 
+static int pass_over(const struct listed_container *c, void *data, struct err *err)
+{
+	return 0;
+}
+
+/* A container whose monitor was killed has nobody to tell of its end: looking at all of them does.
+ */
+static void settle_all(struct engine *engine)
+{
+	const struct list_options options = {.all = true};
+	struct err ignored = ERR_INIT;
+
+	if (list_containers(engine, &options, NULL, pass_over, NULL, &ignored) < 0)
+		log_failure(LOG_LEVEL_DEBUG, ignored.msg, "look at all containers");
+}
+
 static int parse_format(struct events *e, struct cli *cli, struct err *err)
 {
 	const struct json_shape *shape = &message_shape;
@@ -335,6 +352,8 @@ int cmd_events(struct cli *cli, union verb_options *options, struct err *err)
 				 (int)strcspn(o->filters.items[i], "="), o->filters.items[i]);
 	if (rc == 0)
 		rc = engine_open(&engine, cli->root, cli->runroot, err);
+	if (rc == 0)
+		settle_all(&engine);
 	if (rc == 0)
 		rc = run(&e, &engine, since, has_since || has_until, err);
 	template_free(e.template);

@@ -9,6 +9,7 @@
 #include "cli/help.h"
 #include "cli/list_common.h"
 #include "cli/verbs.h"
+#include "engine/describe.h"
 #include "sys/process.h"
 #include "json/dump.h"
 #include "json/value.h"
@@ -275,6 +276,7 @@ const char *version_text(void)
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err)
 {
 	cleanup_json json_t *object = NULL;
+	cleanup_json json_t *full = NULL;
 	const char *format = o->inspect.format;
 	struct utsname host;
 
@@ -284,7 +286,8 @@ int cmd_version(struct cli *cli, union verb_options *o, struct err *err)
 		print_text(object);
 		return 0;
 	}
-	if (object_print(cli, format, object, &version_shape, err) < 0)
+	full = describe_with_nil_members(object, &version_shape);
+	if (object_print(cli, format, full, &version_shape, err) < 0)
 		return name_template(err);
 	return 0;
 }
