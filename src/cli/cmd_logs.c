@@ -39,7 +39,8 @@ struct show {
 	struct engine *engine;
 	const char *id;
 	struct sink sinks[N_LOG_STREAMS];
-	bool is_one; /* both go to the same place, so their order matters */
+	int64_t started_ns; /* of the run that is followed; 0: none yet */
+	bool is_one;	    /* both go to the same place, so their order matters */
 };
 
 static bool is_over(void *ctx)
@@ -48,8 +49,12 @@ static bool is_over(void *ctx)
 	struct container_state state;
 
 	container_state_read(s->engine, s->id, &state);
-	return state.status != STATUS_CREATED && state.status != STATUS_RUNNING &&
-	       state.status != STATUS_PAUSED;
+	if (!s->started_ns)
+		s->started_ns = state.started_ns;
+	/* As docker has it, it ends with the run, though another may follow. */
+	return (state.status != STATUS_CREATED && state.status != STATUS_RUNNING &&
+		state.status != STATUS_PAUSED) ||
+	       state.started_ns != s->started_ns;
 }
 
 /* Waits until SINK can be written to. */

@@ -11,6 +11,7 @@
 #include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
+#include "engine/restart.h"
 #include "engine/start.h"
 #include "monitor/client.h"
 #include "plan/plan.h"
@@ -156,6 +157,7 @@ static int start_one(struct engine *engine, const char *ref, const struct start_
 	if (container_is_running(&state))
 		return 0;
 	rc = engine_load(engine, record.row.id, &made, err);
+	made.restart = restart_rule_read(&record.row);
 	if (rc == 0 && container_needs_seal(&made.config))
 		rc = cli_seal(err);
 	return rc < 0 ? rc : start_loaded(engine, &made, o, record.row.auto_remove, began, err);
@@ -202,6 +204,10 @@ static int check_attachable(const struct container_state *state, struct err *err
 	if (state->status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT,
 			       "You cannot attach to a paused container, unpause it first");
+	if (state->status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "You cannot attach to a restarting container, wait until it is "
+			       "running");
 	if (!container_is_running(state))
 		return err_set(err, ERR_CONFLICT,
 			       "You cannot attach to a stopped container, start it first");

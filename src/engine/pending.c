@@ -93,29 +93,37 @@ static int finish_abandoned(struct engine *engine, int dir_fd, const char *id)
 	return unlinkat(dir_fd, id, 0) < 0 ? -errno : 0;
 }
 
-int pending_wait(struct engine *engine, const char *id, struct err *err)
+int pending_try(struct engine *engine, const char *id, struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/pending", engine->runroot);
 	cleanup_close int dir_fd = -1;
+	int fd = pending_open(engine, id, err);
+	int rc = 0;
+
+	if (fd != -ERR_CONFLICT)
+		return fd;
+	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = dir_fd < 0 ? -errno : finish_abandoned(engine, dir_fd, id);
+	if (rc == -EWOULDBLOCK)
+		return fd;
+	err_clear(err);
+	if (rc < 0)
+		return err_sys(err, -rc, "take over %s/%s", path, id);
+	return pending_open(engine, id, err);
+}
+
+int pending_wait(struct engine *engine, const char *id, struct err *err)
+{
 	const struct timespec pause = {.tv_nsec = WAIT_POLL_NS};
 	uint64_t deadline = clock_mono_ns() + WAIT_DEADLINE_NS;
 
 	for (;;) {
-		int fd = pending_open(engine, id, err);
-		int rc = 0;
+		int fd = pending_try(engine, id, err);
 
 		if (fd != -ERR_CONFLICT || clock_mono_ns() > deadline)
 			return fd;
 		err_clear(err);
-		if (dir_fd < 0)
-			dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir_fd < 0)
-			return err_sys(err, errno, "open %s", path);
-		rc = finish_abandoned(engine, dir_fd, id);
-		if (rc == -EWOULDBLOCK)
-			nanosleep(&pause, NULL);
-		else if (rc < 0)
-			return err_sys(err, -rc, "take over %s/%s", path, id);
+		nanosleep(&pause, NULL);
 	}
 }
 
@@ -201,6 +209,8 @@ static void write_unknown_exit(struct engine *engine, const char *id,
 		.code = EXIT_UNKNOWN,
 		.started_ns = state->started_ns ? state->started_ns : 1,
 		.finished_ns = clock_real_ns(),
+		.history = state->history,
+		.marks = state->marks,
 	};
 
 	if (dir >= 0)

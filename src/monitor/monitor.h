@@ -117,7 +117,7 @@ struct monitor_resume {
 	 * ask again soon; -ERR_NOT_FOUND: the container is gone, nothing is written down any more;
 	 * another -code: the start has failed. */
 	int (*prepare)(void *ctx, struct err *err);
-	/* The start is over, well or not: what PREPARE locked is to be let go. */
+	/* The start is over, well or not, or the wait begins: what is locked is to be let go. */
 	void (*release)(void *ctx);
 	void *ctx;
 };

@@ -127,16 +127,24 @@ static void linger(struct monitor *m)
 	_exit(0);
 }
 
+/* FD, if there is one, stays open over exec as number PLACE. */
+static void hand_over(int fd, int place)
+{
+	if (fd == place)
+		fcntl(place, F_SETFD, 0);
+	else if (fd >= 0)
+		dup2(fd, place);
+}
+
 void monitor_go_on(struct monitor *m)
 {
 	linger(m);
-	if (dup2(m->fanout.listen_fd, MONITOR_RESUME_SOCKET) >= 0) {
-		if (m->guard.fd >= 0)
-			dup2(m->guard.fd, MONITOR_RESUME_GUARD);
-		execv(m->config->resume_argv[0], m->config->resume_argv);
-		/* The program was removed, or exchanged just now: this one still runs. */
-		process_seal(m->config->resume_argv);
-	}
+	/* Without them the next run makes its own. */
+	hand_over(m->fanout.listen_fd, MONITOR_RESUME_SOCKET);
+	hand_over(m->guard.fd, MONITOR_RESUME_GUARD);
+	execv(m->config->resume_argv[0], m->config->resume_argv);
+	/* The program was removed, or exchanged just now: this one still runs. */
+	process_seal(m->config->resume_argv);
 	record_end(m);
 }
 
@@ -156,14 +164,12 @@ static int on_restart_timer(void *data, uint32_t events)
 }
 
 /* What came through the exec: the socket in its place, the guard still our child. */
-static int inherit(struct monitor *m)
+static void inherit(struct monitor *m)
 {
-	m->fanout.listen_fd = MONITOR_RESUME_SOCKET;
-	if (fcntl(MONITOR_RESUME_SOCKET, F_SETFD, FD_CLOEXEC) < 0)
-		return -errno;
+	if (fcntl(MONITOR_RESUME_SOCKET, F_SETFD, FD_CLOEXEC) == 0)
+		m->fanout.listen_fd = MONITOR_RESUME_SOCKET;
 	if (fcntl(MONITOR_RESUME_GUARD, F_SETFD, FD_CLOEXEC) == 0)
 		guard_adopt(&m->guard, MONITOR_RESUME_GUARD);
-	return 0;
 }
 
 static int begin_waiting(struct monitor *m)
@@ -172,9 +178,10 @@ static int begin_waiting(struct monitor *m)
 
 	if (rc == 0)
 		rc = monitor_init_fanout(m);
-	if (rc == 0)
-		rc = m->resume->is_inherited ? inherit(m)
-					     : fanout_listen(&m->fanout, m->config->state_dir_fd);
+	if (rc == 0 && m->resume->is_inherited)
+		inherit(m);
+	if (rc == 0 && m->fanout.listen_fd < 0)
+		rc = fanout_listen(&m->fanout, m->config->state_dir_fd);
 	if (rc == 0)
 		rc = monitor_write_state(m, "restarting");
 	if (rc == 0)
@@ -186,6 +193,8 @@ static int begin_waiting(struct monitor *m)
 		rc = loop_timer_set(&m->restart_timer, m->history.delay_ns + 1);
 	if (rc == 0)
 		monitor_set_guard(m);
+	/* Who settled the container first held it up to here: its state tells the rest. */
+	m->resume->release(m->resume->ctx);
 	return rc;
 }
 
