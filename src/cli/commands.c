@@ -196,7 +196,7 @@ const struct command commands[] = {
 	  { events_options }, 0, 0, 0, 0, NULL, NULL, cmd_events },
 	{ "system", "prune", NULL, NULL, "[OPTIONS]",
 	  "Remove unused data",
-	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_prune },
 	{ "system", "repair", NULL, NULL, "[OPTIONS]",
 	  "Restore what a check finds damaged",
 	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_repair },
