@@ -552,7 +552,7 @@ static int remove_held(struct engine *engine, const struct container_record *rec
 
 	container_state_read(engine, record->row.id, &state);
 	rc = how & REMOVE_FORCE ? remove_kill(engine, record, &state, plan, err)
-		   : check_not_running(record, &state, err);
+				: check_not_running(record, &state, err);
 	if (rc == 0)
 		rc = remove_stopped(engine, record->row.id, how, -1, plan, err);
 	if (rc != 0)

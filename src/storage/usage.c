@@ -158,7 +158,8 @@ static int load_images(struct survey *s, struct err *err)
 	int rc = db_prepare(s->store, &stmt, err,
 			    "SELECT i.id,i.created_ns,i.size,i.hidden,"
 			    "(SELECT min(reference) FROM tag t WHERE t.image_id=i.id) name,"
-			    "(SELECT count(*) FROM container c WHERE c.image_id=i.id),"
+			    "(SELECT count(*) FROM container c WHERE c.image_id=i.id OR c.id IN"
+			    " (SELECT container FROM mount_use WHERE object='image:'||i.id)),"
 			    "EXISTS(SELECT 1 FROM image k WHERE k.parent=i.id AND k.hidden=0),"
 			    "i.config FROM image i ORDER BY i.created_ns DESC,i.id",
 			    "");
@@ -194,7 +195,8 @@ static int count_owners(struct survey *s, struct err *err)
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int rc = db_prepare(s->store, &stmt, err,
 			    "SELECT object,count(*),max(EXISTS(SELECT 1 FROM container c"
-			    " WHERE c.image_id=image)) FROM (" OBJECTS ") GROUP BY object",
+			    " WHERE c.image_id=image) OR EXISTS(SELECT 1 FROM mount_use m WHERE"
+			    " m.object='image:'||image)) FROM (" OBJECTS ") GROUP BY object",
 			    "");
 
 	while (rc >= 0 && (rc = db_step(s->store, stmt, err)) > 0) {

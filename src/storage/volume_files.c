@@ -422,6 +422,9 @@ void volume_sweep(struct store *store)
 	struct err err = ERR_INIT;
 	int rc = 0;
 
+	/* Of a clone. */
+	if (staging_has_dead(store))
+		staging_collect(store);
 	if (parent_fd < 0)
 		return;
 	find_odd(store, parent_fd, &names);
