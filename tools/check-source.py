@@ -28,7 +28,7 @@ import sys
 ROWS = {
     "base": 0,
     "json": 1, "event": 1, "sys": 1, "archive": 1,
-    "oci": 2, "plan": 2,
+    "oci": 2, "plan": 2, "journal": 2,
     "runtime": 3, "storage": 3, "network": 3, "registry": 3,
     "monitor": 4, "transport": 4, "vm": 4,
     "engine": 5,

@@ -100,15 +100,9 @@ static void df_done(struct df *df)
 	json_decref(df->containers);
 }
 
-static void set_take(json_t *row, const char *key, char *text)
-{
-	json_set_text(row, key, text);
-	free(text);
-}
-
 static void set_number(json_t *row, const char *key, int64_t n)
 {
-	set_take(row, key, str_printf("%" PRId64, n));
+	json_set_text_take(row, key, str_printf("%" PRId64, n));
 }
 
 static void set_size(json_t *row, const char *key, int64_t bytes)
@@ -131,8 +125,9 @@ static void add_summary(struct df *df, const char *type, int64_t total, int64_t 
 	set_number(row, "Active", active);
 	set_number(row, "Bytes", bytes);
 	if (bytes > 0)
-		set_take(row, "Reclaimable",
-			 str_printf("%s (%" PRId64 "%%)", size, reclaimable * 100 / bytes));
+		json_set_text_take(
+			row, "Reclaimable",
+			str_printf("%s (%" PRId64 "%%)", size, reclaimable * 100 / bytes));
 	else
 		json_set_text(row, "Reclaimable", size);
 	set_number(row, "ReclaimableBytes", reclaimable);
@@ -151,8 +146,9 @@ static void set_names(json_t *row, const struct image_usage *image, bool tag)
 	if (tag)
 		json_set_text(row, "Tag", has_name && ref.tag ? ref.tag : "<none>");
 	else
-		set_take(row, "Repository",
-			 has_name ? reference_format_familiar_name(&ref) : str_dup("<none>"));
+		json_set_text_take(row, "Repository",
+				   has_name ? reference_format_familiar_name(&ref)
+					    : str_dup("<none>"));
 }
 
 static void add_image(struct df *df, const struct image_usage *image)
@@ -161,14 +157,14 @@ static void add_image(struct df *df, const struct image_usage *image)
 
 	set_number(row, "Bytes", image->bytes);
 	set_number(row, "Containers", image->n_containers);
-	set_take(row, "CreatedAt", list_created_at(image->created_s));
-	set_take(row, "CreatedSince", list_image_age(image->created_s, df->now_ns, ""));
+	json_set_text_take(row, "CreatedAt", list_created_at(image->created_s));
+	json_set_text_take(row, "CreatedSince", list_image_age(image->created_s, df->now_ns, ""));
 	json_set_text(row, "Digest", "");
-	set_take(row, "ID", list_image_id(image->id, df->no_trunc));
+	json_set_text_take(row, "ID", list_image_id(image->id, df->no_trunc));
 	set_names(row, image, false);
 	set_number(row, "SharedBytes", image->shared_bytes);
 	set_size(row, "SharedSize", image->shared_bytes);
-	set_take(row, "Size", list_size(image->bytes));
+	json_set_text_take(row, "Size", list_size(image->bytes));
 	set_names(row, image, true);
 	set_number(row, "UniqueBytes", image->bytes - image->shared_bytes);
 	set_size(row, "UniqueSize", image->bytes - image->shared_bytes);
@@ -185,14 +181,15 @@ static int add_container(const struct listed_container *c, void *data, struct er
 
 	container_status_format(&c->state, df->now_ns, status);
 	set_number(row, "Bytes", bytes);
-	set_take(row, "Command", list_container_command(c->row, df->no_trunc));
-	set_take(row, "CreatedAt", list_created_at(c->row->created_ns / CLOCK_NS_PER_S));
-	set_take(row, "ID", list_container_id(c->row, df->no_trunc));
-	set_take(row, "Image", list_container_image(c->row, df->no_trunc));
-	json_set_text(row, "LocalVolumes", "0");
+	json_set_text_take(row, "Command", list_container_command(c->row, df->no_trunc));
+	json_set_text_take(row, "CreatedAt", list_created_at(c->row->created_ns / CLOCK_NS_PER_S));
+	json_set_text_take(row, "ID", list_container_id(c->row, df->no_trunc));
+	json_set_text_take(row, "Image", list_container_image(c->row, df->no_trunc));
+	set_number(row, "LocalVolumes", c->row->n_volumes);
 	json_set_text(row, "Names", c->row->name);
-	set_take(row, "RunningFor", list_ago(c->row->created_ns / CLOCK_NS_PER_S, df->now_ns));
-	set_take(row, "Size", list_size(bytes));
+	json_set_text_take(row, "RunningFor",
+			   list_ago(c->row->created_ns / CLOCK_NS_PER_S, df->now_ns));
+	json_set_text_take(row, "Size", list_size(bytes));
 	json_set_text(row, "State", container_status_name(c->state.status));
 	json_set_text(row, "Status", status);
 	json_array_append_new(df->containers, row);

@@ -6,9 +6,11 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/parse_time.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
+#include "engine/event.h"
 #include "engine/exec.h"
 #include "engine/lifecycle.h"
 #include "plan/plan.h"
@@ -37,8 +39,8 @@ static void fill_request(const struct exec_options *o, const struct strv *args,
 		cli_terminal_size(&r->rows, &r->columns);
 }
 
-static int run_session(const struct exec_options *o, const struct exec_started *started,
-		       struct err *err)
+static int run_session(const struct engine *engine, const struct exec_options *o,
+		       const struct exec_started *started, struct err *err)
 {
 	struct session_config config = {
 		.in_fd = o->interactive ? STDIN_FILENO : -1,
@@ -51,6 +53,8 @@ static int run_session(const struct exec_options *o, const struct exec_started *
 	struct session_result result = {};
 	int rc = relay_run(&started->process, &config, &result, err);
 
+	if (rc == 0)
+		event_exec_end(engine, started->container_id, started->exec_id, &result);
 	if (rc == 0 && result.outcome == SESSION_DETACHED) {
 		fputs("read escape sequence\n", stderr);
 		return 1;
@@ -107,7 +111,7 @@ int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 	}
 	if (rc == 0) {
 		cli_explain_total(&plan, o->explain, plan.marks[PLAN_RUNNING] - began);
-		rc = o->detach ? 0 : run_session(o, &started, err);
+		rc = o->detach ? 0 : run_session(&engine, o, &started, err);
 	}
 	plan_done(&plan);
 	strv_done(&request.args);

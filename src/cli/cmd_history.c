@@ -41,12 +41,6 @@ struct history {
 	json_t *rows; /* borrowed */
 };
 
-static void set_take(json_t *row, const char *key, char *text)
-{
-	json_set_text(row, key, text);
-	free(text);
-}
-
 static char *created_by(const struct history *h, const char *text)
 {
 	cleanup_free char *line = str_dup(text);
@@ -72,13 +66,15 @@ static int add_row(const struct image_history_row *step, void *data, struct err 
 	struct history *h = data;
 	json_t *row = json_object();
 
-	set_take(row, "ID",
-		 *step->id ? list_image_id(step->id, h->options->no_trunc) : str_dup("<missing>"));
-	set_take(row, "CreatedSince", created_since(h, step->created_s));
-	set_take(row, "CreatedAt", list_rfc3339(step->created_s));
-	set_take(row, "CreatedBy", created_by(h, step->created_by));
-	set_take(row, "Size",
-		 h->options->human ? list_size(step->size) : str_printf("%" PRId64, step->size));
+	json_set_text_take(row, "ID",
+			   *step->id ? list_image_id(step->id, h->options->no_trunc)
+				     : str_dup("<missing>"));
+	json_set_text_take(row, "CreatedSince", created_since(h, step->created_s));
+	json_set_text_take(row, "CreatedAt", list_rfc3339(step->created_s));
+	json_set_text_take(row, "CreatedBy", created_by(h, step->created_by));
+	json_set_text_take(row, "Size",
+			   h->options->human ? list_size(step->size)
+					     : str_printf("%" PRId64, step->size));
 	json_set_text(row, "Comment", step->comment);
 	return json_array_append_new(h->rows, row) < 0 ? err_set(err, ERR_SYSTEM, "out of memory")
 						       : 0;

@@ -58,15 +58,9 @@ struct sizes {
 	json_t *rows; /* borrowed */
 };
 
-static void set_take(json_t *row, const char *key, char *text)
-{
-	json_set_text(row, key, text);
-	free(text);
-}
-
 static void set_number(json_t *row, const char *key, int64_t n)
 {
-	set_take(row, key, str_printf("%" PRId64, n));
+	json_set_text_take(row, key, str_printf("%" PRId64, n));
 }
 
 /* ---- the instructions: collected newest first ---- */
@@ -100,15 +94,15 @@ static void add_layer_row(const struct sizes *s, const char *name, const struct 
 	json_t *row = json_object();
 
 	set_number(row, "Bytes", layer->size);
-	set_take(row, "CreatedBy", created_by);
+	json_set_text_take(row, "CreatedBy", created_by);
 	set_number(row, "Entries", layer->entries);
 	json_set_text(row, "Format", layer->blob_format);
 	json_set_text(row, "Image", name);
 	set_number(row, "Images", n_images);
-	set_take(row, "Layer", list_image_id(layer->diff_hex, s->options->no_trunc));
+	json_set_text_take(row, "Layer", list_image_id(layer->diff_hex, s->options->no_trunc));
 	set_number(row, "PackedBytes", layer->blob_size);
-	set_take(row, "PackedSize", list_size(layer->blob_size));
-	set_take(row, "Size", list_size(layer->size));
+	json_set_text_take(row, "PackedSize", list_size(layer->blob_size));
+	json_set_text_take(row, "Size", list_size(layer->size));
 	json_array_append_new(s->rows, row);
 }
 
@@ -122,16 +116,16 @@ static void add_image_row(const struct sizes *s, const char *name, const struct 
 	json_t *row = json_object();
 
 	set_number(row, "Bytes", t->bytes);
-	set_take(row, "ID", list_image_id(image->id, s->options->no_trunc));
+	json_set_text_take(row, "ID", list_image_id(image->id, s->options->no_trunc));
 	json_set_text(row, "Image", name);
 	set_number(row, "Layers", (int64_t)image->chain_ids.n);
 	set_number(row, "PackedBytes", t->packed);
-	set_take(row, "PackedSize", list_size(t->packed));
+	json_set_text_take(row, "PackedSize", list_size(t->packed));
 	set_number(row, "SharedBytes", t->shared);
-	set_take(row, "SharedSize", list_size(t->shared));
-	set_take(row, "Size", list_size(t->bytes));
+	json_set_text_take(row, "SharedSize", list_size(t->shared));
+	json_set_text_take(row, "Size", list_size(t->bytes));
 	set_number(row, "UniqueBytes", t->bytes - t->shared);
-	set_take(row, "UniqueSize", list_size(t->bytes - t->shared));
+	json_set_text_take(row, "UniqueSize", list_size(t->bytes - t->shared));
 	json_array_append_new(s->rows, row);
 }
 

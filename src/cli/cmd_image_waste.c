@@ -45,15 +45,9 @@ struct waste {
 	json_t *rows; /* owned array */
 };
 
-static void set_take(json_t *row, const char *key, char *text)
-{
-	json_set_text(row, key, text);
-	free(text);
-}
-
 static void set_number(json_t *row, const char *key, int64_t n)
 {
-	set_take(row, key, str_printf("%" PRId64, n));
+	json_set_text_take(row, key, str_printf("%" PRId64, n));
 }
 
 /* A layer by its number and diff ID: "2 (4bba7b9f4e8a)". */
@@ -73,13 +67,13 @@ static json_t *make_paths(const struct waste *w, const struct image_waste *waste
 		cleanup_free char *path = str_printf("/%s", f->path);
 		json_t *row = json_object();
 
-		set_take(row, "By", layer_text(w, &layers[f->by], f->by));
+		json_set_text_take(row, "By", layer_text(w, &layers[f->by], f->by));
 		set_number(row, "Bytes", f->bytes);
 		json_set_text(row, "Change", f->is_deleted ? "deleted" : "overwritten");
-		set_take(row, "Layer", layer_text(w, &layers[f->layer], f->layer));
+		json_set_text_take(row, "Layer", layer_text(w, &layers[f->layer], f->layer));
 		/* JSON has its own escapes. */
-		set_take(row, "Path", w->is_json ? take_ptr(path) : str_printable(path));
-		set_take(row, "Size", list_size(f->bytes));
+		json_set_text_take(row, "Path", w->is_json ? take_ptr(path) : str_printable(path));
+		json_set_text_take(row, "Size", list_size(f->bytes));
 		json_array_append_new(list, row);
 	}
 	return list;
@@ -102,15 +96,16 @@ static int add_image(struct waste *w, const char *name, struct err *err)
 	row = json_object();
 	set_number(row, "Bytes", image.size);
 	set_number(row, "Files", (int64_t)waste.n_files);
-	set_take(row, "ID", list_image_id(image.id, w->no_trunc));
+	json_set_text_take(row, "ID", list_image_id(image.id, w->no_trunc));
 	json_set_text(row, "Image", name);
 	set_number(row, "Layers", (int64_t)n);
 	json_object_set_new(row, "Paths", make_paths(w, &waste, layers));
-	set_take(row, "Percent",
-		 str_printf("%.1f%%",
-			    image.size ? 100.0 * (double)waste.bytes / (double)image.size : 0.0));
-	set_take(row, "Size", list_size(image.size));
-	set_take(row, "Wasted", list_size(waste.bytes));
+	json_set_text_take(
+		row, "Percent",
+		str_printf("%.1f%%",
+			   image.size ? 100.0 * (double)waste.bytes / (double)image.size : 0.0));
+	json_set_text_take(row, "Size", list_size(image.size));
+	json_set_text_take(row, "Wasted", list_size(waste.bytes));
 	set_number(row, "WastedBytes", waste.bytes);
 	json_array_append_new(w->rows, row);
 	return 0;

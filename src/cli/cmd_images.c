@@ -49,12 +49,6 @@ struct images {
 	json_t *rows; /* borrowed */
 };
 
-static void set_take(json_t *row, const char *key, char *text)
-{
-	json_set_text(row, key, text);
-	free(text);
-}
-
 static int add_row(const struct image_row *image, void *data, struct err *err)
 {
 	static const char *const unknown[] = {"Containers", "SharedSize", "UniqueSize"};
@@ -62,16 +56,17 @@ static int add_row(const struct image_row *image, void *data, struct err *err)
 	json_t *row = json_object();
 	char size[32];
 
-	set_take(row, "ID", list_image_id(image->id, images->options->no_trunc));
+	json_set_text_take(row, "ID", list_image_id(image->id, images->options->no_trunc));
 	json_set_text(row, "Repository", image->repository);
 	json_set_text(row, "Tag", image->tag);
-	set_take(row, "Digest",
-		 images->digests && image->target ? str_printf("sha256:%s", image->target)
-						  : str_dup("<none>"));
-	set_take(row, "CreatedSince",
-		 list_image_age(image->created_s, images->now_ns, images->is_table ? "N/A" : ""));
-	set_take(row, "CreatedAt", list_created_at(image->created_s));
-	set_take(row, "Size", list_size(image->size));
+	json_set_text_take(row, "Digest",
+			   images->digests && image->target ? str_printf("sha256:%s", image->target)
+							    : str_dup("<none>"));
+	json_set_text_take(
+		row, "CreatedSince",
+		list_image_age(image->created_s, images->now_ns, images->is_table ? "N/A" : ""));
+	json_set_text_take(row, "CreatedAt", list_created_at(image->created_s));
+	json_set_text_take(row, "Size", list_size(image->size));
 	num_format_size((double)image->size, VIRTUAL_SIZE_DIGITS, size, sizeof(size));
 	json_set_text(row, "VirtualSize", size);
 	for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
@@ -99,9 +94,9 @@ static int make_filter(const struct images_options *o, const char *reference,
 
 /* docker's old format "raw", and the column that --digests adds to a table of one's own. Owned;
  * NULL for the default. */
-static char *choose_format(const struct images_options *o)
+static char *choose_format(struct cli *cli, const struct images_options *o)
 {
-	cleanup_free char *format = list_format_choose(o->format, "imagesFormat", o->quiet);
+	cleanup_free char *format = list_format_choose(cli, o->format, "imagesFormat", o->quiet);
 
 	if (str_is_equal(format, "raw") && o->quiet)
 		return str_dup("image_id: {{.ID}}");
@@ -116,7 +111,7 @@ static char *choose_format(const struct images_options *o)
 	return take_ptr(format);
 }
 
-static int list(struct engine *engine, const struct images_options *o,
+static int list(struct cli *cli, struct engine *engine, const struct images_options *o,
 		const struct image_filter *filter, struct err *err)
 {
 	const struct format_spec spec = {
@@ -126,7 +121,7 @@ static int list(struct engine *engine, const struct images_options *o,
 		.go_type = "*formatter.imageContext",
 	};
 	cleanup_json json_t *rows = json_array();
-	cleanup_free char *format = choose_format(o);
+	cleanup_free char *format = choose_format(cli, o);
 	struct images images = {
 		.options = o,
 		.is_table = list_format_is_default(format),
@@ -171,5 +166,5 @@ int cmd_images(struct cli *cli, union verb_options *o, struct err *err)
 		return -err->code;
 	if (o->images.tree)
 		return images_tree_print(&engine, &filter, err);
-	return list(&engine, &o->images, &filter, err);
+	return list(cli, &engine, &o->images, &filter, err);
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
+#include "cli/parse_time.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
 #include "engine/engine.h"
@@ -39,7 +40,8 @@ struct show {
 	struct engine *engine;
 	const char *id;
 	struct sink sinks[N_LOG_STREAMS];
-	bool is_one; /* both go to the same place, so their order matters */
+	int64_t started_ns; /* of the run that is followed; 0: none yet */
+	bool is_one;	    /* both go to the same place, so their order matters */
 };
 
 static bool is_over(void *ctx)
@@ -48,8 +50,12 @@ static bool is_over(void *ctx)
 	struct container_state state;
 
 	container_state_read(s->engine, s->id, &state);
-	return state.status != STATUS_CREATED && state.status != STATUS_RUNNING &&
-	       state.status != STATUS_PAUSED;
+	if (!s->started_ns)
+		s->started_ns = state.started_ns;
+	/* As docker has it, it ends with the run, though another may follow. */
+	return (state.status != STATUS_CREATED && state.status != STATUS_RUNNING &&
+		state.status != STATUS_PAUSED) ||
+	       state.started_ns != s->started_ns;
 }
 
 static pid_t writer(void *ctx)
@@ -131,50 +137,13 @@ static void on_lost(void *ctx)
 
 /* ---- options ---- */
 
-/* What is wrong with TEXT, which looks like a date. */
-static const char *date_fault(const char *text)
-{
-	int month = 1;
-	int day = 1;
-	int hour = 0;
-
-	if (sscanf(text, "%*4d-%2d-%2dT%2d", &month, &day, &hour) < 2)
-		return NULL;
-	return month < 1 || month > 12 ? "month"
-	       : day < 1 || day > 31   ? "day"
-	       : hour > 23	       ? "hour"
-				       : NULL;
-}
-
-/* docker's time argument: RFC 3339, a duration before now, or seconds since 1970 with a fraction.
- */
 static int parse_time(const char *name, const char *text, int64_t *ret, struct err *err)
 {
-	double seconds = 0;
-	int64_t ago = 0;
-	const char *fault = NULL;
-
 	if (!text || !*text)
 		return 0;
-	if (num_parse_duration(text, &ago) == 0 && strcmp(text, "0") != 0) {
-		*ret = clock_real_ns() - ago;
-		return 0;
-	}
-	if (clock_parse_rfc3339(text, ret) == 0)
-		return 0;
-	if (num_parse_double(text, &seconds) == 0 && seconds < (double)INT64_MAX / 1e9) {
-		*ret = (int64_t)(seconds * 1e9);
-		return 0;
-	}
-	fault = date_fault(text);
-	if (fault)
-		return err_set(err, ERR_INVALID,
-			       "invalid value for \"%s\": parsing time \"%s\": %s out of range",
-			       name, text, fault);
-	return err_set(err, ERR_INVALID,
-		       "invalid value for \"%s\": failed to parse value as time or duration: "
-		       "\"%s\"",
-		       name, text);
+	if (time_parse_point(text, clock_real_ns(), ret, err) < 0)
+		return err_wrap(err, "invalid value for \"%s\"", name);
+	return 0;
 }
 
 static int fill_request(const struct logs_options *o, struct log_read *read, struct err *err)

@@ -60,12 +60,6 @@ struct ps {
 	json_t *labels; /* borrowed; the ID of a row to its labels, for {{.Label "x"}} */
 };
 
-static void set_take(json_t *row, const char *key, char *text)
-{
-	json_set_text(row, key, text);
-	free(text);
-}
-
 /* ---- fields ---- */
 
 /* "a=1,b=2" from the stored object, which is kept under the row's ID. */
@@ -131,27 +125,30 @@ static void add_common(const struct ps *ps, const struct listed_container *c, js
 {
 	char status[STATUS_TEXT_LEN];
 
-	set_take(row, "Image", list_container_image(c->row, ps->options->no_trunc));
-	set_take(row, "Command", list_container_command(c->row, ps->options->no_trunc));
-	set_take(row, "RunningFor", list_ago(c->row->created_ns / CLOCK_NS_PER_S, ps->now_ns));
+	json_set_text_take(row, "Image", list_container_image(c->row, ps->options->no_trunc));
+	json_set_text_take(row, "Command", list_container_command(c->row, ps->options->no_trunc));
+	json_set_text_take(row, "RunningFor",
+			   list_ago(c->row->created_ns / CLOCK_NS_PER_S, ps->now_ns));
 	container_status_format(&c->state, ps->now_ns, status);
 	json_set_text(row, "Status", status);
 	/* Published and exposed ports are those of a bridge. */
 	json_set_text(row, "Ports", "");
 	json_set_text(row, "Names", c->row->name);
 	if (ps->size || ps->all_fields)
-		set_take(row, "Size", size_text(ps, c->row));
+		json_set_text_take(row, "Size", size_text(ps, c->row));
 }
 
 static void add_rest(const struct ps *ps, const struct listed_container *c, json_t *row)
 {
 	const char *mode = c->row->network_mode;
 
-	set_take(row, "CreatedAt", list_created_at(c->row->created_ns / CLOCK_NS_PER_S));
+	json_set_text_take(row, "CreatedAt", list_created_at(c->row->created_ns / CLOCK_NS_PER_S));
 	json_set_text(row, "State", container_status_name(c->state.status));
-	set_take(row, "Labels", labels_text(ps, json_get_string(row, "ID", ""), c->row->labels));
-	set_take(row, "Mounts", mounts_text(ps, c->row));
-	json_set_text(row, "LocalVolumes", "0");
+	json_set_text_take(row, "Labels",
+			   labels_text(ps, json_get_string(row, "ID", ""), c->row->labels));
+	json_set_text_take(row, "Mounts", mounts_text(ps, c->row));
+	json_set_text_take(row, "LocalVolumes",
+			   str_printf("%lld", (long long)c->row->n_volumes));
 	json_set_text(row, "Networks", strcmp(mode, "default") == 0 ? "none" : mode);
 }
 
@@ -160,7 +157,7 @@ static int add_row(const struct listed_container *c, void *data, struct err *err
 	struct ps *ps = data;
 	json_t *row = json_object();
 
-	set_take(row, "ID", list_container_id(c->row, ps->options->no_trunc));
+	json_set_text_take(row, "ID", list_container_id(c->row, ps->options->no_trunc));
 	if (!ps->only_id) {
 		add_common(ps, c, row);
 		if (ps->all_fields)
@@ -176,18 +173,9 @@ static int call_label(void *data, const json_t *receiver, const char *name, cons
 		      json_t **ret, struct err *err)
 {
 	const struct ps *ps = data;
-	const char *label = json_string_value(json_array_get(args, 0));
 	const char *id = json_get_string(receiver, "ID", "");
-	json_t *value = NULL;
 
-	if (strcmp(name, "Label") != 0)
-		return 0;
-	if (!label || json_array_size(args) != 1)
-		return err_set(err, ERR_INVALID, "wrong number of args for Label: want 1 got %zu",
-			       json_array_size(args));
-	value = json_object_get(json_object_get(ps->labels, id), label);
-	*ret = value ? json_incref(value) : json_string("");
-	return 1;
+	return list_call_label(json_object_get(ps->labels, id), name, args, ret, err);
 }
 
 /* ---- the command ---- */
@@ -235,7 +223,7 @@ int cmd_ps(struct cli *cli, union verb_options *o, struct err *err)
 	cleanup_engine struct engine engine = {};
 	cleanup_json json_t *rows = json_array();
 	cleanup_json json_t *labels = json_object();
-	cleanup_free char *format = list_format_choose(o->ps.format, "psFormat", o->ps.quiet);
+	cleanup_free char *format = list_format_choose(cli, o->ps.format, "psFormat", o->ps.quiet);
 	struct ps ps = {.engine = &engine, .options = &o->ps, .rows = rows, .labels = labels};
 
 	if (o->ps.quiet && format)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/docker_config.h"
 #include "cli/help.h"
 #include "cli/verbs.h"
 #include "sys/process.h"
@@ -117,12 +118,14 @@ static const char *plural(int n)
 }
 
 /* Checks the number of arguments; 0, or the exit status after printing docker's complaint. */
-static int check_arguments(const struct cli *cli)
+static int check_arguments(const struct cli *cli, const union verb_options *o)
 {
 	const struct command *c = cli->command;
 	cleanup_str struct str msg = STR_INIT;
 	int n = (int)cli->args.n;
 
+	if (n == 0 && c->stands_alone && c->stands_alone(o))
+		return 0;
 	if (n >= c->min_args && (c->max_args < 0 || n <= c->max_args))
 		return 0;
 	str_addf(&msg, PROGRAM ": '" PROGRAM " %s' ", cli->path);
@@ -206,7 +209,8 @@ static int command_parse_and_call(struct cli *cli, union verb_options *o, char *
 	if (p.old_name)
 		fprintf(stderr, "Flag --%s has been deprecated, %s\n", p.old_name->name,
 			p.old_name->deprecated);
-	rc = check_arguments(cli);
+	rc = check_arguments(cli, o);
+	cli->n_options = p.n_given;
 	return rc ? rc : command_call(cli, o, p.refused);
 }
 
@@ -236,7 +240,7 @@ static int fail_unknown(const char *group, const char *name)
 	if (group) {
 		cleanup_str struct str usage = STR_INIT;
 
-		help_usage_line(&usage, group, NULL);
+		help_usage_line(&usage, group, command_group_lookup(group)->usage);
 		fprintf(stderr, "\n%s", str_get(&usage));
 	}
 	print_see_help("Run", group);
@@ -363,6 +367,7 @@ static int apply_globals(struct cli *cli, const struct globals *g, struct err *e
 {
 	cli->root = first_of(g->root, "TARE_ROOT", "/var/lib/tare");
 	cli->runroot = first_of(g->runroot, "TARE_RUNROOT", "/run/tare");
+	cli->config_dir = g->config;
 	cli->debug = g->debug;
 	if (cli->root[0] != '/' || cli->runroot[0] != '/')
 		return err_set(err, ERR_INVALID, "--root and --runroot must be absolute paths");
@@ -455,6 +460,7 @@ int cli_main(int argc, char **argv)
 	rc = program_main(&cli, &g, argv + 1, argc > 0 ? (size_t)argc - 1 : 0);
 
 	strv_done(&cli.args);
+	docker_config_done(&cli);
 	option_free(tables, &g);
 	return finish_output(rc);
 }

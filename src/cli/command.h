@@ -17,6 +17,7 @@
 
 struct err;
 union verb_options;
+struct docker_config;
 
 /* What is common to all commands. The directories are borrowed from the command line or the
  * environment and never NULL. */
@@ -26,9 +27,12 @@ struct cli {
 	const struct command *command;
 	const char *path; /* as typed, canonical: "container ls", "ps" */
 	struct strv args; /* what is left after the options */
+	size_t n_options; /* how many options the command itself was given */
 	/* A verb that fails with a status other than its error's code stores it here (docker's 64
 	 * for a template, 1 for some conflicts); 0 leaves the code's own. */
 	int exit_status;
+	const char *config_dir;		     /* --config; NULL. Read it with docker_config.h */
+	struct docker_config *docker_config; /* owned; NULL until a verb asks for it */
 };
 
 /* Bits of a command. */
@@ -60,10 +64,16 @@ struct command {
 	const char *notes;
 	/* What they say after the summary, in lines. NULL. */
 	const char *details;
+	/* What its own help says in the place of the summary. NULL. */
+	const char *sentences;
+	/* Whether the options stand alone, without the arguments of min_args. NULL: never. */
+	bool (*stands_alone)(const union verb_options *o);
 };
 
 struct command_group {
 	const char *name, *summary;
+	const char *usage; /* what docker puts behind the name where it does not know a command; NULL
+			    */
 };
 
 extern const struct command commands[];

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Texts of lists. docker's own configuration file may name a default format; it is read as far as
- * that and never trusted with anything else.
- */
+/* Texts of lists, and how they are printed. */
 #include "cli/list_common.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +10,10 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
+#include "cli/docker_config.h"
 #include "cli/quote.h"
 #include "engine/describe.h"
 #include "oci/image_config.h"
@@ -30,7 +26,6 @@
 #include "json/template.h"
 #include "json/value.h"
 
-#define MAX_CONFIG   ((size_t)1 << 20)
 #define SHORT_ID_LEN 12
 /* strftime(3) has no four digits for the years before 1000. */
 #define DATE_FORMAT	    "%04d-%02d-%02d"
@@ -129,34 +124,14 @@ bool list_format_is_default(const char *format)
 	return !format || !*format || strcmp(format, "table") == 0;
 }
 
-/* Member KEY of docker's configuration file; owned, NULL when there is none. */
-static char *configured_format(const char *key)
+char *list_format_choose(struct cli *cli, const char *typed, const char *key, bool quiet)
 {
-	cleanup_json json_t *config = NULL;
-	cleanup_free char *path = NULL;
-	cleanup_str struct str text = STR_INIT;
-	const char *dir = getenv("DOCKER_CONFIG");
-	const char *home = getenv("HOME");
-	struct err ignored = ERR_INIT;
+	const char *configured = NULL;
 
-	if (dir && *dir)
-		path = str_printf("%s/config.json", dir);
-	else if (home && *home)
-		path = str_printf("%s/.docker/config.json", home);
-	if (!path || fd_read_file_at(AT_FDCWD, path, MAX_CONFIG, &text) < 0)
-		return NULL;
-	/* Most such files hold credentials only: no need to parse them. */
-	if (!strstr(str_get(&text), key) ||
-	    json_parse(str_get(&text), text.len, MAX_CONFIG, path, &config, &ignored) < 0)
-		return NULL;
-	return str_dup(json_get_string(config, key, NULL));
-}
-
-char *list_format_choose(const char *typed, const char *key, bool quiet)
-{
 	if (typed && *typed)
 		return str_dup(typed);
-	return quiet ? NULL : configured_format(key);
+	configured = quiet ? NULL : docker_config_get_text(cli, key);
+	return configured ? str_dup(configured) : NULL;
 }
 
 int list_print(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
@@ -169,6 +144,22 @@ int list_print(const struct format_spec *spec, const char *format, bool quiet, c
 		return rc;
 	fwrite(str_get(&out), 1, out.len, stdout);
 	return 0;
+}
+
+int list_call_label(const json_t *labels, const char *name, const json_t *args, json_t **ret,
+		    struct err *err)
+{
+	const char *label = json_string_value(json_array_get(args, 0));
+	json_t *value = NULL;
+
+	if (strcmp(name, "Label") != 0)
+		return 0;
+	if (!label || json_array_size(args) != 1)
+		return err_set(err, ERR_INVALID, "wrong number of args for Label: want 1 got %zu",
+			       json_array_size(args));
+	value = json_object_get(labels, label);
+	*ret = value ? json_incref(value) : json_string("");
+	return 1;
 }
 
 int call_go_alias(void *data, const json_t *receiver, const char *name, const json_t *args,

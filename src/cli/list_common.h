@@ -1,7 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_LIST_COMMON_H
 #define CLI_LIST_COMMON_H
-/* What the list commands share: their format, times (seconds since 1970) and output. */
+/*
+ * What the list commands share: their format, times (seconds since 1970) and output.
+ *
+ * A list is a struct format_spec (fields with headers, default columns) and an array of rows, each
+ * an object whose members are the fields as text. Such a command is three calls:
+ *
+ *	format = list_format_choose(cli, o->format, "volumesFormat", o->quiet);
+ *	json_set_text_take(row, "Size", list_size(bytes)); ... for each row and field
+ *	return list_print(&spec, format, o->quiet && list_format_is_default(format), rows, err);
+ *
+ * (docker prefers a typed format to -q everywhere but in `ps`.) Fields that the default columns do
+ * not need may be left out of the rows while list_format_is_default(format) holds.
+ */
 #include "base/str.h"
 
 #include <jansson.h>
@@ -36,13 +48,18 @@ char *list_container_command(const struct container_row *row, bool no_trunc);
 /* Whether FORMAT (may be NULL) asks for the default table. */
 bool list_format_is_default(const char *format);
 
-/* The format to use: TYPED, or where that is NULL the member KEY ("psFormat") of docker's
- * configuration file ($DOCKER_CONFIG or ~/.docker, config.json), or NULL. Owned. */
-char *list_format_choose(const char *typed, const char *key, bool quiet);
+/* The format to use: TYPED, or where that is NULL or empty the member KEY ("psFormat") of docker's
+ * configuration file, or NULL. With QUIET only what was typed counts. Owned. */
+char *list_format_choose(struct cli *cli, const char *typed, const char *key, bool quiet);
 
 /* Prints ROWS on standard output as format_rows does. 0 or -ERR_INVALID. */
 int list_print(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
 	       struct err *err);
+
+/* The method {{.Label "x"}} on LABELS (an object of texts, NULL: none), for format_spec.call: 1
+ * with a new reference, 0 when NAME is another method, -ERR_INVALID for wrong arguments. */
+int list_call_label(const json_t *labels, const char *name, const json_t *args, json_t **ret,
+		    struct err *err);
 
 /* Prints one OBJECT of type SHAPE as FORMAT asks: "json" or a template, which may use docker's Go
  * names (describe_go_alias). A template that does not parse exits 64, one that fails prints what it

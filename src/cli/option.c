@@ -199,6 +199,7 @@ static int option_apply(struct option_parse *p, const struct option *o, const ch
 	struct err why = ERR_INIT;
 	bool off = option_is_flag(o) && value[0] && strchr("0fF", value[0]);
 
+	p->n_given++;
 	if (o->missing && !off && !p->refused)
 		p->refused = o;
 	if (o->deprecated)

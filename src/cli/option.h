@@ -59,6 +59,7 @@ struct option_parse {
 
 	/* Results. */
 	struct strv *ret_args;	       /* arguments that are not options are appended here */
+	size_t n_given;		       /* how many options were applied */
 	bool help;		       /* --help (or -h where no option is called so) */
 	bool help_short;	       /* it was -h, which docker calls deprecated */
 	const struct option *refused;  /* the first option used that has `missing`; NULL */

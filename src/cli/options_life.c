@@ -46,6 +46,8 @@ const struct option update_options[] = {
 	 "CPUs in which to allow execution (0-3, 0,1)"},
 	{"cpuset-mems", 0, OPT_STRING, LIMIT(cpuset_mems), NULL, "string",
 	 "MEMs in which to allow execution (0-3, 0,1)"},
+	{"kernel-memory", 0, OPT_BYTES, offsetof(struct update_options, cpu_rt_period), NULL,
+	 "bytes", "", .missing = "was removed from the kernel (Linux 5.16)", .hidden = true},
 	{"memory", 'm', OPT_BYTES, LIMIT(memory), NULL, "bytes", "Memory limit"},
 	{"memory-reservation", 0, OPT_BYTES, LIMIT(memory_reservation), NULL, "bytes",
 	 "Memory soft limit"},
@@ -110,11 +112,19 @@ const struct option system_boot_options[] = {
 	{},
 };
 
+const struct option resume_options[] = {
+	{"lost", 0, OPT_BOOL, offsetof(struct resume_options, is_lost), NULL, NULL,
+	 "Its monitor was killed: settle the container first"},
+	{},
+};
+
 const struct option debug_options[] = {
 	{"env", 'e', OPT_LIST, offsetof(struct debug_options, env), env_option_check, "list",
 	 "Set environment variables"},
 	{"image", 0, OPT_STRING, offsetof(struct debug_options, image), NULL, "string",
 	 "Image with the tools", "\"busybox\""},
+	{"privileged", 0, OPT_BOOL, offsetof(struct debug_options, privileged), NULL, NULL,
+	 "Give extended privileges to the command"},
 	{"user", 'u', OPT_STRING, offsetof(struct debug_options, user), NULL, "string",
 	 "Username or UID (format: \"<name|uid>[:<group|gid>]\")"},
 	{"workdir", 'w', OPT_STRING, offsetof(struct debug_options, workdir), NULL, "string",

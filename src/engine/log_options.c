@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <regex.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -200,14 +199,11 @@ static int set_tag(struct reading *r, struct err *err)
 
 static int check_regex(const char *value, struct err *err)
 {
-	cleanup_str struct str posix = STR_INIT;
-	bool ignored = false;
-	regex_t regex;
+	struct pattern *pattern = pattern_new(value);
 
-	if (!pattern_translate(value, &posix, &ignored) ||
-	    regcomp(&regex, str_get(&posix), REG_EXTENDED | REG_NOSUB) != 0)
+	if (!pattern)
 		return err_set(err, ERR_INVALID, INIT "error parsing regexp: `%s`", value);
-	regfree(&regex);
+	pattern_free(pattern);
 	return 0;
 }
 

@@ -185,7 +185,8 @@ int template_truncate(struct call *c)
 	if (c->is_header || max > (json_int_t)arg_len(c, 0))
 		return return_argument(c);
 	if (max < 0)
-		return call_fail(c, "slice bounds out of range [:%lld]", (long long)max);
+		return call_fail(c, "runtime error: slice bounds out of range [:%lld]",
+				 (long long)max);
 	return call_return(c, json_stringn_nocheck(arg_text(c, 0), (size_t)max));
 }
 

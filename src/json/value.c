@@ -183,3 +183,9 @@ void json_set_text(json_t *obj, const char *key, const char *s)
 {
 	json_object_set_new(obj, key, json_new_text(s));
 }
+
+void json_set_text_take(json_t *obj, const char *key, char *text)
+{
+	json_set_text(obj, key, text);
+	free(text);
+}

@@ -48,5 +48,7 @@ json_t *json_new_text(const char *s);
 json_t *json_new_strv(const struct strv *v);
 /* Sets KEY of OBJ to such a string, replacing what was there. */
 void json_set_text(json_t *obj, const char *key, const char *s);
+/* The same, and frees TEXT (malloc'ed). */
+void json_set_text_take(json_t *obj, const char *key, char *text);
 
 #endif

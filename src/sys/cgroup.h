@@ -167,6 +167,13 @@ void cgroup_actions_done(struct cgroup_actions *actions);
 int cgroup_plan(const struct cgroup_layout *layout, const char *name,
 		const struct cgroup_limits *limits, struct cgroup_actions *ret, struct err *err);
 
+/* The same for group NAME that is there already: what is unset in LIMITS stays as it is. A limit of
+ * memory comes with the one of memory and swap that is to hold beside it, cpuset_cpus with
+ * cpuset_mems; pids -1 takes the limit away. The device filter is left alone. */
+int cgroup_plan_update(const struct cgroup_layout *layout, const char *name,
+		       const struct cgroup_limits *limits, struct cgroup_actions *ret,
+		       struct err *err);
+
 /* Does ACTIONS->items[I]. 0, 1 when it failed and is not required (ERR says why), -code otherwise.
  */
 int cgroup_action_run(const struct cgroup_actions *actions, size_t i, struct err *err);

@@ -357,6 +357,22 @@ int cgroup_plan(const struct cgroup_layout *layout, const char *name,
 	return layout->mode == CGROUP_V2 ? cgroup_plan_v2(&b, err) : cgroup_plan_v1(&b, err);
 }
 
+int cgroup_plan_update(const struct cgroup_layout *layout, const char *name,
+		       const struct cgroup_limits *limits, struct cgroup_actions *ret,
+		       struct err *err)
+{
+	struct cgroup_limits complete = *limits; /* a view: nothing inside is freed */
+	struct cgroup_build b = {layout, name, &complete, ret, .is_update = true};
+	int rc = cgroup_limits_check(limits, err);
+
+	if (rc < 0)
+		return rc;
+	if (!cgroup_name_is_valid(name))
+		return err_set(err, ERR_INVALID, "invalid control group name: %s", name);
+	complete.all_devices = true; /* their filter stays as it is */
+	return layout->mode == CGROUP_V2 ? cgroup_plan_v2(&b, err) : cgroup_plan_v1(&b, err);
+}
+
 /* ---- doing it ---- */
 
 static int write_value(const char *path, const char *value)

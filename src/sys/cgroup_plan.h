@@ -14,6 +14,7 @@ struct cgroup_build {
 	const char *name;
 	const struct cgroup_limits *limits;
 	struct cgroup_actions *actions;
+	bool is_update; /* the group is there: only what is set is written */
 };
 
 /* Scalar limits, for tables: where they are in struct cgroup_limits and the option behind them. */

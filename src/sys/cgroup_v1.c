@@ -13,6 +13,7 @@
 #include "sys/cgroup_plan.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <inttypes.h>
 
@@ -55,7 +56,22 @@ static int add_oom_control(struct cgroup_build *b, const char *root, const char 
 	return 0;
 }
 
-/* The limit of memory and swap together can never be below that of memory alone: memory first. */
+/* Whether the limit of memory and swap together is to grow: then it is written before the one of
+ * memory, which may never be above it. */
+static bool grows_swap(const struct cgroup_build *b, const char *dir)
+{
+	cleanup_str struct str line = STR_INIT;
+	int64_t now = 0;
+	int64_t wanted = b->limits->memory_swap.value;
+
+	if (!b->is_update || !dir)
+		return false;
+	cgroup_read_line(dir, "memory.memsw.limit_in_bytes", &line);
+	return wanted < 0 || (num_parse_i64(str_get(&line), &now) == 0 && wanted > now);
+}
+
+/* The limit of memory and swap together can never be below that of memory alone: memory first,
+ * unless both grow. */
 static int plan_memory(struct cgroup_build *b, const char *root, const char *dir, struct err *err)
 {
 	static const struct control controls[] = {
@@ -64,14 +80,16 @@ static int plan_memory(struct cgroup_build *b, const char *root, const char *dir
 		{&cgroup_reservation, "memory.soft_limit_in_bytes", NULL},
 		{&cgroup_swappiness, "memory.swappiness", NULL},
 	};
+	bool swap_first = grows_swap(b, dir);
 
 	for (size_t i = 0; i < ARRAY_LEN(controls); i++) {
-		const struct cgroup_limit *limit = cgroup_limit_get(b->limits, controls[i].info);
-		bool zero_counts = controls[i].info == &cgroup_swappiness;
+		const struct control *c = &controls[i < 2 && swap_first ? 1 - i : i];
+		const struct cgroup_limit *limit = cgroup_limit_get(b->limits, c->info);
+		bool zero_counts = c->info == &cgroup_swappiness;
 		int rc = 0;
 
 		if (limit->source && (limit->value != 0 || zero_counts))
-			rc = add_control(b, &controls[i], root, dir, limit->value, err);
+			rc = add_control(b, c, root, dir, limit->value, err);
 		if (rc < 0)
 			return rc;
 	}
@@ -94,7 +112,7 @@ static int add_bandwidth(struct cgroup_build *b, const char *root, const char *d
 	if (bw.period > 0)
 		cgroup_add_writef(b, dir, "cpu.cfs_period_us", bw.flag, required, "%" PRId64,
 				  bw.period);
-	if (bw.quota > 0)
+	if (bw.quota > 0 || b->is_update)
 		cgroup_add_writef(b, dir, "cpu.cfs_quota_us", bw.flag, required, "%" PRId64,
 				  bw.quota);
 	return 0;
@@ -156,7 +174,7 @@ static int plan_cpuset(struct cgroup_build *b, const char *root, const char *dir
 		return cgroup_missing(b, LIMIT_USER,
 				      l->cpuset_cpus ? "--cpuset-cpus" : "--cpuset-mems",
 				      "there is no cpuset controller", NULL, err);
-	if (dir) {
+	if (dir && (wants_cpuset(l) || !b->is_update)) {
 		add_cpuset_file(b, root, "cpuset.cpus", l->cpuset_cpus, "--cpuset-cpus");
 		add_cpuset_file(b, root, "cpuset.mems", l->cpuset_mems, "--cpuset-mems");
 	}
@@ -170,6 +188,8 @@ static int plan_pids(struct cgroup_build *b, const char *root, const char *dir, 
 	const struct cgroup_limit *limit = &b->limits->pids;
 	int64_t value = 0;
 
+	if (b->is_update && !limit->source)
+		return 0;
 	if (limit->source && limit->value > 0 && !dir)
 		return cgroup_missing(b, limit->source, cgroup_pids.flag,
 				      "there is no pids controller",
@@ -180,6 +200,8 @@ static int plan_pids(struct cgroup_build *b, const char *root, const char *dir, 
 	if (value > 0)
 		cgroup_add_writef(b, dir, "pids.max", cgroup_pids.flag, limit->source == LIMIT_USER,
 				  "%" PRId64, value);
+	else if (dir && b->is_update)
+		cgroup_add_write(b, dir, "pids.max", "max", cgroup_pids.flag, true);
 	return 0;
 }
 
@@ -310,7 +332,11 @@ int cgroup_plan_v1(struct cgroup_build *b, struct err *err)
 		missing &= ~h->controllers;
 		if (h->controllers == cpuset && !wants_cpuset(b->limits))
 			continue;
-		dir = cgroup_add_path(b, h->root);
+		/* A running container may have been left out of cpuset until now. */
+		if (b->is_update && h->controllers != cpuset)
+			dir = str_printf("%s/%s", h->root, b->name);
+		else
+			dir = cgroup_add_path(b, h->root);
 		strv_add(&b->actions->dirs, dir);
 		rc = plan_controllers(b, h->controllers, h->root, dir, err);
 	}

@@ -186,7 +186,8 @@ static int add_path(struct v2 *v, struct err *err)
 		if (rc < 0)
 			return rc;
 		str_addf(&dir, "/%s", words.items[i]);
-		cgroup_add_mkdir(v->b, str_get(&dir));
+		if (!v->b->is_update)
+			cgroup_add_mkdir(v->b, str_get(&dir));
 	}
 	v->dir = str_take(&dir);
 	strv_add(&v->b->actions->dirs, v->dir);
@@ -261,9 +262,11 @@ static int plan_pids(struct v2 *v, struct err *err)
 {
 	int64_t value = -1;
 
+	if (v->b->is_update && !v->b->limits->pids.source)
+		return 0;
 	if (v->needs[CGROUP_PIDS].is_there)
 		value = cgroup_pids_within_parents(v->b, v->root, v->b->limits->pids.value);
-	if (value > 0)
+	if (value > 0 || (v->b->is_update && v->needs[CGROUP_PIDS].is_there))
 		add_number(v, "pids.max", &cgroup_pids, value);
 	return 0;
 }

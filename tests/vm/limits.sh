@@ -42,6 +42,20 @@ cpu.weight 50
 pids.max 50
 cpuset.cpus 0
 FILES
+"$tare" update -m 128m --memory-swap 160m --cpus 0.25 --pids-limit -1 --cpuset-cpus 0 limits >/dev/null
+while read -r file wanted; do
+	check "updated $file" "$wanted" "$(cat "$dir/$file" 2>&1)"
+done <<FILES
+memory.max 134217728
+memory.swap.max 33554432
+memory.low 33554432
+cpu.max 25000 100000
+cpu.weight 50
+pids.max max
+cpuset.cpus 0
+FILES
+"$tare" update -m 64m --memory-swap 64m limits >/dev/null
+check "updated downwards" "67108864 0" "$(cat "$dir/memory.max") $(cat "$dir/memory.swap.max")"
 check "seen from inside" 67108864 "$("$tare" exec limits cat /sys/fs/cgroup/memory.max)"
 "$tare" pause limits >/dev/null
 check "pause" "frozen 1" "$(grep frozen "$dir/cgroup.events")"
@@ -49,6 +63,12 @@ check "pause" "frozen 1" "$(grep frozen "$dir/cgroup.events")"
 check "unpause" "frozen 0" "$(grep frozen "$dir/cgroup.events")"
 "$tare" rm -f limits >/dev/null
 check "the group is gone" gone "$([ -d "$dir" ] || echo gone)"
+
+up plain
+dir=$(group plain)
+"$tare" update --cpu-shares 512 --cpuset-cpus 0 plain >/dev/null
+check "a controller that it had not" "50 0" "$(cat "$dir/cpu.weight") $(cat "$dir/cpuset.cpus")"
+"$tare" rm -f plain >/dev/null
 
 up shares --cpu-shares 20
 check "20 shares, rounded so that 20:80 stays 20:80" 2 "$(cat "$(group shares)/cpu.weight")"

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "sys/cgroup_live.h"
+#include "sys/cgroup_stats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,6 +151,22 @@ static void expect(const struct cgroup_layout *layout, struct cgroup_limits *lim
 	if (cgroup_plan(layout, "tare/c1", limits, &actions, &err) < 0)
 		fail_msg("%s", err.msg);
 	print_actions(&actions, &out);
+	assert_string_equal(str_get(&out), golden);
+	cgroup_limits_done(limits);
+}
+
+/* The same for a group that is there. */
+static void expect_update(const struct cgroup_layout *layout, struct cgroup_limits *limits,
+			  const char *golden)
+{
+	cleanup_cgroup_actions struct cgroup_actions actions = {};
+	cleanup_str struct str out = STR_INIT;
+	struct err err = ERR_INIT;
+
+	if (cgroup_plan_update(layout, "tare/c1", limits, &actions, &err) < 0)
+		fail_msg("%s", err.msg);
+	print_actions(&actions, &out);
+	str_truncate(&out, (size_t)(strrchr(str_get(&out), '\n') - str_get(&out)));
 	assert_string_equal(str_get(&out), golden);
 	cgroup_limits_done(limits);
 }
@@ -589,6 +606,7 @@ static void v2_layout_from_mountinfo(void **state)
 static void stats_of_v2(void **state)
 {
 	struct cgroup_layout host = v2_host();
+	uint64_t oom_kills = 0;
 	struct cgroup_stats s;
 
 	assert_int_equal(cgroup_read_stats(&host, "tare/c1", &s), -ENOENT);
@@ -604,12 +622,10 @@ static void stats_of_v2(void **state)
 	assert_int_equal(s.memory, 4096);
 	assert_true(s.memory_limit == UINT64_MAX);
 	assert_int_equal(s.memory_inactive_file, 77);
-	assert_int_equal(s.oom_kills, 2);
+	assert_int_equal(cgroup_read_oom_kills(&host, "tare/c1", &oom_kills), 0);
+	assert_int_equal(oom_kills, 2);
 	assert_int_equal(s.cpu_ns, 5000);
-	assert_int_equal(s.cpu_system_ns, 2000);
-	assert_int_equal(s.cpu_throttled_periods, 4);
 	assert_int_equal(s.pids, 6);
-	assert_int_equal(s.pids_limit, 8);
 	assert_int_equal(s.read_bytes, 11);
 	assert_int_equal(s.write_bytes, 22);
 }
@@ -617,6 +633,7 @@ static void stats_of_v2(void **state)
 static void stats_of_v1(void **state)
 {
 	struct cgroup_layout host = v1_host();
+	uint64_t oom_kills = 0;
 	struct cgroup_stats s;
 
 	put("freezer/tare/c1/freezer.state", "THAWED\n");
@@ -630,7 +647,8 @@ static void stats_of_v1(void **state)
 	assert_int_equal(cgroup_read_stats(&host, "tare/c1", &s), 0);
 	assert_true(s.memory_limit == UINT64_MAX);
 	assert_int_equal(s.memory_inactive_file, 9);
-	assert_int_equal(s.oom_kills, 5);
+	assert_int_equal(cgroup_read_oom_kills(&host, "tare/c1", &oom_kills), 0);
+	assert_int_equal(oom_kills, 5);
 	assert_int_equal(s.cpu_ns, 123456);
 	assert_int_equal(s.read_bytes, 8);
 	assert_int_equal(s.write_bytes, 8);
@@ -660,6 +678,100 @@ static void failures_name_the_option(void **state)
 	assert_true(seen);
 }
 
+/* The kernel keeps memory <= memory and swap at every moment: which comes first depends on where
+ * they are now. */
+static void v1_update_orders_memory_and_swap(void **state)
+{
+	static const struct {
+		const char *now;
+		int64_t memory, swap;
+		bool swap_first;
+	} cases[] = {
+		{"134217728\n", 256 << 20, 512 << 20, true},
+		{"134217728\n", 256 << 20, -1, true},
+		{"134217728\n", 64 << 20, 64 << 20, false},
+		{"134217728\n", 128 << 20, 128 << 20, false},
+		{"9223372036854771712\n", 64 << 20, 128 << 20, false},
+	};
+	struct cgroup_layout l = v1_host();
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct cgroup_limits limits = {.memory = typed(cases[i].memory),
+					       .memory_swap = typed(cases[i].swap)};
+		cleanup_free char *memory = str_printf(
+			"@/memory/tare/c1/memory.limit_in_bytes = %lld --memory",
+			(long long)cases[i].memory);
+		cleanup_free char *swap = str_printf(
+			"@/memory/tare/c1/memory.memsw.limit_in_bytes = %lld --memory-swap",
+			(long long)cases[i].swap);
+		cleanup_free char *golden = cases[i].swap_first
+						    ? str_printf("%s\n%s", swap, memory)
+						    : str_printf("%s\n%s", memory, swap);
+
+		put("memory/tare/c1/memory.memsw.limit_in_bytes", cases[i].now);
+		expect_update(&l, &limits, golden);
+	}
+}
+
+/* Nothing is made but the group in cpuset, and only what was said is written: no device rule. */
+static void v1_update_touches_what_was_said(void **state)
+{
+	struct cgroup_layout l = v1_host();
+	struct cgroup_limits pids = {.pids = typed(-1)};
+	struct cgroup_limits cpu = {.cpu_quota = typed(-1), .cpu_shares = typed(512)};
+	struct cgroup_limits cpuset = {.cpuset_cpus = str_dup("1")};
+
+	expect_update(&l, &pids, "@/pids/tare/c1/pids.max = max --pids-limit");
+	expect_update(&l, &cpu,
+		      "@/cpu,cpuacct/tare/c1/cpu.shares = 512 --cpu-shares\n"
+		      "@/cpu,cpuacct/tare/c1/cpu.cfs_quota_us = -1 --cpu-quota");
+	expect_update(&l, &cpuset,
+		      "mkdir @/cpuset/tare\nmkdir @/cpuset/tare/c1\n"
+		      "@/cpuset/tare/cpuset.cpus = 0-3\n"
+		      "@/cpuset/tare/c1/cpuset.cpus = 1 --cpuset-cpus\n"
+		      "@/cpuset/tare/cpuset.mems = 0\n@/cpuset/tare/c1/cpuset.mems = 0");
+}
+
+/* A controller that no container had asked for is passed down; no directory, no filter. */
+static void v2_update(void **state)
+{
+	struct cgroup_layout l = v2_host();
+	struct cgroup_limits limits = {.nano_cpus = typed(500000000), .pids = typed(-1)};
+
+	put("cgroup.subtree_control", "memory pids io\n");
+	put("tare/cgroup.subtree_control", "memory pids io\n");
+	expect_update(&l, &limits,
+		      "@/cgroup.subtree_control = +cpu --cpus\n"
+		      "@/tare/cgroup.subtree_control = +cpu --cpus\n"
+		      "?@/tare/c1/memory.oom.group = 1\n"
+		      "@/tare/c1/pids.max = max --pids-limit\n"
+		      "@/tare/c1/cpu.max = 50000 100000 --cpus");
+}
+
+/* What was written before the one that fails is given its former value back. */
+static void update_is_all_or_nothing(void **state)
+{
+	struct cgroup_layout l = v1_host();
+	struct cgroup_limits limits = {.pids = typed(10), .memory = typed(64 << 20)};
+	cleanup_free char *path = str_printf("%s/pids/tare/c1/pids.max", top);
+	cleanup_strv struct strv warnings = STRV_INIT;
+	cleanup_str struct str text = STR_INIT;
+	struct err err = ERR_INIT;
+
+	put("pids/tare/c1/pids.max", "77\n");
+	assert_true(cgroup_update(&l, "tare/c1", &limits, &warnings, &err) < 0);
+	assert_non_null(strstr(err.msg, "--memory: write 67108864 to "));
+	assert_int_equal(fd_read_file_at(AT_FDCWD, path, 64, &text), 0);
+	/* a plain file is not cut off by a shorter value, as the kernel's are */
+	assert_string_equal(str_get(&text), "77\n");
+	put("memory/tare/c1/memory.limit_in_bytes", "1\n");
+	err_clear(&err);
+	assert_int_equal(cgroup_update(&l, "tare/c1", &limits, &warnings, &err), 0);
+	str_truncate(&text, 0);
+	assert_int_equal(fd_read_file_at(AT_FDCWD, path, 64, &text), 0);
+	assert_string_equal(str_get(&text), "10\n");
+}
+
 #define WITH_HOST(fn) cmocka_unit_test_setup_teardown(fn, make_host, remove_host)
 
 int main(void)
@@ -685,6 +797,10 @@ int main(void)
 		WITH_HOST(stats_of_v2),
 		WITH_HOST(stats_of_v1),
 		WITH_HOST(failures_name_the_option),
+		WITH_HOST(v1_update_orders_memory_and_swap),
+		WITH_HOST(v1_update_touches_what_was_said),
+		WITH_HOST(v2_update),
+		WITH_HOST(update_is_all_or_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
