@@ -228,11 +228,11 @@ static int command_main(struct cli *cli, char *const *args, size_t n)
 	int rc = 0;
 
 	log_set_context(cli->path, NULL);
-	log_debug("begins");
+	log_trace("begins");
 	if (c->init)
 		c->init(o);
 	rc = command_parse_and_call(cli, o, args, n);
-	log_debug("ends with status %d", rc);
+	log_trace("ends with status %d", rc);
 	if (c->done)
 		c->done(o);
 	else
