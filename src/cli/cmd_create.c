@@ -14,6 +14,7 @@
 #include "engine/pending.h"
 #include "engine/script.h"
 #include "engine/start.h"
+#include "engine/volume_populate.h"
 #include "monitor/client.h"
 #include "plan/plan.h"
 
@@ -87,6 +88,19 @@ static int make(struct run_ctx *c, struct err *err)
 	return rc;
 }
 
+/* Nothing is left of a container whose volumes could not be filled. */
+static int populate(struct run_ctx *c, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	int rc = container_populate(&c->engine, &c->made, err);
+
+	if (rc < 0) {
+		container_made_release(&c->engine, &c->made);
+		engine_settle_ended(&c->engine, c->made.id, &ignored);
+	}
+	return rc;
+}
+
 static void done(struct run_ctx *c)
 {
 	container_start_done(&c->start);
@@ -127,6 +141,8 @@ int cmd_create(struct cli *cli, union verb_options *o, struct err *err)
 
 	if (rc == 0)
 		rc = make(&c, err);
+	if (rc == 0)
+		rc = populate(&c, err);
 	if (rc == 0)
 		printf("%s\n", c.made.id);
 	done(&c);
@@ -281,7 +297,7 @@ static bool may_need_seal(const struct run_request *request)
 
 	if (request->dry_run)
 		return false;
-	if (request->volumes.n)
+	if (request->volumes.n || spec->volumes_from.n)
 		return true;
 	if (spec->pid_mode && *spec->pid_mode)
 		return true;
@@ -289,7 +305,7 @@ static bool may_need_seal(const struct run_request *request)
 	    (strcmp(spec->ipc_mode, "host") == 0 || strncmp(spec->ipc_mode, "container:", 10) == 0))
 		return true;
 	for (size_t i = 0; i < spec->n_mounts; i++)
-		if (spec->mounts[i].type == MOUNT_BIND)
+		if (spec->mounts[i].type == MOUNT_BIND || spec->mounts[i].type == MOUNT_VOLUME)
 			return true;
 	return false;
 }

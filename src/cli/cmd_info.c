@@ -14,6 +14,7 @@
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/list.h"
+#include "engine/log_options.h"
 #include "storage/image.h"
 #include "json/dump.h"
 #include "json/value.h"
@@ -190,8 +191,8 @@ static void add_storage(struct info *info)
 	json_object_set_new(
 		info->object, "DriverStatus",
 		json_pack("[[s,s]]", "Backing Filesystem", filesystem_name(info->engine->root)));
-	json_array_append_new(log, json_string("json-file"));
-	json_array_append_new(log, json_string("none"));
+	for (const char *const *name = log_driver_names; *name; name++)
+		json_array_append_new(log, json_string(*name));
 	json_object_set_new(plugins, "Volume", json_array());
 	json_object_set_new(plugins, "Network", json_pack("[s,s]", "host", "null"));
 	json_object_set_new(plugins, "Authorization", json_null());
@@ -320,7 +321,7 @@ static void print_state(const struct info *info)
 	printf(" Plugins:\n"
 	       "  Volume:\n"
 	       "  Network: host null\n"
-	       "  Log: json-file none\n"
+	       "  Log: journald json-file local none syslog\n"
 	       " Swarm: inactive\n"
 	       " Runtimes: tare\n"
 	       " Default Runtime: tare\n"

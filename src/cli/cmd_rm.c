@@ -29,7 +29,10 @@ static int rm_one(struct engine *engine, const char *ref, const struct rm_option
 	int rc = plan_init(&plan, err);
 
 	if (rc == 0)
-		rc = engine_remove(engine, name, o->force, &plan, err);
+		rc = engine_remove(engine, name,
+				   (o->force ? REMOVE_FORCE : 0U) |
+					   (o->volumes ? REMOVE_VOLUMES : 0U),
+				   &plan, err);
 	cli_explain(&plan, o->explain, 1U << STEP_HOST | 1U << STEP_TEARDOWN);
 	plan_done(&plan);
 	return rc;

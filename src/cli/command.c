@@ -240,7 +240,7 @@ static int fail_unknown(const char *group, const char *name)
 	if (group) {
 		cleanup_str struct str usage = STR_INIT;
 
-		help_usage_line(&usage, group, NULL);
+		help_usage_line(&usage, group, command_group_lookup(group)->usage);
 		fprintf(stderr, "\n%s", str_get(&usage));
 	}
 	print_see_help("Run", group);

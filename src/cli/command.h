@@ -72,6 +72,8 @@ struct command {
 
 struct command_group {
 	const char *name, *summary;
+	const char *usage; /* what docker puts behind the name where it does not know a command; NULL
+			    */
 };
 
 extern const struct command commands[];

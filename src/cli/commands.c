@@ -11,7 +11,7 @@ const struct command_group command_groups[] = {
 	{"container", "Manage containers"},
 	{"image", "Manage images"},
 	{"system", "Manage tare"},
-	{"volume", "Manage volumes"},
+	{"volume", "Manage volumes", "COMMAND"},
 };
 const size_t n_command_groups = ARRAY_LEN(command_groups);
 
@@ -203,16 +203,23 @@ const struct command commands[] = {
 
 	{ "volume", "clone", NULL, NULL, "VOLUME NEW_VOLUME",
 	  "Make a volume with the content of another",
-	  { }, 2, 2, 0, 0, NULL, NULL, NULL },
+	  { }, 2, 2, 0, 0, NULL, NULL, cmd_volume_clone, .details =
+	  "The new volume has the content, the labels and the options of the other one. Where\n"
+	  "the file system can share blocks (btrfs, XFS) it takes no more space until one of\n"
+	  "the two is changed. It exists when it is complete."  },
 	{ "volume", "create", NULL, NULL, "[OPTIONS] [VOLUME]",
 	  "Create a volume",
 	  { volume_create_options }, 0, 1, 0, 0, NULL, NULL, cmd_volume_create },
 	{ "volume", "export", NULL, NULL, "[OPTIONS] VOLUME",
 	  "Export a volume's content as a tar archive",
-	  { volume_export_options }, 1, 1, 0, 0, NULL, NULL, NULL },
+	  { volume_export_options }, 1, 1, 0, 0, NULL, NULL, cmd_volume_export, .details =
+	  "Owners, modes, links and extended attributes are kept. Containers may go on writing\n"
+	  "to the volume; stop them for a copy of one moment."  },
 	{ "volume", "import", NULL, NULL, "VOLUME [FILE|-]",
 	  "Import the content of a tar archive into a volume",
-	  { }, 1, 2, 0, 0, NULL, NULL, NULL },
+	  { }, 1, 2, 0, 0, NULL, NULL, cmd_volume_import, .details =
+	  "The archive may be plain or compressed, and is unpacked over what the volume has. No\n"
+	  "name in it leads out of the volume."  },
 	{ "volume", "inspect", NULL, NULL, "[OPTIONS] VOLUME [VOLUME...]",
 	  "Display detailed information on one or more volumes",
 	  { format_options }, 1, ANY, 0, 0, NULL, NULL, cmd_volume_inspect },
@@ -224,7 +231,8 @@ const struct command commands[] = {
 	  { volume_prune_options }, 0, 0, 0, 0, NULL, NULL, cmd_volume_prune },
 	{ "volume", "rename", NULL, NULL, "VOLUME NEW_NAME",
 	  "Rename a volume that no container uses",
-	  { }, 2, 2, 0, 0, NULL, NULL, cmd_volume_rename },
+	  { }, 2, 2, 0, 0, NULL, NULL, cmd_volume_rename, .details =
+	  "The content stays where it is: only the name changes."  },
 	{ "volume", "rm", "remove", NULL, "[OPTIONS] VOLUME [VOLUME...]",
 	  "Remove one or more volumes",
 	  { volume_rm_options }, 1, ANY, 0, 0, NULL, NULL, cmd_volume_rm,

@@ -382,7 +382,10 @@ int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *er
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_info(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_clone(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_export(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_import(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_ls(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_prune(struct cli *cli, union verb_options *o, struct err *err);

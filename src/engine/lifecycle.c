@@ -468,15 +468,20 @@ static void wait_for_monitor(int client_fd)
 			return;
 }
 
-static int remove_stopped(struct engine *engine, const char *id, int client_fd, struct plan *plan,
-			  struct err *err)
+static int remove_stopped(struct engine *engine, const char *id, unsigned how, int client_fd,
+			  struct plan *plan, struct err *err)
 {
 	cleanup_free char *cgroup = str_printf("tare/%s", id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
 	cleanup_container struct container_record record = {};
 	/* First the name in the index, then the files: no listed container is ever half there. */
 	int rc = container_lookup(engine->store, id, &record, err);
-	int deleted = rc < 0 ? rc : container_delete(engine->store, id, err);
+	int deleted = rc;
+
+	if (rc >= 0)
+		deleted = how & REMOVE_VOLUMES
+				  ? container_delete_with_volumes(engine->store, id, err)
+				  : container_delete(engine->store, id, err);
 
 	if (deleted <= 0)
 		return deleted;
@@ -506,7 +511,7 @@ static int settle_ended(struct engine *engine, const char *id, int client_fd, st
 	container_state_read(engine, id, &state);
 	if (container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "container %.12s is running", id);
-	rc = remove_stopped(engine, id, client_fd, plan, err);
+	rc = remove_stopped(engine, id, 0, client_fd, plan, err);
 	return rc < 0 ? rc : 0;
 }
 
@@ -571,16 +576,16 @@ static int remove_kill(struct engine *engine, const struct container_record *rec
 
 /* For who holds the entry: what others did before counts. */
 static int remove_held(struct engine *engine, const struct container_record *record,
-		       const char *ref, bool force, struct plan *plan, struct err *err)
+		       const char *ref, unsigned how, struct plan *plan, struct err *err)
 {
 	struct container_state state;
 	int rc = 0;
 
 	container_state_read(engine, record->row.id, &state);
-	rc = force ? remove_kill(engine, record, plan, err)
-		   : check_not_running(record, &state, err);
+	rc = how & REMOVE_FORCE ? remove_kill(engine, record, plan, err)
+				: check_not_running(record, &state, err);
 	if (rc == 0)
-		rc = remove_stopped(engine, record->row.id, -1, plan, err);
+		rc = remove_stopped(engine, record->row.id, how, -1, plan, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	/* Its own monitor may have been faster (--rm), or another rm. */
@@ -588,7 +593,7 @@ static int remove_held(struct engine *engine, const struct container_record *rec
 				       : err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
 }
 
-int engine_remove(struct engine *engine, const char *ref, bool force, struct plan *plan,
+int engine_remove(struct engine *engine, const char *ref, unsigned how, struct plan *plan,
 		  struct err *err)
 {
 	cleanup_container struct container_record record = {};
@@ -596,12 +601,12 @@ int engine_remove(struct engine *engine, const char *ref, bool force, struct pla
 	int pending = -1;
 	int rc = container_find(engine, ref, &record, &state, err);
 
-	if (rc == 0 && !force)
+	if (rc == 0 && !(how & REMOVE_FORCE))
 		rc = check_not_running(&record, &state, err);
 	if (rc < 0)
 		return rc;
 	pending = pending_wait(engine, record.row.id, err);
-	rc = pending < 0 ? pending : remove_held(engine, &record, ref, force, plan, err);
+	rc = pending < 0 ? pending : remove_held(engine, &record, ref, how, plan, err);
 	pending_close(engine, record.row.id, pending);
 	return rc;
 }

@@ -39,8 +39,12 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 /* Waits until REF's run has ended, whether another follows or not, and returns its exit code in
  * RET_CODE. Of one that waits to be started again it is the next run. */
 int engine_wait(struct engine *engine, const char *ref, int *ret_code, struct err *err);
-/* Removes container REF; FORCE kills it first. */
-int engine_remove(struct engine *engine, const char *ref, bool force, struct plan *plan,
+enum {
+	REMOVE_FORCE = 1,   /* it is killed first */
+	REMOVE_VOLUMES = 2, /* its anonymous volumes go too, if nobody else has them */
+};
+/* Removes container REF; HOW are REMOVE_*. */
+int engine_remove(struct engine *engine, const char *ref, unsigned how, struct plan *plan,
 		  struct err *err);
 int engine_rename(struct engine *engine, const char *ref, const char *name, struct err *err);
 /* Removes a container that has ended and whose --rm has become due (also run by its monitor). */

@@ -57,6 +57,8 @@ struct mount_spec {
 	struct strv volume_options; /* "key=value" */
 	struct strv volume_labels;  /* "key=value" */
 	char *selinux;		    /* "z" or "Z" of -v; NULL */
+	char *idmap; /* "UID:GID" on the disk that stand for the container's user; "": those of the
+			source; NULL: no mapping */
 };
 
 struct device_spec {
@@ -141,8 +143,10 @@ struct container_spec {
 	struct mount_spec *mounts; /* owned array */
 	size_t n_mounts;
 	bool read_only;
-	int64_t shm_size; /* 0: the default of 64 MiB */
-	struct strv volumes_from, storage_options;
+	int64_t shm_size;	  /* 0: the default of 64 MiB */
+	struct strv volumes_from; /* "CONTAINER" or "CONTAINER:ro|rw" */
+	char *volume_driver;	  /* of volumes that are made; NULL for local */
+	struct strv storage_options;
 
 	/* Its namespaces: NULL for the default, else the mode as typed ("host", "container:x",
 	 * ...). */

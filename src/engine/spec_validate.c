@@ -231,6 +231,30 @@ static bool path_is_root(const char *path)
 	return depth == 0;
 }
 
+/* Whether PATH, by its text alone, stays in the directory that it starts from. */
+static bool path_is_local(const char *path)
+{
+	size_t depth = 0;
+
+	if (!*path || *path == '/')
+		return false;
+	while (*path) {
+		size_t len = 0;
+
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 2 && path[0] == '.' && path[1] == '.') {
+			if (depth == 0)
+				return false;
+			depth--;
+		} else if (len > 0 && !(len == 1 && path[0] == '.')) {
+			depth++;
+		}
+		path += len;
+	}
+	return true;
+}
+
 static int check_mount_type(const struct mount_spec *m, struct err *err)
 {
 	static const char *const modes[] = {"private", "rprivate", "slave",
@@ -253,6 +277,10 @@ static int check_mount_type(const struct mount_spec *m, struct err *err)
 	case MOUNT_VOLUME:
 		if (m->read_only && (!m->source || !m->source[0]) && !m->from_option_v)
 			return fail("must not set ReadOnly mode when using anonymous volumes");
+		if (m->propagation)
+			return fail("field BindOptions must not be specified");
+		if (m->subpath && !path_is_local(m->subpath))
+			return fail("subpath must be a relative path within the volume");
 		return 0;
 	case MOUNT_UNKNOWN:
 		break;
@@ -361,6 +389,12 @@ static bool target_is_same(const char *a, const char *b)
 	}
 }
 
+/* -v /x only says that there is a volume; anything else that is mounted there goes before. */
+static bool is_declaration(const struct mount_spec *m)
+{
+	return m->type == MOUNT_VOLUME && m->from_option_v && !(m->source && *m->source);
+}
+
 static int check_mounts(const struct container_spec *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n_mounts; i++) {
@@ -371,7 +405,8 @@ static int check_mounts(const struct container_spec *s, struct err *err)
 		if (rc < 0)
 			return rc;
 		for (size_t j = 0; j < i; j++)
-			if (target_is_same(s->mounts[i].target, s->mounts[j].target))
+			if (!is_declaration(&s->mounts[i]) && !is_declaration(&s->mounts[j]) &&
+			    target_is_same(s->mounts[i].target, s->mounts[j].target))
 				return fail("Duplicate mount point: %s", s->mounts[i].target);
 	}
 	return 0;

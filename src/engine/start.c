@@ -14,6 +14,7 @@
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
 #include "engine/start_private.h"
+#include "engine/volume_shared.h"
 #include "monitor/client.h"
 #include "monitor/state.h"
 #include "runtime/container_plan.h"
@@ -50,7 +51,7 @@ static bool is_shared_mount(const struct oci_mount *m)
 {
 	if (strcmp(m->type, "bind") == 0)
 		return m->flag || strcmp(m->destination, "/dev/shm") == 0;
-	return strcmp(m->type, "shared") == 0;
+	return strcmp(m->type, "shared") == 0 || m->volume;
 }
 
 bool container_needs_seal(const struct oci_runtime_config *config)
@@ -115,6 +116,7 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	run.pdeath_signal = SIGKILL;
 	strv_add_all(&run.env, &c->made->config.env);
 	rc = run_plan(c, &run, ret, err);
+	shared_volumes_unlock(&c->shared);
 	if (rc == 0 && console >= 0)
 		rc = receive_console(console, &ret->console_fd, err);
 	/* The pipes are the monitor's. */
@@ -205,12 +207,18 @@ static int build_plan(struct start_ctx *c, const struct start_request *request, 
 		.cgroups = engine_get_cgroups(c->engine),
 		.joins = c->joins.items,
 		.n_joins = c->joins.n,
+		.shared = c->shared.items,
+		.n_shared = c->shared.n,
 		.rows = request->rows,
 		.columns = request->columns,
 		.script = script,
 	};
-	int rc = seccomp_profile_load(c->engine, config, c->made->id, config->capabilities,
-				      &start->seccomp, &place.seccomp_name, err);
+	int rc = 0;
+
+	c->layers = str_printf("%s/layers", c->engine->root);
+	place.layers = c->layers;
+	rc = seccomp_profile_load(c->engine, config, c->made->id, config->capabilities,
+				  &start->seccomp, &place.seccomp_name, err);
 
 	if (rc < 0)
 		return rc;
@@ -401,13 +409,19 @@ int start_ctx_prepare(struct start_ctx *c, struct err *err)
 	/* Stores end paths of directories without a slash; options of overlayfs need it so. */
 	if (str_has_suffix(c->dir, "/"))
 		c->dir[strlen(c->dir) - 1] = '\0';
-	return rc == 0 ? joins_open(c->engine, &c->made->config, &c->joins, err) : rc;
+	if (rc == 0)
+		rc = joins_open(c->engine, &c->made->config, &c->joins, err);
+	return rc == 0 ? shared_volumes_open(c->engine, &c->made->config, c->made->id, &c->shared,
+					     err)
+		       : rc;
 }
 
 void start_ctx_done(struct start_ctx *c)
 {
 	joins_done(&c->joins);
+	shared_volumes_done(&c->shared);
 	free(c->dir);
+	free(c->layers);
 	free(c->init);
 	container_record_done(&c->record);
 	log_setup_done(&c->log);

@@ -9,6 +9,7 @@
 #include "engine/joins.h"
 #include "engine/log_setup.h"
 #include "engine/start.h"
+#include "engine/volume_shared.h"
 #include "journal/journal.h"
 #include "monitor/monitor.h"
 #include "storage/container.h"
@@ -21,8 +22,10 @@ struct start_ctx {
 	const struct container_made *made;
 	struct container_start *start;
 	struct joins joins;
-	char *dir;  /* owned */
-	char *init; /* owned; NULL without --init */
+	struct shared_volumes shared;
+	char *dir;    /* owned */
+	char *layers; /* owned; where layers are */
+	char *init;   /* owned; NULL without --init */
 	/* Commands that the monitor executes; their strings are the engine's, and the two owned
 	 * ones below. */
 	char *settle[START_ARGV_MAX], *resume[START_ARGV_MAX], *guard[START_ARGV_MAX];

@@ -16,7 +16,8 @@
 struct monitor_stream {
 	struct loop_source source;
 	struct monitor *monitor;
-	int fd; /* owned; -1 at its end */
+	int fd;	      /* owned; -1 at its end */
+	bool is_busy; /* a pipe that was enlarged */
 	enum log_stream log;
 	enum frame_type frame;
 };
