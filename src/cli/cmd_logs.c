@@ -57,6 +57,15 @@ static bool is_over(void *ctx)
 	       state.started_ns != s->started_ns;
 }
 
+static pid_t writer(void *ctx)
+{
+	struct show *s = ctx;
+	struct container_state state;
+
+	container_state_read(s->engine, s->id, &state);
+	return container_is_running(&state) ? state.monitor_pid : 0;
+}
+
 /* Waits until SINK can be written to. */
 static void wait_writable(const struct sink *sink, struct log_reader *reader)
 {
@@ -205,6 +214,7 @@ static int read_logs(struct engine *engine, const char *id, struct log_read *rea
 	raise_files();
 	read->unpacker = unpacker;
 	read->is_over = is_over;
+	read->writer = writer;
 	read->emit = emit;
 	read->caught_up = flush_all;
 	read->lost = on_lost;

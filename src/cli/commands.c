@@ -58,7 +58,7 @@ const struct command commands[] = {
 	  "container source to stdout." },
 	{ "container", "create", NULL, "create", "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	  "Create a new container",
-	  { container_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,
+	  { container_options, create_only_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,
 	  run_options_init, run_options_done, cmd_create },
 	{ "container", "debug", NULL, "debug", "[OPTIONS] CONTAINER [COMMAND] [ARG...]",
 	  "Open a shell with tools in a container, running or not, also one without a shell",

@@ -298,7 +298,7 @@ union verb_options {
 };
 
 extern const struct option container_options[]; /* run and create */
-extern const struct option run_only_options[];
+extern const struct option run_only_options[], create_only_options[];
 extern const struct option start_options[], attach_options[], stop_options[], kill_options[],
 	rm_options[], ps_options[], logs_options[], exec_options[], inspect_options[],
 	container_inspect_options[], image_inspect_options[], format_options[], prune_options[],

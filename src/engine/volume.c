@@ -254,3 +254,15 @@ json_t *engine_describe_volume(struct engine *engine, const struct volume *volum
 	json_set_text(object, "Scope", "local");
 	return object;
 }
+
+char *volume_labels_text(const struct volume *volume)
+{
+	cleanup_json json_t *labels = json_loads(volume->labels, JSON_DECODE_ANY, NULL);
+	struct str out = STR_INIT;
+	const char *key = NULL;
+	json_t *value = NULL;
+
+	json_object_foreach (labels, key, value)
+		str_addf(&out, "%s%s=%s", out.len ? "," : "", key, json_string_value(value));
+	return str_take(&out);
+}

@@ -352,6 +352,7 @@ void monitor_stay(struct monitor *m)
 	if (leaves && is_settled && config->leave)
 		config->leave(config->ctx);
 	fanout_done(&m->fanout);
+	log_driver_linger(&m->log);
 	if (leaves && !is_settled && config->settle_argv)
 		execv(config->settle_argv[0], config->settle_argv);
 	_exit(0);
