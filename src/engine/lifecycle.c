@@ -242,7 +242,7 @@ static int signal_and_wait(struct engine *engine, const char *id,
 
 static int thaw(struct engine *engine, const char *id, struct err *err)
 {
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	cleanup_close int dir = engine_open_run_dir(engine, id, false);
 	int rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, false, FREEZE_TIMEOUT_NS);
 
@@ -371,7 +371,7 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!pause)
 		return thaw(engine, record.row.id, err);
-	cgroup = str_printf("tare/%s", record.row.id);
+	cgroup = container_cgroup_name(engine, record.row.id);
 	rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, true, FREEZE_TIMEOUT_NS);
 	if (rc < 0)
 		return err_sys(err, -rc, "Cannot pause container %s", ref);
@@ -452,7 +452,7 @@ static void wait_for_monitor(int client_fd)
 static int remove_stopped(struct engine *engine, const char *id, int client_fd, struct plan *plan,
 			  struct err *err)
 {
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
 	/* First the name in the index, then the files: no listed container is ever half there. */
 	int deleted = container_delete(engine->store, id, err);

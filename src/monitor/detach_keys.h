@@ -19,6 +19,7 @@ struct detach_keys {
 	size_t n_matched; /* prefix held back so far */
 };
 
+/* Frees what it owns; one that is all zero is fine. */
 void detach_keys_done(struct detach_keys *keys);
 #define cleanup_detach_keys __attribute__((cleanup(detach_keys_done)))
 
