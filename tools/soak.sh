@@ -25,6 +25,11 @@ python3 "$here/../tests/e2e/hostile_driver.py" archives --program "$TARE" --coun
 python3 "$here/../tests/e2e/hostile_driver.py" images --program "$TARE" --count 2000 || fail=1
 python3 "$tests/fault_points.py" || fail=1
 python3 "$tests/many_hands.py" || fail=1
+python3 "$tests/thousand.py" || fail=1
+python3 "$tests/cycles.py" || fail=1
+python3 "$tests/shared_names.py" || fail=1
+# 5,000 copies in each direction, to and from a directory that becomes a link to /, to the canary, and relative to it.
+TARE_TEST_SWAPS=15000 /usr/bin/python3 -m pytest -q -p no:cacheprovider "$here/../tests/e2e/test_cp.py" -k race || fail=1
 python3 "$tests/full_disk.py" || fail=1
 python3 "$tests/full_disk_images.py" || fail=1
 python3 "$tests/power_cut.py" || fail=1

@@ -10,10 +10,12 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
 #include "engine/script.h"
 #include "engine/start.h"
+#include "engine/volume_populate.h"
 #include "monitor/client.h"
 #include "plan/plan.h"
 
@@ -88,6 +90,19 @@ static int make(struct run_ctx *c, struct err *err)
 	return rc;
 }
 
+/* Nothing is left of a container whose volumes could not be filled. */
+static int populate(struct run_ctx *c, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	int rc = container_populate(&c->engine, &c->made, err);
+
+	if (rc < 0) {
+		container_made_release(&c->engine, &c->made);
+		engine_settle_ended(&c->engine, c->made.id, &ignored);
+	}
+	return rc;
+}
+
 static void done(struct run_ctx *c)
 {
 	container_start_done(&c->start);
@@ -131,6 +146,8 @@ int cmd_create(struct cli *cli, union verb_options *o, struct err *err)
 
 	if (rc == 0)
 		rc = make(&c, err);
+	if (rc == 0)
+		rc = populate(&c, err);
 	if (rc == 0)
 		printf("%s\n", c.made.id);
 	done(&c);
@@ -262,6 +279,8 @@ static int foreground(struct run_ctx *c, struct err *err)
 			cli_explain_note(c->request->explain, "its record and its files removed",
 					 clock_mono_ns() - removing);
 		}
+	} else if (rc == 0 && result.outcome == SESSION_DETACHED) {
+		event_container_id(&c->engine, c->made.id, "detach", NULL);
 	} else if (rc == 0 && result.outcome == SESSION_LOST) {
 		struct err ignored = ERR_INIT;
 
@@ -297,7 +316,7 @@ static bool may_need_seal(const struct run_request *request)
 
 	if (request->dry_run)
 		return false;
-	if (request->volumes.n)
+	if (request->volumes.n || spec->volumes_from.n)
 		return true;
 	if (spec->pid_mode && *spec->pid_mode)
 		return true;
@@ -305,7 +324,7 @@ static bool may_need_seal(const struct run_request *request)
 	    (strcmp(spec->ipc_mode, "host") == 0 || strncmp(spec->ipc_mode, "container:", 10) == 0))
 		return true;
 	for (size_t i = 0; i < spec->n_mounts; i++)
-		if (spec->mounts[i].type == MOUNT_BIND)
+		if (spec->mounts[i].type == MOUNT_BIND || spec->mounts[i].type == MOUNT_VOLUME)
 			return true;
 	return false;
 }

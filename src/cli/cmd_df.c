@@ -185,7 +185,7 @@ static int add_container(const struct listed_container *c, void *data, struct er
 	json_set_text_take(row, "CreatedAt", list_created_at(c->row->created_ns / CLOCK_NS_PER_S));
 	json_set_text_take(row, "ID", list_container_id(c->row, df->no_trunc));
 	json_set_text_take(row, "Image", list_container_image(c->row, df->no_trunc));
-	json_set_text(row, "LocalVolumes", "0");
+	set_number(row, "LocalVolumes", c->row->n_volumes);
 	json_set_text(row, "Names", c->row->name);
 	json_set_text_take(row, "RunningFor",
 			   list_ago(c->row->created_ns / CLOCK_NS_PER_S, df->now_ns));

@@ -7,6 +7,7 @@
 #include "cli/list_common.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/pending.h"
 #include "engine/state.h"
 #include "storage/image.h"
@@ -50,10 +51,14 @@ static int remove_one(struct engine *engine, const struct rmi_options *o, const 
 	const struct image_removal how = {
 		.force = o->force, .no_prune = o->no_prune, .running = is_running, .data = engine};
 	cleanup_strv struct strv lines = STRV_INIT;
+	cleanup_image struct image image = IMAGE_INIT;
 
+	/* As it was before: its events tell its labels. */
 	if (check_platforms(engine, name, &o->platforms, err) < 0 ||
+	    image_lookup(engine->store, name, &image, err) < 0 ||
 	    image_remove(engine->store, name, &how, &lines, err) < 0)
 		return -err->code;
+	event_image_removed(engine, &image, &lines);
 	print_lines(&lines);
 	return 0;
 }
@@ -85,7 +90,10 @@ int cmd_tag(struct cli *cli, union verb_options *o, struct err *err)
 
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
-	return image_tag(engine.store, cli->args.items[0], cli->args.items[1], err);
+	if (image_tag(engine.store, cli->args.items[0], cli->args.items[1], err) < 0)
+		return -err->code;
+	event_image_tagged(&engine, cli->args.items[1], true);
+	return 0;
 }
 
 static int parse_prune(const struct prune_options *o, struct image_filter *filter, bool *ret_all,
@@ -123,6 +131,8 @@ int cmd_image_prune(struct cli *cli, union verb_options *o, struct err *err)
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    image_prune(engine.store, all, &filter, &lines, &reclaimed, err) < 0)
 		return -err->code;
+	event_image_removed(&engine, NULL, &lines);
+	event_prune(&engine, "image", reclaimed);
 	engine_remove_replaced(&engine);
 	if (lines.n) {
 		puts("Deleted Images:");

@@ -12,6 +12,7 @@
 #include "cli/verbs.h"
 #include "engine/describe.h"
 #include "engine/engine.h"
+#include "engine/volume.h"
 #include "storage/container.h"
 #include "storage/image.h"
 #include "json/dump.h"
@@ -24,7 +25,7 @@
 #define STATUS_BAD_TEMPLATE 64
 #define INDENT		    4
 
-enum object_kind { KIND_ANY, KIND_CONTAINER, KIND_IMAGE };
+enum object_kind { KIND_ANY, KIND_CONTAINER, KIND_IMAGE, KIND_VOLUME };
 
 struct inspector {
 	struct engine *engine;
@@ -74,6 +75,16 @@ static int find_image(struct inspector *in, const char *name, json_t **ret, stru
 	return 1;
 }
 
+static int find_volume(struct inspector *in, const char *name, json_t **ret, struct err *err)
+{
+	cleanup_volume struct volume volume = VOLUME_INIT;
+	int rc = volume_lookup(in->engine->store, name, &volume, err);
+
+	if (rc > 0)
+		*ret = engine_describe_volume(in->engine, &volume);
+	return rc;
+}
+
 /* The reference as docker's messages complete it: "x:latest". */
 static char *complete_reference(const char *name)
 {
@@ -91,29 +102,42 @@ static int report_missing(const struct inspector *in, const char *name, struct e
 		return err_set(err, ERR_NOT_FOUND, "No such container: %s", name);
 	case KIND_IMAGE:
 		return err_set(err, ERR_NOT_FOUND, "No such image: %s", full);
+	case KIND_VOLUME:
+		return err_set(err, ERR_NOT_FOUND, "get %s: no such volume", name);
 	case KIND_ANY:
 		break;
 	}
 	return err_set(err, ERR_NOT_FOUND, "No such object: %s", name);
 }
 
-/* Containers come before images; a name that cannot be an image's is simply not found. */
+static const struct {
+	enum object_kind kind;
+	int (*find)(struct inspector *in, const char *name, json_t **ret, struct err *err);
+	const struct json_shape *shape;
+} kinds[] = {
+	{KIND_CONTAINER, find_container, &container_shape},
+	{KIND_IMAGE, find_image, &image_shape},
+	{KIND_VOLUME, find_volume, &volume_shape},
+};
+
+/* In docker's order; a name that cannot be an image's is simply not found. */
 static int find(struct inspector *in, const char *name, json_t **ret,
 		const struct json_shape **ret_shape, struct err *err)
 {
-	int rc = 0;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		int rc = 0;
 
-	*ret_shape = &container_shape;
-	if (in->kind != KIND_IMAGE)
-		rc = find_container(in, name, ret, err);
-	if (rc != 0)
-		return rc < 0 ? rc : 0;
-	*ret_shape = &image_shape;
-	if (in->kind != KIND_CONTAINER)
-		rc = find_image(in, name, ret, err);
-	if (rc < 0 && (in->kind == KIND_IMAGE || err->code != ERR_INVALID))
-		return rc;
-	return rc > 0 ? 0 : report_missing(in, name, err);
+		if (in->kind != KIND_ANY && in->kind != kinds[i].kind)
+			continue;
+		*ret_shape = kinds[i].shape;
+		rc = kinds[i].find(in, name, ret, err);
+		if (rc > 0)
+			return 0;
+		if (rc < 0 && (in->kind != KIND_ANY || kinds[i].kind != KIND_IMAGE ||
+			       err->code != ERR_INVALID))
+			return rc;
+	}
+	return report_missing(in, name, err);
 }
 
 /* ---- showing ---- */
@@ -127,6 +151,9 @@ static int run_template(struct inspector *in, const json_t *object, const struct
 	const struct template_env second = {.missing_key_error = true};
 
 	if (template_execute(in->template, typed, &first, &out, err) < 0) {
+		/* docker has no bare JSON of a volume. */
+		if (shape == &volume_shape)
+			return err_wrap(err, "template parsing error");
 		str_truncate(&out, 0);
 		err_clear(err);
 		if (template_execute(in->template, object, &second, &out, err) < 0)
@@ -202,7 +229,10 @@ int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err)
 	static const struct {
 		const char *name;
 		enum object_kind kind;
-	} types[] = {{"", KIND_ANY}, {"container", KIND_CONTAINER}, {"image", KIND_IMAGE}};
+	} types[] = {{"", KIND_ANY},
+		     {"container", KIND_CONTAINER},
+		     {"image", KIND_IMAGE},
+		     {"volume", KIND_VOLUME}};
 	const char *type = o->inspect.type ? o->inspect.type : "";
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
@@ -219,4 +249,9 @@ int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *er
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err)
 {
 	return run(cli, o, KIND_IMAGE, err);
+}
+
+int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err)
+{
+	return run(cli, o, KIND_VOLUME, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rm, rename, container prune, and the hidden settle, by which a monitor has its container removed.
+ * rm, rename, container prune, and the hidden settle and resume, by which a monitor has its
+ * container removed or starts it again.
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -11,6 +12,7 @@
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
 #include "engine/prune.h"
+#include "engine/resume.h"
 #include "plan/plan.h"
 
 #include <ctype.h>
@@ -27,7 +29,10 @@ static int rm_one(struct engine *engine, const char *ref, const struct rm_option
 	int rc = plan_init(&plan, err);
 
 	if (rc == 0)
-		rc = engine_remove(engine, name, o->force, &plan, err);
+		rc = engine_remove(engine, name,
+				   (o->force ? REMOVE_FORCE : 0U) |
+					   (o->volumes ? REMOVE_VOLUMES : 0U),
+				   &plan, err);
 	cli_explain(&plan, o->explain, 1U << STEP_HOST | 1U << STEP_TEARDOWN);
 	plan_done(&plan);
 	return rc;
@@ -68,6 +73,18 @@ int cmd_settle(struct cli *cli, union verb_options *options, struct err *err)
 		if (rc >= 0)
 			rc = engine_settle(&engine, cli->args.items[i], true, err);
 	return rc < 0 ? rc : 0;
+}
+
+int cmd_resume(struct cli *cli, union verb_options *options, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+	/* Whatever the container joins or mounts, which is not known yet. */
+	int rc = cli_seal(err);
+
+	if (rc == 0)
+		rc = engine_open(&engine, cli->root, cli->runroot, err);
+	return rc < 0 ? rc
+		      : engine_resume(&engine, cli->args.items[0], options->resume.is_lost, err);
 }
 
 int cmd_rename(struct cli *cli, union verb_options *options, struct err *err)

@@ -182,19 +182,6 @@ static int finish_security(struct run_request *r, struct err *err)
 /* What can be said but not yet done. */
 static int refuse_missing(const struct container_spec *spec, struct err *err)
 {
-	for (size_t i = 0; i < spec->n_mounts; i++) {
-		const struct mount_spec *m = &spec->mounts[i];
-
-		if (m->type == MOUNT_IMAGE)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "%s: mounts of images are not there yet", m->target);
-		if (m->type != MOUNT_VOLUME)
-			continue;
-		err_set(err, ERR_UNSUPPORTED, "%s%s%s: volumes are not there yet",
-			m->source ? m->source : "", m->source ? ":" : "", m->target);
-		return err_hint(err, "give an absolute host path (or ./path), or --tmpfs %s",
-				m->target);
-	}
 	if (spec->n_ports) {
 		err_set(err, ERR_UNSUPPORTED,
 			"--publish: published ports need a bridge, which is not "

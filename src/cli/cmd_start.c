@@ -8,8 +8,10 @@
 #include "cli/command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
+#include "engine/restart.h"
 #include "engine/start.h"
 #include "monitor/client.h"
 #include "plan/plan.h"
@@ -23,6 +25,8 @@ struct connection {
 	bool tty, sig_proxy, force_redraw;
 	bool tells_detach; /* attach: it is told, and is exit status 1 */
 	const char *detach_keys;
+	const struct engine *engine;
+	const char *id;
 };
 
 static int relay(struct connection *c, struct err *err)
@@ -39,6 +43,8 @@ static int relay(struct connection *c, struct err *err)
 	struct session_result result = {};
 	int rc = monitor_client_run(c->client_fd, take_fd(c->stdin_fd), &config, &result, err);
 
+	if (rc == 0 && result.outcome == SESSION_DETACHED)
+		event_container_id(c->engine, c->id, "detach", NULL);
 	if (rc == 0 && result.outcome == SESSION_DETACHED && c->tells_detach) {
 		fputs("read escape sequence\n", stderr);
 		return 1;
@@ -71,15 +77,21 @@ static int attach_running(struct engine *engine, const char *id, struct connecti
 	c->client_fd = client;
 	c->stdin_fd = started.stdin_fd;
 	c->force_redraw = c->tty;
+	c->engine = engine;
+	c->id = id;
+	event_container_id(engine, id, "attach", NULL);
 	return relay(c, err);
 }
 
 /* ---- start ---- */
 
-static int session_after_start(struct container_start *start, const struct start_options *o,
-			       const struct container_made *made, unsigned streams, struct err *err)
+static int session_after_start(const struct engine *engine, struct container_start *start,
+			       const struct start_options *o, const struct container_made *made,
+			       unsigned streams, struct err *err)
 {
 	struct connection c = {
+		.engine = engine,
+		.id = made->id,
 		.client_fd = start->client_fd,
 		.stdin_fd = take_fd(start->stdin_fd),
 		.streams = streams,
@@ -175,7 +187,7 @@ static int start_loaded(struct engine *engine, const struct container_made *made
 	cli_explain_total(&start.plan, o->explain, start.plan.marks[PLAN_RUNNING] - began);
 	if (!streams)
 		return 0;
-	rc = session_after_start(&start, o, made, streams, err);
+	rc = session_after_start(engine, &start, o, made, streams, err);
 	if (rc >= 0)
 		cli_explain(&start.plan, o->explain, 1U << STEP_TEARDOWN);
 	settle_after(engine, made->id, auto_remove);
@@ -203,6 +215,7 @@ static int start_one(struct engine *engine, const char *ref, const struct start_
 		return rc;
 	if (container_is_running(&state))
 		return attach_started(engine, &made, o, err);
+	made.restart = restart_rule_read(&record.row);
 	if (container_needs_seal(&made.config))
 		rc = cli_seal(err);
 	return rc < 0 ? rc : start_loaded(engine, &made, o, record.row.auto_remove, began, err);
@@ -261,6 +274,10 @@ static int check_attachable(const struct container_state *state, struct err *err
 	if (state->status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT,
 			       "You cannot attach to a paused container, unpause it first");
+	if (state->status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "You cannot attach to a restarting container, wait until it is "
+			       "running");
 	return container_is_running(state) ? 0 : set_stopped(err);
 }
 
@@ -289,5 +306,7 @@ int cmd_attach(struct cli *cli, union verb_options *options, struct err *err)
 	if (!o->no_stdin && oci_annotation(&made.config, OCI_NOTE_STDIN))
 		c.streams |= CLIENT_STDIN;
 	rc = cli_find_detach_keys(cli, o->detach_keys, true, "detach", &c.detach_keys, err);
-	return rc < 0 ? rc : attach_running(&engine, record.row.id, &c, err);
+	if (rc < 0)
+		return rc;
+	return attach_running(&engine, record.row.id, &c, err);
 }

@@ -118,12 +118,14 @@ static const char *plural(int n)
 }
 
 /* Checks the number of arguments; 0, or the exit status after printing docker's complaint. */
-static int check_arguments(const struct cli *cli)
+static int check_arguments(const struct cli *cli, const union verb_options *o)
 {
 	const struct command *c = cli->command;
 	cleanup_str struct str msg = STR_INIT;
 	int n = (int)cli->args.n;
 
+	if (n == 0 && c->stands_alone && c->stands_alone(o))
+		return 0;
 	if (n >= c->min_args && (c->max_args < 0 || n <= c->max_args))
 		return 0;
 	str_addf(&msg, PROGRAM ": '" PROGRAM " %s' ", cli->path);
@@ -207,7 +209,7 @@ static int command_parse_and_call(struct cli *cli, union verb_options *o, char *
 	if (p.old_name)
 		fprintf(stderr, "Flag --%s has been deprecated, %s\n", p.old_name->name,
 			p.old_name->deprecated);
-	rc = check_arguments(cli);
+	rc = check_arguments(cli, o);
 	cli->n_options = p.n_given;
 	return rc ? rc : command_call(cli, o, p.refused);
 }
@@ -238,7 +240,7 @@ static int fail_unknown(const char *group, const char *name)
 	if (group) {
 		cleanup_str struct str usage = STR_INIT;
 
-		help_usage_line(&usage, group, NULL);
+		help_usage_line(&usage, group, command_group_lookup(group)->usage);
 		fprintf(stderr, "\n%s", str_get(&usage));
 	}
 	print_see_help("Run", group);

@@ -64,10 +64,16 @@ struct command {
 	const char *notes;
 	/* What they say after the summary, in lines. NULL. */
 	const char *details;
+	/* What its own help says in the place of the summary. NULL. */
+	const char *sentences;
+	/* Whether the options stand alone, without the arguments of min_args. NULL: never. */
+	bool (*stands_alone)(const union verb_options *o);
 };
 
 struct command_group {
 	const char *name, *summary;
+	const char *usage; /* what docker puts behind the name where it does not know a command; NULL
+			    */
 };
 
 extern const struct command commands[];

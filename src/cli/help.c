@@ -174,20 +174,22 @@ static void add_aliases(struct str *out, const struct command *c)
 {
 	cleanup_strv struct strv more = STRV_INIT;
 
-	if (!c->group || !c->top)
+	if (!c->group || !(c->top || c->aliases))
 		return;
 	str_addf(out, "\nAliases:\n  " PROGRAM " %s %s", c->group, c->name);
 	if (c->aliases)
 		strv_split(&more, c->aliases, ' ');
 	strv_foreach (i, &more)
 		str_addf(out, ", " PROGRAM " %s %s", c->group, more.items[i]);
-	str_addf(out, ", " PROGRAM " %s\n", c->top);
+	if (c->top)
+		str_addf(out, ", " PROGRAM " %s", c->top);
+	str_add_char(out, '\n');
 }
 
 void help_command(struct str *out, const struct command *c, const char *path, size_t width)
 {
 	help_usage_line(out, path, c->usage);
-	str_addf(out, "\n%s\n", c->summary);
+	str_addf(out, "\n%s\n", c->sentences ? c->sentences : c->summary);
 	if (c->details)
 		str_addf(out, "\n%s\n", c->details);
 	add_aliases(out, c);

@@ -23,6 +23,7 @@ const struct option volume_create_options[] = {
 	{"label", 0, OPT_LIST, AT(labels), label_option_check, "list", "Set metadata for a volume"},
 	{"limit-bytes", 0, OPT_BYTES, AT(unused.number), NULL, "bytes",
 	 "Minimum size of the Cluster Volume in bytes", NULL, CLUSTER},
+	{"name", 0, OPT_STRING, AT(name), NULL, "string", "Specify volume name", .hidden = true},
 	{"opt", 'o', OPT_LIST, AT(options), NULL, "map", "Set driver specific options", "map[]"},
 	{"required-bytes", 0, OPT_BYTES, AT(unused.number), NULL, "bytes",
 	 "Maximum size of the Cluster Volume in bytes", NULL, CLUSTER},

@@ -88,6 +88,10 @@ struct system_prune_options {
 	struct strv filters;
 };
 
+struct resume_options {
+	bool is_lost; /* its monitor was killed */
+};
+
 struct system_boot_options {
 	bool dry_run;
 };
@@ -99,7 +103,7 @@ struct debug_options {
 };
 
 struct volume_create_options {
-	char *driver;
+	char *driver, *name;
 	struct strv labels, options;
 	/* Those of cluster volumes land here, and are refused. */
 	struct {
@@ -284,6 +288,7 @@ union verb_options {
 	struct events_options events;
 	struct system_prune_options system_prune;
 	struct system_boot_options system_boot;
+	struct resume_options resume;
 	struct debug_options debug;
 	struct volume_create_options volume_create;
 	struct volume_ls_options volume_ls;
@@ -302,7 +307,7 @@ extern const struct option save_options[], load_options[], history_options[], co
 	export_options[], cp_options[], image_copy_options[], image_size_options[],
 	image_waste_options[], system_check_options[], system_repair_options[], system_df_options[];
 extern const struct option update_options[], stats_options[], top_options[], events_options[],
-	system_prune_options[], system_boot_options[], debug_options[];
+	system_prune_options[], system_boot_options[], debug_options[], resume_options[];
 extern const struct option volume_create_options[], volume_ls_options[], volume_rm_options[],
 	volume_prune_options[], volume_export_options[];
 
@@ -345,6 +350,13 @@ int cmd_rename(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_settle(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_stats(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
+/* "top --all" takes no container. */
+bool top_stands_alone(const union verb_options *o);
+int cmd_resume(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_restart(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_boot(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_ps(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_images(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err);
@@ -364,12 +376,22 @@ int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_events(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_info(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_clone(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_export(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_import(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_ls(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_rename(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_completion(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
 

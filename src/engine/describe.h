@@ -29,6 +29,9 @@ char *describe_host(const struct container_spec *spec, const char *name);
 int container_inspect(struct engine *engine, const struct container_record *record, bool size,
 		      json_t **ret, struct err *err);
 
+/* The list "Mounts" of a container: a new reference. */
+int container_get_mounts(const struct container_record *record, json_t **ret, struct err *err);
+
 /* The types behind that object and behind image_inspect's. */
 extern const struct json_shape container_shape;
 extern const struct json_shape image_shape;

@@ -76,6 +76,30 @@ static void write_tmpfs_options(struct str *out, const struct mount_spec *m)
 	str_add_char(out, '}');
 }
 
+static void write_volume_options(struct str *out, const struct mount_spec *m)
+{
+	member_open(out, "VolumeOptions", '{');
+	if (m->no_copy)
+		member_bool(out, "NoCopy", true);
+	if (m->volume_labels.n)
+		member_map(out, "Labels", &m->volume_labels);
+	if (m->subpath)
+		member_text(out, "Subpath", m->subpath);
+	member_open(out, "DriverConfig", '{');
+	if (m->volume_driver)
+		member_text(out, "Name", m->volume_driver);
+	if (m->volume_options.n)
+		member_map(out, "Options", &m->volume_options);
+	str_add(out, "}}");
+}
+
+static void write_image_options(struct str *out, const struct mount_spec *m)
+{
+	member_open(out, "ImageOptions", '{');
+	member_text(out, "Subpath", m->subpath);
+	str_add_char(out, '}');
+}
+
 static void write_mount(struct str *out, const struct mount_spec *m)
 {
 	static const char *const types[] = {
@@ -95,6 +119,10 @@ static void write_mount(struct str *out, const struct mount_spec *m)
 		write_bind_options(out, m);
 	if (m->type == MOUNT_TMPFS && m->has_tmpfs_options)
 		write_tmpfs_options(out, m);
+	if (m->type == MOUNT_VOLUME && m->has_volume_options)
+		write_volume_options(out, m);
+	if (m->type == MOUNT_IMAGE && m->subpath)
+		write_image_options(out, m);
 	str_add_char(out, '}');
 }
 
@@ -397,7 +425,7 @@ static void write_life(struct str *out, const struct container_spec *spec)
 	member_int(out, "MaximumRetryCount", spec->restart_max);
 	str_add_char(out, '}');
 	member_bool(out, "AutoRemove", spec->auto_remove);
-	member_text(out, "VolumeDriver", "");
+	member_text(out, "VolumeDriver", spec->volume_driver);
 	member_list(out, "VolumesFrom", &spec->volumes_from, "null");
 	member_raw(out, "ConsoleSize", "[0,0]");
 	if (spec->annotations.n)

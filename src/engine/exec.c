@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "engine/create.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/seccomp_profile.h"
 #include "engine/streams.h"
@@ -91,27 +92,31 @@ struct exec_ctx {
 	struct sock_fprog seccomp;
 	struct plan_exec_info info;
 	struct streams streams;
+	struct container_record record;
 	int pidfd;
 };
 
 static int find_container(struct exec_ctx *c, struct err *err)
 {
-	cleanup_container struct container_record record = {};
 	const char *groups = NULL;
-	int rc = container_find(c->engine, c->request->ref, &record, &c->state, err);
+	int rc = container_find(c->engine, c->request->ref, &c->record, &c->state, err);
 
 	if (rc < 0)
 		return rc;
 	if (!container_is_running(&c->state))
-		return err_set(err, ERR_CONFLICT, "container %s is not running", record.row.id);
+		return err_set(err, ERR_CONFLICT, "container %s is not running", c->record.row.id);
+	if (c->state.status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "Container %s is restarting, wait until the container is running",
+			       c->record.row.id);
 	if (c->state.status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT,
 			       "Container %s is paused, unpause the container before exec",
 			       c->request->ref);
 	c->pidfd = process_open(c->state.pid, c->state.start_time);
 	if (c->pidfd < 0)
-		return err_set(err, ERR_CONFLICT, "container %s is not running", record.row.id);
-	rc = engine_load(c->engine, record.row.id, &c->made, err);
+		return err_set(err, ERR_CONFLICT, "container %s is not running", c->record.row.id);
+	rc = engine_load(c->engine, c->record.row.id, &c->made, err);
 	if (rc < 0)
 		return rc;
 	groups = oci_annotation(&c->made.config, OCI_NOTE_GROUPS);
@@ -191,11 +196,16 @@ int engine_exec(struct engine *engine, const struct exec_request *request, struc
 				  &c.streams, err);
 	if (rc == 0)
 		rc = build_plan(&c, plan, err);
-	if (rc == 0)
+	if (rc == 0) {
+		rand_hex(ID_LEN / 2, ret->exec_id);
+		memcpy(ret->container_id, c.made.id, sizeof(ret->container_id));
+		event_exec(engine, &c.record.row, &request->args, ret->exec_id);
 		rc = run_plan(&c, plan, ret, err);
+	}
 	streams_done(&c.streams);
 	fd_cleanup_close(&c.pidfd);
 	container_made_done(&c.made);
+	container_record_done(&c.record);
 	strv_done(&c.cgroups);
 	strv_done(&c.groups);
 	seccomp_done(&c.seccomp);

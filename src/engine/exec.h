@@ -2,6 +2,7 @@
 #ifndef ENGINE_EXEC_H
 #define ENGINE_EXEC_H
 /* Further commands in running containers. */
+#include "base/rand.h"
 #include "engine/engine.h"
 #include "monitor/relay.h"
 #include "plan/plan.h"
@@ -28,6 +29,8 @@ struct exec_request {
 struct exec_started {
 	struct relay_process process;
 	pid_t pid;
+	char exec_id[ID_LEN + 1]; /* of this command, for its events */
+	char container_id[ID_LEN + 1];
 	bool is_entered; /* also on failure: the container runs, and it is the command that did not
 			  */
 };

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
 #include "storage/container.h"
@@ -136,5 +137,7 @@ int engine_prune_containers(struct engine *engine, const struct strv *filters, s
 		*freed += size;
 	}
 	strv_done(&p.ids);
+	if (rc >= 0)
+		event_prune(engine, "container", *freed);
 	return rc;
 }

@@ -11,6 +11,7 @@
  * value means "not said", which is not the same as an empty string where that has a meaning.
  */
 #include "base/str.h"
+#include "monitor/restart_policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,6 +57,8 @@ struct mount_spec {
 	struct strv volume_options; /* "key=value" */
 	struct strv volume_labels;  /* "key=value" */
 	char *selinux;		    /* "z" or "Z" of -v; NULL */
+	char *idmap; /* "UID:GID" on the disk that stand for the container's user; "": those of the
+			source; NULL: no mapping */
 };
 
 struct device_spec {
@@ -93,8 +96,6 @@ struct port_spec {
 	uint16_t container_port;
 	char proto[8]; /* "tcp", "udp", "sctp" */
 };
-
-enum restart_policy { RESTART_NO, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_UNLESS_STOPPED };
 
 enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER };
 
@@ -149,8 +150,10 @@ struct container_spec {
 	struct mount_spec *mounts; /* owned array */
 	size_t n_mounts;
 	bool read_only;
-	int64_t shm_size; /* 0: the default of 64 MiB */
-	struct strv volumes_from, storage_options;
+	int64_t shm_size;	  /* 0: the default of 64 MiB */
+	struct strv volumes_from; /* "CONTAINER" or "CONTAINER:ro|rw" */
+	char *volume_driver;	  /* of volumes that are made; NULL for local */
+	struct strv storage_options;
 
 	/* Its namespaces: NULL for the default, else the mode as typed ("host", "container:x",
 	 * ...). */

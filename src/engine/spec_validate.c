@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/lifecycle.h"
+#include "engine/log_options.h"
 #include "sys/cgroup.h"
 
 #include <inttypes.h>
@@ -274,6 +275,30 @@ static bool path_is_root(const char *path)
 	return depth == 0;
 }
 
+/* Whether PATH, by its text alone, stays in the directory that it starts from. */
+static bool path_is_local(const char *path)
+{
+	size_t depth = 0;
+
+	if (!*path || *path == '/')
+		return false;
+	while (*path) {
+		size_t len = 0;
+
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 2 && path[0] == '.' && path[1] == '.') {
+			if (depth == 0)
+				return false;
+			depth--;
+		} else if (len > 0 && !(len == 1 && path[0] == '.')) {
+			depth++;
+		}
+		path += len;
+	}
+	return true;
+}
+
 static int check_mount_type(const struct mount_spec *m, struct err *err)
 {
 	static const char *const modes[] = {"private", "rprivate", "slave",
@@ -296,6 +321,10 @@ static int check_mount_type(const struct mount_spec *m, struct err *err)
 	case MOUNT_VOLUME:
 		if (m->read_only && (!m->source || !m->source[0]) && !m->from_option_v)
 			return fail("must not set ReadOnly mode when using anonymous volumes");
+		if (m->propagation)
+			return fail("field BindOptions must not be specified");
+		if (m->subpath && !path_is_local(m->subpath))
+			return fail("subpath must be a relative path within the volume");
 		return 0;
 	case MOUNT_UNKNOWN:
 		break;
@@ -404,6 +433,12 @@ static bool target_is_same(const char *a, const char *b)
 	}
 }
 
+/* -v /x only says that there is a volume; anything else that is mounted there goes before. */
+static bool is_declaration(const struct mount_spec *m)
+{
+	return m->type == MOUNT_VOLUME && m->from_option_v && !(m->source && *m->source);
+}
+
 static int check_mounts(const struct container_spec *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n_mounts; i++) {
@@ -414,43 +449,18 @@ static int check_mounts(const struct container_spec *s, struct err *err)
 		if (rc < 0)
 			return rc;
 		for (size_t j = 0; j < i; j++)
-			if (target_is_same(s->mounts[i].target, s->mounts[j].target))
+			if (!is_declaration(&s->mounts[i]) && !is_declaration(&s->mounts[j]) &&
+			    target_is_same(s->mounts[i].target, s->mounts[j].target))
 				return fail("Duplicate mount point: %s", s->mounts[i].target);
 	}
 	return 0;
 }
 
-static int check_log_option(const char *text, struct err *err)
-{
-	static const char *const names[] = {"max-size", "max-file", "compress",	    "labels",
-					    "env",	"tag",	    "labels-regex", "env-regex"};
-	size_t len = strcspn(text, "=");
-	cleanup_free char *name = str_ndup(text, len);
-	const char *value = text[len] ? text + len + 1 : "";
-	int64_t n = 0;
-
-	if (!is_in(name, names, ARRAY_LEN(names)))
-		return fail("unknown log opt '%s' for json-file log driver", name);
-	if (strcmp(name, "max-size") == 0 && (num_parse_size(value, &n) < 0 || n <= 0))
-		return fail("invalid value for max-size: invalid size: '%s'", value);
-	if (strcmp(name, "max-file") == 0 && (num_parse_i64(value, &n) < 0 || n < 1))
-		return fail("max-file cannot be less than 1");
-	return 0;
-}
-
 static int check_logging(const struct container_spec *s, struct err *err)
 {
-	static const char *const drivers[] = {"", "json-file", "none"};
-	const char *driver = s->log_driver ? s->log_driver : "";
+	struct log_options ignored;
 
-	if (!is_in(driver, drivers, ARRAY_LEN(drivers))) {
-		err_set(err, ERR_INVALID, "logger: no log driver named '%s' is registered", driver);
-		return err_hint(err, "json-file and none are there");
-	}
-	strv_foreach (i, &s->log_options)
-		if (check_log_option(s->log_options.items[i], err) < 0)
-			return -err->code;
-	return 0;
+	return log_options_parse(s->log_driver, &s->log_options, &ignored, err);
 }
 
 int spec_validate_usage(const struct container_spec *s, struct err *err)

@@ -17,18 +17,20 @@
 #include "storage/db.h"
 #include "storage/image_private.h"
 #include "storage/store_private.h"
+#include "storage/volume_private.h"
 
 #define TEXT_COLUMNS                                                                           \
 	"c.id,c.name,c.image_id,c.image_ref,c.image_name,c.command,c.labels,c.network_mode,c." \
 	"mounts"
 #define LIST_COLUMNS \
-	TEXT_COLUMNS ",c.created_ns,c.auto_remove,c.image_name='' OR t.image_id=c.image_id"
+	TEXT_COLUMNS \
+		",c.created_ns,c.auto_remove,c.n_volumes,c.image_name='' OR t.image_id=c.image_id"
 #define LIST_TABLES " FROM container c LEFT JOIN tag t ON t.reference=c.image_name"
 #define FULL_SELECT                                                   \
 	"SELECT " LIST_COLUMNS ",j.config,j.host,j.extra" LIST_TABLES \
 	" LEFT JOIN container_json j ON j.seq=c.seq"
 
-enum { N_TEXT = 9, COL_CREATED = N_TEXT, COL_AUTO_REMOVE, COL_CURRENT, COL_JSON };
+enum { N_TEXT = 9, COL_CREATED = N_TEXT, COL_AUTO_REMOVE, COL_VOLUMES, COL_CURRENT, COL_JSON };
 
 static const size_t text_columns[] = {
 	offsetof(struct container_row, id),	    offsetof(struct container_row, name),
@@ -49,6 +51,7 @@ static void read_row(sqlite3_stmt *stmt, bool with_json, struct container_row *r
 	*row = (struct container_row){
 		.created_ns = sqlite3_column_int64(stmt, COL_CREATED),
 		.auto_remove = sqlite3_column_int(stmt, COL_AUTO_REMOVE),
+		.n_volumes = sqlite3_column_int64(stmt, COL_VOLUMES),
 		.image_is_current = sqlite3_column_int(stmt, COL_CURRENT),
 	};
 	for (int i = 0; i < N_TEXT; i++)
@@ -128,15 +131,58 @@ static int check_image(struct store *store, const struct container_row *row, str
 	return rc < 0 ? rc : 0;
 }
 
+/* The row of a volume that comes with its container, or the certainty that it is still there. */
+static int ensure_volume_row(struct store *store, const struct container_use *use,
+			     int64_t created_ns, struct err *err)
+{
+	static char labels[] = "{\"" VOLUME_ANONYMOUS_LABEL "\":\"\"}";
+	static char none[] = "null";
+	cleanup_free char *name = str_dup(use->volume);
+	cleanup_volume struct volume found = VOLUME_INIT;
+	const struct volume volume = {
+		.name = name, .labels = labels, .options = none, .created_ns = created_ns};
+
+	return use->is_new ? volume_insert_row(store, &volume, err)
+			   : volume_find(store, use->volume, &found, err);
+}
+
+static int insert_use(struct store *store, const struct container_row *row,
+		      const struct container_use *use, struct err *err)
+{
+	cleanup_free char *object = str_printf("%s:%s", use->volume ? "volume" : "image",
+					       use->volume ? use->volume : use->image);
+	struct container_row image = {.image_id = use->image, .image_ref = use->image};
+	int rc = use->volume ? ensure_volume_row(store, use, row->created_ns, err)
+			     : check_image(store, &image, err);
+
+	if (rc < 0)
+		return rc;
+	rc = db_run(store, err,
+		    "INSERT INTO mount_use(object,container,target,anonymous) VALUES(?,?,?,?)",
+		    "ttti", object, row->id, use->target, (int64_t)use->is_anonymous);
+	return rc < 0 ? rc : 0;
+}
+
+static int64_t count_volumes(const struct container_row *row)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < row->n_uses; i++)
+		n += row->uses[i].volume != NULL;
+	return n;
+}
+
 static int insert_rows(struct store *store, const struct container_row *row, struct err *err)
 {
 	int rc = db_run(
 		store, err,
 		"INSERT INTO container(id,name,image_id,image_ref,image_name,command,labels,"
-		"network_mode,mounts,created_ns,auto_remove) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-		"tttttttttii", row->id, row->name, row->image_id ? row->image_id : "",
+		"network_mode,mounts,created_ns,auto_remove,n_uses,n_volumes)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"tttttttttiiii", row->id, row->name, row->image_id ? row->image_id : "",
 		row->image_ref, row->image_name ? row->image_name : "", row->command, row->labels,
-		row->network_mode, row->mounts, row->created_ns, (int64_t)row->auto_remove);
+		row->network_mode, row->mounts, row->created_ns, (int64_t)row->auto_remove,
+		(int64_t)row->n_uses, count_volumes(row));
 
 	if (rc < 0 && err->code == ERR_CONFLICT)
 		return err_set(err, ERR_CONFLICT, "a container with the id %s exists already",
@@ -161,6 +207,9 @@ int container_insert(struct store *store, const struct container_row *row,
 	if (check_name(store, row->name, ret_holder, err) < 0 || check_image(store, row, err) < 0 ||
 	    insert_rows(store, row, err) < 0)
 		return -err->code;
+	for (size_t i = 0; i < row->n_uses; i++)
+		if (insert_use(store, row, &row->uses[i], err) < 0)
+			return -err->code;
 	return db_commit(store, err);
 }
 
@@ -303,16 +352,49 @@ int container_set_auto_remove(struct store *store, const char *id, bool on, stru
 	return db_commit(store, err);
 }
 
-/* Deletes the rows; RET_HIDDEN is set to the owned id of a hidden image that nobody else needs. */
-static int delete_rows(struct store *store, const char *id, char **ret_hidden, struct err *err)
+/* What goes with a container. */
+struct deletion {
+	const char *id;
+	bool with_volumes;
+	struct strv hidden; /* hidden images that nobody else needs */
+	struct strv gone;   /* volumes */
+};
+
+static void deletion_done(struct deletion *d)
 {
+	strv_done(&d->hidden);
+	strv_done(&d->gone);
+}
+
+/* Hidden images that the container has mounted, and nobody else needs. */
+static int find_mounted_images(struct store *store, struct deletion *d, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(store, &stmt, err,
+			    "SELECT DISTINCT i.id FROM mount_use m JOIN image i ON"
+			    " m.object='image:'||i.id AND i.hidden=1 WHERE m.container=?1 AND NOT"
+			    " EXISTS(SELECT 1 FROM mount_use o WHERE o.object=m.object AND"
+			    " o.container<>?1) AND NOT EXISTS(SELECT 1 FROM container c WHERE"
+			    " c.image_id=i.id AND c.id<>?1)",
+			    "t", d->id);
+
+	while (rc >= 0 && (rc = db_step(store, stmt, err)) > 0)
+		if (!strv_has(&d->hidden, db_text(stmt, 0)))
+			strv_add(&d->hidden, db_text(stmt, 0));
+	return rc;
+}
+
+static int delete_rows(struct store *store, struct deletion *d, struct err *err)
+{
+	const char *id = d->id;
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int64_t seq = 0;
 	int rc = db_prepare(
 		store, &stmt, err,
-		"SELECT c.seq,i.id FROM container c LEFT JOIN image i ON i.id=c.image_id"
-		" AND i.hidden=1 AND NOT EXISTS(SELECT 1 FROM container o WHERE"
-		" o.image_id=i.id AND o.seq<>c.seq) WHERE c.id=?",
+		"SELECT c.seq,i.id,c.n_uses,c.auto_remove FROM container c LEFT JOIN image i ON"
+		" i.id=c.image_id AND i.hidden=1 AND NOT EXISTS(SELECT 1 FROM container o WHERE"
+		" o.image_id=i.id AND o.seq<>c.seq) AND NOT EXISTS(SELECT 1 FROM mount_use m WHERE"
+		" m.object='image:'||i.id AND m.container<>c.id) WHERE c.id=?",
 		"t", id);
 
 	if (rc == 0)
@@ -320,42 +402,61 @@ static int delete_rows(struct store *store, const char *id, char **ret_hidden, s
 	if (rc <= 0)
 		return rc;
 	seq = sqlite3_column_int64(stmt, 0);
-	*ret_hidden = str_dup((const char *)sqlite3_column_text(stmt, 1));
+	if (sqlite3_column_type(stmt, 1) != SQLITE_NULL)
+		strv_add(&d->hidden, db_text(stmt, 1));
+	if (sqlite3_column_int64(stmt, 2) > 0 &&
+	    (find_mounted_images(store, d, err) < 0 ||
+	     volume_drop_uses(store, id, d->with_volumes || sqlite3_column_int(stmt, 3), &d->gone,
+			      err) < 0))
+		return -err->code;
 	if (db_run(store, err, "DELETE FROM container_json WHERE seq=?", "i", seq) < 0 ||
 	    db_run(store, err, "DELETE FROM container WHERE seq=?", "i", seq) < 0)
 		return -err->code;
 	return 1;
 }
 
-static int try_delete(struct store *store, const char *id, struct err *err)
+static int try_delete(struct store *store, const char *id, bool with_volumes, struct err *err)
 {
+	cleanup_with(deletion_done) struct deletion d = {.id = id, .with_volumes = with_volumes};
 	cleanup_garbage struct garbage garbage = GARBAGE_INIT;
 	cleanup_transaction struct store *tx = NULL;
-	cleanup_free char *hidden = NULL;
 	int rc = 0;
 
 	if (db_begin(store, false, err) < 0)
 		return -err->code;
 	tx = store;
-	rc = delete_rows(store, id, &hidden, err);
+	rc = delete_rows(store, &d, err);
 	if (rc <= 0)
 		return rc;
-	if (hidden && image_delete_rows(store, hidden, &garbage, err) < 0)
-		return -err->code;
+	strv_foreach (i, &d.hidden)
+		if (image_delete_rows(store, d.hidden.items[i], &garbage, err) < 0)
+			return -err->code;
 	garbage_prepare(store, &garbage);
 	if (db_commit(store, err) < 0)
 		return -err->code;
 	storage_remove_garbage(store, &garbage);
+	strv_foreach (i, &d.gone)
+		volume_remove_files(store, d.gone.items[i]);
 	return 1;
 }
 
-int container_delete(struct store *store, const char *id, struct err *err)
+static int delete (struct store *store, const char *id, bool with_volumes, struct err *err)
 {
-	int rc = try_delete(store, id, err);
+	int rc = try_delete(store, id, with_volumes, err);
 
 	if (rc >= 0 || (err->errnum != ENOSPC && err->errnum != EDQUOT) ||
 	    !store_release_reserve(store))
 		return rc;
 	err_clear(err);
-	return try_delete(store, id, err);
+	return try_delete(store, id, with_volumes, err);
+}
+
+int container_delete(struct store *store, const char *id, struct err *err)
+{
+	return delete (store, id, false, err);
+}
+
+int container_delete_with_volumes(struct store *store, const char *id, struct err *err)
+{
+	return delete (store, id, true, err);
 }

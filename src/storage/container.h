@@ -9,6 +9,7 @@
 #include "base/rand.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct store;
@@ -28,8 +29,21 @@ struct container_row {
 	const char *extra;  /* JSON, whatever else the engine keeps */
 	int64_t created_ns;
 	bool auto_remove;
+	const struct container_use *uses; /* of container_insert; else NULL */
+	size_t n_uses;
+	int64_t n_volumes; /* output only: places where a volume is mounted */
 	/* Output only: image_ref still leads to image_id (else lists show the id). */
 	bool image_is_current;
+};
+
+/* What a container has mounted that is somebody's: it cannot be removed meanwhile. */
+struct container_use {
+	const char *volume; /* name; NULL for an image */
+	const char *image;  /* 64 digits */
+	const char *target;
+	bool is_anonymous; /* the volume goes with its last container where that is asked for */
+	/* Volumes that nobody named get their row with the container's; their files are there. */
+	bool is_new;
 };
 
 /* A row with its own copy of the strings. */
@@ -44,7 +58,7 @@ void container_record_done(struct container_record *record);
 
 /* Adds a container in one transaction. ERR_NOT_FOUND when its image went away meanwhile.
  * ERR_CONFLICT: the name is taken, docker's text and its holder's id in RET_HOLDER; or the id is,
- * RET_HOLDER "". */
+ * RET_HOLDER "". ERR_NOT_FOUND "get NAME: no such volume" when a volume went away meanwhile. */
 int container_insert(struct store *store, const struct container_row *row,
 		     char ret_holder[static ID_LEN + 1], struct err *err);
 
@@ -73,7 +87,10 @@ int container_update_json(struct store *store, const char *id, const char *confi
 /* ERR_NOT_FOUND. */
 int container_set_auto_remove(struct store *store, const char *id, bool on, struct err *err);
 /* Removes the row. Returns 1, or 0 when there was none. An image that was removed by force before
- * and that only this container kept goes with it. The container's directory is the caller's. */
+ * and that only this container kept goes with it; so do its anonymous volumes that no other container has when
+ * it was to be removed at its end. The container's directory is the caller's. */
 int container_delete(struct store *store, const char *id, struct err *err);
+/* The same with its anonymous volumes in any case. */
+int container_delete_with_volumes(struct store *store, const char *id, struct err *err);
 
 #endif

@@ -38,7 +38,7 @@
 
 #define DB_NAME		 STORE_INDEX
 #define LOCK_NAME	 "tare.lock"
-#define SCHEMA_VERSION	 2
+#define SCHEMA_VERSION	 3
 #define WAL_PAGES	 64
 #define BUSY_DEADLINE_NS 10000000000ull
 #define BUSY_DEADLINE_S	 10
@@ -60,12 +60,23 @@ enum { SYNC_NORMAL = 1, SYNC_FULL = 2 };
 /* Children are looked for whenever an image is listed or removed; most images have no parent. */
 #define PARENT_INDEX "CREATE INDEX image_parent ON image(parent) WHERE parent IS NOT NULL;"
 
+/* An object is "volume:NAME" or "image:ID"; anonymous: the container asked for a volume without a
+ * name. */
+#define VOLUME_TABLES                                                                           \
+	"CREATE TABLE volume(name TEXT PRIMARY KEY,driver TEXT NOT NULL,"                       \
+	"created_ns INTEGER NOT NULL,labels TEXT NOT NULL,options TEXT NOT NULL)WITHOUT ROWID;" \
+	"CREATE TABLE mount_use(object TEXT NOT NULL,container TEXT NOT NULL,"                  \
+	"target TEXT NOT NULL,anonymous INTEGER NOT NULL,"                                      \
+	"PRIMARY KEY(object,container,target))WITHOUT ROWID;"                                   \
+	"CREATE INDEX mount_user ON mount_use(container);"
+
 /*
  * container: what lists need, small rows; container_json: what one container's inspect and start
  * need. seq grows with each container, so the newest are at the end without a sort. A hidden image
  * was removed by force while a container still needs its layers; a parent is the image that one was
  * committed from. A target is the manifest or index as which a name came in and goes out again;
- * target_blob names every blob it needs, itself included.
+ * target_blob names every blob it needs, itself included. n_uses are the container's rows of
+ * mount_use, n_volumes those of volumes: who has none is not looked for.
  */
 static const char schema[] =
 	"CREATE TABLE layer(chain_id TEXT PRIMARY KEY, diff_id TEXT NOT NULL, size INTEGER NOT "
@@ -85,9 +96,10 @@ static const char schema[] =
 	"CREATE TABLE container(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
 	" name TEXT NOT NULL UNIQUE, image_id TEXT, image_ref TEXT, image_name TEXT,"
 	" created_ns INTEGER NOT NULL, auto_remove INTEGER NOT NULL, command TEXT, labels TEXT,"
-	" network_mode TEXT, mounts TEXT);"
-	"CREATE TABLE container_json(seq INTEGER PRIMARY KEY, config TEXT, host TEXT, extra TEXT);"
-	"PRAGMA user_version=2;";
+	" network_mode TEXT, mounts TEXT, n_uses INTEGER NOT NULL DEFAULT 0,"
+	" n_volumes INTEGER NOT NULL DEFAULT 0);"
+	"CREATE TABLE container_json(seq INTEGER PRIMARY KEY, config TEXT, host TEXT, extra "
+	"TEXT);" VOLUME_TABLES "PRAGMA user_version=3;";
 
 /* Version 1 kept no blobs of layers, no targets and no parents. */
 static const char upgrade_from_1[] =
@@ -96,8 +108,13 @@ static const char upgrade_from_1[] =
 	"ALTER TABLE layer ADD COLUMN blob_format TEXT;"
 	"ALTER TABLE layer ADD COLUMN plain_size INTEGER;"
 	"ALTER TABLE image ADD COLUMN parent TEXT;"
-	"ALTER TABLE tag ADD COLUMN target TEXT;" TARGET_BLOB_TABLE PARENT_INDEX
-	"PRAGMA user_version=2;";
+	"ALTER TABLE tag ADD COLUMN target TEXT;" TARGET_BLOB_TABLE PARENT_INDEX;
+
+/* Version 2 had no volumes. */
+static const char upgrade_from_2[] =
+	"ALTER TABLE container ADD COLUMN n_uses INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE container ADD COLUMN n_volumes INTEGER NOT NULL DEFAULT 0;" VOLUME_TABLES
+	"PRAGMA user_version=3;";
 
 void db_finalize(sqlite3_stmt **stmt)
 {
@@ -214,12 +231,25 @@ static int enter_wal(struct store *store, struct err *err)
 	return rc == SQLITE_OK ? 0 : db_error(store, rc, err);
 }
 
+static bool has_volumes(struct store *store)
+{
+	int fd = openat(store->root_fd, STORE_VOLUMES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool found = false;
+
+	for (const struct dirent *e = dir ? readdir(dir) : NULL; e && !found; e = readdir(dir))
+		found = e->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
 /* Whether the state directory is of more than its index: then an index without a schema is none
  * that was just made, and a new one would let everything be collected. */
 static bool has_content(struct store *store)
 {
 	static const char *const parts[] = {STORE_LAYERS, STORE_CONTAINERS};
-	bool found = false;
+	bool found = has_volumes(store);
 
 	for (size_t i = 0; i < ARRAY_LEN(parts) && !found; i++) {
 		int fd = openat(store->root_fd, parts[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -262,7 +292,9 @@ static int prepare_schema(struct store *store, struct err *err)
 	if ((version == 0 && enter_wal(store, err) < 0) || db_begin(store, false, err) < 0)
 		return -err->code;
 	tx = store;
-	if (exec_sql(store, version == 0 ? schema : upgrade_from_1, err) < 0)
+	if ((version == 0 && exec_sql(store, schema, err) < 0) ||
+	    (version == 1 && exec_sql(store, upgrade_from_1, err) < 0) ||
+	    (version > 0 && exec_sql(store, upgrade_from_2, err) < 0))
 		return -err->code;
 	return db_commit(store, err);
 }

@@ -32,12 +32,13 @@
 
 static const struct {
 	const char *table, *key, *columns;
-	const char *columns_of_1; /* of the first version; NULL: the same */
+	const char *older_columns; /* of the versions before the last change; NULL: the same */
 } tables[] = {
 	{"container", "seq",
 	 "seq,id,name,image_id,image_ref,image_name,created_ns,auto_remove,command,labels,"
-	 "network_mode,mounts",
-	 NULL},
+	 "network_mode,mounts,n_uses,n_volumes",
+	 "seq,id,name,image_id,image_ref,image_name,created_ns,auto_remove,command,labels,"
+	 "network_mode,mounts"},
 	{"container_json", "seq", "seq,config,host,extra", NULL},
 	{"image", "id", "id,created_ns,size,hidden,config,parent",
 	 "id,created_ns,size,hidden,config"},
@@ -47,6 +48,8 @@ static const struct {
 	 "chain_id,diff_id,size,entries,tree_hash"},
 	{"tag", "reference", "reference,image_id,tagged_ns,target", "reference,image_id,tagged_ns"},
 	{"target_blob", "target,digest", "target,digest,media_type,size", NULL},
+	{"volume", "name", "name,driver,created_ns,labels,options", NULL},
+	{"mount_use", "object,container,target", "object,container,target,anonymous", NULL},
 };
 
 /* ---- reading what can be read ---- */
@@ -121,8 +124,8 @@ static int64_t copy_table(struct salvage *s, size_t i)
 	int64_t n = copy_rows(s, i, columns, tables[i].key);
 	int64_t more = 0;
 
-	if (n < 0 && tables[i].columns_of_1) {
-		columns = tables[i].columns_of_1;
+	if (n < 0 && tables[i].older_columns) {
+		columns = tables[i].older_columns;
 		n = copy_rows(s, i, columns, tables[i].key);
 	}
 	more = copy_rows(s, i, columns, backwards);
@@ -143,6 +146,12 @@ static int drop_nonsense(struct store *fresh, struct err *err)
 	static const char *const statements[] = {
 		"DELETE FROM container WHERE length(id)<>64 OR id GLOB '*[^0-9a-f]*'",
 		"DELETE FROM container_json WHERE seq NOT IN (SELECT seq FROM container)",
+		"DELETE FROM volume WHERE name GLOB '*[^0-9A-Za-z_.-]*' OR length(name)<2 OR"
+		" name GLOB '[_.-]*'",
+		"DELETE FROM mount_use WHERE container NOT IN (SELECT id FROM container)",
+		"UPDATE container SET n_uses=(SELECT count(*) FROM mount_use WHERE container=id),"
+		"n_volumes=(SELECT count(*) FROM mount_use WHERE container=id AND"
+		" object GLOB 'volume:*')",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(statements); i++)

@@ -316,6 +316,15 @@ def run_case(case, engine, names):
             "stderr": normalise(texts[1], case, dirs, names, True)}, time.monotonic() - start
 
 
+def versions(engine):
+    """What a record says about the docker it was taken from."""
+    rc, out, err = engine.call("version", "--format", "{{.Client.Version}} {{.Server.Version}}")
+    if rc or len(out.split()) != 2:
+        sys.exit("cannot learn the engine's versions: %s" % (err or out).strip())
+    client, server = out.split()
+    return {"client": client, "daemon": server}
+
+
 def differences(case, want, got):
     """Human-readable list of what differs; empty when the case passes."""
     out = []
@@ -421,6 +430,7 @@ def main():
               "nothing then" % (rc, err.strip()[:200]), file=sys.stderr)
 
     expected = os.path.join(HERE, "expected")
+    recorded_from = versions(engine) if args.record else None
     tally, passed, failed, times, rows = {}, 0, 0, [], []
     try:
         for case in cases:
@@ -432,7 +442,7 @@ def main():
                 why = differences(case, got, got)
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 with open(path, "w", encoding="utf-8") as f:
-                    json.dump(got, f, indent=1, sort_keys=True, ensure_ascii=False)
+                    json.dump(dict(got, recorded_from=recorded_from), f, indent=1, sort_keys=True, ensure_ascii=False)
                     f.write("\n")
             elif not os.path.exists(path):
                 why = ["  nothing recorded for this case"]

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/configure.h"
+#include "engine/engine.h"
 #include "oci/runtime_default.h"
 
 #include <sched.h>
@@ -104,10 +105,16 @@ static void made_done(struct made *m)
 
 static void configure(struct made *m)
 {
+	static char root[] = "/state";
+	struct engine engine = {.root = root};
+	cleanup_mount_points struct mount_points points = MOUNT_POINTS_INIT;
+
 	m->rc = configure_run(&m->spec, &m->image, &m->run, &m->err);
 	if (m->rc == 0)
-		m->rc = configure_oci(&m->spec, &m->run, ID, "/state/c", &m->config, &m->warnings,
-				      &m->err);
+		m->rc = mount_points_resolve(&engine, &m->spec, &m->run, true, &points, &m->err);
+	if (m->rc == 0)
+		m->rc = configure_oci(&m->spec, &m->run, &points, ID, "/state/c", &m->config,
+				      &m->warnings, &m->err);
 }
 
 /* ---- the environment ---- */

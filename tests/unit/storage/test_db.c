@@ -11,10 +11,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "storage/blob.h"
+#include "storage/container.h"
 #include "storage/db.h"
 #include "storage/image.h"
 #include "storage/store.h"
 #include "storage/store_private.h"
+#include "storage/volume.h"
 
 #define ID    "1111111111111111111111111111111111111111111111111111111111111111"
 #define CHAIN "2222222222222222222222222222222222222222222222222222222222222222"
@@ -81,6 +83,36 @@ static void make_index(const struct fixture *f, const char *version)
 	sqlite3_close(db);
 }
 
+/* Whatever the version was, a volume can be made afterwards, and a container that uses it. */
+static void expect_volumes_work(const struct fixture *f)
+{
+	const struct container_use use = {.volume = "data", .target = "/d"};
+	const struct container_row row = {.id = ID,
+					  .name = "user",
+					  .image_id = ID,
+					  .image_ref = "old",
+					  .command = "",
+					  .labels = "{}",
+					  .network_mode = "none",
+					  .mounts = "",
+					  .config = "{}",
+					  .host = "{}",
+					  .extra = "{}",
+					  .uses = &use,
+					  .n_uses = 1};
+	cleanup_container struct container_record record = {};
+	cleanup_strv struct strv ids = STRV_INIT;
+	char holder[ID_LEN + 1];
+	struct err err = ERR_INIT;
+
+	assert_int_equal(volume_ensure(f->store, "data", "null", "null", &err), 1);
+	assert_int_equal(container_insert(f->store, &row, holder, &err), 0);
+	assert_int_equal(volume_list_users(f->store, "data", &ids, &err), 0);
+	assert_int_equal(ids.n, 1);
+	assert_int_equal(container_lookup(f->store, "user", &record, &err), 1);
+	assert_int_equal(record.row.n_volumes, 1);
+}
+
 static void version_1_is_upgraded(void **state)
 {
 	const struct fixture *f = *state;
@@ -102,6 +134,37 @@ static void version_1_is_upgraded(void **state)
 	assert_int_equal(image_tag(f->store, "old", "new:1", &err), 0);
 	assert_int_equal(db_run(f->store, &err, "UPDATE image SET parent=id", ""), 1);
 	assert_int_equal(db_run(f->store, &err, "SELECT * FROM target_blob", ""), 1);
+	expect_volumes_work(f);
+}
+
+/* What version 2 added to that. */
+static const char to_version_2[] =
+	"ALTER TABLE layer ADD COLUMN blob TEXT;ALTER TABLE layer ADD COLUMN blob_size INTEGER;"
+	"ALTER TABLE layer ADD COLUMN blob_format TEXT;ALTER TABLE layer ADD COLUMN plain_size "
+	"INTEGER;ALTER TABLE image ADD COLUMN parent TEXT;ALTER TABLE tag ADD COLUMN target TEXT;"
+	"CREATE TABLE target_blob(target TEXT NOT NULL, digest TEXT NOT NULL, media_type TEXT,"
+	" size INTEGER NOT NULL, PRIMARY KEY(target, digest)) WITHOUT ROWID;"
+	"CREATE INDEX image_parent ON image(parent) WHERE parent IS NOT NULL;"
+	"INSERT INTO container VALUES(1,'" CHAIN "','old','" ID "','old',"
+	"'docker.io/library/old:latest',3,0,'sh','{}','none','');"
+	"INSERT INTO container_json VALUES(1,'{}','{}','{}');";
+
+static void version_2_is_upgraded(void **state)
+{
+	const struct fixture *f = *state;
+	cleanup_free char *path = str_printf("%s/tare.db", f->path);
+	cleanup_container struct container_record record = {};
+	struct err err = ERR_INIT;
+	sqlite3 *db = NULL;
+
+	make_index(f, "2");
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, to_version_2, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(container_lookup(f->store, "old", &record, &err), 1);
+	assert_int_equal(record.row.n_volumes, 0);
+	expect_volumes_work(f);
+	assert_int_equal(container_delete(f->store, CHAIN, &err), 1);
 }
 
 static void newer_versions_are_refused(void **state)
@@ -199,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(version_1_is_upgraded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(version_2_is_upgraded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(newer_versions_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_exchanged_index_is_followed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_open_statement_is_an_error, set_up, tear_down),
