@@ -151,7 +151,7 @@ static void refused(void **state)
 		{"{\"deviceNodes\":[{\"path\":\"/dev/null\",\"permissions\":\"rwx\"}]}",
 		 "unknown permissions"},
 		{"{\"deviceNodes\":[{\"path\":\"/etc/passwd\"}]}", "a device node that is none"},
-		{"{\"deviceNodes\":[{\"path\":\"/dev/no-such-node\"}]}", "No such file"},
+		{"{\"deviceNodes\":[{\"path\":\"/dev/no-such-node\"}]}", "no such file"},
 		{"{\"mounts\":[{\"hostPath\":\"../x\",\"containerPath\":\"/x\"}]}",
 		 "absolute paths"},
 		{"{\"mounts\":[{\"hostPath\":\"/x\",\"containerPath\":\"/\"}]}", "absolute paths"},
