@@ -46,7 +46,8 @@ struct run_request {
 
 struct start_options {
 	bool attach, interactive;
-	char *detach_keys, *checkpoint, *checkpoint_dir;
+	const char *detach_keys; /* owned */
+	char *checkpoint, *checkpoint_dir;
 	enum explain_mode explain;
 };
 
