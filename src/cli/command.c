@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/complete.h"
 #include "cli/docker_config.h"
 #include "cli/help.h"
 #include "cli/verbs.h"
@@ -348,6 +349,8 @@ static int dispatch(struct cli *cli, struct option_parse *p, char *const *args, 
 	cleanup_free char *path = NULL;
 	const struct command_group *g = command_group_lookup(args[0]);
 
+	if (strcmp(args[0], "__complete") == 0 || strcmp(args[0], "__completeNoDesc") == 0)
+		return complete_main(cli, args + 1, n - 1, strcmp(args[0], "__complete") == 0);
 	if (strcmp(args[0], "help") == 0)
 		return help_main(cli, args + 1, n - 1);
 	if (g)
