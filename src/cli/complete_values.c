@@ -6,7 +6,9 @@
  */
 #include "cli/complete.h"
 
+#include <dirent.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <unistd.h>
@@ -17,6 +19,7 @@
 #include "cli/option.h"
 #include "engine/engine.h"
 #include "engine/list.h"
+#include "engine/state.h"
 #include "storage/container.h"
 #include "storage/image.h"
 #include "storage/store.h"
@@ -33,8 +36,10 @@
 
 struct name_search {
 	struct completion *c;
+	const struct engine *engine;
 	unsigned states;
 	const char *before, *after; /* added to each name */
+	struct strv live;	    /* ids with a run directory, sorted: others do not run */
 };
 
 static bool is_taken(const struct completion *c, const char *name)
@@ -42,16 +47,47 @@ static bool is_taken(const struct completion *c, const char *name)
 	return c->args && strv_has(c->args, name);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One look at a directory instead of two at the files of each container. */
+static void find_live(struct name_search *s)
+{
+	cleanup_free char *path = str_printf("%s/containers", s->engine->runroot);
+	DIR *dir = opendir(path); /* lint: our own runroot */
+	struct dirent *entry = NULL;
+
+	if (!dir)
+		return;
+	for (entry = readdir(dir); entry; entry = readdir(dir))
+		strv_add(&s->live, entry->d_name);
+	closedir(dir);
+	if (s->live.n)
+		qsort(s->live.items, s->live.n, sizeof(char *), compare_ids);
+}
+
+static bool has_state(const struct name_search *s, const char *id)
+{
+	bool is_live = s->live.n &&
+		       bsearch(&id, s->live.items, s->live.n, sizeof(char *), compare_ids);
+	struct container_state state;
+
+	if (!is_live)
+		return s->states & ENDED;
+	container_state_read(s->engine, id, &state);
+	return s->states & (1u << state.status);
+}
+
 static int add_container(const struct listed_container *listed, void *data, struct err *err)
 {
 	struct name_search *s = data;
-	cleanup_free char *word = NULL;
+	cleanup_free char *word = str_printf("%s%s%s", s->before, listed->row->name, s->after);
 
-	if (s->states && !(s->states & (1u << listed->state.status)))
+	if (!str_has_prefix(word, s->c->prefix) || is_taken(s->c, listed->row->name) ||
+	    (s->states && !has_state(s, listed->row->id)))
 		return 0;
-	if (is_taken(s->c, listed->row->name))
-		return 0;
-	word = str_printf("%s%s%s", s->before, listed->row->name, s->after);
 	complete_add(s->c, word, listed->row->image_ref);
 	return 0;
 }
@@ -88,13 +124,18 @@ static bool open_engine(const struct completion *c, struct engine *engine)
 static void add_containers(struct completion *c, unsigned states, const char *before,
 			   const char *after)
 {
-	const struct list_options options = {.all = true, .without_state = !states};
-	struct name_search search = {c, states, before, after};
+	const struct list_options options = {.all = true, .without_state = true};
 	cleanup_engine struct engine engine = {};
+	struct name_search search = {
+		.c = c, .engine = &engine, .states = states, .before = before, .after = after};
 	struct err ignored = ERR_INIT;
 
-	if (open_engine(c, &engine))
-		(void)list_containers(&engine, &options, NULL, add_container, &search, &ignored);
+	if (!open_engine(c, &engine))
+		return;
+	if (states)
+		find_live(&search);
+	(void)list_containers(&engine, &options, NULL, add_container, &search, &ignored);
+	strv_done(&search.live);
 }
 
 static void add_images(struct completion *c)
