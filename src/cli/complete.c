@@ -164,15 +164,14 @@ static void add_commands(struct completion *c, const char *group)
 
 static void complete_command(struct walk *w, const struct command *command)
 {
-	cleanup_strv struct strv args = STRV_INIT;
+	struct strv *args = &w->c->args;
 	bool stops = command->flags & COMMAND_STOP_AT_ARGUMENT;
 
 	if (stops) {
-		walk_words(w, command->tables, &args, 1);
-		w->no_options = w->no_options || args.n > 0;
+		walk_words(w, command->tables, args, 1);
+		w->no_options = w->no_options || args->n > 0;
 	}
-	walk_words(w, command->tables, &args, SIZE_MAX);
-	w->c->args = &args;
+	walk_words(w, command->tables, args, SIZE_MAX);
 	if (!try_option(w, command, command->tables))
 		complete_argument(w->c, command);
 }
@@ -243,5 +242,6 @@ int complete_main(struct cli *cli, char *const *words, size_t n, bool with_texts
 	fputs(str_get(&c.out), stdout);
 	printf(":%u\n", c.directive);
 	str_done(&c.out);
+	strv_done(&c.args);
 	return 0;
 }

@@ -26,8 +26,8 @@ enum complete_directive {
 /* A completion while it is made. */
 struct completion {
 	struct cli *cli;
-	const char *prefix;	 /* the unfinished word, or the part of it that counts */
-	const struct strv *args; /* finished arguments of the command */
+	const char *prefix; /* the unfinished word, or the part of it that counts */
+	struct strv args;   /* finished arguments of the command */
 	struct str out;
 	unsigned directive;
 	bool with_texts;

@@ -44,7 +44,7 @@ struct name_search {
 
 static bool is_taken(const struct completion *c, const char *name)
 {
-	return c->args && strv_has(c->args, name);
+	return strv_has(&c->args, name);
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -555,7 +555,7 @@ static const struct argument_row {
 /* The rows without a function take files. */
 static void complete_row(struct completion *c, const struct argument_row *row)
 {
-	bool is_first = c->args->n == 0;
+	bool is_first = c->args.n == 0;
 
 	c->directive = COMPLETE_NO_FILES;
 	if (!is_first && !row->repeats)
