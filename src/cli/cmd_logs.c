@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
-#include "cli/parse_time.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
 #include "engine/engine.h"
@@ -56,6 +55,15 @@ static bool is_over(void *ctx)
 	return (state.status != STATUS_CREATED && state.status != STATUS_RUNNING &&
 		state.status != STATUS_PAUSED) ||
 	       state.started_ns != s->started_ns;
+}
+
+static pid_t writer(void *ctx)
+{
+	struct show *s = ctx;
+	struct container_state state;
+
+	container_state_read(s->engine, s->id, &state);
+	return container_is_running(&state) ? state.monitor_pid : 0;
 }
 
 /* Waits until SINK can be written to. */
@@ -132,7 +140,7 @@ static int parse_time(const char *name, const char *text, int64_t *ret, struct e
 {
 	if (!text || !*text)
 		return 0;
-	if (time_parse_point(text, clock_real_ns(), ret, err) < 0)
+	if (clock_parse_point(text, clock_real_ns(), ret, err) < 0)
 		return err_wrap(err, "invalid value for \"%s\"", name);
 	return 0;
 }
@@ -206,6 +214,7 @@ static int read_logs(struct engine *engine, const char *id, struct log_read *rea
 	raise_files();
 	read->unpacker = unpacker;
 	read->is_over = is_over;
+	read->writer = writer;
 	read->emit = emit;
 	read->caught_up = flush_all;
 	read->lost = on_lost;

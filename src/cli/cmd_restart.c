@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
 #include "engine/restart.h"
@@ -74,6 +75,8 @@ static int restart_one(struct engine *engine, const char *ref, const struct stop
 	if (rc == 0)
 		rc = start_held(engine, &made, o, err);
 	pending_close(engine, record.row.id, pending);
+	if (rc == 0)
+		event_container(engine, &record.row, "restart", NULL);
 	return rc < 0 ? err_wrap(err, "Cannot restart container %s", ref) : rc;
 }
 

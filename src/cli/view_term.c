@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The terminal's two states. Everything that gives it back is allowed in a signal handler.
+ */
 #include "cli/view_term.h"
 
 #include "base/err.h"

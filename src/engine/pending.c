@@ -233,8 +233,11 @@ int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, 
 	container_state_read(engine, id, &state);
 	if (container_is_running(&state) && !state.monitor_lost)
 		return 0;
-	if (state.monitor_lost)
+	if (state.monitor_lost) {
 		kill_orphan(&state);
+		/* Of one that ran only now what is on record counts. */
+		container_state_read(engine, id, &state);
+	}
 	/* A monitor killed between its last two acts has written the truth already. */
 	if (container_is_running(&state) || state.is_unknown)
 		write_unknown_exit(engine, id, &state);

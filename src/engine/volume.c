@@ -6,6 +6,7 @@
 #include "engine/volume.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
@@ -185,8 +186,11 @@ int engine_prune_volumes(struct engine *engine, const struct strv *filters, bool
 			 struct strv *removed, int64_t *freed, struct err *err)
 {
 	struct prune p = {.filters = filters, .all = all};
+	cleanup_close int lock = -1;
 	int rc = read_filters(&p, err);
 
+	if (rc >= 0)
+		rc = lock = engine_lock_prune(engine, "volumes", err);
 	if (rc < 0)
 		return rc;
 	volume_sweep(engine->store);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
@@ -215,6 +216,8 @@ void monitor_drop_caller(struct monitor *m)
 	n += fanout_get_fds(&m->fanout, fds + n);
 	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
 		dup2(null_fd, fd);
+	log_set_file(c->container_dir_fd, MONITOR_DIAGNOSTICS_NAME);
+	log_set_context("monitor", c->id);
 	close_others(fds, n);
 	/* After start, so that the container did not inherit it; refused without CAP_SYS_RESOURCE.
 	 */
@@ -335,6 +338,7 @@ void monitor_stay(struct monitor *m)
 	if (leaves && is_settled && config->leave)
 		config->leave(config->ctx);
 	fanout_done(&m->fanout);
+	log_driver_linger(&m->log);
 	if (leaves && !is_settled && config->settle_argv)
 		execv(config->settle_argv[0], config->settle_argv);
 	_exit(0);

@@ -31,6 +31,10 @@ struct journal_container;
 struct monitor;
 struct monitor_exit;
 
+/* What a monitor has to say of itself, in the container's directory (base/log.h); not there while
+ * it has said nothing. */
+#define MONITOR_DIAGNOSTICS_NAME "monitor.log"
+
 /* docker has no limit by default; a machine full of logs is what its users report most. */
 #define MONITOR_LOG_MAX_SIZE  (10 * 1024 * 1024)
 #define MONITOR_LOG_MAX_FILES 5

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "journal/journal.h"
 #include "monitor/monitor_private.h"
@@ -40,9 +41,11 @@ static void add(struct monitor *m, struct str *text, const char *action,
 
 static void write_all(struct monitor *m, const struct str *text)
 {
+	int rc = journal_write(m->config->journal, text);
+
 	/* A full disk takes the event, not the container. */
-	if (journal_write(m->config->journal, text) < 0)
-		return;
+	if (rc < 0)
+		log_failure(LOG_LEVEL_DEBUG, strerrordesc_np(-rc), "write an event");
 }
 
 void monitor_report(struct monitor *m, const char *action, const struct journal_pair *pairs,
