@@ -44,6 +44,7 @@ static const struct name_kind {
 	{"CONTAINER", "containers", PROGRAM " ps -a --format '{{.Names}}' 2>/dev/null"},
 	{"IMAGE", "images",
 	 PROGRAM " images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | grep -v '<none>'"},
+	{"VOLUME", "volumes", PROGRAM " volume ls -q 2>/dev/null"},
 };
 
 /* The kind of C's arguments; NULL for none of these. */
