@@ -28,13 +28,13 @@ import sys
 ROWS = {
     "base": 0,
     "json": 1, "event": 1, "sys": 1, "archive": 1,
-    "oci": 2, "plan": 2,
+    "oci": 2, "plan": 2, "journal": 2,
     "runtime": 3, "storage": 3, "network": 3, "registry": 3,
     "monitor": 4, "transport": 4, "vm": 4,
     "engine": 5,
     "build": 6, "compose": 6, "lab": 6, "lint": 6, "scan": 6,
     "api": 7, "cli": 7,
-    "seccomp": 8, "unpack": 8, "init": 8,      # helper programs with a main() of their own, used by no module
+    "seccomp": 8, "unpack": 8, "logz": 8, "init": 8,      # helper programs with a main() of their own, used by no module
 }
 GENERATED = {"seccomp_table.h"}     # written by the build, included without a folder
 

@@ -6,6 +6,7 @@
 #include "engine/commit.h"
 #include "engine/diff.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/export.h"
 #include "engine/lifecycle.h"
 #include "oci/reference.h"
@@ -59,6 +60,7 @@ int cmd_export(struct cli *cli, union verb_options *o, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	if (engine_export(&engine, &record, to_file ? file.fd : STDOUT_FILENO, err) < 0)
 		return -err->code;
+	event_container(&engine, &record.row, "export", NULL);
 	return to_file ? new_file_commit(&file, true, err) : 0;
 }
 

@@ -9,6 +9,7 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
 #include "engine/script.h"
@@ -259,6 +260,8 @@ static int foreground(struct run_ctx *c, struct err *err)
 			cli_explain_note(c->request->explain, "its record and its files removed",
 					 clock_mono_ns() - removing);
 		}
+	} else if (rc == 0 && result.outcome == SESSION_DETACHED) {
+		event_container_id(&c->engine, c->made.id, "detach", NULL);
 	} else if (rc == 0 && result.outcome == SESSION_LOST) {
 		struct err ignored = ERR_INIT;
 

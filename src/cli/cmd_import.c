@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "oci/layout.h"
 #include "oci/reference.h"
 #include "storage/image.h"
@@ -83,6 +84,9 @@ int cmd_import(struct cli *cli, union verb_options *o, struct err *err)
 	progress_clear(&progress);
 	if (rc < 0)
 		return rc;
+	if (request.reference && *request.reference)
+		event_image_tagged(&engine, request.reference, false);
+	event_image(&engine, id, NULL, "import");
 	printf("sha256:%s\n", id);
 	return 0;
 }
@@ -163,6 +167,7 @@ int cmd_pull(struct cli *cli, union verb_options *o, struct err *err)
 	canonical = reference_format(&ref);
 	if (bring_in(&engine, &ref, familiar, o->pull.quiet, err) < 0)
 		return -err->code;
+	event_image_pulled(&engine, &ref);
 	puts(canonical);
 	return 0;
 }

@@ -8,8 +8,10 @@
 #include "cli/command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
+#include "engine/restart.h"
 #include "engine/start.h"
 #include "monitor/client.h"
 #include "plan/plan.h"
@@ -23,6 +25,8 @@ struct connection {
 	bool tty, sig_proxy, force_redraw;
 	bool attaches; /* to what ran already: detaching is then told and is exit status 1 */
 	const char *detach_keys;
+	const struct engine *engine;
+	const char *id;
 };
 
 static int relay(struct connection *c, struct err *err)
@@ -39,6 +43,8 @@ static int relay(struct connection *c, struct err *err)
 	struct session_result result = {};
 	int rc = monitor_client_run(c->client_fd, take_fd(c->stdin_fd), &config, &result, err);
 
+	if (rc == 0 && result.outcome == SESSION_DETACHED)
+		event_container_id(c->engine, c->id, "detach", NULL);
 	if (rc == 0 && result.outcome == SESSION_DETACHED && c->attaches) {
 		fputs("read escape sequence\n", stderr);
 		return 1;
@@ -48,10 +54,13 @@ static int relay(struct connection *c, struct err *err)
 
 /* ---- start ---- */
 
-static int session_after_start(struct container_start *start, const struct start_options *o,
-			       const struct container_made *made, unsigned streams, struct err *err)
+static int session_after_start(const struct engine *engine, struct container_start *start,
+			       const struct start_options *o, const struct container_made *made,
+			       unsigned streams, struct err *err)
 {
 	struct connection c = {
+		.engine = engine,
+		.id = made->id,
 		.client_fd = start->client_fd,
 		.stdin_fd = take_fd(start->stdin_fd),
 		.streams = streams,
@@ -124,7 +133,7 @@ static int start_loaded(struct engine *engine, const struct container_made *made
 	cli_explain_total(&start.plan, o->explain, start.plan.marks[PLAN_RUNNING] - began);
 	if (!attach)
 		return 0;
-	rc = session_after_start(&start, o, made, streams, err);
+	rc = session_after_start(engine, &start, o, made, streams, err);
 	if (rc >= 0)
 		cli_explain(&start.plan, o->explain, 1U << STEP_TEARDOWN);
 	settle_after(engine, made->id, auto_remove);
@@ -148,6 +157,7 @@ static int start_one(struct engine *engine, const char *ref, const struct start_
 	if (container_is_running(&state))
 		return 0;
 	rc = engine_load(engine, record.row.id, &made, err);
+	made.restart = restart_rule_read(&record.row);
 	if (rc == 0 && container_needs_seal(&made.config))
 		rc = cli_seal(err);
 	return rc < 0 ? rc : start_loaded(engine, &made, o, record.row.auto_remove, began, err);
@@ -194,6 +204,10 @@ static int check_attachable(const struct container_state *state, struct err *err
 	if (state->status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT,
 			       "You cannot attach to a paused container, unpause it first");
+	if (state->status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "You cannot attach to a restarting container, wait until it is "
+			       "running");
 	if (!container_is_running(state))
 		return err_set(err, ERR_CONFLICT,
 			       "You cannot attach to a stopped container, start it first");
@@ -240,5 +254,8 @@ int cmd_attach(struct cli *cli, union verb_options *options, struct err *err)
 	c.force_redraw = c.tty;
 	c.attaches = true;
 	c.sig_proxy = o->sig_proxy && !c.tty;
+	c.engine = &engine;
+	c.id = record.row.id;
+	event_container(&engine, &record.row, "attach", NULL);
 	return relay(&c, err);
 }

@@ -8,6 +8,7 @@
 #include "cli/progress.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "transport/new_file.h"
 #include "transport/transport.h"
 
@@ -25,8 +26,9 @@ struct show {
 	struct progress_item *item;
 	struct progress_item **items; /* owned; of what moves at once instead */
 	size_t n_items;
-	bool is_plain; /* a line for each of them where there is no terminal */
-	FILE *out;     /* where lines go */
+	bool is_plain;		     /* a line for each of them where there is no terminal */
+	FILE *out;		     /* where lines go */
+	const struct engine *engine; /* whose journal hears of what was loaded; NULL */
 };
 
 /* A layer that the store had never got a line. */
@@ -92,6 +94,8 @@ static void show_line(const char *line, void *data)
 {
 	struct show *s = data;
 
+	if (s->engine)
+		event_image_loaded(s->engine, line);
 	show_finish(s);
 	progress_done(&s->progress);
 	fprintf(s->out, "%s\n", line);
@@ -165,6 +169,7 @@ int cmd_load(struct cli *cli, union verb_options *o, struct err *err)
 	fd = open_input(o->load.input, err);
 	if (fd < 0 || engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
+	show.engine = &engine;
 	return image_load(engine.store, fd, platform, &report, err);
 }
 
@@ -199,6 +204,8 @@ int cmd_save(struct cli *cli, union verb_options *o, struct err *err)
 	    engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    image_save(engine.store, &cli->args, platform, file.fd, &report, err) < 0)
 		return -err->code;
+	strv_foreach (i, &cli->args)
+		event_image_ref(&engine, cli->args.items[i], NULL, "save");
 	return new_file_commit(&file, true, err);
 }
 

@@ -58,11 +58,25 @@ const struct command commands[] = {
 	  "container source to stdout." },
 	{ "container", "create", NULL, "create", "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	  "Create a new container",
-	  { container_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,
+	  { container_options, create_only_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_RUN_STATUS,
 	  run_options_init, run_options_done, cmd_create },
 	{ "container", "debug", NULL, "debug", "[OPTIONS] CONTAINER [COMMAND] [ARG...]",
 	  "Open a shell with tools in a container, running or not, also one without a shell",
-	  { debug_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_EXEC_STATUS | COMMAND_SEALS, NULL, NULL, NULL },
+	  { debug_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT | COMMAND_EXEC_STATUS | COMMAND_SEALS, NULL, NULL, cmd_debug, .details =
+	  "The shell, and any other tool of --image, is found by this command alone, in\n"
+	  "front of its PATH: nothing is put into the container, and nothing stays behind.\n"
+	  "The files it sees are the container's own; what it changes in them is changed.\n"
+	  "\n"
+	  "A running container is entered as by exec: the same processes, network and\n"
+	  "limits. The root of one that does not run is mounted with its volumes, so that\n"
+	  "what keeps it from starting can be found and mended; until the command has\n"
+	  "ended, starting it waits. A paused one has to be unpaused first.\n"
+	  "\n"
+	  "The command is root unless -u says otherwise, with the capabilities and the\n"
+	  "seccomp filter of the container unless --privileged is given. It gets a\n"
+	  "terminal when standard input and output are one, and its exit status is the\n"
+	  "exit status of debug. The tools must be static programs: libraries are looked\n"
+	  "for in the container." },
 	{ "container", "diff", NULL, "diff", "CONTAINER",
 	  "Inspect changes to files or directories on a container's filesystem",
 	  { }, 1, 1, 0, 0, NULL, NULL, cmd_diff },
@@ -89,7 +103,7 @@ const struct command commands[] = {
 	  { }, 2, 2, 0, 0, NULL, NULL, cmd_rename },
 	{ "container", "restart", NULL, "restart", "[OPTIONS] CONTAINER [CONTAINER...]",
 	  "Restart one or more containers",
-	  { stop_options }, 1, ANY, 0, 0, NULL, NULL, NULL },
+	  { stop_options }, 1, ANY, 0, 0, NULL, NULL, cmd_restart },
 	{ "container", "rm", "remove", "rm", "[OPTIONS] CONTAINER [CONTAINER...]",
 	  "Remove one or more containers",
 	  { rm_options }, 1, ANY, 0, 0, NULL, NULL, cmd_rm },
@@ -98,16 +112,20 @@ const struct command commands[] = {
 	  { start_options }, 1, ANY, 0, 0, NULL, NULL, cmd_start },
 	{ "container", "stats", NULL, "stats", "[OPTIONS] [CONTAINER...]",
 	  "Display a live stream of container(s) resource usage statistics",
-	  { stats_options }, 0, ANY, 0, 0, NULL, NULL, NULL },
+	  { stats_options }, 0, ANY, 0, 0, NULL, NULL, cmd_stats },
 	{ "container", "stop", NULL, "stop", "[OPTIONS] CONTAINER [CONTAINER...]",
 	  "Stop one or more running containers",
 	  { stop_options }, 1, ANY, 0, 0, NULL, NULL, cmd_stop },
 	{ "container", "settle", NULL, NULL, "CONTAINER [CONTAINER...]",
 	  "Remove containers that have ended and were to be removed then",
 	  { }, 1, ANY, 0, COMMAND_HIDDEN, NULL, NULL, cmd_settle },
+	{ "container", "resume", NULL, NULL, "[OPTIONS] CONTAINER",
+	  "Start a container again by its restart policy, as its monitor",
+	  { resume_options }, 1, 1, 0, COMMAND_HIDDEN | COMMAND_SEALS, NULL, NULL, cmd_resume },
 	{ "container", "top", NULL, "top", "CONTAINER [ps OPTIONS]",
 	  "Display the running processes of a container",
-	  { top_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT, NULL, NULL, NULL },
+	  { top_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT, NULL, NULL, cmd_top,
+	  .stands_alone = top_stands_alone },
 	{ "container", "unpause", NULL, "unpause", "CONTAINER [CONTAINER...]",
 	  "Unpause all processes within one or more containers",
 	  { }, 1, ANY, 0, 0, NULL, NULL, cmd_unpause },
@@ -160,7 +178,7 @@ const struct command commands[] = {
 
 	{ "system", "boot", NULL, NULL, "[OPTIONS]",
 	  "Start what should run after a reboot, in order",
-	  { system_boot_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_boot_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_boot },
 	{ "system", "check", NULL, NULL, "[OPTIONS]",
 	  "Compare the index, layers and blobs with each other",
 	  { system_check_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_check },
@@ -175,10 +193,10 @@ const struct command commands[] = {
 	  "--format json. The sum is what 'du -s --block-size=1' says of the root." },
 	{ "system", "events", NULL, "events", "[OPTIONS]",
 	  "Get real time events from the server",
-	  { events_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { events_options }, 0, 0, 0, 0, NULL, NULL, cmd_events },
 	{ "system", "prune", NULL, NULL, "[OPTIONS]",
 	  "Remove unused data",
-	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_prune },
 	{ "system", "repair", NULL, NULL, "[OPTIONS]",
 	  "Restore what a check finds damaged",
 	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_repair },

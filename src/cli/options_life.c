@@ -112,11 +112,19 @@ const struct option system_boot_options[] = {
 	{},
 };
 
+const struct option resume_options[] = {
+	{"lost", 0, OPT_BOOL, offsetof(struct resume_options, is_lost), NULL, NULL,
+	 "Its monitor was killed: settle the container first"},
+	{},
+};
+
 const struct option debug_options[] = {
 	{"env", 'e', OPT_LIST, offsetof(struct debug_options, env), env_option_check, "list",
 	 "Set environment variables"},
 	{"image", 0, OPT_STRING, offsetof(struct debug_options, image), NULL, "string",
 	 "Image with the tools", "\"busybox\""},
+	{"privileged", 0, OPT_BOOL, offsetof(struct debug_options, privileged), NULL, NULL,
+	 "Give extended privileges to the command"},
 	{"user", 'u', OPT_STRING, offsetof(struct debug_options, user), NULL, "string",
 	 "Username or UID (format: \"<name|uid>[:<group|gid>]\")"},
 	{"workdir", 'w', OPT_STRING, offsetof(struct debug_options, workdir), NULL, "string",

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "engine/spec.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -87,11 +88,16 @@ struct system_prune_options {
 	struct strv filters;
 };
 
+struct resume_options {
+	bool is_lost; /* its monitor was killed */
+};
+
 struct system_boot_options {
 	bool dry_run;
 };
 
 struct debug_options {
+	bool privileged;
 	char *image, *user, *workdir;
 	struct strv env;
 };
@@ -282,6 +288,7 @@ union verb_options {
 	struct events_options events;
 	struct system_prune_options system_prune;
 	struct system_boot_options system_boot;
+	struct resume_options resume;
 	struct debug_options debug;
 	struct volume_create_options volume_create;
 	struct volume_ls_options volume_ls;
@@ -291,7 +298,7 @@ union verb_options {
 };
 
 extern const struct option container_options[]; /* run and create */
-extern const struct option run_only_options[];
+extern const struct option run_only_options[], create_only_options[];
 extern const struct option start_options[], attach_options[], stop_options[], kill_options[],
 	rm_options[], ps_options[], logs_options[], exec_options[], inspect_options[],
 	container_inspect_options[], image_inspect_options[], format_options[], prune_options[],
@@ -300,7 +307,7 @@ extern const struct option save_options[], load_options[], history_options[], co
 	export_options[], cp_options[], image_copy_options[], image_size_options[],
 	image_waste_options[], system_check_options[], system_repair_options[], system_df_options[];
 extern const struct option update_options[], stats_options[], top_options[], events_options[],
-	system_prune_options[], system_boot_options[], debug_options[];
+	system_prune_options[], system_boot_options[], debug_options[], resume_options[];
 extern const struct option volume_create_options[], volume_ls_options[], volume_rm_options[],
 	volume_prune_options[], volume_export_options[];
 
@@ -328,6 +335,7 @@ int run_request_finish(struct run_request *r, const struct strv *args, struct er
  * CLI. Return the exit status (>= 0), or -code with ERR for the dispatcher to print. */
 int cmd_run(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_debug(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_update(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_start(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_attach(struct cli *cli, union verb_options *o, struct err *err);
@@ -342,6 +350,13 @@ int cmd_rename(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_settle(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_stats(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
+/* "top --all" takes no container. */
+bool top_stands_alone(const union verb_options *o);
+int cmd_resume(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_restart(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_boot(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_ps(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_images(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err);
@@ -361,6 +376,8 @@ int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_events(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err);
@@ -381,6 +398,8 @@ int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
 
 /* The program's version: "0.1.0". */
 const char *version_text(void);
+/* Adds what docker's clients say of themselves: Version to BuildTime, and Context. */
+void version_describe_client(json_t *client);
 /* "tare version X, build Y", the answer to --version. */
 void version_print_line(void);
 

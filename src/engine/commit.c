@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "engine/commit_config.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/feeder.h"
 #include "engine/lifecycle.h"
 #include "engine/view.h"
@@ -311,5 +312,6 @@ int engine_commit(struct engine *engine, const struct commit_request *request,
 	if (prepare(&c, err) < 0 || commit(&c, err) < 0)
 		return -err->code;
 	memcpy(ret_id, incoming_get_id(c.in), DIGEST_HEX_LEN + 1);
+	event_commit(engine, &c.record.row, ret_id, request->name, request->message);
 	return 0;
 }

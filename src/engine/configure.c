@@ -336,31 +336,6 @@ static int set_sysctls(const struct container_spec *spec, struct oci_runtime_con
 
 /* ---- all of it ---- */
 
-/* docker's rule: with max-size and no max-file there is one file. spec_validate has checked both.
- */
-static void annotate_log(const struct container_spec *spec, struct oci_runtime_config *ret)
-{
-	const char *files = NULL;
-	int64_t size = 0;
-
-	oci_annotate(ret, OCI_NOTE_LOG,
-		     spec->log_driver && *spec->log_driver ? spec->log_driver : "json-file");
-	strv_foreach (i, &spec->log_options) {
-		const char *option = spec->log_options.items[i];
-
-		if (str_has_prefix(option, "max-size="))
-			num_parse_size(option + strlen("max-size="), &size);
-		if (str_has_prefix(option, "max-file="))
-			files = option + strlen("max-file=");
-	}
-	if (size > 0) {
-		cleanup_free char *text = str_printf("%lld", (long long)size);
-
-		oci_annotate(ret, OCI_NOTE_LOG_SIZE, text);
-		oci_annotate(ret, OCI_NOTE_LOG_FILES, files ? files : "1");
-	}
-}
-
 static void annotate(const struct container_spec *spec, const struct image_run *run,
 		     struct oci_runtime_config *ret)
 {
@@ -377,7 +352,6 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 	}
 	if (spec->open_stdin)
 		oci_annotate(ret, OCI_NOTE_STDIN, spec->detach ? "open" : "once");
-	annotate_log(spec, ret);
 	if (run->stop_signal)
 		oci_annotate(ret, OCI_NOTE_STOP_SIGNAL, run->stop_signal);
 	strv_foreach (i, &spec->annotations) {

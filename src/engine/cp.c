@@ -16,6 +16,7 @@
 #include "engine/cp_place.h"
 #include "engine/cp_root.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/feeder.h"
 #include "storage/unpack.h"
 #include "sys/path.h"
@@ -363,6 +364,14 @@ static int copy_to_container(struct copy *c, struct cp_result *ret, struct err *
 	return 0;
 }
 
+/* The event of a copy that ended with RC; hands RC on. */
+static int tell(const struct copy *c, const char *action, int rc)
+{
+	if (rc == 0)
+		event_container(c->engine, &c->root.record.row, action, NULL);
+	return rc;
+}
+
 int engine_cp(struct engine *engine, const struct cp_request *request, struct cp_result *ret,
 	      struct err *err)
 {
@@ -388,7 +397,7 @@ int engine_cp(struct engine *engine, const struct cp_request *request, struct cp
 	c.inside = c.ref ? from_path : to_path;
 	c.outside = c.ref ? to_path : from_path;
 	if (c.ref)
-		return copy_from_container(&c, ret, err);
+		return tell(&c, "archive-path", copy_from_container(&c, ret, err));
 	c.ref = take_ptr(to);
-	return copy_to_container(&c, ret, err);
+	return tell(&c, "extract-to-dir", copy_to_container(&c, ret, err));
 }

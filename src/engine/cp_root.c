@@ -188,7 +188,7 @@ int cp_root_open(struct engine *engine, const char *ref, const char *path, struc
 	ret->engine = engine;
 	if (container_find(engine, ref, &ret->record, &state, err) < 0)
 		return -err->code;
-	if (!container_is_running(&state)) {
+	if (!container_has_process(&state)) {
 		ret->pending_fd = pending_wait(engine, ret->record.row.id, err);
 		if (ret->pending_fd < 0)
 			return -err->code;
@@ -197,7 +197,7 @@ int cp_root_open(struct engine *engine, const char *ref, const char *path, struc
 	}
 	if (engine_load(engine, ret->record.row.id, &made, err) < 0 || view_ensure_private(err) < 0)
 		return -err->code;
-	if (container_is_running(&state))
+	if (container_has_process(&state))
 		return open_running(ret, &state, &made.config, path, err);
 	return open_stopped(ret, &made, state.status != STATUS_CREATED, err);
 }

@@ -7,10 +7,13 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/configure.h"
 #include "engine/describe.h"
+#include "engine/event.h"
 #include "engine/host_files.h"
+#include "engine/log_setup.h"
 #include "engine/names.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
@@ -48,6 +51,10 @@ void container_made_done(struct container_made *made)
 {
 	oci_config_done(&made->config);
 	strv_done(&made->lowers);
+	free(made->name);
+	free(made->image);
+	free(made->labels);
+	made->name = made->image = made->labels = NULL;
 	fd_cleanup_close(&made->pending_fd);
 }
 
@@ -255,8 +262,12 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		rc = container_insert(c->engine->store, &row, holder, err);
 	if (rc == -ERR_CONFLICT && *holder)
 		return name_conflict(name, holder, err);
-	if (rc >= 0)
-		snprintf(c->made->name, sizeof(c->made->name), "%s", name);
+	if (rc >= 0) {
+		c->made->name = str_dup(name);
+		c->made->image = str_dup(c->spec->image);
+		c->made->labels = take_ptr(labels);
+		event_container(c->engine, &row, "create", NULL);
+	}
 	return rc;
 }
 
@@ -335,15 +346,21 @@ static int prepare(struct create_ctx *c, struct err *err)
 	if (rc < 0)
 		return rc;
 	rand_hex(ID_LEN / 2, c->made->id);
+	log_set_context(NULL, c->made->id);
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
+	c->made->restart = (struct restart_rule){.policy = c->spec->restart,
+						 .max = (uint32_t)c->spec->restart_max};
 	image_get_lower_dirs(c->engine->store, &c->image, &c->made->lowers);
 	rc = skeleton_add(c->engine, &c->made->lowers, err);
 	if (rc == 0 && (c->spec->n_mounts || c->spec->volumes_from.n || c->run.volumes.n))
 		rc = mount_points_resolve(c->engine, c->spec, &c->run, false, &c->points, err);
 	if (rc < 0)
 		return rc;
-	return configure_oci(c->spec, &c->run, &c->points, c->made->id, c->dir, &c->made->config,
-			     c->warnings, err);
+	rc = configure_oci(c->spec, &c->run, &c->points, c->made->id, c->dir, &c->made->config,
+			   c->warnings, err);
+	if (rc == 0)
+		rc = log_annotate(c->spec, &c->run, c->image.id, &c->made->config, err);
+	return rc;
 }
 
 static void note_layers(struct create_ctx *c)

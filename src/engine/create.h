@@ -14,8 +14,10 @@ enum made_lap { MADE_BEGAN, MADE_IMAGE, MADE_CONFIGURED, MADE_WRITTEN, MADE_INDE
 /* A container that was just made, ready for container_start without reading anything back. */
 struct container_made {
 	char id[ID_LEN + 1];
-	char name[64];
+	/* Owned: what events say of it; NULL for one that was read back. */
+	char *name, *image, *labels;
 	struct oci_runtime_config config;
+	struct restart_rule restart; /* of one read back: restart_rule_read fills it in */
 	struct strv lowers;	    /* layer directories, uppermost first */
 	int pending_fd;		    /* see engine/pending.h; -1 once closed */
 	uint64_t laps[MADE_N_LAPS]; /* CLOCK_MONOTONIC ns; 0 for one that was read back */

@@ -8,79 +8,18 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "engine/create.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/seccomp_profile.h"
+#include "engine/streams.h"
 #include "runtime/cgroup_steps.h"
 #include "runtime/exec_plan.h"
 #include "runtime/start.h"
 #include "sys/caps.h"
 #include "sys/process.h"
-#include "sys/pty.h"
 #include "sys/seccomp.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-/* Both ends of up to three pipes, or of the socket that the terminal's master comes over. */
-struct streams {
-	int child[3], parent[3];
-	int report[2];
-};
-
-#define STREAMS_INIT                                                                \
-	{                                                                           \
-		.child = {-1, -1, -1}, .parent = {-1, -1, -1}, .report = { -1, -1 } \
-	}
-
-static void streams_done(struct streams *s)
-{
-	for (int i = 0; i < 3; i++) {
-		fd_cleanup_close(&s->child[i]);
-		fd_cleanup_close(&s->parent[i]);
-	}
-	fd_cleanup_close(&s->report[0]);
-	fd_cleanup_close(&s->report[1]);
-}
-
-static int open_pipe(struct streams *s, int i)
-{
-	int pair[2];
-
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return -errno;
-	s->child[i] = pair[i == 0 ? 0 : 1];
-	s->parent[i] = pair[i == 0 ? 1 : 0];
-	return 0;
-}
-
-/* The caller's own descriptors never enter: through /proc a process inside could open them again,
- * for more than they were opened for. */
-static int open_streams(const struct exec_request *request, struct streams *s, struct err *err)
-{
-	int rc = 0;
-
-	if (request->tty) {
-		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->report) < 0)
-			return err_sys(err, errno, "make a socket pair");
-		return 0;
-	}
-	for (int i = 0; rc == 0 && i < 3; i++) {
-		bool wanted = !request->detach && (i != 0 || request->interactive);
-
-		if (wanted) {
-			rc = open_pipe(s, i);
-		} else {
-			/* lint: the host's null device, before any namespace is entered */
-			s->child[i] = open("/dev/null", (i == 0 ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
-			rc = s->child[i] < 0 ? -errno : 0;
-		}
-	}
-	return rc < 0 ? err_sys(err, -rc, "make pipes") : 0;
-}
 
 /* "K=V" replaces or adds; a bare "K", which the caller's host does not know, removes. */
 static void set_env(struct strv *env, const char *text)
@@ -101,14 +40,30 @@ static void set_env(struct strv *env, const char *text)
 		strv_add(env, text);
 }
 
-static void collect_env(const struct oci_runtime_config *config, const struct exec_request *request,
-			struct strv *env)
+/* SEARCH before what PATH is. */
+static void add_search(struct strv *env, const char *search)
 {
-	strv_add_all(env, &config->env);
-	if (request->tty)
-		set_env(env, "TERM=xterm");
-	strv_foreach (i, &request->env)
-		set_env(env, request->env.items[i]);
+	const char *before = NULL;
+	cleanup_free char *text = NULL;
+
+	strv_foreach (i, env)
+		if (str_has_prefix(env->items[i], "PATH="))
+			before = env->items[i] + strlen("PATH=");
+	text = before && *before ? str_printf("PATH=%s:%s", search, before)
+				 : str_printf("PATH=%s", search);
+	set_env(env, text);
+}
+
+void exec_make_env(const struct oci_runtime_config *config, bool tty, const char *search,
+		   const struct strv *typed, struct strv *ret)
+{
+	strv_add_all(ret, &config->env);
+	if (tty)
+		set_env(ret, "TERM=xterm");
+	if (search)
+		add_search(ret, search);
+	strv_foreach (i, typed)
+		set_env(ret, typed->items[i]);
 }
 
 /* The directories of the container's control groups. */
@@ -137,27 +92,31 @@ struct exec_ctx {
 	struct sock_fprog seccomp;
 	struct plan_exec_info info;
 	struct streams streams;
+	struct container_record record;
 	int pidfd;
 };
 
 static int find_container(struct exec_ctx *c, struct err *err)
 {
-	cleanup_container struct container_record record = {};
 	const char *groups = NULL;
-	int rc = container_find(c->engine, c->request->ref, &record, &c->state, err);
+	int rc = container_find(c->engine, c->request->ref, &c->record, &c->state, err);
 
 	if (rc < 0)
 		return rc;
 	if (!container_is_running(&c->state))
-		return err_set(err, ERR_CONFLICT, "container %s is not running", record.row.id);
+		return err_set(err, ERR_CONFLICT, "container %s is not running", c->record.row.id);
+	if (c->state.status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "Container %s is restarting, wait until the container is running",
+			       c->record.row.id);
 	if (c->state.status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT,
 			       "Container %s is paused, unpause the container before exec",
 			       c->request->ref);
 	c->pidfd = process_open(c->state.pid, c->state.start_time);
 	if (c->pidfd < 0)
-		return err_set(err, ERR_CONFLICT, "container %s is not running", record.row.id);
-	rc = engine_load(c->engine, record.row.id, &c->made, err);
+		return err_set(err, ERR_CONFLICT, "container %s is not running", c->record.row.id);
+	rc = engine_load(c->engine, c->record.row.id, &c->made, err);
 	if (rc < 0)
 		return rc;
 	groups = oci_annotation(&c->made.config, OCI_NOTE_GROUPS);
@@ -186,6 +145,8 @@ static int build_plan(struct exec_ctx *c, struct plan *plan, struct err *err)
 		.cgroups_are_v1 = engine_get_cgroups(c->engine)->mode != CGROUP_V2,
 		.pid = c->state.pid,
 		.pidfd = c->pidfd,
+		.tools_path = r->tools_path,
+		.tools_fd = r->tools_fd,
 	};
 	int rc = 0;
 
@@ -206,39 +167,15 @@ static int build_plan(struct exec_ctx *c, struct plan *plan, struct err *err)
 static int run_plan(struct exec_ctx *c, struct plan *plan, struct exec_started *ret,
 		    struct err *err)
 {
-	struct runtime_process process = RUNTIME_PROCESS_INIT;
-	struct streams *s = &c->streams;
+	bool outlives = (c->request->detach || c->request->tty) && !c->request->dies_with_caller;
 	struct plan_run run;
-	int rc = 0;
 
 	plan_run_init(&run);
-	memcpy(run.stdio, s->child, sizeof(run.stdio));
-	run.report_fd = s->report[1];
+	exec_make_env(&c->made.config, c->request->tty, c->request->tools_search, &c->request->env,
+		      &run.env);
 	/* A command that nobody waits for outlives this one; with a terminal one may detach from
 	 * it, and the terminal's hang-up tells it of our death. */
-	run.pdeath_signal = c->request->detach || c->request->tty ? 0 : SIGKILL;
-	collect_env(&c->made.config, c->request, &run.env);
-	rc = runtime_start(plan, &run, &process, err);
-	run.stdio[0] = run.stdio[1] = run.stdio[2] = run.report_fd = -1;
-	plan_run_done(&run);
-	if (rc < 0)
-		return rc;
-	ret->pid = process.pid;
-	ret->process = (struct relay_process){.pid_fd = process.pidfd,
-					      .stdin_fd = take_fd(s->parent[0]),
-					      .stdout_fd = take_fd(s->parent[1]),
-					      .stderr_fd = take_fd(s->parent[2]),
-					      .console_fd = -1};
-	if (c->request->tty) {
-		int fds[PTY_FDS_MAX];
-		char byte = 0;
-		ssize_t n = pty_recv_fds(s->report[0], &byte, 1, fds, MSG_DONTWAIT);
-
-		if (n <= 0)
-			return err_sys(err, n < 0 ? (int)-n : EPIPE, "receive the terminal");
-		ret->process.console_fd = fds[0];
-	}
-	return 0;
+	return streams_start(&c->streams, plan, &run, outlives, &ret->process, &ret->pid, err);
 }
 
 int engine_exec(struct engine *engine, const struct exec_request *request, struct plan *plan,
@@ -253,14 +190,22 @@ int engine_exec(struct engine *engine, const struct exec_request *request, struc
 
 	ret->is_entered = rc == 0;
 	if (rc == 0)
-		rc = open_streams(request, &c.streams, err);
+		rc = streams_open(&(struct streams_wish){.tty = request->tty,
+							 .interactive = request->interactive,
+							 .detach = request->detach},
+				  &c.streams, err);
 	if (rc == 0)
 		rc = build_plan(&c, plan, err);
-	if (rc == 0)
+	if (rc == 0) {
+		rand_hex(ID_LEN / 2, ret->exec_id);
+		memcpy(ret->container_id, c.made.id, sizeof(ret->container_id));
+		event_exec(engine, &c.record.row, &request->args, ret->exec_id);
 		rc = run_plan(&c, plan, ret, err);
+	}
 	streams_done(&c.streams);
 	fd_cleanup_close(&c.pidfd);
 	container_made_done(&c.made);
+	container_record_done(&c.record);
 	strv_done(&c.cgroups);
 	strv_done(&c.groups);
 	seccomp_done(&c.seccomp);

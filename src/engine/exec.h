@@ -2,10 +2,13 @@
 #ifndef ENGINE_EXEC_H
 #define ENGINE_EXEC_H
 /* Further commands in running containers. */
+#include "base/rand.h"
 #include "engine/engine.h"
 #include "monitor/relay.h"
 #include "plan/plan.h"
 #include "plan/steps.h"
+
+struct oci_runtime_config;
 
 struct exec_request {
 	const char *ref;
@@ -15,12 +18,19 @@ struct exec_request {
 	const char *workdir; /* NULL: the container's */
 	bool privileged, tty, interactive, detach;
 	unsigned short rows, columns;
+	/* A detached mount (borrowed) that this command alone finds at a path, and what of it goes
+	 * to the front of its PATH; NULL for none. */
+	const char *tools_path, *tools_search;
+	int tools_fd;
+	bool dies_with_caller; /* also with a terminal: nobody can detach from it */
 };
 
 /* A command that runs, and this side's ends of its streams. */
 struct exec_started {
 	struct relay_process process;
 	pid_t pid;
+	char exec_id[ID_LEN + 1]; /* of this command, for its events */
+	char container_id[ID_LEN + 1];
 	bool is_entered; /* also on failure: the container runs, and it is the command that did not
 			  */
 };
@@ -31,5 +41,10 @@ struct exec_started {
  * as run. */
 int engine_exec(struct engine *engine, const struct exec_request *request, struct plan *plan,
 		struct exec_started *ret, struct err *err);
+
+/* The environment of a further command in the container of CONFIG: its own, TERM with TTY, SEARCH
+ * (NULL for none) in front of PATH, then TYPED: "K=V", or a bare "K" that takes K away. */
+void exec_make_env(const struct oci_runtime_config *config, bool tty, const char *search,
+		   const struct strv *typed, struct strv *ret);
 
 #endif

@@ -84,7 +84,7 @@ static void add_state(struct inspection *in)
 	set(o, "Status", json_string(container_status_name(s->status)));
 	set(o, "Running", json_boolean(container_is_running(s)));
 	set(o, "Paused", json_boolean(is_paused));
-	set(o, "Restarting", json_false());
+	set(o, "Restarting", json_boolean(s->status == STATUS_RESTARTING));
 	set(o, "OOMKilled", json_boolean(s->oom_killed));
 	set(o, "Dead", json_boolean(s->status == STATUS_DEAD));
 	set(o, "Pid", json_integer(s->pid));
@@ -110,7 +110,7 @@ static void add_names(struct inspection *in)
 	else
 		json_set_text(in->result, "LogPath", "");
 	json_set_text(in->result, "Name", name);
-	set(in->result, "RestartCount", json_integer(0));
+	set(in->result, "RestartCount", json_integer(in->state.history.count));
 	json_set_text(in->result, "Driver", "overlay2");
 	json_set_text(in->result, "Platform", "linux");
 	json_set_text(in->result, "MountLabel", "");

@@ -29,6 +29,8 @@ struct filter_key {
 	int (*check)(const char *value, struct err *err); /* NULL: anything goes */
 	bool (*test)(struct subject *s,
 		     const char *value); /* NULL: not a matter of one container */
+	/* Instead of `test` where values are expressions. */
+	bool (*test_patterns)(struct subject *s, struct pattern_set *patterns);
 	bool needs_json;
 	bool match_every; /* all values must hold, not one of them */
 };
@@ -119,16 +121,19 @@ static json_t *parsed(json_t **tree, const char *text)
 	return *tree;
 }
 
-static bool test_id(struct subject *s, const char *value)
+static bool test_id(struct subject *s, struct pattern_set *patterns)
 {
-	return pattern_matches(value, s->row->id);
+	return pattern_set_matches(patterns, s->row->id);
 }
 
-static bool test_name(struct subject *s, const char *value)
+static bool test_name(struct subject *s, struct pattern_set *patterns)
 {
-	cleanup_free char *slashed = str_printf("/%s", s->row->name);
+	cleanup_free char *slashed = NULL;
 
-	return pattern_matches(value, s->row->name) || pattern_matches(value, slashed);
+	if (pattern_set_matches(patterns, s->row->name))
+		return true;
+	slashed = str_printf("/%s", s->row->name);
+	return pattern_set_matches(patterns, slashed);
 }
 
 static bool test_label(struct subject *s, const char *value)
@@ -264,8 +269,8 @@ static bool test_task(struct subject *s, const char *value)
 }
 
 static const struct filter_key keys[] = {
-	[FILTER_ID] = {"id", NULL, test_id},
-	[FILTER_NAME] = {"name", NULL, test_name},
+	[FILTER_ID] = {"id", .test_patterns = test_id},
+	[FILTER_NAME] = {"name", .test_patterns = test_name},
 	[FILTER_LABEL] = {"label", NULL, test_label, .match_every = true},
 	[FILTER_EXITED] = {"exited", check_exited, test_exited},
 	[FILTER_STATUS] = {"status", check_status, test_status},
@@ -292,8 +297,10 @@ void list_filter_free(struct list_filter *filter)
 {
 	if (!filter)
 		return;
-	for (size_t i = 0; i < N_FILTERS; i++)
+	for (size_t i = 0; i < N_FILTERS; i++) {
 		strv_done(&filter->values[i]);
+		pattern_set_free(filter->patterns[i]);
+	}
 	free(filter);
 }
 
@@ -314,6 +321,10 @@ int list_filter_add(struct list_filter *filter, const char *condition, struct er
 		if (keys[i].check && keys[i].check(value, err) < 0)
 			return -err->code;
 		strv_add(&filter->values[i], value);
+		if (keys[i].test_patterns && !filter->patterns[i])
+			filter->patterns[i] = pattern_set_new();
+		if (keys[i].test_patterns)
+			pattern_set_add(filter->patterns[i], value);
 		return 0;
 	}
 	return err_set(err, ERR_INVALID, "invalid filter '%.*s'", (int)len, condition);
@@ -342,7 +353,9 @@ bool list_filter_matches(const struct list_filter *filter, const struct containe
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < N_FILTERS; i++)
-		if (keys[i].test && filter->values[i].n)
+		if (filter->patterns[i])
+			ok = keys[i].test_patterns(&s, filter->patterns[i]);
+		else if (keys[i].test && filter->values[i].n)
 			ok = key_matches(&keys[i], &filter->values[i], &s);
 	json_decref(s.labels);
 	json_decref(s.extra);

@@ -23,8 +23,11 @@ enum filter_id {
 	N_FILTERS,
 };
 
+struct pattern_set;
+
 struct list_filter {
 	struct strv values[N_FILTERS];
+	struct pattern_set *patterns[N_FILTERS]; /* of the keys whose values are expressions */
 };
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "engine/event.h"
 #include "engine/state.h"
 #include "engine/update.h"
 #include "monitor/state.h"
@@ -93,29 +94,37 @@ static int finish_abandoned(struct engine *engine, int dir_fd, const char *id)
 	return unlinkat(dir_fd, id, 0) < 0 ? -errno : 0;
 }
 
-int pending_wait(struct engine *engine, const char *id, struct err *err)
+int pending_try(struct engine *engine, const char *id, struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/pending", engine->runroot);
 	cleanup_close int dir_fd = -1;
+	int fd = pending_open(engine, id, err);
+	int rc = 0;
+
+	if (fd != -ERR_CONFLICT)
+		return fd;
+	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = dir_fd < 0 ? -errno : finish_abandoned(engine, dir_fd, id);
+	if (rc == -EWOULDBLOCK)
+		return fd;
+	err_clear(err);
+	if (rc < 0)
+		return err_sys(err, -rc, "take over %s/%s", path, id);
+	return pending_open(engine, id, err);
+}
+
+int pending_wait(struct engine *engine, const char *id, struct err *err)
+{
 	const struct timespec pause = {.tv_nsec = WAIT_POLL_NS};
 	uint64_t deadline = clock_mono_ns() + WAIT_DEADLINE_NS;
 
 	for (;;) {
-		int fd = pending_open(engine, id, err);
-		int rc = 0;
+		int fd = pending_try(engine, id, err);
 
 		if (fd != -ERR_CONFLICT || clock_mono_ns() > deadline)
 			return fd;
 		err_clear(err);
-		if (dir_fd < 0)
-			dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir_fd < 0)
-			return err_sys(err, errno, "open %s", path);
-		rc = finish_abandoned(engine, dir_fd, id);
-		if (rc == -EWOULDBLOCK)
-			nanosleep(&pause, NULL);
-		else if (rc < 0)
-			return err_sys(err, -rc, "take over %s/%s", path, id);
+		nanosleep(&pause, NULL);
 	}
 }
 
@@ -201,10 +210,13 @@ static void write_unknown_exit(struct engine *engine, const char *id,
 		.code = EXIT_UNKNOWN,
 		.started_ns = state->started_ns ? state->started_ns : 1,
 		.finished_ns = clock_real_ns(),
+		.history = state->history,
+		.marks = state->marks,
 	};
 
 	if (dir >= 0)
 		monitor_exit_write(dir, &how);
+	event_found_dead(engine, id, EXIT_UNKNOWN);
 }
 
 bool container_is_overdue(const struct container_state *state, bool auto_remove)
@@ -215,23 +227,31 @@ bool container_is_overdue(const struct container_state *state, bool auto_remove)
 
 int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
 {
+	cleanup_container struct container_record record = {};
 	struct container_state state;
 	int rc = 0;
 
 	container_state_read(engine, id, &state);
 	if (container_is_running(&state) && !state.monitor_lost)
 		return 0;
-	if (state.monitor_lost)
+	if (state.monitor_lost) {
 		kill_orphan(&state);
+		/* Of one that ran only now what is on record counts. */
+		container_state_read(engine, id, &state);
+	}
 	/* A monitor killed between its last two acts has written the truth already. */
 	if (container_is_running(&state) || state.is_unknown)
 		write_unknown_exit(engine, id, &state);
 	engine_remove_run(engine, id);
 	if (!auto_remove)
 		return 0;
-	rc = container_delete(engine->store, id, err);
+	rc = container_lookup(engine->store, id, &record, err);
+	if (rc >= 0)
+		rc = container_delete(engine->store, id, err);
 	if (rc < 0)
 		return rc;
+	if (rc == 1)
+		event_container(engine, &record.row, "destroy", NULL);
 	rc = engine_remove_traces(engine, id, err);
 	return rc < 0 ? rc : 1;
 }

@@ -11,6 +11,7 @@
  * value means "not said", which is not the same as an empty string where that has a meaning.
  */
 #include "base/str.h"
+#include "monitor/restart_policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -88,8 +89,6 @@ struct port_spec {
 	uint16_t container_port;
 	char proto[8]; /* "tcp", "udp", "sctp" */
 };
-
-enum restart_policy { RESTART_NO, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_UNLESS_STOPPED };
 
 enum pull_policy { PULL_MISSING, PULL_ALWAYS, PULL_NEVER };
 

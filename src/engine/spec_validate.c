@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/lifecycle.h"
+#include "engine/log_options.h"
 
 #include <inttypes.h>
 
@@ -411,37 +412,11 @@ static int check_mounts(const struct container_spec *s, struct err *err)
 	return 0;
 }
 
-static int check_log_option(const char *text, struct err *err)
-{
-	static const char *const names[] = {"max-size", "max-file", "compress",	    "labels",
-					    "env",	"tag",	    "labels-regex", "env-regex"};
-	size_t len = strcspn(text, "=");
-	cleanup_free char *name = str_ndup(text, len);
-	const char *value = text[len] ? text + len + 1 : "";
-	int64_t n = 0;
-
-	if (!is_in(name, names, ARRAY_LEN(names)))
-		return fail("unknown log opt '%s' for json-file log driver", name);
-	if (strcmp(name, "max-size") == 0 && (num_parse_size(value, &n) < 0 || n <= 0))
-		return fail("invalid value for max-size: invalid size: '%s'", value);
-	if (strcmp(name, "max-file") == 0 && (num_parse_i64(value, &n) < 0 || n < 1))
-		return fail("max-file cannot be less than 1");
-	return 0;
-}
-
 static int check_logging(const struct container_spec *s, struct err *err)
 {
-	static const char *const drivers[] = {"", "json-file", "none"};
-	const char *driver = s->log_driver ? s->log_driver : "";
+	struct log_options ignored;
 
-	if (!is_in(driver, drivers, ARRAY_LEN(drivers))) {
-		err_set(err, ERR_INVALID, "logger: no log driver named '%s' is registered", driver);
-		return err_hint(err, "json-file and none are there");
-	}
-	strv_foreach (i, &s->log_options)
-		if (check_log_option(s->log_options.items[i], err) < 0)
-			return -err->code;
-	return 0;
+	return log_options_parse(s->log_driver, &s->log_options, &ignored, err);
 }
 
 int spec_validate_usage(const struct container_spec *s, struct err *err)

@@ -10,15 +10,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
-#include "engine/joins.h"
+#include "engine/event.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
+#include "engine/start_private.h"
 #include "engine/volume_shared.h"
 #include "monitor/client.h"
-#include "monitor/monitor.h"
 #include "monitor/state.h"
 #include "runtime/container_plan.h"
 #include "runtime/start.h"
+#include "storage/container.h"
 #include "storage/store.h"
 #include "sys/cgroup_live.h"
 #include "sys/process.h"
@@ -35,18 +36,6 @@
 
 #define KILL_TIMEOUT_NS (5000 * 1000000ULL)
 #define EXIT_UNKNOWN	255
-
-/* What the monitor needs of its starter; lives in both after the fork. */
-struct start_ctx {
-	struct engine *engine;
-	const struct container_made *made;
-	struct container_start *start;
-	struct joins joins;
-	struct shared_volumes shared;
-	char *dir;    /* owned */
-	char *layers; /* owned; where layers are */
-	char *init;   /* owned; NULL without --init */
-};
 
 void container_start_done(struct container_start *start)
 {
@@ -253,34 +242,64 @@ static bool note_is(const struct container_made *made, const char *key, const ch
 	return found && strcmp(found, value) == 0;
 }
 
-/* From here on the container has been started, whatever happens to whoever knows more about it: a
- * power cut, or a monitor that is killed, leaves "nobody knows how it ended". */
-static int write_started(int container_dir, struct err *err)
+int start_write_record(int container_dir, const struct restart_history *history, struct err *err)
 {
-	const struct monitor_exit unknown = {.code = EXIT_UNKNOWN, .started_ns = clock_real_ns()};
+	const struct monitor_exit unknown = {
+		.code = EXIT_UNKNOWN, .started_ns = clock_real_ns(), .history = *history};
 	int rc = monitor_exit_write(container_dir, &unknown);
 
 	return rc < 0 ? err_sys(err, -rc, "write down the start") : 0;
 }
 
-/* The number under KEY, or OTHERWISE. */
-static int64_t note_number(const struct container_made *made, const char *key, int64_t otherwise)
+int start_ctx_plan(struct start_ctx *c, const struct start_request *request, struct err *err)
 {
-	const char *text = oci_annotation(&made->config, key);
-	int64_t n = 0;
+	int rc = build_plan(c, request, false, err);
 
-	return text && num_parse_i64(text, &n) == 0 && n > 0 ? n : otherwise;
+	if (rc == 0 && note_is(c->made, OCI_NOTE_VOLATILE, "true"))
+		forget_volatile(c);
+	return rc == 0 ? log_setup_load(c->engine, c->made, &c->log, err) : rc;
 }
 
-static int spawn(struct start_ctx *c, const struct start_request *request, int state_dir,
-		 int container_dir, struct err *err)
+/* execv takes what it does not change as if it did. */
+static char *word(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
+
+/* Appends WORDS (up to a NULL) to ARGV. */
+static void append(char *argv[static START_ARGV_MAX], char *const *words)
+{
+	size_t n = 0;
+
+	while (argv[n])
+		n++;
+	for (; *words && n + 1 < START_ARGV_MAX; words++)
+		argv[n++] = *words;
+}
+
+void start_ctx_fill_commands(struct start_ctx *c, const char *id)
+{
+	const struct engine *e = c->engine;
+	char *const program[] = {e->exe,     word("--root"),	word(e->root), word("--runroot"),
+				 e->runroot, word("container"), NULL};
+
+	c->id = str_dup(id);
+	c->guard_path = engine_helper_path(e, "tare-guard");
+	append(c->guard, (char *[]){c->guard_path, word(""), NULL});
+	append(c->settle, program);
+	append(c->resume, program);
+	append(c->guard, program);
+	append(c->settle, (char *[]){word("settle"), c->id, NULL});
+	append(c->resume, (char *[]){word("resume"), c->id, NULL});
+	append(c->guard, (char *[]){word("resume"), word("--lost"), c->id, NULL});
+}
+
+struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_request *request,
+				       int state_dir, int container_dir)
 {
 	const struct container_made *made = c->made;
-	bool auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true");
-	char *settle[] = {c->engine->exe,	 (char[]){"--root"}, c->engine->root,
-			  (char[]){"--runroot"}, c->engine->runroot, (char[]){"container"},
-			  (char[]){"settle"},	 str_dup(made->id),  NULL};
-	struct monitor_config config = {
+
+	return (struct monitor_config){
 		.id = made->id,
 		.bundle = c->dir,
 		.state_dir_fd = state_dir,
@@ -288,26 +307,33 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 		.tty = made->config.terminal,
 		.open_stdin = oci_annotation(&made->config, OCI_NOTE_STDIN) != NULL,
 		.stdin_once = note_is(made, OCI_NOTE_STDIN, "once"),
-		.auto_remove = auto_remove,
-		.log_driver = note_is(made, OCI_NOTE_LOG, "none") ? MONITOR_LOG_NONE
-								  : MONITOR_LOG_JSON_FILE,
-		.log_max_size = (uint64_t)note_number(made, OCI_NOTE_LOG_SIZE,
-						      MONITOR_LOG_MAX_SIZE),
-		.log_max_files = (unsigned)note_number(made, OCI_NOTE_LOG_FILES,
-						       MONITOR_LOG_MAX_FILES),
+		.auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true"),
+		.log = c->log.config,
 		.client_flags = request->client_flags,
-		.settle_argv = settle,
+		.settle_argv = c->settle,
+		.restart = made->restart,
+		.resume_argv = c->resume,
+		.guard_argv = c->guard,
+		.journal = &c->journal,
+		.container = &c->subject,
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
 		.ctx = c,
 	};
-	int rc = auto_remove ? 0 : write_started(container_dir, err);
+}
 
-	if (rc == 0)
-		rc = monitor_spawn(&config, &c->start->client_fd, NULL, err);
-	free(settle[7]);
-	return rc;
+static int spawn(struct start_ctx *c, const struct start_request *request, int state_dir,
+		 int container_dir, struct err *err)
+{
+	const struct restart_history none = {};
+	struct monitor_config config = {};
+	int rc = 0;
+
+	start_ctx_fill_commands(c, c->made->id);
+	config = start_ctx_config(c, request, state_dir, container_dir);
+	rc = config.auto_remove ? 0 : start_write_record(container_dir, &none, err);
+	return rc < 0 ? rc : monitor_spawn(&config, &c->start->client_fd, NULL, err);
 }
 
 /* What was done before the plan, so that an explanation adds up to what a person waited for. */
@@ -356,9 +382,28 @@ static int wait_started(struct container_start *start, struct err *err)
 	return 0;
 }
 
-static int prepare(struct start_ctx *c, struct err *err)
+/* What the monitor says of the container in its events. */
+static int prepare_events(struct start_ctx *c, struct err *err)
+{
+	const struct container_made *made = c->made;
+
+	event_journal(c->engine, c->journal_dir, &c->journal);
+	c->subject = (struct journal_container){
+		.id = made->id, .name = made->name, .image = made->image, .labels = made->labels};
+	if (made->name)
+		return 0;
+	if (container_lookup_by_ref(c->engine->store, made->id, &c->record, err) < 0)
+		return -err->code;
+	c->subject = event_subject(&c->record.row);
+	return 0;
+}
+
+int start_ctx_prepare(struct start_ctx *c, struct err *err)
 {
 	int rc = plan_init(&c->start->plan, err);
+
+	if (rc == 0)
+		rc = prepare_events(c, err);
 
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	/* Stores end paths of directories without a slash; options of overlayfs need it so. */
@@ -371,13 +416,17 @@ static int prepare(struct start_ctx *c, struct err *err)
 		       : rc;
 }
 
-static void finish(struct start_ctx *c)
+void start_ctx_done(struct start_ctx *c)
 {
 	joins_done(&c->joins);
 	shared_volumes_done(&c->shared);
 	free(c->dir);
 	free(c->layers);
 	free(c->init);
+	container_record_done(&c->record);
+	log_setup_done(&c->log);
+	free(c->id);
+	free(c->guard_path);
 }
 
 int container_plan(struct engine *engine, const struct container_made *made,
@@ -389,7 +438,7 @@ int container_plan(struct engine *engine, const struct container_made *made,
 
 	if (rc == 0)
 		rc = build_plan(&c, request, true, err);
-	finish(&c);
+	start_ctx_done(&c);
 	return rc;
 }
 
@@ -406,19 +455,16 @@ int container_start(struct engine *engine, const struct container_made *made,
 	if (state_dir < 0 || container_dir < 0)
 		return err_sys(err, state_dir < 0 ? -state_dir : -container_dir,
 			       "open the directories of container %.12s", made->id);
-	rc = prepare(&c, err);
+	rc = start_ctx_prepare(&c, err);
 	if (rc == 0 && request->began_ns)
 		add_notes(&c, request->began_ns);
 	if (rc == 0)
-		rc = build_plan(&c, request, false, err);
-	if (rc == 0) {
-		if (note_is(made, OCI_NOTE_VOLATILE, "true"))
-			forget_volatile(&c);
+		rc = start_ctx_plan(&c, request, err);
+	if (rc == 0)
 		rc = spawn(&c, request, state_dir, container_dir, err);
-	}
 	if (rc == 0)
 		rc = wait_started(ret, err);
-	finish(&c);
+	start_ctx_done(&c);
 	if (rc < 0) {
 		struct err ignored = ERR_INIT;
 

@@ -224,6 +224,39 @@ int view_open_lower(struct engine *engine, const struct container_record *record
 	return mount_view(engine, &o, false, err);
 }
 
+/* A detached copy of what is mounted or lies at FD, read-only. */
+static int clone_readonly(int fd, struct err *err)
+{
+	cleanup_close int copy = mount_clone(fd, false);
+	int rc = copy < 0 ? copy
+			  : mount_change(copy,
+					 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+					 0, MS_PRIVATE, false);
+
+	return rc < 0 ? err_sys(err, -rc, "mount the layers") : take_fd(copy);
+}
+
+int view_mount_image(struct engine *engine, const struct strv *lowers, struct err *err)
+{
+	cleanup_with(overlay_done) struct overlay o = OVERLAY_INIT;
+	cleanup_free char *target = mount_point(engine);
+	cleanup_close int root = -1;
+	int fd = -1;
+
+	if (view_ensure_private(err) < 0 || add_lowers(&o, lowers, err) < 0)
+		return -err->code;
+	if (o.n_lowers == 1)
+		return clone_readonly(o.lowers[0], err);
+	root = mount_view(engine, &o, true, err);
+	if (root < 0)
+		return root;
+	fd = clone_readonly(root, err);
+	/* lint: the engine's own directory, in a namespace of this process alone */
+	if (umount2(target, MNT_DETACH) < 0)
+		log_debug("unmount %s: %m", target);
+	return fd;
+}
+
 int view_verify(struct engine *engine, const struct container_record *record, struct err *err)
 {
 	cleanup_container struct container_record now = {};

@@ -28,6 +28,9 @@ int view_open_upper(struct engine *engine, const char *id, struct err *err);
  * may not be all of it. Its row goes before its files do. */
 int view_verify(struct engine *engine, const struct container_record *record, struct err *err);
 
+/* A detached read-only mount of an image: LOWERS are its layers, uppermost first (at least one). */
+int view_mount_image(struct engine *engine, const struct strv *lowers, struct err *err);
+
 /* Moves this process to a mount namespace of its own, once: what it mounts from now on is seen by
  * nobody and ends with it. */
 int view_ensure_private(struct err *err);

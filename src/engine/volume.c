@@ -6,9 +6,11 @@
 #include "engine/volume.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
+#include "engine/event.h"
 #include "engine/prune.h"
 #include "storage/store.h"
 #include "json/dump.h"
@@ -110,12 +112,17 @@ int engine_create_volume(struct engine *engine, const struct volume_request *req
 	if (rc < 0)
 		return rc;
 	*ret_name = str_dup(is_named ? request->name : id);
+	event_volume(engine, *ret_name, "create", NULL);
 	return 0;
 }
 
 int engine_remove_volume(struct engine *engine, const char *name, struct err *err)
 {
-	return volume_remove(engine->store, name, err);
+	int rc = volume_remove(engine->store, name, err);
+
+	if (rc == 0)
+		event_volume(engine, name, "destroy", NULL);
+	return rc;
 }
 
 /* ---- prune ---- */
@@ -179,8 +186,11 @@ int engine_prune_volumes(struct engine *engine, const struct strv *filters, bool
 			 struct strv *removed, int64_t *freed, struct err *err)
 {
 	struct prune p = {.filters = filters, .all = all};
+	cleanup_close int lock = -1;
 	int rc = read_filters(&p, err);
 
+	if (rc >= 0)
+		rc = lock = engine_lock_prune(engine, "volumes", err);
 	if (rc < 0)
 		return rc;
 	volume_sweep(engine->store);
@@ -197,6 +207,8 @@ int engine_prune_volumes(struct engine *engine, const struct strv *filters, bool
 		*freed += size;
 	}
 	strv_done(&p.names);
+	if (rc >= 0)
+		event_prune(engine, "volume", *freed);
 	return rc < 0 ? rc : 0;
 }
 

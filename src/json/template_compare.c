@@ -31,23 +31,47 @@ static bool is_nil(const struct value *v)
 	return !v->json || json_is_null(v->json);
 }
 
-/* Equality of two values without a basic kind: only nil may be compared. */
+static enum json_shape_kind container_kind(const struct value *v)
+{
+	if (v->shape->kind == SHAPE_ANY)
+		return json_is_array(v->json) ? SHAPE_SLICE : SHAPE_MAP;
+	return v->shape->kind;
+}
+
+/* Whether both are of one kind of Go type, or one is no value at all. */
+static bool can_compare(const struct value *a, const struct value *b)
+{
+	return value_is_untyped_nil(a) || value_is_untyped_nil(b) ||
+	       container_kind(a) == container_kind(b);
+}
+
+static bool is_pointer(const struct value *v)
+{
+	return v->shape->kind == SHAPE_STRUCT && v->shape->go_name && v->shape->go_name[0] == '*';
+}
+
+/* Equality of two values without a basic kind: nil may be compared, and pointers with themselves.
+ */
 static int equal_other(struct call *c, const struct value *a, const struct value *b, bool *ret)
 {
 	cleanup_str struct str s = STR_INIT;
+	cleanup_str struct str other = STR_INIT;
 
-	if (is_nil(a) || is_nil(b)) {
-		*ret = is_nil(a) == is_nil(b);
-		return 0;
-	}
-	value_print(&s, json_typeof(a->json) == json_typeof(b->json) ? b : a);
-	if (json_typeof(a->json) != json_typeof(b->json)) {
-		cleanup_str struct str other = STR_INIT;
-
+	if (!can_compare(a, b)) {
+		value_print_text(&s, a);
 		value_print(&other, b);
 		return call_fail(c, "non-comparable types %s: %s, %s: %s", str_get(&s),
 				 value_type(a), value_type(b), str_get(&other));
 	}
+	if (is_nil(a) || is_nil(b)) {
+		*ret = is_nil(a) == is_nil(b);
+		return 0;
+	}
+	if (is_pointer(b)) {
+		*ret = a->json == b->json;
+		return 0;
+	}
+	value_print_text(&s, b);
 	return call_fail(c, "non-comparable type %s: %s", str_get(&s), value_type(b));
 }
 
@@ -65,7 +89,7 @@ static int equal(struct call *c, const struct value *a, const struct value *b, b
 
 	*ret = false;
 	if (kind != kind_of(b)) {
-		if (is_nil(a) || is_nil(b))
+		if (value_is_untyped_nil(a) || value_is_untyped_nil(b))
 			return 0;
 		return call_fail(c, "incompatible types for comparison");
 	}

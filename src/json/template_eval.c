@@ -127,12 +127,25 @@ static bool has_args(const struct operands *o)
 	return o->n > 1 || o->final;
 }
 
+/* A method's error gets Go's prefix and keeps its code. */
+static int method_fail(struct exec *x, const struct node *at)
+{
+	cleanup_free char *message = str_dup(x->err->msg);
+	enum err_code code = x->err->code;
+
+	x->at = at;
+	exec_fail(x, "%s", message);
+	x->err->code = code;
+	return -code;
+}
+
 /* Asks the caller's methods; 1 when one answered. */
 static int eval_method(struct exec *x, struct value dot, struct value receiver, const char *name,
 		       const struct operands *o, struct value *ret)
 {
 	cleanup_json json_t *args = json_array();
 	json_t *result = NULL;
+	const struct node *at = x->at;
 	int rc = 0;
 
 	for (size_t i = 1; i < o->n; i++) {
@@ -147,6 +160,8 @@ static int eval_method(struct exec *x, struct value dot, struct value receiver, 
 		json_array_append_new(args,
 				      o->final->json ? json_incref(o->final->json) : json_null());
 	rc = x->env->call(x->env->call_data, receiver.json, name, args, &result, x->err);
+	if (rc < 0)
+		return method_fail(x, at);
 	if (rc == 1)
 		*ret = (struct value){pool_add(x, result), receiver.shape->kind == SHAPE_ANY
 								   ? &json_shape_any
@@ -271,22 +286,26 @@ static const char *param_type(char type)
 			     : "interface {}";
 }
 
-static bool is_string_array(const json_t *v)
+/* Whether V is a []string, or may be one as far as its shape says; []interface{} is none. */
+static bool is_string_list(const struct value *v)
 {
-	for (size_t i = 0; i < json_array_size(v); i++) {
-		if (!json_is_string(json_array_get(v, i)))
+	if (v->json && v->shape->kind == SHAPE_ANY)
+		return false;
+	for (size_t i = 0; i < json_array_size(v->json); i++) {
+		if (!json_is_string(json_array_get(v->json, i)))
 			return false;
 	}
-	return json_is_array(v);
+	return json_is_array(v->json) || !v->json || json_is_null(v->json);
 }
 
 /* Checks V, whose value is known only now, against a parameter. */
 static int check_type(struct exec *x, struct value v, char type, struct value *ret)
 {
-	bool is_nil = !v.json || json_is_null(v.json);
 	bool fits = type == 'v' || (type == 's' && json_is_string(v.json)) ||
 		    (type == 'i' && json_is_integer(v.json)) ||
-		    (type == 'a' && (is_nil || is_string_array(v.json)));
+		    (type == 'a' && is_string_list(&v)) ||
+		    /* Headers are texts, whatever their column holds. */
+		    (type == 'a' && x->env->is_header && json_is_string(v.json));
 
 	*ret = v;
 	if (fits)
@@ -310,7 +329,9 @@ static int check_constant(struct exec *x, const struct node *n, char type, struc
 {
 	bool is_whole = n->type == NODE_NUMBER && is_whole_real(n->constant);
 
-	*ret = (struct value){n->constant, &json_shape_any};
+	*ret = (struct value){n->constant, &json_shape_struct};
+	if (json_is_null(n->constant) && (type == 'v' || type == 'i'))
+		return exec_fail(x, "%s overflows int", n->text);
 	if (type == 'v' || (type == 's' && n->type == NODE_STRING) ||
 	    (type == 'i' && json_is_integer(n->constant)))
 		return 0;
@@ -360,15 +381,20 @@ static int eval_short(struct exec *x, struct value dot, const struct operands *o
 static int run_function(struct exec *x, const struct template_function *f, const struct node *n,
 			const struct value *args, size_t n_args, struct value *ret)
 {
-	cleanup_str struct str message = STR_INIT;
+	cleanup_str struct str message = STR_INIT, callee = STR_INIT;
 	struct call c = {.args = args,
 			 .n_args = n_args,
 			 .root = &x->root,
 			 .escape_root = x->env->escape_root,
 			 .is_header = x->env->is_header,
-			 .ret.shape = &json_shape_any,
+			 /* Functions return Go's own types; what may be anything says so. */
+			 .ret.shape = &json_shape_struct,
 			 .message = &message};
 	size_t cost = 1;
+
+	if (n_args && n->type == NODE_COMMAND && n->kids.n > 1)
+		node_format(n->kids.items[1], &callee);
+	c.callee = str_get(&callee);
 
 	if (f->run(&c) < 0) {
 		x->at = n;
@@ -471,7 +497,9 @@ static int eval_command(struct exec *x, struct value dot, const struct node *cmd
 		return rc < 0 ? rc : exec_fail(x, "nil is not a command");
 	default:
 		x->at = first;
-		*ret = first->constant ? (struct value){first->constant, &json_shape_any} : dot;
+		if (json_is_null(first->constant))
+			return exec_fail(x, "%s overflows int", first->text);
+		*ret = first->constant ? (struct value){first->constant, &json_shape_struct} : dot;
 		return refuse_args(x, &o);
 	}
 }

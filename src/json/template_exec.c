@@ -49,7 +49,7 @@ static int walk_action(struct exec *x, struct value dot, const struct node *n)
 		return rc;
 	x->at = n;
 	if (v.json)
-		value_print(x->out, &v);
+		value_print_followed(x->out, &v);
 	else
 		str_add(x->out, "<no value>");
 	rc = exec_charge(x, (x->out->len - before) / 16);
@@ -96,7 +96,7 @@ static int walk_turn(struct exec *x, const struct node *n, size_t mark, struct v
 
 static struct value pool_value(struct exec *x, json_t *v)
 {
-	return (struct value){pool_add(x, v), &json_shape_any};
+	return (struct value){pool_add(x, v), &json_shape_struct};
 }
 
 static int walk_array(struct exec *x, const struct node *n, size_t mark, const struct value *v)
@@ -134,6 +134,9 @@ static int walk_count(struct exec *x, const struct node *n, size_t mark, json_in
 	size_t n_pool = x->n_pool;
 	int rc = WALK_ON;
 
+	if (n->pipe->decl.n > 1)
+		return exec_fail(x, "can't use %lld to iterate over more than one variable",
+				 (long long)count);
 	for (json_int_t i = 0; i < count && rc == WALK_ON; i++) {
 		struct value v = pool_value(x, json_integer(i));
 
@@ -157,7 +160,7 @@ static int walk_range_value(struct exec *x, struct value dot, const struct node 
 	if (!v->json || json_is_array(v->json) || json_is_integer(v->json) ||
 	    json_is_null(v->json) || (json_is_object(v->json) && v->shape->kind != SHAPE_STRUCT))
 		return n->else_list ? walk_list(x, dot, n->else_list) : WALK_ON;
-	value_print(&s, v);
+	value_print_followed(&s, v);
 	return exec_fail(x, "range can't iterate over %s", str_get(&s));
 }
 

@@ -90,6 +90,11 @@ struct value value_child(const struct value *v, json_t *json, const char *name)
 	return (struct value){json, json_shape_child(v->shape, name)};
 }
 
+bool value_is_untyped_nil(const struct value *v)
+{
+	return !v->json || (json_is_null(v->json) && v->shape->kind == SHAPE_ANY);
+}
+
 static bool is_nil(const struct value *v)
 {
 	return !v->json || json_is_null(v->json);
@@ -100,6 +105,14 @@ static bool is_nil_container(const struct value *v)
 {
 	return json_is_null(v->json) &&
 	       (v->shape->kind == SHAPE_SLICE || v->shape->kind == SHAPE_MAP);
+}
+
+/* The type of what a pointer points at, which Go's functions look through to. */
+static const char *followed_type(const struct value *v)
+{
+	const char *type = value_type(v);
+
+	return *type == '*' && json_is_object(v->json) ? type + 1 : type;
 }
 
 static int run_not(struct call *c)
@@ -119,8 +132,10 @@ static int run_len(struct call *c)
 		return call_return(c, json_integer((json_int_t)json_object_size(v->json)));
 	if (is_nil_container(v))
 		return call_return(c, json_integer(0));
+	if (!v->json)
+		return call_fail(c, "reflect: call of reflect.Value.Type on zero Value");
 	return is_nil(v) ? call_fail(c, "len of nil pointer")
-			 : call_fail(c, "len of type %s", value_type(v));
+			 : call_fail(c, "len of type %s", followed_type(v));
 }
 
 /* The int in V, at most MAX, as an index into a slice, array or string. */
@@ -199,7 +214,7 @@ static int run_index(struct call *c)
 		else if (is_nil(&v))
 			rc = call_fail(c, "index of nil pointer");
 		else
-			rc = call_fail(c, "can't index item of type %s", value_type(&v));
+			rc = call_fail(c, "can't index item of type %s", followed_type(&v));
 	}
 	if (rc < 0)
 		json_decref(c->ret.json);
@@ -226,14 +241,14 @@ static int run_slice(struct call *c)
 	size_t len = is_string ? json_string_length(v->json) : json_array_size(v->json);
 	size_t at[3] = {0, len, len};
 
-	if (!v->json)
+	if (value_is_untyped_nil(v))
 		return call_fail(c, "slice of untyped nil");
 	if (c->n_args > 4)
 		return call_fail(c, "too many slice indexes: %zu", c->n_args - 1);
 	if (is_string && c->n_args == 4)
 		return call_fail(c, "cannot 3-index slice a string");
 	if (!is_string && !json_is_array(v->json) && !is_nil_container(v))
-		return call_fail(c, "can't slice item of type %s", value_type(v));
+		return call_fail(c, "can't slice item of type %s", followed_type(v));
 	for (size_t i = 1; i < c->n_args; i++) {
 		if (index_arg(c, &c->args[i], len, &at[i - 1]) < 0)
 			return -1;
@@ -249,7 +264,7 @@ static int run_call(struct call *c)
 {
 	if (is_nil(&c->args[0]))
 		return call_fail(c, "call of nil");
-	return call_fail(c, "non-function of type %s", value_type(&c->args[0]));
+	return call_fail(c, "non-function %s of type %s", c->callee, value_type(&c->args[0]));
 }
 
 /* clang-format off */

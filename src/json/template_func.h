@@ -21,6 +21,7 @@ struct value {
 struct call {
 	const struct value *args;
 	size_t n_args;
+	const char *callee;	  /* `call` only: its first operand as written */
 	const struct value *root; /* the data of the run, for the escaping of whole rows */
 	bool escape_root;
 	bool is_header;
@@ -43,8 +44,15 @@ const char *value_type(const struct value *v);
 /* Whether V counts as true: neither zero, nor empty, nor nil. */
 bool value_truth(const struct value *v);
 struct value value_child(const struct value *v, json_t *json, const char *name);
-/* Appends V as Go's %v. A value that is missing or nil without a type is "<nil>". */
+/* Whether V is nil and of no type: Go's nil interface, or no value at all. */
+bool value_is_untyped_nil(const struct value *v);
+/* Appends V as Go's %v. A value that is missing or nil without a type is "<nil>"; a pointer to a
+ * struct is "&{...}". */
 void value_print(struct str *out, const struct value *v);
+/* The same as %s. */
+void value_print_text(struct str *out, const struct value *v);
+/* As an action prints it: what a pointer points at. */
+void value_print_followed(struct str *out, const struct value *v);
 /* print, println, printf */
 int template_print(struct call *c);
 int template_println(struct call *c);

@@ -69,6 +69,8 @@ void token_format(const struct token *t, struct str *out);
 int token_unquote(const char *text, size_t len, struct str *out);
 /* S quoted as Go's strconv.Quote does. */
 void str_add_quoted(struct str *out, const char *s, size_t len);
+/* The same with escapes for everything that is not ASCII. */
+void str_add_quoted_ascii(struct str *out, const char *s, size_t len);
 /* A character as Go's %#U prints it: U+0040 '@'. */
 void str_add_code_point(struct str *out, unsigned r, bool with_glyph);
 

@@ -18,15 +18,39 @@ static bool has_any(const char *s, const char *set)
 	return s[strcspn(s, set)] != '\0';
 }
 
-/* The integer TEXT (no underscores) in Go's syntax; -EINVAL or -ERANGE. */
+/* Whether every underscore of the number stands between digits, a base prefix counting as one. */
+static bool underscores_fit(const char *text, size_t len)
+{
+	const char *digits = "0123456789";
+	size_t i = len && (*text == '-' || *text == '+');
+	char before = '^';
+
+	if (i + 1 < len && text[i] == '0' && strchr("xXoObB", text[i + 1])) {
+		digits = strchr("xX", text[i + 1]) ? "0123456789abcdefABCDEF" : digits;
+		before = '0';
+		i += 2;
+	}
+	for (; i < len; i++) {
+		bool is_digit = strchr(digits, text[i]);
+
+		if ((text[i] == '_' && before != '0') || (!is_digit && before == '_'))
+			return false;
+		before = is_digit ? '0' : text[i];
+	}
+	return before != '_';
+}
+
+/* The integer TEXT (no underscores) in Go's syntax; -EINVAL, -ERANGE, or -EOVERFLOW when only an
+ * unsigned one can hold it. */
 static int parse_integer(const char *text, int64_t *ret)
 {
 	bool negative = text[0] == '-';
+	bool has_sign = negative || text[0] == '+';
 	unsigned base = 10;
 	uint64_t u = 0;
 	int rc = 0;
 
-	text += *text == '-' || *text == '+';
+	text += has_sign;
 	if (text[0] == '0' && text[1]) {
 		const char *prefix = strchr("xXoObB", text[1]);
 
@@ -37,9 +61,27 @@ static int parse_integer(const char *text, int64_t *ret)
 	if (rc < 0)
 		return rc;
 	if (u > (uint64_t)INT64_MAX + negative)
-		return -ERANGE;
+		return has_sign ? -ERANGE : -EOVERFLOW;
 	*ret = negative ? (int64_t)(0 - u) : (int64_t)u;
 	return 0;
+}
+
+/* Constant of the integer TEXT, whose token is QUOTED; null when it is one that no int holds. */
+static json_t *make_integer(struct parser *p, const char *text, const char *quoted)
+{
+	int64_t i = 0;
+	int rc = parse_integer(text, &i);
+
+	if (rc == 0)
+		return json_integer(i);
+	if (rc == -EOVERFLOW)
+		return json_null();
+	/* "09" is no octal number, but Go's second try, as a float, takes it. */
+	if (text[0] && text[1] && text[strspn(text, "+-0123456789")] == '\0')
+		rc = -ERANGE;
+	parser_fail(p, rc == -ERANGE ? "integer overflow: %s" : "illegal number syntax: %s",
+		    quoted);
+	return NULL;
 }
 
 /* Constant of a number token; NULL (and failed) when it is none. */
@@ -47,9 +89,9 @@ static json_t *parse_number(struct parser *p, struct token t)
 {
 	cleanup_str struct str s = STR_INIT;
 	cleanup_str struct str quoted = STR_INIT;
+	bool fits = underscores_fit(t.text, t.len);
 	bool is_hex = false;
 	char *end = NULL;
-	int64_t i = 0;
 	double d = 0;
 
 	for (size_t k = 0; k < t.len; k++) {
@@ -58,20 +100,10 @@ static json_t *parse_number(struct parser *p, struct token t)
 	}
 	str_add_quoted(&quoted, t.text, t.len);
 	is_hex = has_any(str_get(&s), "xX");
-	if (!has_any(str_get(&s), is_hex ? ".pP" : ".eE")) {
-		int rc = parse_integer(str_get(&s), &i);
-
-		if (rc == 0)
-			return json_integer(i);
-		/* "09" is no octal number, but Go's second try, as a float, takes it. */
-		if (strspn(str_get(&s), "+-0123456789") == s.len && s.len > 1)
-			rc = -ERANGE;
-		parser_fail(p, rc == -ERANGE ? "integer overflow: %s" : "illegal number syntax: %s",
-			    str_get(&quoted));
-		return NULL;
-	}
+	if (fits && !has_any(str_get(&s), is_hex ? ".pP" : ".eE"))
+		return make_integer(p, str_get(&s), str_get(&quoted));
 	d = strtod(str_get(&s), &end);
-	if (*end || end == s.buf || !isfinite(d)) {
+	if (!fits || *end || end == s.buf || !isfinite(d)) {
 		parser_fail(p, "illegal number syntax: %s", str_get(&quoted));
 		return NULL;
 	}
@@ -83,6 +115,10 @@ static json_t *parse_char(struct parser *p, struct token t)
 	cleanup_str struct str s = STR_INIT;
 	uint32_t r = 0;
 
+	if (t.len == 2) {
+		parser_fail(p, "invalid syntax");
+		return NULL;
+	}
 	if (token_unquote(t.text, t.len, &s) < 0) {
 		parser_fail(p, "malformed character constant: %.*s", (int)t.len, t.text);
 		return NULL;

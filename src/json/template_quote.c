@@ -103,7 +103,7 @@ int token_unquote(const char *text, size_t len, struct str *out)
 											 : -EINVAL;
 }
 
-static void quote_rune(struct str *out, uint32_t r)
+static void quote_rune(struct str *out, uint32_t r, bool is_ascii)
 {
 	static const char simple[] = "\aa\bb\ff\nn\rr\tt\vv\"\"\\\\";
 
@@ -114,7 +114,7 @@ static void quote_rune(struct str *out, uint32_t r)
 			return;
 		}
 	}
-	if (rune_is_print(r))
+	if (rune_is_print(r) && (r < 0x80 || !is_ascii))
 		str_add_rune(out, r);
 	else if (r < 0x80)
 		str_addf(out, "\\x%02x", r);
@@ -122,7 +122,7 @@ static void quote_rune(struct str *out, uint32_t r)
 		str_addf(out, r < 0x10000 ? "\\u%04x" : "\\U%08x", r);
 }
 
-void str_add_quoted(struct str *out, const char *s, size_t len)
+static void quote_text(struct str *out, const char *s, size_t len, bool is_ascii)
 {
 	uint32_t r = 0;
 
@@ -133,10 +133,20 @@ void str_add_quoted(struct str *out, const char *s, size_t len)
 		if (r == RUNE_ERROR && n == 1)
 			str_addf(out, "\\x%02x", (unsigned char)s[i]);
 		else
-			quote_rune(out, r);
+			quote_rune(out, r, is_ascii);
 		i += n;
 	}
 	str_add_char(out, '"');
+}
+
+void str_add_quoted(struct str *out, const char *s, size_t len)
+{
+	quote_text(out, s, len, false);
+}
+
+void str_add_quoted_ascii(struct str *out, const char *s, size_t len)
+{
+	quote_text(out, s, len, true);
 }
 
 void str_add_code_point(struct str *out, unsigned r, bool with_glyph)

@@ -166,12 +166,14 @@ int monitor_client_resize(int socket_fd, uint16_t rows, uint16_t columns)
 	return frame_send(socket_fd, FRAME_RESIZE, payload, sizeof(payload), -1);
 }
 
-int monitor_client_set_paused(int state_dir_fd, bool is_paused, struct err *err)
+/* One request on a connection of its own, until DONE. */
+static int request(int state_dir_fd, enum frame_type frame, const void *payload, size_t len,
+		   struct err *err)
 {
 	cleanup_close int fd = monitor_client_connect(state_dir_fd, 0, err);
 	struct monitor_started started = {};
 	enum frame_type type = 0;
-	uint8_t payload[sizeof(*err)] = {is_paused};
+	uint8_t answer[sizeof(*err)];
 	int rc = 0;
 
 	if (fd < 0)
@@ -179,11 +181,34 @@ int monitor_client_set_paused(int state_dir_fd, bool is_paused, struct err *err)
 	rc = monitor_client_wait_started(fd, &started, err);
 	if (rc < 0)
 		return rc;
-	if (!started.has_exited && frame_send(fd, FRAME_PAUSED, payload, 1, -1) == 0)
-		rc = receive_frame(fd, &type, payload, sizeof(payload), NULL, err);
+	if (!started.has_exited && frame_send(fd, frame, payload, len, -1) == 0)
+		rc = receive_frame(fd, &type, answer, sizeof(answer), NULL, err);
 	if (rc == 0 && type != FRAME_DONE)
 		return err_set(err, ERR_CONFLICT, "the container has ended");
 	return rc;
+}
+
+int monitor_client_set_paused(int state_dir_fd, bool is_paused, struct err *err)
+{
+	uint8_t payload = is_paused;
+
+	return request(state_dir_fd, FRAME_PAUSED, &payload, sizeof(payload), err);
+}
+
+int monitor_client_set_stopping(int state_dir_fd, unsigned marks, struct err *err)
+{
+	uint8_t payload = (uint8_t)marks;
+
+	return request(state_dir_fd, FRAME_STOPPING, &payload, sizeof(payload), err);
+}
+
+int monitor_client_set_restart(int state_dir_fd, enum restart_policy policy, uint32_t max,
+			       struct err *err)
+{
+	uint8_t payload[FRAME_POLICY_LEN] = {(uint8_t)policy};
+
+	frame_put_u32(payload + 1, max);
+	return request(state_dir_fd, FRAME_POLICY, payload, sizeof(payload), err);
 }
 
 static void signal_monitor(void *ctx, int number)

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "monitor/protocol.h"
+#include "monitor/restart_policy.h"
 #include "monitor/session.h"
 
 struct err;
@@ -45,5 +46,16 @@ int monitor_client_resize(int socket_fd, uint16_t rows, uint16_t columns);
 /* Has the monitor write "paused" or "running" to state.json, and waits until it stands there. 0 or
  * -code. */
 int monitor_client_set_paused(int state_dir_fd, bool is_paused, struct err *err);
+/* Tells the monitor of what a person does to the container (RESTART_MARK_*), before it is done, so
+ * that nothing is started again behind its back; waits until it is on disk. One that waits for its
+ * next start ends instead when MARKS cancel it: its end is on record when this returns. 0, or
+ * -ERR_CONFLICT when the run ended meanwhile, or as connect and wait_started: look at the state
+ * again. */
+int monitor_client_set_stopping(int state_dir_fd, unsigned marks, struct err *err);
+/* Gives the container another restart policy from now on (MAX: on-failure's, 0 without limit). What
+ * is on disk is the caller's: write the container's HostConfig first. 0, or -code as
+ * monitor_client_set_stopping. */
+int monitor_client_set_restart(int state_dir_fd, enum restart_policy policy, uint32_t max,
+			       struct err *err);
 
 #endif

@@ -291,6 +291,8 @@ int fanout_begin(struct fanout *fanout, pid_t pid, int stdin_fd)
 {
 	fanout->pid = pid;
 	fanout->stdin_fd = stdin_fd;
+	if (loop_has(&fanout->listen))
+		return 0;
 	return loop_add(fanout->loop, &fanout->listen, fanout->listen_fd, EPOLLIN, on_listen,
 			fanout);
 }
@@ -342,6 +344,16 @@ void fanout_commit(struct fanout *fanout, enum frame_type type, size_t len)
 {
 	frame_put_header(fanout->buf + fanout->len, type, len);
 	fanout->len += FRAME_HEADER_LEN + len;
+}
+
+size_t fanout_get_fds(const struct fanout *fanout, int *fds)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < FANOUT_CLIENTS_MAX; i++)
+		if (is_used(&fanout->clients[i]))
+			fds[n++] = fanout->clients[i].source.fd;
+	return n;
 }
 
 void fanout_close_listen(struct fanout *fanout)

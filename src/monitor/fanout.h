@@ -69,7 +69,8 @@ int fanout_init(struct fanout *fanout, struct loop *loop, const struct fanout_op
 /* Creates the attach socket, mode 0600, in DIR_FD; a stale one is replaced. Connections wait until
  * fanout_begin. 0 or -errno. */
 int fanout_listen(struct fanout *fanout, int dir_fd);
-/* The container runs as PID with standard input STDIN_FD (borrowed, -1: none): take clients. */
+/* The container runs as PID (0: not yet) with standard input STDIN_FD (borrowed, -1: none): take
+ * clients. Again when that changes. */
 int fanout_begin(struct fanout *fanout, pid_t pid, int stdin_fd);
 /* Adds the connected SOCKET_FD (taken over in every case) as a client that said HELLO with FLAGS,
  * and tells it STARTED. 0 or -errno. */
@@ -89,6 +90,10 @@ void fanout_commit(struct fanout *fanout, enum frame_type type, size_t len);
 /* Sends what can be sent now, dropping who has gone. Calls idle when nothing is left. */
 void fanout_flush(struct fanout *fanout);
 
+/* Stores the descriptors of all clients in FDS, which has room for FANOUT_CLIENTS_MAX; their
+ * number.
+ */
+size_t fanout_get_fds(const struct fanout *fanout, int *fds);
 /* Takes the connections still waiting and closes the attach socket. */
 void fanout_close_listen(struct fanout *fanout);
 /* Gives the queue's idle memory back to the kernel. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Log entries: an escaper with one table look-up per plain byte, and a decoder in place.
+ * Log entries: an escaper that copies what is plain as vectors, and a decoder in place, which knows
+ * the form that our own writer gives an entry and has another way for what anybody else wrote.
  *
  * What is escaped follows docker's jsonlog writer: the quote, the backslash, control characters,
  * < > & and U+2028/U+2029. The decoder takes all of JSON's string syntax.
@@ -8,6 +9,8 @@
 #include "monitor/log_entry.h"
 
 #include "base/clock.h"
+#include "base/str.h"
+#include "monitor/log_scan.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -88,9 +91,12 @@ size_t log_entry_escape(const uint8_t *in, size_t len, uint8_t *out)
 	uint8_t *start = out;
 
 	while (in < end) {
-		while (in < end && escapes[*in] == 0)
-			*out++ = *in++;
-		if (in < end)
+		size_t n = log_scan_copy(in, (size_t)(end - in), out);
+
+		in += n;
+		out += n;
+		/* Text in another alphabet has few plain bytes between the others. */
+		while (in < end && escapes[*in] != 0)
 			in += escape_one(in, (size_t)(end - in), &out);
 	}
 	return (size_t)(out - start);
@@ -206,13 +212,12 @@ static int take_string(struct cursor *c, uint8_t **ret, size_t *ret_len)
 
 	while (c->p < c->end && *c->p != '"') {
 		if (*c->p != '\\') {
-			uint8_t *run = c->p;
+			size_t n = log_scan_string(c->p, (size_t)(c->end - c->p));
 
-			while (c->p < c->end && *c->p != '"' && *c->p != '\\')
-				c->p++;
-			if (to != run)
-				memmove(to, run, (size_t)(c->p - run));
-			to += c->p - run;
+			if (to != c->p)
+				memmove(to, c->p, n);
+			c->p += n;
+			to += n;
 			continue;
 		}
 		c->p++;
@@ -238,11 +243,22 @@ static bool take_char(struct cursor *c, char want)
 	return true;
 }
 
-/* Passes over a value we do not know: everything up to the comma or brace that ends it. */
+/* Passes over a string without decoding it; the cursor stands at its opening quote, then at the
+ * closing one. */
+static int skip_string(struct cursor *c)
+{
+	for (c->p++; c->p < c->end; c->p++) {
+		c->p += log_scan_string(c->p, (size_t)(c->end - c->p));
+		if (c->p < c->end && *c->p == '"')
+			return 0;
+		c->p++;
+	}
+	return -EINVAL;
+}
+
+/* Passes over a value that is no string: everything up to the comma or brace that ends it. */
 static int skip_value(struct cursor *c)
 {
-	uint8_t *ignored = NULL;
-	size_t len = 0;
 	int depth = 0;
 
 	for (; c->p < c->end; c->p++) {
@@ -254,12 +270,8 @@ static int skip_value(struct cursor *c)
 			depth++;
 		else if (b == '}' || b == ']')
 			depth--;
-		if (b != '"')
-			continue;
-		c->p++;
-		if (take_string(c, &ignored, &len) < 0)
+		if (b == '"' && skip_string(c) < 0)
 			return -EINVAL;
-		c->p--;
 	}
 	return -EINVAL;
 }
@@ -269,20 +281,80 @@ static bool is_text(const uint8_t *p, size_t len, const char *text)
 	return len == strlen(text) && memcmp(p, text, len) == 0;
 }
 
-static int store_time(const uint8_t *p, size_t len, int64_t *ret)
+/* Digits of a number at P; -1 when one of them is none. */
+static int64_t digits(const uint8_t *p, size_t n)
+{
+	int64_t v = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] < '0' || p[i] > '9')
+			return -1;
+		v = v * 10 + (p[i] - '0');
+	}
+	return v;
+}
+
+/* Days since 1970 of a date in the Gregorian calendar: years begin in March, so that the leap day
+ * is the last of one. */
+static int64_t days_of(int64_t year, int64_t month, int64_t day)
+{
+	int64_t y = month <= 2 ? year - 1 : year;
+	int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+	return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
+}
+
+/* "2006-01-02T15:04:05.999999999Z" with 0 to 9 digits of a fraction, which is what writers write;
+ * false for another form. */
+static bool read_utc(const uint8_t *p, size_t len, int64_t *ret)
+{
+	int64_t part[6];
+	static const struct {
+		uint8_t at, n;
+		char before;
+	} at[6] = {{0, 4, 0}, {5, 2, '-'}, {8, 2, '-'}, {11, 2, 'T'}, {14, 2, ':'}, {17, 2, ':'}};
+	int64_t ns = 0;
+
+	if (len < 20 || len > 30 || len == 21 || p[len - 1] != 'Z' || (len > 20 && p[19] != '.'))
+		return false;
+	for (size_t i = 0; i < 6; i++) {
+		part[i] = digits(p + at[i].at, at[i].n);
+		if (part[i] < 0 || (i > 0 && p[at[i].at - 1] != (uint8_t)at[i].before))
+			return false;
+	}
+	if (len > 20)
+		ns = digits(p + 20, len - 21);
+	for (size_t i = len > 20 ? len - 21 : 9; i < 9; i++)
+		ns *= 10;
+	if (ns < 0 || part[0] < 1970 || part[0] > 2261 || part[1] < 1 || part[1] > 12 ||
+	    part[2] < 1 || part[2] > 31 || part[3] > 23 || part[4] > 59 || part[5] > 59)
+		return false;
+	*ret = (days_of(part[0], part[1], part[2]) * 86400 + part[3] * 3600 + part[4] * 60 +
+		part[5]) *
+		       CLOCK_NS_PER_S +
+	       ns;
+	return true;
+}
+
+int log_entry_time(const struct log_entry *entry, int64_t *ret_ns)
 {
 	char text[64];
 
-	if (len >= sizeof(text))
+	if (read_utc(entry->time, entry->time_len, ret_ns))
+		return 0;
+	if (entry->time_len >= sizeof(text))
 		return -EINVAL;
-	memcpy(text, p, len);
-	text[len] = '\0';
-	return clock_parse_rfc3339(text, ret);
+	*ret_ns = 0;
+	if (!entry->time)
+		return 0;
+	memcpy(text, entry->time, entry->time_len);
+	text[entry->time_len] = '\0';
+	return clock_parse_rfc3339(text, ret_ns);
 }
 
 /* Stores the string value of KEY. */
-static int store_field(const uint8_t *key, size_t key_len, uint8_t *value, size_t len,
-		       struct log_entry *e)
+static void store_field(const uint8_t *key, size_t key_len, uint8_t *value, size_t len,
+			struct log_entry *e)
 {
 	if (is_text(key, key_len, "log")) {
 		e->text = value;
@@ -290,9 +362,9 @@ static int store_field(const uint8_t *key, size_t key_len, uint8_t *value, size_
 	} else if (is_text(key, key_len, "stream")) {
 		e->stream = is_text(value, len, "stderr") ? LOG_STDERR : LOG_STDOUT;
 	} else if (is_text(key, key_len, "time")) {
-		return store_time(value, len, &e->time_ns);
+		e->time = value;
+		e->time_len = len;
 	}
-	return 0;
 }
 
 static int take_field(struct cursor *c, struct log_entry *e)
@@ -304,11 +376,52 @@ static int take_field(struct cursor *c, struct log_entry *e)
 
 	if (!take_char(c, '"') || take_string(c, &key, &key_len) < 0 || !take_char(c, ':'))
 		return -EINVAL;
-	if (!take_char(c, '"'))
-		return skip_value(c);
-	if (take_string(c, &value, &len) < 0)
+	if (take_char(c, '"')) {
+		if (take_string(c, &value, &len) < 0)
+			return -EINVAL;
+		store_field(key, key_len, value, len, e);
+		return 0;
+	}
+	value = c->p;
+	if (skip_value(c) < 0)
 		return -EINVAL;
-	return store_field(key, key_len, value, len, e);
+	if (is_text(key, key_len, "attrs")) {
+		e->attrs = value;
+		e->attrs_len = (size_t)(c->p - value);
+	}
+	return 0;
+}
+
+static bool take_text(struct cursor *c, const char *text, size_t len)
+{
+	if ((size_t)(c->end - c->p) < len || memcmp(c->p, text, len) != 0)
+		return false;
+	c->p += len;
+	return true;
+}
+
+#define TAKE(c, literal) take_text(c, literal, sizeof(literal) - 1)
+
+/* What follows the text of an entry of our own writer, without attributes. Nothing is decoded
+ * before it is known to be one: the other way can still be gone. */
+static bool take_own_end(struct cursor *c, struct log_entry *e)
+{
+	struct cursor at = *c;
+	bool is_err = false;
+
+	if (!TAKE(&at, ",\"stream\":\"std"))
+		return false;
+	is_err = TAKE(&at, "err\",\"time\":\"");
+	if (!is_err && !TAKE(&at, "out\",\"time\":\""))
+		return false;
+	e->time = at.p;
+	e->time_len = log_scan_string(at.p, (size_t)(at.end - at.p));
+	at.p += e->time_len;
+	if (!TAKE(&at, "\"}") || at.p != at.end)
+		return false;
+	e->stream = is_err ? LOG_STDERR : LOG_STDOUT;
+	*c = at;
+	return true;
 }
 
 int log_entry_parse(uint8_t *line, size_t len, struct log_entry *ret)
@@ -321,9 +434,58 @@ int log_entry_parse(uint8_t *line, size_t len, struct log_entry *ret)
 	do {
 		if (take_field(&c, &e) < 0)
 			return -EINVAL;
+		if (e.text && !e.time && take_own_end(&c, &e)) {
+			*ret = e;
+			return 0;
+		}
 	} while (take_char(&c, ','));
 	if (!take_char(&c, '}') || c.p != c.end || !e.text)
 		return -EINVAL;
 	*ret = e;
 	return 0;
+}
+
+/* Go's url.QueryEscape. */
+static void add_query(struct str *out, const uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = p[i];
+		bool is_letter = (c | 32) >= 'a' && (c | 32) <= 'z';
+
+		if (is_letter || (c >= '0' && c <= '9') || (c && strchr("-_.~", c)))
+			str_add_char(out, (char)c);
+		else if (c == ' ')
+			str_add_char(out, '+');
+		else
+			str_addf(out, "%%%02X", c);
+	}
+}
+
+int log_entry_details(const uint8_t *attrs, size_t len, struct str *out)
+{
+	cleanup_str struct str copy = STR_INIT;
+	struct cursor c;
+	size_t begin = out->len;
+
+	str_add_bytes(&copy, attrs, len);
+	c = (struct cursor){.p = (uint8_t *)copy.buf, .end = (uint8_t *)copy.buf + copy.len};
+	if (!take_char(&c, '{'))
+		return -EINVAL;
+	do {
+		uint8_t *key = NULL;
+		uint8_t *value = NULL;
+		size_t key_len = 0;
+		size_t value_len = 0;
+
+		if (!take_char(&c, '"') || take_string(&c, &key, &key_len) < 0 ||
+		    !take_char(&c, ':') || !take_char(&c, '"') ||
+		    take_string(&c, &value, &value_len) < 0)
+			return -EINVAL;
+		if (out->len > begin)
+			str_add_char(out, ',');
+		add_query(out, key, key_len);
+		str_add_char(out, '=');
+		add_query(out, value, value_len);
+	} while (take_char(&c, ','));
+	return take_char(&c, '}') ? 0 : -EINVAL;
 }

@@ -8,8 +8,10 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "monitor/monitor_private.h"
+#include "monitor/report.h"
 #include "monitor/state.h"
 #include "sys/process.h"
 #include "sys/pty.h"
@@ -60,7 +62,7 @@ static void catch_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void leave_caller(void)
+void monitor_leave_caller(void)
 {
 	setsid();
 	catch_signals();
@@ -121,6 +123,9 @@ static int take_console(struct monitor *m, struct err *err)
 
 int monitor_write_state(struct monitor *m, const char *status)
 {
+	if (m->monitor_start_time == 0)
+		process_get_starttime(getpid(), &m->monitor_start_time, NULL);
+
 	const struct monitor_state state = {.id = m->config->id,
 					    .bundle = m->config->bundle,
 					    .status = status,
@@ -128,7 +133,9 @@ int monitor_write_state(struct monitor *m, const char *status)
 					    .start_time = m->process.start_time,
 					    .monitor_pid = getpid(),
 					    .monitor_start_time = m->monitor_start_time,
-					    .started_ns = m->started_ns};
+					    .started_ns = m->started_ns,
+					    .restart_count = m->history.count,
+					    .last = m->is_waiting ? &m->last : NULL};
 
 	return monitor_state_write(m->config->state_dir_fd, &state);
 }
@@ -140,12 +147,12 @@ int monitor_publish(struct monitor *monitor, const struct monitor_process *proce
 
 	m->process.pid = process->pid;
 	m->process.start_time = process->start_time;
-	if (m->monitor_start_time == 0)
-		process_get_starttime(getpid(), &m->monitor_start_time, NULL);
 	if (m->process.start_time == 0)
 		process_get_starttime(process->pid, &m->process.start_time, NULL);
-	if (m->started_ns == 0)
+	if (m->started_ns == 0) {
 		m->started_ns = clock_real_ns();
+		m->began_ns = clock_mono_ns();
+	}
 	rc = monitor_write_state(m, "running");
 	return rc < 0 ? err_sys(err, -rc, "write " MONITOR_STATE_NAME) : 0;
 }
@@ -157,6 +164,7 @@ void monitor_remove_state(struct monitor *m)
 
 	unlinkat(dir, MONITOR_STATE_NAME, 0);
 	unlinkat(dir, ATTACH_SOCKET_NAME, 0);
+	unlinkat(dir, MONITOR_NAME_NAME, 0);
 	if (parent >= 0)
 		unlinkat(parent, m->config->id, AT_REMOVEDIR);
 }
@@ -184,29 +192,32 @@ static void close_others(int *fds, size_t n)
 
 /* From here on nothing of the caller's is held: neither its terminal, nor a pipe that somebody
  * waits on, nor a lock. */
-static void drop_caller(struct monitor *m)
+void monitor_drop_caller(struct monitor *m)
 {
 	const struct monitor_config *c = m->config;
-	int fds[KEEP_FDS_MAX] = {c->state_dir_fd,
-				 c->container_dir_fd,
-				 m->loop.epoll_fd,
-				 m->fanout.listen_fd,
-				 m->log.dir_fd,
-				 m->log.file_fd,
-				 m->process.pid_fd,
-				 m->streams[LOG_STDOUT].fd,
-				 m->streams[LOG_STDERR].fd,
-				 m->stdin_fd,
-				 m->tty_peer_fd,
-				 m->client_fd};
+	int fds[KEEP_FDS_MAX + FANOUT_CLIENTS_MAX] = {c->state_dir_fd,
+						      c->container_dir_fd,
+						      m->loop.epoll_fd,
+						      m->fanout.listen_fd,
+						      log_driver_fd(&m->log),
+						      m->process.pid_fd,
+						      m->streams[LOG_STDOUT].fd,
+						      m->streams[LOG_STDERR].fd,
+						      m->stdin_fd,
+						      m->tty_peer_fd,
+						      m->client_fd,
+						      m->guard.fd};
 	size_t n = 12;
 	/* lint: the host's null device */
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	for (size_t i = 0; i < c->n_keep_fds && n < KEEP_FDS_MAX; i++)
 		fds[n++] = c->keep_fds[i];
+	n += fanout_get_fds(&m->fanout, fds + n);
 	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
 		dup2(null_fd, fd);
+	log_set_file(c->container_dir_fd, MONITOR_DIAGNOSTICS_NAME);
+	log_set_context("monitor", c->id);
 	close_others(fds, n);
 	/* After start, so that the container did not inherit it; refused without CAP_SYS_RESOURCE.
 	 */
@@ -217,12 +228,8 @@ static void drop_caller(struct monitor *m)
 static int open_log(struct monitor *m, struct err *err)
 {
 	const struct monitor_config *c = m->config;
-	int rc = 0;
 
-	if (c->log_driver == MONITOR_LOG_NONE)
-		return 0;
-	rc = log_writer_open(&m->log, c->container_dir_fd, c->log_max_size, c->log_max_files);
-	return rc < 0 ? err_sys(err, -rc, "open log") : 0;
+	return log_driver_open(&m->log, &c->log, c->container_dir_fd, &m->loop, err);
 }
 
 static int open_endpoints(struct monitor *m, struct err *err)
@@ -238,15 +245,14 @@ static int open_endpoints(struct monitor *m, struct err *err)
 	return rc < 0 ? err_sys(err, -rc, "create " ATTACH_SOCKET_NAME) : 0;
 }
 
-/* Everything up to a running container. */
-static int bring_up(struct monitor *m, struct err *err)
+int monitor_bring_up(struct monitor *m, struct err *err)
 {
 	struct monitor_stdio stdio = {.in_fd = -1, .out_fd = -1, .err_fd = -1, .monitor = m};
 	int rc = open_log(m, err);
 
 	if (rc < 0)
 		return rc;
-	rc = open_endpoints(m, err);
+	rc = m->resume ? 0 : open_endpoints(m, err);
 	if (rc < 0)
 		return rc;
 	rc = make_stdio(m, &stdio, err);
@@ -262,6 +268,16 @@ static int bring_up(struct monitor *m, struct err *err)
 	return rc < 0 ? rc : monitor_publish(m, &m->process, err);
 }
 
+void monitor_abandon(struct monitor *m, int exit_code, bool *ret_oom)
+{
+	if (m->process.pid_fd < 0)
+		return;
+	process_signal(m->process.pid_fd, SIGKILL);
+	waitid(P_PIDFD, (id_t)m->process.pid_fd, &(siginfo_t){}, WEXITED);
+	if (m->config->finish)
+		m->config->finish(m->config->ctx, exit_code, ret_oom);
+}
+
 /* The container is not wanted, or not there: write that down and tell who asked. */
 static void report_failure(struct monitor *m, const struct err *err)
 {
@@ -270,28 +286,27 @@ static void report_failure(struct monitor *m, const struct err *err)
 				    .error = err->msg};
 	uint8_t frame[FRAME_HEADER_LEN + sizeof(*err)];
 
-	if (m->process.pid_fd >= 0) {
-		process_signal(m->process.pid_fd, SIGKILL);
-		waitid(P_PIDFD, (id_t)m->process.pid_fd, &(siginfo_t){}, WEXITED);
-		if (m->config->finish)
-			m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
-	}
-	log_writer_close(&m->log, exit.finished_ns);
+	monitor_abandon(m, exit.code, &exit.oom_killed);
+	log_driver_close(&m->log, exit.finished_ns);
 	monitor_exit_write(m->config->container_dir_fd, &exit);
+	monitor_report_start(m, false);
 	monitor_remove_state(m);
 	frame_put_header(frame, FRAME_ERROR, sizeof(*err));
 	memcpy(frame + FRAME_HEADER_LEN, err, sizeof(*err));
 	pty_send_fds(m->client_fd, frame, sizeof(frame), NULL, 0, 0);
 }
 
-static struct monitor *monitor_new(const struct monitor_config *config, int client_fd)
+struct monitor *monitor_new(const struct monitor_config *config, int client_fd)
 {
 	struct monitor *m = mem_zalloc(sizeof(*m));
 
 	m->config = config;
 	m->client_fd = client_fd;
+	m->restart = config->restart;
+	m->history = config->history;
+	m->guard = (struct guard)GUARD_INIT;
 	m->loop.epoll_fd = -1;
-	m->log = (struct log_writer)LOG_WRITER_INIT;
+	m->log = (struct log_driver)LOG_DRIVER_INIT;
 	m->process = (struct monitor_process){.pid_fd = -1, .console_fd = -1};
 	m->streams[LOG_STDOUT] = (struct monitor_stream){
 		.source.fd = -1, .fd = -1, .monitor = m, .log = LOG_STDOUT, .frame = FRAME_STDOUT};
@@ -301,7 +316,35 @@ static struct monitor *monitor_new(const struct monitor_config *config, int clie
 	m->tty_peer_fd = -1;
 	m->exit.fd = -1;
 	m->idle_timer.source.fd = -1;
+	m->restart_timer.source.fd = -1;
 	return m;
+}
+
+void monitor_stay(struct monitor *m)
+{
+	const struct monitor_config *config = m->config;
+	bool is_settled = false;
+	bool leaves = config->auto_remove;
+
+	monitor_report_start(m, true);
+	monitor_drop_caller(m);
+	monitor_loop(m);
+	if (m->restarts) {
+		/* The program is executed again, and would not know whose child this is. */
+		log_driver_stop_helper(&m->log);
+		monitor_go_on(m);
+	}
+	leaves = leaves && !(m->marks & RESTART_MARK_KEPT);
+	is_settled = fanout_is_settled(&m->fanout);
+	if (leaves)
+		log_driver_stop_helper(&m->log);
+	if (leaves && is_settled && config->leave)
+		config->leave(config->ctx);
+	fanout_done(&m->fanout);
+	log_driver_linger(&m->log);
+	if (leaves && !is_settled && config->settle_argv)
+		execv(config->settle_argv[0], config->settle_argv);
+	_exit(0);
 }
 
 __attribute__((noreturn)) static void monitor_main(const struct monitor_config *config,
@@ -309,22 +352,13 @@ __attribute__((noreturn)) static void monitor_main(const struct monitor_config *
 {
 	struct monitor *m = monitor_new(config, client_fd);
 	struct err err = ERR_INIT;
-	bool is_settled = false;
 
-	leave_caller();
-	if (bring_up(m, &err) < 0) {
+	monitor_leave_caller();
+	if (monitor_bring_up(m, &err) < 0) {
 		report_failure(m, &err);
 		_exit(0);
 	}
-	drop_caller(m);
-	monitor_loop(m);
-	is_settled = fanout_is_settled(&m->fanout);
-	if (config->auto_remove && is_settled && config->leave)
-		config->leave(config->ctx);
-	fanout_done(&m->fanout);
-	if (config->auto_remove && !is_settled && config->settle_argv)
-		execv(config->settle_argv[0], config->settle_argv);
-	_exit(0);
+	monitor_stay(m);
 }
 
 int monitor_spawn(const struct monitor_config *config, int *ret_client_fd, pid_t *ret_pid,

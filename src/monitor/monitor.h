@@ -11,18 +11,29 @@
  * At the end, in this order: the container is torn down (finish), all output that is left goes to
  * the log and the clients' queue, exit.json is written, the state directory removed, and EXIT is
  * told to every client. So who sees any of these finds the earlier ones done.
+ *
+ * Where the restart policy has the container start again, state.json says "restarting" instead of
+ * being removed, and the process executes resume_argv: the same process, with nothing of its old
+ * memory, which calls monitor_resume, waits, and starts the container.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "monitor/log_driver.h"
 #include "monitor/protocol.h"
+#include "monitor/restart_policy.h"
 
 struct err;
+struct journal;
+struct journal_container;
 struct monitor;
+struct monitor_exit;
 
-enum monitor_log_driver { MONITOR_LOG_JSON_FILE, MONITOR_LOG_NONE };
+/* What a monitor has to say of itself, in the container's directory (base/log.h); not there while
+ * it has said nothing. */
+#define MONITOR_DIAGNOSTICS_NAME "monitor.log"
 
 /* docker has no limit by default; a machine full of logs is what its users report most. */
 #define MONITOR_LOG_MAX_SIZE  (10 * 1024 * 1024)
@@ -53,12 +64,18 @@ struct monitor_config {
 	bool open_stdin;
 	bool stdin_once;  /* close standard input when the first client's ends (not with tty) */
 	bool auto_remove; /* run settle_argv at the end unless a client settles */
-	enum monitor_log_driver log_driver;
-	uint64_t log_max_size;
-	unsigned log_max_files;
+	struct log_driver_config log;
 	uint32_t client_flags; /* CLIENT_* of the starting command; 0 when it only waits for STARTED
 				*/
-	char *const *settle_argv; /* absolute program first; NULL: none */
+	char *const *settle_argv;		   /* absolute program first; NULL: none */
+	const struct journal *journal;		   /* where events go; NULL: nowhere */
+	const struct journal_container *container; /* what they say; with journal */
+	struct restart_rule restart;
+	struct restart_history history; /* of this run */
+	/* What starts the container again; the attach socket and the guard go with it as
+	 * MONITOR_RESUME_SOCKET and MONITOR_RESUME_GUARD. NULL: it never starts again. */
+	char *const *resume_argv;
+	char *const *guard_argv; /* see monitor/guard.h; NULL: none */
 	const int *keep_fds; /* what finish needs; every other descriptor is closed after start */
 	size_t n_keep_fds;
 
@@ -83,6 +100,31 @@ struct monitor_config {
  * the connection leaves the container running. Single-threaded callers only. 0 or -code. */
 int monitor_spawn(const struct monitor_config *config, int *ret_client_fd, pid_t *ret_pid,
 		  struct err *err);
+
+/* Where a program that was executed to resume finds the attach socket and the guard's pidfd. Higher
+ * than what a monitor has open. */
+#define MONITOR_RESUME_SOCKET 250
+#define MONITOR_RESUME_GUARD  251
+
+/* How a monitor goes on after the run before. */
+struct monitor_resume {
+	struct monitor_config *config; /* PREPARE may change all but what is said before resume_argv
+					* and the state directory */
+	const struct monitor_exit
+		*last;	   /* the run before; its history holds the delay to wait for */
+	bool is_inherited; /* the attach socket and the guard are there (above) */
+	/* Called when the time has come: makes everything ready for CONFIG's start. 1; 0: not yet,
+	 * ask again soon; -ERR_NOT_FOUND: the container is gone, nothing is written down any more;
+	 * another -code: the start has failed. */
+	int (*prepare)(void *ctx, struct err *err);
+	/* The start is over, well or not, or the wait begins: what is locked is to be let go. */
+	void (*release)(void *ctx);
+	void *ctx;
+};
+
+/* Becomes the monitor of a container that waits to be started again: answers requests meanwhile,
+ * starts it, and does what a monitor does. A start that fails counts as a run that failed. */
+__attribute__((noreturn)) void monitor_resume(const struct monitor_resume *resume);
 
 /* Writes state.json as soon as PROCESS is known, for a start callback whose child has not executed
  * its command yet: a monitor that dies from here on leaves a container that others can find.

@@ -11,11 +11,13 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "monitor/monitor_private.h"
+#include "monitor/report.h"
 #include "monitor/state.h"
 #include "sys/process.h"
 #include "sys/pty.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,6 +26,10 @@
 
 /* Buffers are given back after this long without output: one wake-up, then none. */
 #define IDLE_NS 500000000ULL
+/* Full frames that are read at once. */
+#define BURST 4
+/* The pipe of an output that was found full; what an unprivileged user may have, too. */
+#define BUSY_PIPE_LEN (1024 * 1024)
 /* How long a process outside the container may keep its output open after its end. */
 #define DRAIN_MS 100
 
@@ -67,7 +73,13 @@ static ssize_t stream_read(struct monitor_stream *s)
 		return -EAGAIN;
 	if (n <= 0)
 		return 0; /* a terminal ends with EIO */
-	log_writer_write(&m->log, s->log, to, (size_t)n, clock_real_ns());
+	/* Who writes as fast as it can is interrupted less often by a larger pipe. Others keep
+	 * theirs: it costs memory of the kernel's. */
+	if (n == FRAME_PAYLOAD_MAX && !s->is_busy) {
+		s->is_busy = true;
+		fcntl(s->fd, F_SETPIPE_SZ, BUSY_PIPE_LEN);
+	}
+	log_driver_add(&m->log, s->log, to, (size_t)n, clock_real_ns());
 	if (fanout_has_client(&m->fanout, flag))
 		fanout_commit(&m->fanout, s->frame, (size_t)n);
 	return n;
@@ -78,10 +90,16 @@ static int on_stream(void *data, uint32_t events)
 	struct monitor_stream *s = data;
 	struct monitor *m = s->monitor;
 	ssize_t n = stream_read(s);
+	bool has_read = n > 0;
 
+	/* Who writes as fast as it can fills the log in larger pieces, which wakes its readers less
+	 * often. With a client each piece waits until that has it. */
+	for (int i = 1; i < BURST && n == FRAME_PAYLOAD_MAX && fanout_is_idle(&m->fanout); i++)
+		n = stream_read(s);
+	log_driver_flush(&m->log);
 	if (n == 0)
 		stream_close(s);
-	if (n <= 0)
+	if (!has_read)
 		return 0;
 	if (!m->is_timer_set) {
 		loop_timer_set(&m->idle_timer, IDLE_NS);
@@ -99,7 +117,7 @@ static int on_idle_timer(void *data, uint32_t events)
 
 	m->is_timer_set = false;
 	fanout_trim(&m->fanout);
-	log_writer_trim(&m->log);
+	log_driver_trim(&m->log);
 	malloc_trim(0);
 	return 0;
 }
@@ -125,15 +143,60 @@ static void close_stdin(struct monitor *m)
 		fanout_commit(&m->fanout, FRAME_STDIN_EOF, 0);
 }
 
-static int set_paused(struct monitor *m, struct fanout_client *client, bool is_paused)
+static int set_paused(struct monitor *m, bool is_paused)
 {
-	/* The answer must not fall between two pieces of an output frame. */
-	if (client->flags & (CLIENT_STDOUT | CLIENT_STDERR))
-		return -EPROTO;
 	m->is_paused = is_paused;
-	if (!m->has_exited)
+	if (!m->is_waiting)
 		monitor_write_state(m, is_paused ? "paused" : "running");
-	return frame_send(client->source.fd, FRAME_DONE, NULL, 0, -1);
+	return 0;
+}
+
+/* A mark is on disk before the caller goes on, so that a boot knows it too. */
+static int set_stopping(struct monitor *m, unsigned marks)
+{
+	if (marks & ~(unsigned)RESTART_MARKS_ALL)
+		return -EPROTO;
+	m->marks |= marks;
+	if (!m->is_waiting)
+		return m->config->auto_remove ? 0 : monitor_write_started(m);
+	if (!monitor_stop_waiting(m))
+		monitor_exit_write(m->config->container_dir_fd, &m->last);
+	return 0;
+}
+
+static int set_policy(struct monitor *m, const uint8_t *payload)
+{
+	if (payload[0] >= N_RESTART_POLICIES)
+		return -EPROTO;
+	m->restart = (struct restart_rule){.policy = payload[0], .max = frame_get_u32(payload + 1)};
+	monitor_set_guard(m);
+	return 0;
+}
+
+/* What is answered by DONE. A client that comes when the run has just ended is dropped: it looks
+ * at the state again. */
+static int on_order(struct monitor *m, struct fanout_client *client, const struct frame_span *frame)
+{
+	int rc = 0;
+
+	/* The answer must not fall between two pieces of an output frame. */
+	if (m->has_exited || client->flags & (CLIENT_STDOUT | CLIENT_STDERR))
+		return -EPROTO;
+	if (frame->type == FRAME_PAUSED)
+		rc = set_paused(m, frame->data[0] != 0);
+	else if (frame->type == FRAME_STOPPING)
+		rc = set_stopping(m, frame->data[0]);
+	else
+		rc = set_policy(m, frame->data);
+	return rc < 0 ? rc : frame_send(client->source.fd, FRAME_DONE, NULL, 0, -1);
+}
+
+static void resize(struct monitor *m, uint16_t rows, uint16_t columns)
+{
+	if (!m->config->tty || m->streams[LOG_STDOUT].fd < 0)
+		return;
+	pty_set_size(m->streams[LOG_STDOUT].fd, rows, columns);
+	monitor_report_size(m, rows, columns);
 }
 
 static int on_request(void *ctx, struct fanout_client *client, const struct frame_span *frame)
@@ -143,14 +206,14 @@ static int on_request(void *ctx, struct fanout_client *client, const struct fram
 
 	switch (frame->type) {
 	case FRAME_RESIZE:
-		if (m->config->tty && m->streams[LOG_STDOUT].fd >= 0)
-			pty_set_size(m->streams[LOG_STDOUT].fd, frame_get_u16(frame->data),
-				     frame_get_u16(frame->data + 2));
+		resize(m, frame_get_u16(frame->data), frame_get_u16(frame->data + 2));
 		return 0;
 	case FRAME_SIGNAL:
 		n = frame_get_u32(frame->data);
-		if (!m->has_exited && n > 0 && n <= (uint32_t)SIGRTMAX)
+		if (m->process.pid_fd >= 0 && !m->has_exited && n > 0 && n <= (uint32_t)SIGRTMAX) {
+			monitor_report_signal(m, (int)n);
 			process_signal(m->process.pid_fd, (int)n);
+		}
 		return 0;
 	case FRAME_STDIN_EOF:
 		if (!(client->flags & CLIENT_STDIN))
@@ -159,7 +222,9 @@ static int on_request(void *ctx, struct fanout_client *client, const struct fram
 		fanout_flush(&m->fanout);
 		return 0;
 	case FRAME_PAUSED:
-		return set_paused(m, client, frame->data[0] != 0);
+	case FRAME_STOPPING:
+	case FRAME_POLICY:
+		return on_order(m, client, frame);
 	default:
 		return -EPROTO;
 	}
@@ -229,11 +294,13 @@ static void drain(struct monitor *m)
 	}
 }
 
-static void tell_exit(struct monitor *m, const struct monitor_exit *exit)
+void monitor_tell_exit(struct monitor *m, const struct monitor_exit *exit)
 {
 	uint8_t *to = fanout_reserve(&m->fanout, FRAME_EXIT_LEN);
 
-	fanout_close_listen(&m->fanout);
+	/* Who connects now is answered by the next run. */
+	if (!m->restarts)
+		fanout_close_listen(&m->fanout);
 	/* drain leaves room by stopping a whole frame before the end. */
 	if (to) {
 		frame_put_u32(to, (uint32_t)exit->code);
@@ -242,8 +309,9 @@ static void tell_exit(struct monitor *m, const struct monitor_exit *exit)
 	}
 	m->has_exited = true;
 	fanout_flush(&m->fanout);
-	/* Without any client there is nothing to wait for. */
-	if (fanout_is_idle(&m->fanout))
+	/* Without any client there is nothing to wait for; a slow one does not hold up a restart.
+	 */
+	if (m->restarts || fanout_is_idle(&m->fanout))
 		loop_stop(&m->loop, 0);
 }
 
@@ -259,11 +327,9 @@ static int on_exit_event(void *data, uint32_t events)
 		m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
 	fd_cleanup_close(&m->tty_peer_fd);
 	drain(m);
-	log_writer_close(&m->log, clock_real_ns());
-	monitor_exit_write(m->config->container_dir_fd, &exit);
-	monitor_remove_state(m);
+	log_driver_close(&m->log, clock_real_ns());
 	m->fanout.stdin_fd = -1;
-	tell_exit(m, &exit);
+	monitor_record_exit(m, &exit);
 	return 0;
 }
 
@@ -281,8 +347,10 @@ int monitor_loop(struct monitor *m)
 		return rc;
 	m->is_timer_set = true;
 	/* A starting command that is gone already does not matter. */
-	fanout_add(&m->fanout, take_fd(m->client_fd), m->config->client_flags);
+	if (m->client_fd >= 0)
+		fanout_add(&m->fanout, take_fd(m->client_fd), m->config->client_flags);
 	set_reading(m, true);
+	monitor_set_guard(m);
 	return loop_run(&m->loop);
 }
 

@@ -27,6 +27,8 @@ static const struct {
 	[FRAME_DONE] = {0, 0},
 	[FRAME_ERROR] = {sizeof(struct err), sizeof(struct err)},
 	[FRAME_EXIT] = {FRAME_EXIT_LEN, FRAME_EXIT_LEN},
+	[FRAME_STOPPING] = {1, 1},
+	[FRAME_POLICY] = {FRAME_POLICY_LEN, FRAME_POLICY_LEN},
 };
 
 void frame_put_u16(uint8_t *to, uint16_t v)

@@ -13,7 +13,8 @@
  *   SIGNAL   u32 number                                 input as a descriptor if CLIENT_STDIN
  *   STDIN_EOF                                STDOUT, STDERR  bytes
  *   PAUSED   u8 bool: write it down          STDIN_EOF  close the descriptor you were given
- *                                            DONE       answers PAUSED
+ *   STOPPING u8 RESTART_MARK_*: heed them    DONE       answers PAUSED, STOPPING and POLICY
+ *   POLICY   u8 restart policy, u32 maximum
  *                                            ERROR      struct err: the container did not start
  *                                            EXIT       i32 code, u8 out of memory; the last one
  *
@@ -43,6 +44,8 @@ enum frame_type {
 	FRAME_DONE,
 	FRAME_ERROR,
 	FRAME_EXIT,
+	FRAME_STOPPING,
+	FRAME_POLICY,
 	N_FRAME_TYPES,
 };
 
@@ -56,7 +59,8 @@ enum client_flag {
 	CLIENT_FLAGS_ALL = (1 << 4) - 1,
 };
 
-#define FRAME_EXIT_LEN 5
+#define FRAME_EXIT_LEN	 5
+#define FRAME_POLICY_LEN 5
 
 /* Little endian, at any alignment. The header's LEN is at most FRAME_PAYLOAD_MAX. */
 void frame_put_u16(uint8_t *to, uint16_t v);

@@ -140,7 +140,9 @@ int session_start_input(struct session *session, int target_fd)
 
 	output_take(&out, target_fd);
 	return pump_start(&session->input, &session->loop, session->config->in_fd, &out,
-			  session->config->tty ? &session->keys : NULL, on_input_end, session);
+			  session->config->tty && !session->config->no_detach ? &session->keys
+									      : NULL,
+			  on_input_end, session);
 }
 
 int session_run(struct session *session, struct err *err)

@@ -24,6 +24,7 @@ struct session_config {
 	bool tty;	   /* the process has a terminal */
 	bool sig_proxy;	   /* pass signals on to the process instead of dying of them */
 	bool force_redraw; /* attach: a changed size first, so that a full-screen program redraws */
+	bool no_detach;	   /* no keys leave it */
 	const char *detach_keys; /* NULL: docker's; they count only with tty */
 };
 

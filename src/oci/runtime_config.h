@@ -26,6 +26,7 @@
 #define OCI_NOTE_LOG	     "io.tare.log"	    /* log driver */
 #define OCI_NOTE_LOG_SIZE    "io.tare.log.max-size" /* bytes of one file; absent: the default */
 #define OCI_NOTE_LOG_FILES   "io.tare.log.max-file"
+#define OCI_NOTE_LOG_OPTIONS "io.tare.log.options" /* JSON object (engine/log_setup.c) */
 #define OCI_NOTE_AUTO_REMOVE "io.tare.auto-remove" /* "true": --rm */
 #define OCI_NOTE_STOP_SIGNAL "io.tare.stop-signal"
 

@@ -143,6 +143,12 @@ void plan_join_namespace(struct plan *plan, enum step_where where, int fd, const
  * clone that follows is born in its pid namespace; and INSIDE, all other namespaces at once. */
 void plan_enter_pid(struct plan *plan, int pidfd, pid_t pid);
 void plan_enter(struct plan *plan, int pidfd, pid_t pid);
+/* A copy of the mounts of the container that was entered, for this process and its children alone.
+ */
+void plan_own_mounts(struct plan *plan);
+/* Attaches the detached mount MOUNT_FD (borrowed, open until the plan ran) on directory PATH, which
+ * exists: for the mounts of one process alone. */
+void plan_mount_tools(struct plan *plan, int mount_fd, const char *path);
 /* Joins the control group directory PATH of a v1 hierarchy; on v2 the clone has done it. */
 void plan_join_cgroup(struct plan *plan, const char *path, bool is_v1);
 /* A view of the control groups that starts at the current one. */

@@ -424,6 +424,8 @@ int runtime_plan_start(const struct oci_runtime_config *config, const struct run
 	add_root(&b);
 	add_copy_ups(&b);
 	add_mounts(&b);
+	if (place->tools_path)
+		plan_mount_tools(plan, place->tools_fd, place->tools_path);
 	add_names(&b);
 	add_hidden(&b);
 	add_process(&b, info);

@@ -40,7 +40,9 @@ struct runtime_place {
 	size_t n_joins;
 	const char *init_path;	      /* reaper to put in front of the command, NULL for none */
 	unsigned short rows, columns; /* of the console, 0 when unknown */
-	bool script;		      /* the plan is to become a script */
+	const char *tools_path;	      /* NULL, or where TOOLS_FD (a mount, borrowed) is attached */
+	int tools_fd;
+	bool script; /* the plan is to become a script */
 };
 
 /* Adds the steps that start CONFIG's container. INFO and CONFIG are borrowed until the plan has

@@ -26,6 +26,11 @@ void runtime_plan_exec(const struct oci_runtime_config *config, const struct run
 	strv_foreach (i, exec->cgroups)
 		plan_join_cgroup(plan, exec->cgroups->items[i], exec->cgroups_are_v1);
 	plan_enter(plan, exec->pidfd, exec->pid);
+	if (exec->tools_path) {
+		plan_group(plan, "tools that this process alone sees");
+		plan_own_mounts(plan);
+		plan_mount_tools(plan, exec->tools_fd, exec->tools_path);
+	}
 	plan_group(plan, "a session and the container's limits");
 	plan_session(plan, exec->terminal, exec->rows, exec->columns);
 	plan_keyring(plan);

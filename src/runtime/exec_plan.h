@@ -19,6 +19,8 @@ struct runtime_exec {
 	bool cgroups_are_v1;
 	pid_t pid; /* first process of the container, and its pidfd (borrowed) */
 	int pidfd;
+	const char *tools_path; /* NULL, or where TOOLS_FD is mounted for this process alone */
+	int tools_fd;
 };
 
 /* Adds the steps; EXEC and CONFIG (the container's own: its limits) are borrowed until the plan

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "sys/cgroup_plan.h"
+#include "sys/cgroup_stats.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -72,44 +73,6 @@ static int read_file(const char *dir, const char *file, struct str *ret)
 	return fd_read_kernel_file(path, FILE_LIMIT, ret);
 }
 
-/* A file with one number; "max" is UINT64_MAX. *RET is kept when there is none. */
-static void read_number(const char *dir, const char *file, uint64_t *ret)
-{
-	cleanup_str struct str line = STR_INIT;
-
-	cgroup_read_line(dir, file, &line);
-	if (strcmp(str_get(&line), "max") == 0)
-		*ret = UINT64_MAX;
-	else
-		num_parse_u64(str_get(&line), ret);
-}
-
-/* The number after "KEY " at the start of a line of TEXT; 0 or -ENOENT. */
-static int find_key(const char *text, const char *key, uint64_t *ret)
-{
-	size_t len = strlen(key);
-
-	for (const char *p = text; *p; p += *p == '\n') {
-		size_t n = strcspn(p, "\n");
-
-		if (n > len + 1 && memcmp(p, key, len) == 0 && p[len] == ' ') {
-			cleanup_free char *number = str_ndup(p + len + 1, n - len - 1);
-
-			return num_parse_u64(number, ret) < 0 ? -ENOENT : 0;
-		}
-		p += n;
-	}
-	return -ENOENT;
-}
-
-static void read_key(const char *dir, const char *file, const char *key, uint64_t *ret)
-{
-	cleanup_str struct str text = STR_INIT;
-
-	if (read_file(dir, file, &text) == 0)
-		find_key(str_get(&text), key, ret);
-}
-
 static bool is_v2(const struct cgroup_layout *layout)
 {
 	return layout->mode == CGROUP_V2;
@@ -137,137 +100,7 @@ int cgroup_read_oom_kills(const struct cgroup_layout *layout, const char *name, 
 	int rc = dir ? read_file(dir, file, &text) : -ENOENT;
 
 	/* "oom_kill" is in v1's file since Linux 4.13 */
-	return rc < 0 ? rc : find_key(str_get(&text), "oom_kill", ret);
-}
-
-static void read_memory(const struct cgroup_layout *layout, const char *dir, struct cgroup_stats *s)
-{
-	bool v2 = is_v2(layout);
-
-	read_number(dir, v2 ? "memory.current" : "memory.usage_in_bytes", &s->memory);
-	read_number(dir, v2 ? "memory.max" : "memory.limit_in_bytes", &s->memory_limit);
-	read_number(dir, v2 ? "memory.peak" : "memory.max_usage_in_bytes", &s->memory_peak);
-	read_key(dir, "memory.stat", v2 ? "inactive_file" : "total_inactive_file",
-		 &s->memory_inactive_file);
-	/* v1 has no word for unlimited: the largest multiple of the page size */
-	if (!v2 && s->memory_limit >= (uint64_t)INT64_MAX - 65536)
-		s->memory_limit = UINT64_MAX;
-}
-
-static void read_cpu_v2(const char *dir, struct cgroup_stats *s)
-{
-	const struct {
-		const char *key;
-		uint64_t *to;
-		uint64_t factor;
-	} rows[] = {
-		{"usage_usec", &s->cpu_ns, 1000},
-		{"user_usec", &s->cpu_user_ns, 1000},
-		{"system_usec", &s->cpu_system_ns, 1000},
-		{"throttled_usec", &s->cpu_throttled_ns, 1000},
-		{"nr_periods", &s->cpu_periods, 1},
-		{"nr_throttled", &s->cpu_throttled_periods, 1},
-	};
-	cleanup_str struct str text = STR_INIT;
-
-	if (read_file(dir, "cpu.stat", &text) < 0)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (find_key(str_get(&text), rows[i].key, rows[i].to) == 0)
-			*rows[i].to *= rows[i].factor;
-}
-
-static void read_cpu_v1(const char *cpu, const char *cpuacct, struct cgroup_stats *s)
-{
-	if (cpuacct) {
-		read_number(cpuacct, "cpuacct.usage", &s->cpu_ns);
-		read_number(cpuacct, "cpuacct.usage_user", &s->cpu_user_ns);
-		read_number(cpuacct, "cpuacct.usage_sys", &s->cpu_system_ns);
-	}
-	if (cpu) {
-		read_key(cpu, "cpu.stat", "throttled_time", &s->cpu_throttled_ns);
-		read_key(cpu, "cpu.stat", "nr_periods", &s->cpu_periods);
-		read_key(cpu, "cpu.stat", "nr_throttled", &s->cpu_throttled_periods);
-	}
-}
-
-/* Sum over the devices of io.stat: "8:0 rbytes=1 wbytes=2 …". */
-static void read_io_v2(const char *dir, struct cgroup_stats *s)
-{
-	cleanup_str struct str text = STR_INIT;
-
-	if (read_file(dir, "io.stat", &text) < 0)
-		return;
-	for (const char *p = str_get(&text); *p; p += strspn(p, " \n")) {
-		size_t n = strcspn(p, " \n");
-		uint64_t *to = str_has_prefix(p, "rbytes=")   ? &s->read_bytes
-			       : str_has_prefix(p, "wbytes=") ? &s->write_bytes
-							      : NULL;
-
-		if (to) {
-			cleanup_free char *number = str_ndup(p + 7, n - 7);
-			uint64_t value = 0;
-
-			num_parse_u64(number, &value);
-			*to += value;
-		}
-		p += n;
-	}
-}
-
-/* Sum over the devices of "8:0 Read 1" and "8:0 Write 2". */
-static void read_io_v1(const char *dir, struct cgroup_stats *s)
-{
-	cleanup_str struct str text = STR_INIT;
-	cleanup_strv struct strv lines = STRV_INIT;
-
-	if (read_file(dir, "blkio.throttle.io_service_bytes_recursive", &text) < 0)
-		return;
-	strv_split(&lines, str_get(&text), '\n');
-	strv_foreach (i, &lines) {
-		cleanup_strv struct strv words = STRV_INIT;
-		uint64_t value = 0;
-
-		strv_split(&words, lines.items[i], ' ');
-		if (words.n != 3 || num_parse_u64(words.items[2], &value) < 0)
-			continue;
-		if (strcmp(words.items[1], "Read") == 0)
-			s->read_bytes += value;
-		else if (strcmp(words.items[1], "Write") == 0)
-			s->write_bytes += value;
-	}
-}
-
-int cgroup_read_stats(const struct cgroup_layout *layout, const char *name,
-		      struct cgroup_stats *ret)
-{
-	cleanup_free char *any = process_dir(layout, name);
-	cleanup_free char *memory = cgroup_dir(layout, CGROUP_MEMORY, name);
-	cleanup_free char *pids = cgroup_dir(layout, CGROUP_PIDS, name);
-	cleanup_free char *cpu = cgroup_dir(layout, CGROUP_CPU, name);
-	cleanup_free char *cpuacct = cgroup_dir(layout, CGROUP_CPUACCT, name);
-	cleanup_free char *io = cgroup_dir(layout, CGROUP_BLKIO, name);
-	struct cgroup_stats s = {.memory_limit = UINT64_MAX, .pids_limit = UINT64_MAX};
-
-	if (!any || access(any, F_OK) < 0)
-		return -ENOENT;
-	if (memory)
-		read_memory(layout, memory, &s);
-	if (is_v2(layout))
-		read_cpu_v2(any, &s);
-	else
-		read_cpu_v1(cpu, cpuacct, &s);
-	if (io && is_v2(layout))
-		read_io_v2(io, &s);
-	else if (io)
-		read_io_v1(io, &s);
-	if (pids) {
-		read_number(pids, "pids.current", &s.pids);
-		read_number(pids, "pids.max", &s.pids_limit);
-	}
-	cgroup_read_oom_kills(layout, name, &s.oom_kills);
-	*ret = s;
-	return 0;
+	return rc < 0 ? rc : cgroup_stats_find(str_get(&text), "oom_kill", ret);
 }
 
 /* ---- walking a group and those below it ---- */
@@ -379,7 +212,7 @@ int cgroup_is_frozen(const struct cgroup_layout *layout, const char *name)
 	}
 	rc = read_file(dir, "cgroup.events", &text);
 	if (rc >= 0)
-		rc = find_key(str_get(&text), "frozen", &frozen);
+		rc = cgroup_stats_find(str_get(&text), "frozen", &frozen);
 	return rc < 0 ? rc : frozen != 0;
 }
 

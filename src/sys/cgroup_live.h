@@ -2,28 +2,14 @@
 #ifndef SYS_CGROUP_LIVE_H
 #define SYS_CGROUP_LIVE_H
 /*
- * Groups that exist: what they use, and freezing, killing and removing them. All by the group's
- * name
- * ("tare/<id>") and the host's layout. Leaf calls: >= 0 or -errno.
+ * Groups that exist: who is in them, and freezing, killing and removing them. All by the group's
+ * name ("tare/<id>") and the host's layout. What they use: sys/cgroup_stats.h. Leaf calls: >= 0 or
+ * -errno.
  */
 #include "sys/cgroup.h"
 
 #include <sys/types.h>
 
-/* Figures of one group; 0 where the host does not have one, UINT64_MAX for no limit. */
-struct cgroup_stats {
-	uint64_t cpu_ns, cpu_user_ns, cpu_system_ns;
-	uint64_t cpu_throttled_ns, cpu_periods, cpu_throttled_periods;
-	uint64_t memory, memory_limit, memory_peak;
-	uint64_t memory_inactive_file; /* page cache that docker leaves out of its figure */
-	uint64_t pids, pids_limit;
-	uint64_t oom_kills;
-	uint64_t read_bytes, write_bytes;
-};
-
-/* 0 or -ENOENT. */
-int cgroup_read_stats(const struct cgroup_layout *layout, const char *name,
-		      struct cgroup_stats *ret);
 /* How many processes of the group the kernel killed for lack of memory; -ENOENT without the group
  * or without a memory controller. */
 int cgroup_read_oom_kills(const struct cgroup_layout *layout, const char *name, uint64_t *ret);

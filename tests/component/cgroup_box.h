@@ -6,6 +6,7 @@
  * processes born in it, removed with all of them at the end.
  */
 #include "sys/cgroup_live.h"
+#include "sys/cgroup_stats.h"
 
 #include <sys/types.h>
 

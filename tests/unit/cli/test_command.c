@@ -66,7 +66,7 @@ static const struct {
 	{"version", 0, "Client:\n Version:           ", NULL},
 	{"version -f {{.Server.Version}}", 0, "0.", NULL},
 	{"version --format {{.Client.Os}}/{{.Server.Arch}}", 0, "linux/", NULL},
-	{"version -f json", 0, "{\"Client\":{\"Platform\":{\"Name\":\"tare\"},\"Version\":\"",
+	{"version -f json", 0, "{\"Client\":{\"Version\":\"",
 	 NULL},
 	{"version -f {{", 64, NULL, "tare: template parsing error: template: "},
 	/* The newline comes after what was printed, and that is nothing here, as docker does it. */

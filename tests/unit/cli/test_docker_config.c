@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration file of docker: where it is, its members, and those that are no such file. */
 #include "../unit.h"
 
 #include <stdio.h>

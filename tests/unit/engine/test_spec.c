@@ -69,7 +69,7 @@ RULE(target_root, mount_add(s, MOUNT_BIND, "/a", "/x/.."))
 RULE(target_twice, mount_add(s, MOUNT_BIND, "/a", "/x"); mount_add(s, MOUNT_TMPFS, NULL, "//x/"))
 RULE(propagation, mount_add(s, MOUNT_BIND, "/a", "/x"); TEXT(mounts[0].propagation, "foo"))
 RULE(mount_good, mount_add(s, MOUNT_BIND, "/a", "/x"); mount_add(s, MOUNT_TMPFS, NULL, "/x/y"))
-RULE(log_driver, TEXT(log_driver, "syslog"))
+RULE(log_driver, TEXT(log_driver, "nosuch"))
 RULE(log_none, TEXT(log_driver, "none"); strv_add(&s->log_options, "a=b"))
 RULE(log_option, strv_add(&s->log_options, "foo=b"))
 RULE(log_size, strv_add(&s->log_options, "max-size=x"))
@@ -129,10 +129,10 @@ static const struct {
 	{target_twice, "Duplicate mount point: //x/"},
 	{propagation, "invalid mount config for type \"bind\": invalid propagation mode: foo"},
 	{mount_good, NULL},
-	{log_driver, "logger: no log driver named 'syslog' is registered"},
+	{log_driver, "error looking up logging plugin nosuch: plugin \"nosuch\" not found"},
 	{log_none, "invalid logging opts for driver none"},
 	{log_option, "unknown log opt 'foo' for json-file log driver"},
-	{log_size, "invalid value for max-size: invalid size: 'x'"},
+	{log_size, "failed to initialize logging driver: invalid size: 'x'"},
 };
 
 static void each_rule(void **state)

@@ -43,7 +43,7 @@ static const struct typed_row rows[] = {
 	{"{{range .Entrypoint}}x{{else}}none{{end}}", "none"},
 	{"{{join .Entrypoint \",\"}}|{{slice .Entrypoint}}", "|[]"},
 	{"{{.State.Health}} {{json .State.Health}} {{if .State.Health}}y{{else}}n{{end}}", "<nil> null n"},
-	{"{{.State}} {{printf \"%+v\" .State}}", "{running 7 <nil>} {Status:running Pid:7 Health:<nil>}"},
+	{"{{.State}} {{printf \"%+v\" .State}}", "{running 7 <nil>} &{Status:running Pid:7 Health:<nil>}"},
 	{"{{json .State}}", "{\"Status\":\"running\",\"Pid\":7,\"Health\":null}"},
 	{"{{.Labels}} {{json .Labels}}", "map[a:1 b:2] {\"a\":\"1\",\"b\":\"2\"}"},
 	{"{{.Labels.a}} {{.Labels.zz}} {{index .Labels \"b\"}}|{{index .Labels \"zz\"}}|", "1 <no value> 2||"},
@@ -59,7 +59,7 @@ static const struct typed_row rows[] = {
 	{"{{.Labels.a \"x\"}}", "ERR: template: :1:9: executing \"\" at <.Labels.a>: a is not a method but has arguments"},
 	{"{{range .State}}{{end}}", "ERR: template: :1:8: executing \"\" at <.State>: range can't iterate over {running 7 <nil>}"},
 	{"{{.State.Health.Status}}", "ERR: template: :1:8: executing \"\" at <.State.Health.Status>: nil pointer evaluating *struct.Status"},
-	{"{{range $i, $e := 3}}{{$i}}{{$e}} {{end}}{{range 0}}{{else}}none{{end}}", "00 11 22 none"},
+	{"{{range $i := 3}}{{$i}} {{end}}{{range 0}}{{else}}none{{end}}", "0 1 2 none"},
 	{"{{with .State.Health}}x{{else with .State}}{{.Pid}}{{else}}z{{end}}", "7"},
 };
 /* clang-format on */
@@ -126,7 +126,7 @@ static void methods(void **state)
 		{"{{\"k\" | .Label | upper}}", "K OF <1>"},
 		{"{{.Label (print 1 2)}}", "1 2 of <1>"},
 		{"{{.Upper}} {{.Upper | lower}}", "UP up"},
-		{"{{.Label}}", "ERR: label of what"},
+		{"{{.Label}}", "ERR: template: :1:2: executing \"\" at <.Label>: label of what"},
 		{"{{$.Label \"a\"}}{{with .State}}{{$.Label .Status}}{{end}}", "a of <1>running of <1>"},
 		{"{{.Id}}", "<1>"},
 	};

@@ -3,6 +3,7 @@
 #include "../unit.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "monitor/log_entry.h"
 
 #include <errno.h>
@@ -86,7 +87,6 @@ static void parses(void **state)
 		{"{\"log\":\"a\\x\"}", NULL, 0, 0},
 		{"{\"stream\":\"stdout\"}", NULL, 0, 0},
 		{"{\"log\":\"a\"} trailing", NULL, 0, 0},
-		{"{\"log\":\"a\",\"time\":\"yesterday\"}", NULL, 0, 0},
 		{"", NULL, 0, 0},
 		{"hello", NULL, 0, 0},
 		{"{", NULL, 0, 0},
@@ -98,6 +98,7 @@ static void parses(void **state)
 		/* Exactly as long as the line, so that a sanitizer sees any step past it. */
 		cleanup_free uint8_t *line = mem_dup(cases[i].line, len ? len : 1);
 		struct log_entry e;
+		int64_t ns = -1;
 		int rc = log_entry_parse(line, len, &e);
 
 		assert_int_equal(rc, cases[i].text ? 0 : -EINVAL);
@@ -106,7 +107,65 @@ static void parses(void **state)
 		assert_int_equal(e.len, strlen(cases[i].text));
 		assert_memory_equal(e.text, cases[i].text, e.len);
 		assert_int_equal(e.stream, cases[i].stream);
-		assert_int_equal(e.time_ns, cases[i].ns);
+		assert_int_equal(log_entry_time(&e, &ns), 0);
+		assert_int_equal(ns, cases[i].ns);
+	}
+}
+
+/* Times of the form that writers write, against the general parser, and what is none. */
+static void reads_times(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns; /* -1: refused */
+	} cases[] = {
+		{"1970-01-01T00:00:00Z", 0},
+		{"1970-01-01T00:00:00.000000001Z", 1},
+		{"1970-01-01T00:00:00.1Z", 100000000},
+		{"2000-02-29T12:34:56.123456789Z", 951827696123456789},
+		{"2026-03-01T00:00:00Z", 1772323200000000000},
+		{"2038-01-19T03:14:08.5Z", 2147483648500000000},
+		{"2100-03-01T00:00:00Z", 4107542400000000000},
+		{"2026-03-01T01:00:00+01:00", 1772323200000000000},
+		{"yesterday", -1},
+		{"2026-13-01T00:00:00Z", -1},
+		{"2026-03-01T00:00:0xZ", -1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct log_entry e = {.time = (const uint8_t *)cases[i].text,
+					    .time_len = strlen(cases[i].text)};
+		int64_t ns = 0;
+		int rc = log_entry_time(&e, &ns);
+
+		assert_int_equal(rc, cases[i].ns < 0 ? -EINVAL : 0);
+		if (cases[i].ns >= 0)
+			assert_int_equal(ns, cases[i].ns);
+	}
+}
+
+static void shows_details(void **state)
+{
+	static const struct {
+		const char *attrs, *text; /* NULL: refused */
+	} cases[] = {
+		{"{\"a\":\"b\"}", "a=b"},
+		{"{\"E\":\"1 2\",\"F\":\"\xc3\xa9\",\"x,y\":\" z%20%\"}",
+		 "E=1+2,F=%C3%A9,x%2Cy=+z%2520%25"},
+		{"{\"a\":\"x\\ny\\u0000\"}", "a=x%0Ay%00"},
+		{"{\"a\":1}", NULL},
+		{"{\"a\":\"b\"", NULL},
+		{"[]", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup_str struct str out = STR_INIT;
+		int rc = log_entry_details((const uint8_t *)cases[i].attrs, strlen(cases[i].attrs),
+					   &out);
+
+		assert_int_equal(rc, cases[i].text ? 0 : -EINVAL);
+		if (cases[i].text)
+			assert_string_equal(str_get(&out), cases[i].text);
 	}
 }
 
@@ -152,6 +211,8 @@ int main(void)
 		cmocka_unit_test(escapes_as_docker_does),
 		cmocka_unit_test(sees_incomplete_sequences),
 		cmocka_unit_test(parses),
+		cmocka_unit_test(reads_times),
+		cmocka_unit_test(shows_details),
 		cmocka_unit_test(round_trip),
 	};
 

@@ -12,6 +12,7 @@
 #include "monitor/log_writer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -30,7 +31,15 @@ static void sink_done(struct sink *s)
 	str_done(&s->text[1]);
 }
 
-static int emit(void *ctx, enum log_stream stream, const void *data, size_t len)
+static int open_writer(struct log_writer *log, int dir_fd, uint64_t max_size, unsigned max_files)
+{
+	const struct log_writer_config config = {.max_size = max_size, .max_files = max_files};
+
+	return log_writer_open(log, dir_fd, &config);
+}
+
+static int emit(void *ctx, struct log_reader *reader, enum log_stream stream, const void *data,
+		size_t len)
 {
 	struct sink *s = ctx;
 
@@ -49,7 +58,7 @@ static void write_sample(struct fixture *f, uint64_t max_size)
 {
 	struct log_writer log = LOG_WRITER_INIT;
 
-	assert_int_equal(log_writer_open(&log, f->fd, max_size, 20), 0);
+	assert_int_equal(open_writer(&log, f->fd, max_size, 20), 0);
 	for (int i = 0; i < 9; i++) {
 		char line[8];
 
@@ -112,7 +121,7 @@ static void bisects_a_long_log(void **state)
 	struct log_writer log = LOG_WRITER_INIT;
 	static const int64_t since[] = {1, 2, 500, 10001, 19999, 20000};
 
-	assert_int_equal(log_writer_open(&log, f->fd, 0, 5), 0);
+	assert_int_equal(open_writer(&log, f->fd, 0, 5), 0);
 	for (int i = 1; i <= 20000; i++) {
 		char line[16];
 
@@ -146,7 +155,7 @@ static void stamps_each_line_once(void **state)
 	while (longline.len < 40000)
 		str_add(&longline, "0123456789");
 	str_add(&longline, "\n");
-	assert_int_equal(log_writer_open(&log, f->fd, 0, 5), 0);
+	assert_int_equal(open_writer(&log, f->fd, 0, 5), 0);
 	log_writer_write(&log, LOG_STDOUT, longline.buf, longline.len, SECOND * 3 / 2);
 	put(&log, LOG_STDERR, "x\n", 2);
 	log_writer_close(&log, 0);
@@ -170,7 +179,7 @@ static void tail_counts_lines_not_entries(void **state)
 	while (text.len < LOG_LINE_MAX - 2)
 		str_add_char(&text, 'b');
 	str_add(&text, "\\nrest of the line\n");
-	assert_int_equal(log_writer_open(&log, f->fd, 0, 5), 0);
+	assert_int_equal(open_writer(&log, f->fd, 0, 5), 0);
 	put(&log, LOG_STDOUT, "before\n", 1);
 	log_writer_write(&log, LOG_STDOUT, text.buf, text.len, SECOND);
 	log_writer_close(&log, 0);
@@ -224,7 +233,7 @@ static void write_and_end(struct fixture *f, int go_fd)
 
 	if (read(go_fd, &byte, 1) != 1)
 		_exit(1);
-	if (log_writer_open(&log, f->fd, 32768, 64) < 0)
+	if (open_writer(&log, f->fd, 32768, 64) < 0)
 		_exit(2);
 	for (int i = 0; i < N_LINES; i += 20) {
 		char text[20 * 8];
@@ -278,6 +287,62 @@ static void follows_through_rotation(void **state)
 	close(go[1]);
 }
 
+/* A follower that does not read for a while has opened what it has not read: the writer removes
+ * most parts meanwhile, and nothing is lost. */
+static int emit_slowly(void *ctx, struct log_reader *reader, enum log_stream stream,
+		       const void *data, size_t len)
+{
+	struct sink *s = ctx;
+
+	if (s->stop_at++ == 0)
+		for (int i = 0; i < 30; i++) {
+			struct pollfd p = {.fd = log_reader_watch_fd(reader), .events = POLLIN};
+
+			poll(&p, 1, 10);
+			log_reader_hold(reader);
+		}
+	str_add_bytes(&s->text[stream], data, len);
+	return 0;
+}
+
+static void write_slowly(struct fixture *f)
+{
+	struct log_writer log = LOG_WRITER_INIT;
+
+	if (open_writer(&log, f->fd, 300, 3) < 0)
+		_exit(2);
+	for (int i = 0; i < 200; i++) {
+		char text[16];
+
+		log_writer_write(&log, LOG_STDOUT, text,
+				 (size_t)snprintf(text, sizeof(text), "%d\n", i), clock_real_ns());
+		poll(NULL, 0, 1);
+	}
+	log_writer_close(&log, clock_real_ns());
+	_exit(fd_replace_file_at(f->fd, "exit.json", "{}", 2, 0600, false) < 0);
+}
+
+static void holds_what_it_has_not_read(void **state)
+{
+	struct fixture *f = *state;
+	struct sink sink __attribute__((cleanup(sink_done))) = {.dir_fd = f->fd};
+	cleanup_str struct str want = STR_INIT;
+	struct err err = ERR_INIT;
+	struct log_read read = {
+		.tail = -1, .follow = true, .is_over = is_over, .emit = emit_slowly, .ctx = &sink};
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		write_slowly(f);
+	assert_int_equal(log_read_run(&read, f->fd, &err), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	for (int i = 0; i < 200; i++)
+		str_addf(&want, "%d\n", i);
+	assert_string_equal(str_get(&sink.text[LOG_STDOUT]), str_get(&want));
+}
+
 static void follow_ends_at_until(void **state)
 {
 	struct fixture *f = *state;
@@ -303,6 +368,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(passes_over_damage, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_log_is_empty, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(follows_through_rotation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(holds_what_it_has_not_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(follow_ends_at_until, set_up, tear_down),
 	};
 

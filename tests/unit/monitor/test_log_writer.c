@@ -34,12 +34,19 @@ static void put(struct log_writer *log, enum log_stream stream, const char *text
 	log_writer_write(log, stream, text, strlen(text), ns);
 }
 
+static int open_writer(struct log_writer *log, int dir_fd, uint64_t max_size, unsigned max_files)
+{
+	const struct log_writer_config config = {.max_size = max_size, .max_files = max_files};
+
+	return log_writer_open(log, dir_fd, &config);
+}
+
 static void cuts_at_newlines(void **state)
 {
 	struct fixture *f = *state;
 	struct log_writer log = LOG_WRITER_INIT;
 
-	assert_int_equal(log_writer_open(&log, f->fd, 0, 5), 0);
+	assert_int_equal(open_writer(&log, f->fd, 0, 5), 0);
 	put(&log, LOG_STDOUT, "one\ntwo\nthr", SECOND);
 	put(&log, LOG_STDERR, "err\n", SECOND * 2);
 	put(&log, LOG_STDOUT, "ee\n\nend", SECOND * 3 / 2);
@@ -76,7 +83,7 @@ static void cuts_long_lines(void **state)
 		while (in.len < cases[i].len)
 			str_add(&in, cases[i].wide ? "\xc3\xa4" : "b");
 		str_add_char(&in, '\n');
-		assert_int_equal(log_writer_open(&log, f->fd, 0, 5), 0);
+		assert_int_equal(open_writer(&log, f->fd, 0, 5), 0);
 		for (size_t at = 0; at < in.len; at += cases[i].step) {
 			size_t n = in.len - at < cases[i].step ? in.len - at : cases[i].step;
 
@@ -105,19 +112,91 @@ static void rotates(void **state)
 	struct stat st;
 	const size_t entry = sizeof(OUT("line 0\\n", "1")) - 1;
 
-	assert_int_equal(log_writer_open(&log, f->fd, entry * 2, 3), 0);
+	assert_int_equal(open_writer(&log, f->fd, entry * 2, 3), 0);
 	put(&log, LOG_STDOUT, "line 0\nline 1\nline 2\nline 3\nline 4\nline 5\nline 6\n", SECOND);
 	log_writer_close(&log, SECOND);
 	expect_file(f, "json.log", OUT("line 6\\n", "1"));
-	expect_file(f, "json.log.1", OUT("line 4\\n", "1") OUT("line 5\\n", "1"));
+	expect_file(f, "json.log.3", OUT("line 4\\n", "1") OUT("line 5\\n", "1"));
 	expect_file(f, "json.log.2", OUT("line 2\\n", "1") OUT("line 3\\n", "1"));
-	assert_int_equal(fstatat(f->fd, LOG_DIR_NAME "/json.log.3", &st, 0), -1);
+	assert_int_equal(fstatat(f->fd, LOG_DIR_NAME "/json.log.1", &st, 0), -1);
 	/* Opened again it goes on where it was. */
-	assert_int_equal(log_writer_open(&log, f->fd, entry * 2, 3), 0);
+	assert_int_equal(open_writer(&log, f->fd, entry * 2, 3), 0);
 	put(&log, LOG_STDOUT, "line 7\nline 8\n", SECOND);
 	log_writer_close(&log, SECOND);
-	expect_file(f, "json.log.1", OUT("line 6\\n", "1") OUT("line 7\\n", "1"));
+	expect_file(f, "json.log.4", OUT("line 6\\n", "1") OUT("line 7\\n", "1"));
+	assert_int_equal(fstatat(f->fd, LOG_DIR_NAME "/json.log.2", &st, 0), -1);
 	expect_file(f, "json.log", OUT("line 8\\n", "1"));
+}
+
+/* What a helper that compresses left, and parts beyond a bound that was larger once. */
+static void removes_what_is_too_old(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const before[] = {"json.log.1.gz", "json.log.7", "json.log.7.gz",
+					     "json.log.8.gz", "json.log.9", "json.log.x"};
+	static const char *const after[] = {"json.log.9", "json.log.10", "json.log", "json.log.x"};
+	struct log_writer log = LOG_WRITER_INIT;
+	struct stat st;
+
+	assert_int_equal(mkdirat(f->fd, LOG_DIR_NAME, 0700), 0);
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		cleanup_free char *path = str_printf(LOG_DIR_NAME "/%s", before[i]);
+
+		assert_int_equal(fd_write_file_at(f->fd, path, "", 0, 0600), 0);
+	}
+	assert_int_equal(open_writer(&log, f->fd, 10, 3), 0);
+	put(&log, LOG_STDOUT, "a\nb\n", SECOND);
+	log_writer_close(&log, SECOND);
+	for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+		cleanup_free char *path = str_printf(LOG_DIR_NAME "/%s", before[i]);
+		bool is_left = strcmp(before[i], "json.log.9") == 0 ||
+			       strcmp(before[i], "json.log.x") == 0;
+
+		assert_int_equal(fstatat(f->fd, path, &st, 0), is_left ? 0 : -1);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(after); i++) {
+		cleanup_free char *path = str_printf(LOG_DIR_NAME "/%s", after[i]);
+
+		assert_int_equal(fstatat(f->fd, path, &st, 0), 0);
+	}
+}
+
+static void adds_attributes(void **state)
+{
+	struct fixture *f = *state;
+	struct log_writer log = LOG_WRITER_INIT;
+	const struct log_writer_config config = {.attrs = "{\"tag\":\"a\\nb\"}"};
+
+	assert_int_equal(log_writer_open(&log, f->fd, &config), 0);
+	put(&log, LOG_STDERR, "x\n", SECOND);
+	log_writer_close(&log, SECOND);
+	expect_file(f, LOG_FILE_NAME,
+		    "{\"log\":\"x\\n\",\"stream\":\"stderr\",\"attrs\":{\"tag\":\"a\\nb\"},"
+		    "\"time\":\"1970-01-01T00:00:01Z\"}\n");
+}
+
+static void count_entry(void *ctx, const struct log_line *line)
+{
+	struct str *s = ctx;
+
+	str_addf(s, "%d:%.*s|", line->stream, (int)line->len, (const char *)line->text);
+}
+
+static void tells_entries_without_a_file(void **state)
+{
+	struct fixture *f = *state;
+	struct log_writer log = LOG_WRITER_INIT;
+	cleanup_str struct str got = STR_INIT;
+	const struct log_writer_config config = {
+		.has_no_file = true, .entry = count_entry, .ctx = &got};
+	struct stat st;
+
+	assert_int_equal(log_writer_open(&log, f->fd, &config), 0);
+	put(&log, LOG_STDOUT, "a\nb", SECOND);
+	put(&log, LOG_STDERR, "e\n", SECOND);
+	log_writer_close(&log, SECOND);
+	assert_string_equal(str_get(&got), "0:a\n|1:e\n|0:b|");
+	assert_int_equal(fstatat(f->fd, LOG_DIR_NAME, &st, 0), -1);
 }
 
 static void one_file_begins_anew(void **state)
@@ -125,7 +204,7 @@ static void one_file_begins_anew(void **state)
 	struct fixture *f = *state;
 	struct log_writer log = LOG_WRITER_INIT;
 
-	assert_int_equal(log_writer_open(&log, f->fd, 10, 1), 0);
+	assert_int_equal(open_writer(&log, f->fd, 10, 1), 0);
 	put(&log, LOG_STDOUT, "a\nb\n", SECOND);
 	log_writer_close(&log, SECOND);
 	expect_file(f, "json.log", OUT("b\\n", "1"));
@@ -141,7 +220,7 @@ static void repairs_a_torn_end(void **state)
 	assert_int_equal(fd_write_file_at(f->fd, LOG_DIR_NAME "/" LOG_FILE_NAME, torn,
 					  sizeof(torn) - 1, 0600),
 			 0);
-	assert_int_equal(log_writer_open(&log, f->fd, 0, 5), 0);
+	assert_int_equal(open_writer(&log, f->fd, 0, 5), 0);
 	put(&log, LOG_STDOUT, "next\n", SECOND);
 	log_writer_close(&log, SECOND);
 	expect_file(f, LOG_FILE_NAME, OUT("whole\\n", "1") OUT("next\\n", "1"));
@@ -157,7 +236,7 @@ static void a_full_disk_drops_whole_entries(void **state)
 
 	signal(SIGXFSZ, SIG_IGN);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_int_equal(log_writer_open(&log, f->fd, 0, 5), 0);
+	assert_int_equal(open_writer(&log, f->fd, 0, 5), 0);
 	put(&log, LOG_STDOUT, "first\n", SECOND);
 	small = (struct rlimit){.rlim_cur = sizeof(OUT("first\\n", "1")) - 1 + 10,
 				.rlim_max = old.rlim_max};
@@ -178,6 +257,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cuts_at_newlines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(cuts_long_lines, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(rotates, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(removes_what_is_too_old, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(adds_attributes, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tells_entries_without_a_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(one_file_begins_anew, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(repairs_a_torn_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_disk_drops_whole_entries, set_up, tear_down),

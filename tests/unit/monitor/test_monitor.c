@@ -100,8 +100,8 @@ static void box_init(struct box *b, struct fixture *f, const char *const *argv)
 	b->config = (struct monitor_config){.id = "c1",
 					    .state_dir_fd = b->state_fd,
 					    .container_dir_fd = b->container_fd,
-					    .log_max_size = MONITOR_LOG_MAX_SIZE,
-					    .log_max_files = MONITOR_LOG_MAX_FILES,
+					    .log.max_size = MONITOR_LOG_MAX_SIZE,
+					    .log.max_files = MONITOR_LOG_MAX_FILES,
 					    .client_flags = CLIENT_STDOUT | CLIENT_STDERR,
 					    .start = start_child,
 					    .finish = finish_child,
@@ -179,7 +179,8 @@ static void wait_for_exit_file(struct box *b)
 		assert_true(read(fd, events, sizeof(events)) > 0);
 }
 
-static int add_log(void *ctx, enum log_stream stream, const void *data, size_t len)
+static int add_log(void *ctx, struct log_reader *reader, enum log_stream stream, const void *data,
+		   size_t len)
 {
 	str_add_bytes((struct str *)ctx + stream, data, len);
 	return 0;
@@ -286,7 +287,7 @@ static void is_binary_clean(void **state)
 	b.config.open_stdin = true;
 	b.config.stdin_once = true;
 	b.config.client_flags |= CLIENT_STDIN;
-	b.config.log_driver = MONITOR_LOG_NONE;
+	b.config.log.kind = LOG_TO_NONE;
 	box_start(&b);
 	assert_true(b.started.stdin_fd >= 0);
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
