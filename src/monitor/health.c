@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -94,23 +93,21 @@ static void save_status(struct health *h)
 
 /* ---- children ---- */
 
-/* Starts ARGV with OUT_FD (-1: nothing) as standard output and returns a pidfd, or -errno. */
+/* Starts ARGV with OUT_FD (-1: nothing) as standard output and returns a pidfd, or -errno. Not by
+ * posix_spawn(3): glibc's leaves two signals ignored, which the container would inherit. */
 static int spawn(char *const *argv, int out_fd)
 {
-	posix_spawn_file_actions_t actions;
-	pid_t pid = -1;
-	int rc = posix_spawn_file_actions_init(&actions);
+	pid_t pid = fork();
 	int fd = -1;
+	int rc = 0;
 
-	if (rc != 0)
-		return -rc;
-	if (out_fd >= 0)
-		rc = posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-	if (rc == 0)
-		rc = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (rc != 0)
-		return -rc;
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		if (out_fd < 0 || dup2(out_fd, STDOUT_FILENO) >= 0)
+			execv(argv[0], argv);
+		_exit(errno == ENOENT ? 127 : 126);
+	}
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd >= 0)
 		return fd;
