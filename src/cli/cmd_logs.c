@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
-#include "cli/parse_time.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
 #include "engine/engine.h"
@@ -141,7 +140,7 @@ static int parse_time(const char *name, const char *text, int64_t *ret, struct e
 {
 	if (!text || !*text)
 		return 0;
-	if (time_parse_point(text, clock_real_ns(), ret, err) < 0)
+	if (clock_parse_point(text, clock_real_ns(), ret, err) < 0)
 		return err_wrap(err, "invalid value for \"%s\"", name);
 	return 0;
 }

@@ -196,7 +196,7 @@ const struct command commands[] = {
 	  { events_options }, 0, 0, 0, 0, NULL, NULL, cmd_events },
 	{ "system", "prune", NULL, NULL, "[OPTIONS]",
 	  "Remove unused data",
-	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_prune },
 	{ "system", "repair", NULL, NULL, "[OPTIONS]",
 	  "Restore what a check finds damaged",
 	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_repair },
@@ -247,7 +247,7 @@ const struct command commands[] = {
 	  { }, 1, 1, 0, COMMAND_HIDDEN, NULL, NULL, cmd_completion },
 	{ NULL, "man", NULL, NULL, "[COMMAND...]",
 	  "Print the manual page of a command",
-	  { }, 0, 2, 0, COMMAND_HIDDEN, NULL, NULL, cmd_man },
+	  { man_options }, 0, 2, 0, COMMAND_HIDDEN, NULL, NULL, cmd_man },
 };
 /* clang-format on */
 const size_t n_commands = ARRAY_LEN(commands);

@@ -20,6 +20,7 @@
 #include "storage/container.h"
 #include "storage/repair.h"
 #include "storage/store.h"
+#include "storage/volume.h"
 #include "sys/cgroup_live.h"
 #include "sys/path.h"
 #include "sys/process.h"
@@ -167,7 +168,7 @@ void engine_remove_replaced(struct engine *engine)
 void engine_remove_run(struct engine *engine, const char *id)
 {
 	cleanup_free char *run = str_printf("%s/containers/%s", engine->runroot, id);
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	const struct cgroup_layout *layout = engine_get_cgroups(engine);
 	int rc = cgroup_kill(layout, cgroup, KILL_TIMEOUT_NS);
 
@@ -352,6 +353,7 @@ static void sweep_boot(struct engine *engine)
 	glance_at_store(engine);
 	for_each_id(engine, dirs, check_dir);
 	for_each_id(engine, runs, check_dir);
+	volume_sweep(engine->store);
 	store_ensure_reserve(engine->store);
 	fd_mkdir_p(engine->runroot, 0700);
 	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
