@@ -374,13 +374,21 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 	cgroup = container_cgroup_name(engine, record.row.id);
 	rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, true, FREEZE_TIMEOUT_NS);
 	if (rc < 0)
-		return err_sys(err, -rc, "Cannot pause container %s", ref);
-	dir = engine_open_run_dir(engine, record.row.id, false);
-	rc = dir < 0 ? err_sys(err, -dir, "open the state of container %s", ref)
-		     : monitor_client_set_paused(dir, true, err);
+		err_sys(err, -rc, "Cannot pause container %s", ref);
 	if (rc == 0)
+		dir = engine_open_run_dir(engine, record.row.id, false);
+	if (rc == 0)
+		rc = dir < 0 ? err_sys(err, -dir, "open the state of container %s", ref)
+			     : monitor_client_set_paused(dir, true, err);
+	if (rc == 0) {
 		event_container(engine, &record.row, "pause", NULL);
-	return rc;
+		return 0;
+	}
+	/* When it ends, its group and its state go. */
+	container_state_read(engine, record.row.id, &state);
+	if (!container_has_process(&state))
+		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
+	return -err->code;
 }
 
 /* ---- rename and remove ---- */
