@@ -343,8 +343,11 @@ void monitor_stay(struct monitor *m)
 	monitor_report_start(m, true);
 	monitor_drop_caller(m);
 	monitor_loop(m);
-	if (m->restarts)
+	if (m->restarts) {
+		/* The program is executed again, and would not know whose child this is. */
+		log_driver_stop_helper(&m->log);
 		monitor_go_on(m);
+	}
 	leaves = leaves && !(m->marks & RESTART_MARK_KEPT);
 	is_settled = fanout_is_settled(&m->fanout);
 	if (leaves)
