@@ -507,6 +507,7 @@ static int remove_stopped(struct engine *engine, const char *id, unsigned how, i
 	if (rc < 0)
 		log_debug("remove control group %s: %s", cgroup, strerrordesc_np(-rc));
 	rc = remove_files(engine, id, plan, err);
+	engine_remove_run_aside(engine, id);
 	store_ensure_reserve(engine->store);
 	return rc < 0 ? rc : 1;
 }
