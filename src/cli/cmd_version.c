@@ -162,5 +162,5 @@ int cmd_version(struct cli *cli, union verb_options *o, struct err *err)
 		return 0;
 	}
 	object = version_tree(&host);
-	return object_print(cli, format, object, &version_shape, err);
+	return object_print(cli, "version", format, object, &version_shape, err);
 }
