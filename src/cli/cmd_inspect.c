@@ -151,6 +151,9 @@ static int run_template(struct inspector *in, const json_t *object, const struct
 	const struct template_env second = {.missing_key_error = true};
 
 	if (template_execute(in->template, typed, &first, &out, err) < 0) {
+		/* docker has no bare JSON of a volume. */
+		if (shape == &volume_shape)
+			return err_wrap(err, "template parsing error");
 		str_truncate(&out, 0);
 		err_clear(err);
 		if (template_execute(in->template, object, &second, &out, err) < 0)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/option.h"
+#include "cli/parse_device.h"
 #include "cli/parse_env.h"
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
@@ -99,7 +100,8 @@ static int finish_devices(struct run_request *r, struct err *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < r->devices.n; i++)
-		rc = device_parse(&r->spec, r->devices.items[i], err);
+		if (!cdi_device_add(&r->spec, r->devices.items[i]))
+			rc = device_parse(&r->spec, r->devices.items[i], err);
 	return rc;
 }
 
@@ -180,19 +182,6 @@ static int finish_security(struct run_request *r, struct err *err)
 /* What can be said but not yet done. */
 static int refuse_missing(const struct container_spec *spec, struct err *err)
 {
-	for (size_t i = 0; i < spec->n_mounts; i++) {
-		const struct mount_spec *m = &spec->mounts[i];
-
-		if (m->type == MOUNT_IMAGE)
-			return err_set(err, ERR_UNSUPPORTED,
-				       "%s: mounts of images are not there yet", m->target);
-		if (m->type != MOUNT_VOLUME)
-			continue;
-		err_set(err, ERR_UNSUPPORTED, "%s%s%s: volumes are not there yet",
-			m->source ? m->source : "", m->source ? ":" : "", m->target);
-		return err_hint(err, "give an absolute host path (or ./path), or --tmpfs %s",
-				m->target);
-	}
 	if (spec->n_ports) {
 		err_set(err, ERR_UNSUPPORTED,
 			"--publish: published ports need a bridge, which is not "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* volume create, ls, rm, prune, rename. */
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
@@ -9,12 +10,18 @@
 #include "engine/engine.h"
 #include "engine/pattern.h"
 #include "engine/volume.h"
+#include "engine/volume_content.h"
+#include "transport/new_file.h"
 #include "json/format.h"
 #include "json/value.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define SIZE_DIGITS 4
 
@@ -134,17 +141,6 @@ static bool passes_all(const struct volume *volume, const struct strv *filters)
 	return true;
 }
 
-static char *join_labels(const json_t *labels)
-{
-	struct str out = STR_INIT;
-	const char *key = NULL;
-	json_t *value = NULL;
-
-	json_object_foreach ((json_t *)(uintptr_t)labels, key, value)
-		str_addf(&out, "%s%s=%s", out.len ? "," : "", key, json_string_value(value));
-	return str_take(&out);
-}
-
 static int add_row(const struct volume *volume, void *data, struct err *err)
 {
 	static const char *const unknown[] = {"Availability", "Group", "Links", "Size", "Status"};
@@ -157,7 +153,7 @@ static int add_row(const struct volume *volume, void *data, struct err *err)
 		return 0;
 	row = engine_describe_volume(l->engine, volume);
 	labels = json_object_get(row, "Labels");
-	text = join_labels(labels);
+	text = volume_labels_text(volume);
 	json_object_set(l->labels, volume->name, labels);
 	json_set_text(row, "Labels", text);
 	json_object_del(row, "CreatedAt");
@@ -330,4 +326,68 @@ int cmd_volume_prune(struct cli *cli, union verb_options *options, struct err *e
 	num_format_size((double)freed, SIZE_DIGITS, size, sizeof(size));
 	printf("Total reclaimed space: %s\n", size);
 	return 0;
+}
+
+/* ---- the content ---- */
+
+int cmd_volume_clone(struct cli *cli, union verb_options *options, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+
+	if (engine_open(&engine, cli->root, cli->runroot, err) < 0)
+		return -err->code;
+	volume_sweep(engine.store);
+	if (engine_clone_volume(&engine, cli->args.items[0], cli->args.items[1], err) < 0)
+		return -err->code;
+	puts(cli->args.items[1]);
+	return 0;
+}
+
+int cmd_volume_export(struct cli *cli, union verb_options *options, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+	cleanup_new_file struct new_file file = NEW_FILE_INIT;
+	const char *output = options->volume_export.output;
+	bool to_file = output && *output;
+
+	if (!to_file && isatty(STDOUT_FILENO))
+		return err_set(err, ERR_INVALID,
+			       "cowardly refusing to save to a terminal. Use the -o flag or "
+			       "redirect");
+	if ((to_file && new_file_open(output, 0600, &file, err) < 0) ||
+	    engine_open(&engine, cli->root, cli->runroot, err) < 0)
+		return -err->code;
+	/* A reader that went away is an error like others. */
+	signal(SIGPIPE, SIG_IGN);
+	if (engine_export_volume(&engine, cli->args.items[0], to_file ? file.fd : STDOUT_FILENO,
+				 err) < 0)
+		return -err->code;
+	return to_file ? new_file_commit(&file, true, err) : 0;
+}
+
+static int open_input(const char *name, struct err *err)
+{
+	int fd = -1;
+
+	if (strcmp(name, "-") == 0)
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(name, O_RDONLY | O_CLOEXEC); /* lint: path typed by the user */
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", name);
+	if (!isatty(fd))
+		return fd;
+	close(fd);
+	err_set(err, ERR_INVALID, "standard input is a terminal, not an archive");
+	return err_hint(err, "tare volume import VOLUME <FILE.tar");
+}
+
+int cmd_volume_import(struct cli *cli, union verb_options *options, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+	cleanup_close int in_fd = open_input(cli->args.n > 1 ? cli->args.items[1] : "-", err);
+
+	if (in_fd < 0 || engine_open(&engine, cli->root, cli->runroot, err) < 0)
+		return -err->code;
+	return engine_import_volume(&engine, cli->args.items[0], in_fd, err);
 }

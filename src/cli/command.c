@@ -78,6 +78,9 @@ static void print(FILE *to, const struct str *text)
 void cli_print_error(const struct err *err)
 {
 	fprintf(stderr, PROGRAM ": %s\n", err->msg);
+	/* The line above is what docker prints; this is for who reads lines of JSON. */
+	if (log_is_json())
+		log_failure(LOG_LEVEL_ERROR, err->msg, "the command has failed");
 	if (err->hint[0])
 		fprintf(stderr, "hint: %s\n", err->hint);
 }
@@ -225,9 +228,12 @@ static int command_main(struct cli *cli, char *const *args, size_t n)
 	const struct command *c = cli->command;
 	int rc = 0;
 
+	log_set_context(cli->path, NULL);
+	log_trace("begins");
 	if (c->init)
 		c->init(o);
 	rc = command_parse_and_call(cli, o, args, n);
+	log_trace("ends with status %d", rc);
 	if (c->done)
 		c->done(o);
 	else
@@ -367,7 +373,7 @@ static int dispatch(struct cli *cli, const struct option_parse *p, char *const *
 /* ---- global options ---- */
 
 struct globals {
-	char *root, *runroot, *config, *context, *log_level;
+	char *root, *runroot, *config, *context, *log_level, *log_format;
 	struct strv hosts;
 	char *tls_text;
 	bool debug, version, tls;
@@ -384,6 +390,8 @@ const struct option global_options[] = {
 	{"debug", 'D', OPT_BOOL, AT(debug), NULL, NULL, "Enable debug mode"},
 	{"host", 'H', OPT_LIST, AT(hosts), NULL, "list",
 	 "Accepted for compatibility; there is no daemon to connect to"},
+	{"log-format", 0, OPT_STRING, AT(log_format), NULL, "string",
+	 "Form of tare's own diagnostics: \"text\" or \"json\" (TARE_LOG_FORMAT)"},
 	{"log-level", 'l', OPT_STRING, AT(log_level), NULL, "string",
 	 "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", "\"info\""},
 	{"root", 0, OPT_STRING, AT(root), NULL, "string",
@@ -410,6 +418,21 @@ static const char *first_of(const char *option, const char *variable, const char
 	return env && *env ? env : otherwise;
 }
 
+/* An option wins over its variable, and -D over a level that is quieter. */
+static int apply_log(const struct globals *g, struct err *err)
+{
+	const char *level = first_of(g->log_level, "TARE_LOG_LEVEL", "warn");
+	const char *format = first_of(g->log_format, "TARE_LOG_FORMAT", "text");
+
+	if (log_set_level(level) < 0)
+		return err_set(err, ERR_INVALID, "Unable to parse logging level: %s", level);
+	if (log_set_format(format) < 0)
+		return err_set(err, ERR_INVALID, "Unable to parse logging format: %s", format);
+	if (g->debug && log_get_level() < LOG_LEVEL_DEBUG)
+		log_set_level("debug");
+	return 0;
+}
+
 static int apply_globals(struct cli *cli, const struct globals *g, struct err *err)
 {
 	cli->root = first_of(g->root, "TARE_ROOT", "/var/lib/tare");
@@ -418,10 +441,8 @@ static int apply_globals(struct cli *cli, const struct globals *g, struct err *e
 	cli->debug = g->debug;
 	if (cli->root[0] != '/' || cli->runroot[0] != '/')
 		return err_set(err, ERR_INVALID, "--root and --runroot must be absolute paths");
-	if (g->log_level && log_set_level(g->log_level) < 0)
-		return err_set(err, ERR_INVALID, "Unable to parse logging level: %s", g->log_level);
-	if (g->debug)
-		log_set_level("debug");
+	if (apply_log(g, err) < 0)
+		return -err->code;
 	if (g->context && *g->context && strcmp(g->context, "default") != 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "context \"%s\": " NO_TLS ", only \"default\" exists", g->context);

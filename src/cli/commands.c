@@ -103,7 +103,7 @@ const struct command commands[] = {
 	  { }, 2, 2, 0, 0, NULL, NULL, cmd_rename },
 	{ "container", "restart", NULL, "restart", "[OPTIONS] CONTAINER [CONTAINER...]",
 	  "Restart one or more containers",
-	  { stop_options }, 1, ANY, 0, 0, NULL, NULL, NULL },
+	  { stop_options }, 1, ANY, 0, 0, NULL, NULL, cmd_restart },
 	{ "container", "rm", "remove", "rm", "[OPTIONS] CONTAINER [CONTAINER...]",
 	  "Remove one or more containers",
 	  { rm_options }, 1, ANY, 0, 0, NULL, NULL, cmd_rm },
@@ -119,6 +119,9 @@ const struct command commands[] = {
 	{ "container", "settle", NULL, NULL, "CONTAINER [CONTAINER...]",
 	  "Remove containers that have ended and were to be removed then",
 	  { }, 1, ANY, 0, COMMAND_HIDDEN, NULL, NULL, cmd_settle },
+	{ "container", "resume", NULL, NULL, "[OPTIONS] CONTAINER",
+	  "Start a container again by its restart policy, as its monitor",
+	  { resume_options }, 1, 1, 0, COMMAND_HIDDEN | COMMAND_SEALS, NULL, NULL, cmd_resume },
 	{ "container", "top", NULL, "top", "CONTAINER [ps OPTIONS]",
 	  "Display the running processes of a container",
 	  { top_options }, 1, ANY, 0, COMMAND_STOP_AT_ARGUMENT, NULL, NULL, cmd_top,
@@ -175,7 +178,7 @@ const struct command commands[] = {
 
 	{ "system", "boot", NULL, NULL, "[OPTIONS]",
 	  "Start what should run after a reboot, in order",
-	  { system_boot_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_boot_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_boot },
 	{ "system", "check", NULL, NULL, "[OPTIONS]",
 	  "Compare the index, layers and blobs with each other",
 	  { system_check_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_check },
@@ -193,23 +196,30 @@ const struct command commands[] = {
 	  { events_options }, 0, 0, 0, 0, NULL, NULL, cmd_events },
 	{ "system", "prune", NULL, NULL, "[OPTIONS]",
 	  "Remove unused data",
-	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, NULL },
+	  { system_prune_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_prune },
 	{ "system", "repair", NULL, NULL, "[OPTIONS]",
 	  "Restore what a check finds damaged",
 	  { system_repair_options }, 0, 0, 0, 0, NULL, NULL, cmd_system_repair },
 
 	{ "volume", "clone", NULL, NULL, "VOLUME NEW_VOLUME",
 	  "Make a volume with the content of another",
-	  { }, 2, 2, 0, 0, NULL, NULL, NULL },
+	  { }, 2, 2, 0, 0, NULL, NULL, cmd_volume_clone, .details =
+	  "The new volume has the content, the labels and the options of the other one. Where\n"
+	  "the file system can share blocks (btrfs, XFS) it takes no more space until one of\n"
+	  "the two is changed. It exists when it is complete."  },
 	{ "volume", "create", NULL, NULL, "[OPTIONS] [VOLUME]",
 	  "Create a volume",
 	  { volume_create_options }, 0, 1, 0, 0, NULL, NULL, cmd_volume_create },
 	{ "volume", "export", NULL, NULL, "[OPTIONS] VOLUME",
 	  "Export a volume's content as a tar archive",
-	  { volume_export_options }, 1, 1, 0, 0, NULL, NULL, NULL },
+	  { volume_export_options }, 1, 1, 0, 0, NULL, NULL, cmd_volume_export, .details =
+	  "Owners, modes, links and extended attributes are kept. Containers may go on writing\n"
+	  "to the volume; stop them for a copy of one moment."  },
 	{ "volume", "import", NULL, NULL, "VOLUME [FILE|-]",
 	  "Import the content of a tar archive into a volume",
-	  { }, 1, 2, 0, 0, NULL, NULL, NULL },
+	  { }, 1, 2, 0, 0, NULL, NULL, cmd_volume_import, .details =
+	  "The archive may be plain or compressed, and is unpacked over what the volume has. No\n"
+	  "name in it leads out of the volume."  },
 	{ "volume", "inspect", NULL, NULL, "[OPTIONS] VOLUME [VOLUME...]",
 	  "Display detailed information on one or more volumes",
 	  { format_options }, 1, ANY, 0, 0, NULL, NULL, cmd_volume_inspect },
@@ -221,7 +231,8 @@ const struct command commands[] = {
 	  { volume_prune_options }, 0, 0, 0, 0, NULL, NULL, cmd_volume_prune },
 	{ "volume", "rename", NULL, NULL, "VOLUME NEW_NAME",
 	  "Rename a volume that no container uses",
-	  { }, 2, 2, 0, 0, NULL, NULL, cmd_volume_rename },
+	  { }, 2, 2, 0, 0, NULL, NULL, cmd_volume_rename, .details =
+	  "The content stays where it is: only the name changes."  },
 	{ "volume", "rm", "remove", NULL, "[OPTIONS] VOLUME [VOLUME...]",
 	  "Remove one or more volumes",
 	  { volume_rm_options }, 1, ANY, 0, 0, NULL, NULL, cmd_volume_rm,

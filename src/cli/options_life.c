@@ -112,6 +112,12 @@ const struct option system_boot_options[] = {
 	{},
 };
 
+const struct option resume_options[] = {
+	{"lost", 0, OPT_BOOL, offsetof(struct resume_options, is_lost), NULL, NULL,
+	 "Its monitor was killed: settle the container first"},
+	{},
+};
+
 const struct option debug_options[] = {
 	{"env", 'e', OPT_LIST, offsetof(struct debug_options, env), env_option_check, "list",
 	 "Set environment variables"},

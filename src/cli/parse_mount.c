@@ -201,6 +201,12 @@ static int key_recursive(struct mount_spec *m, const char *key, const char *valu
 		    key, value);
 }
 
+static int key_idmap(struct mount_spec *m, const char *key, const char *value, struct err *err)
+{
+	str_replace(&m->idmap, value ? value : "");
+	return 0;
+}
+
 static int key_nocopy(struct mount_spec *m, const char *key, const char *value, struct err *err)
 {
 	m->has_volume_options = true;
@@ -287,6 +293,7 @@ static const struct mount_key {
 	{"volume-label", key_volume_label, false},
 	{"volume-opt", key_volume_opt, false},
 	{"image-subpath", key_image_subpath, false},
+	{"idmap", key_idmap, true},
 	{"tmpfs-size", key_size, false},
 	{"tmpfs-mode", key_mode, false},
 };
@@ -357,6 +364,7 @@ enum mode_class {
 	MODE_PROPAGATION,
 	MODE_COPY,
 	MODE_CONSISTENCY,
+	MODE_IDMAP,
 	N_MODES
 };
 
@@ -371,8 +379,10 @@ static const struct {
 	{"shared", MODE_PROPAGATION},  {"rshared", MODE_PROPAGATION},
 	{"nocopy", MODE_COPY},	       {"consistent", MODE_CONSISTENCY},
 	{"cached", MODE_CONSISTENCY},  {"delegated", MODE_CONSISTENCY},
-	{"default", MODE_CONSISTENCY},
+	{"default", MODE_CONSISTENCY}, {"idmap", MODE_IDMAP},
 };
+
+#define IDMAP "idmap"
 
 /* The class of a word, or N_MODES. */
 static enum mode_class mode_class_of(const char *word)
@@ -380,7 +390,7 @@ static enum mode_class mode_class_of(const char *word)
 	for (size_t i = 0; i < ARRAY_LEN(volume_modes); i++)
 		if (strcmp(word, volume_modes[i].word) == 0)
 			return volume_modes[i].class;
-	return N_MODES;
+	return str_has_prefix(word, IDMAP "=") ? MODE_IDMAP : N_MODES;
 }
 
 /* Reads MODE into M (NULL only asks whether it is one). */
@@ -404,8 +414,24 @@ static bool mode_apply(struct mount_spec *m, const char *mode)
 			str_replace(&m->selinux, word);
 		if (class == MODE_PROPAGATION)
 			str_replace(&m->propagation, word);
+		if (class == MODE_IDMAP)
+			str_replace(&m->idmap,
+				    word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
 	}
 	return true;
+}
+
+/* The ids of a mapping have a colon between them, which is no end of a field. */
+static void join_idmap(struct strv *parts)
+{
+	char *joined = NULL;
+
+	if (parts->n != 4 || !strstr(parts->items[2], IDMAP "="))
+		return;
+	joined = str_printf("%s:%s", parts->items[2], parts->items[3]);
+	strv_remove(parts, 3);
+	free(parts->items[2]);
+	parts->items[2] = joined;
 }
 
 static int volume_fields(const char *value, struct strv *parts, struct err *err)
@@ -416,6 +442,7 @@ static int volume_fields(const char *value, struct strv *parts, struct err *err)
 	strv_foreach (i, parts)
 		if (!parts->items[i][0])
 			return fail("invalid spec: %s: empty section between colons", value);
+	join_idmap(parts);
 	if (parts->n == 0 || parts->n > 3 || (parts->n == 2 && mode_apply(NULL, parts->items[1])))
 		return fail("invalid volume specification: '%s'", value);
 	return 0;
@@ -444,8 +471,6 @@ int mount_parse_volume(struct container_spec *spec, const char *value, struct er
 		m.create_source = true;
 	}
 	if (m.type == MOUNT_BIND && m.no_copy)
-		return fail("invalid mode: %s", m.mode);
-	if (m.type == MOUNT_VOLUME && m.propagation)
 		return fail("invalid mode: %s", m.mode);
 	spec_add_mount(spec, &m);
 	return 0;

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "engine/spec.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,7 +46,8 @@ struct run_request {
 
 struct start_options {
 	bool attach, interactive;
-	char *detach_keys, *checkpoint, *checkpoint_dir;
+	const char *detach_keys; /* owned */
+	char *checkpoint, *checkpoint_dir;
 	enum explain_mode explain;
 };
 
@@ -85,6 +87,10 @@ struct events_options {
 struct system_prune_options {
 	bool all, force, volumes;
 	struct strv filters;
+};
+
+struct resume_options {
+	bool is_lost; /* its monitor was killed */
 };
 
 struct system_boot_options {
@@ -289,6 +295,7 @@ union verb_options {
 	struct events_options events;
 	struct system_prune_options system_prune;
 	struct system_boot_options system_boot;
+	struct resume_options resume;
 	struct debug_options debug;
 	struct volume_create_options volume_create;
 	struct volume_ls_options volume_ls;
@@ -308,7 +315,7 @@ extern const struct option save_options[], load_options[], history_options[], co
 	image_waste_options[], system_check_options[], system_repair_options[], system_df_options[];
 extern const struct option man_options[];
 extern const struct option update_options[], stats_options[], top_options[], events_options[],
-	system_prune_options[], system_boot_options[], debug_options[];
+	system_prune_options[], system_boot_options[], debug_options[], resume_options[];
 extern const struct option volume_create_options[], volume_ls_options[], volume_rm_options[],
 	volume_prune_options[], volume_export_options[];
 
@@ -355,6 +362,9 @@ int cmd_stats(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
 /* "top --all" takes no container. */
 bool top_stands_alone(const union verb_options *o);
+int cmd_resume(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_restart(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_boot(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_ps(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_images(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_rmi(struct cli *cli, union verb_options *o, struct err *err);
@@ -374,6 +384,7 @@ int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_events(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
@@ -381,7 +392,10 @@ int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *er
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_info(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_clone(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_export(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_volume_import(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_ls(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_prune(struct cli *cli, union verb_options *o, struct err *err);
@@ -392,6 +406,8 @@ int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
 
 /* The program's version: "0.1.0". */
 const char *version_text(void);
+/* Adds what docker's clients say of themselves: Version to BuildTime, and Context. */
+void version_describe_client(json_t *client);
 /* "tare version X, build Y", the answer to --version. */
 void version_print_line(void);
 

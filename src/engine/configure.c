@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/cdi.h"
 #include "oci/runtime_default.h"
 #include "sys/caps.h"
 
@@ -133,30 +134,6 @@ static void set_process_env(const struct container_spec *spec, const struct imag
 	strv_foreach (i, &run->env)
 		if (!str_has_prefix(run->env.items[i], "PATH="))
 			strv_add(env, run->env.items[i]);
-}
-
-/* The absolute PATH without ".", ".." and doubled slashes, by its text alone, as docker's
- * filepath.Clean does. A relative one is as it was: it is refused later. */
-static char *clean_path(const char *path)
-{
-	struct str out = STR_INIT;
-
-	if (*path != '/')
-		return str_dup(path);
-	while (*path) {
-		size_t len = 0;
-
-		path += strspn(path, "/");
-		len = strcspn(path, "/");
-		if (len == 2 && path[0] == '.' && path[1] == '.' && out.len)
-			str_truncate(&out, (size_t)(strrchr(str_get(&out), '/') - str_get(&out)));
-		else if (len > 0 && strncmp(path, "..", len) != 0)
-			str_addf(&out, "/%.*s", (int)len, path);
-		path += len;
-	}
-	if (!out.len)
-		str_add(&out, "/");
-	return str_take(&out);
 }
 
 static int set_rlimit(const struct ulimit_spec *u, struct oci_runtime_config *ret,
@@ -304,134 +281,6 @@ static void set_namespaces(const struct container_spec *spec, struct oci_runtime
 	set_namespace(ret, CLONE_NEWCGROUP, spec->cgroupns_mode);
 }
 
-/* ---- mounts ---- */
-
-static void remove_mount(struct oci_runtime_config *ret, const char *destination)
-{
-	for (size_t i = 0; i < ret->n_mounts; i++) {
-		struct oci_mount *m = &ret->mounts[i];
-
-		if (strcmp(m->destination, destination) != 0)
-			continue;
-		free(m->destination);
-		free(m->type);
-		free(m->source);
-		free(m->flag);
-		strv_done(&m->options);
-		memmove(m, m + 1, (ret->n_mounts - i - 1) * sizeof(*m));
-		ret->n_mounts--;
-		return;
-	}
-}
-
-static void add_bind_options(const struct mount_spec *m, struct strv *options)
-{
-	strv_add(options, m->recursion == MOUNT_RECURSIVE_DISABLED ? "bind" : "rbind");
-	if (m->read_only)
-		strv_add(options, m->recursion == MOUNT_RECURSIVE_WRITABLE ? "ro" : "rro");
-	strv_add(options, m->propagation ? m->propagation : "rprivate");
-}
-
-static int check_bind_source(const struct mount_spec *m, struct err *err)
-{
-	struct stat st;
-
-	if (stat(m->source, &st) == 0) /* lint: path chosen by the user of the host */
-		return 0;
-	if (errno != ENOENT || m->create_source)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "bind source %s", m->source);
-	return err_set(
-		err, ERR_INVALID,
-		"invalid mount config for type \"bind\": bind source path does not exist: %s",
-		m->source);
-}
-
-static int add_user_mount(const struct mount_spec *m, struct oci_runtime_config *ret,
-			  struct err *err)
-{
-	struct oci_mount *mount = NULL;
-	int rc = 0;
-
-	remove_mount(ret, m->target);
-	if (m->type == MOUNT_TMPFS) {
-		mount = oci_add_mount(ret, m->target, "tmpfs", "tmpfs", "nosuid,nodev,noexec");
-		if (m->read_only)
-			strv_add(&mount->options, "ro");
-		if (m->tmpfs_size)
-			strv_addf(&mount->options, "size=%lld", (long long)m->tmpfs_size);
-		if (m->tmpfs_mode)
-			strv_addf(&mount->options, "mode=%o", m->tmpfs_mode);
-		if (m->mode && *m->mode)
-			strv_split(&mount->options, m->mode, ',');
-		str_replace(&mount->flag, m->from_tmpfs ? "--tmpfs" : "--mount");
-		return 0;
-	}
-	if (m->type != MOUNT_BIND)
-		return err_set(err, ERR_UNSUPPORTED, "%s: there are no %s mounts yet", m->target,
-			       m->type_name ? m->type_name : "volume");
-	rc = check_bind_source(m, err);
-	if (rc < 0)
-		return rc;
-	mount = oci_add_mount(ret, m->target, "bind", m->source, NULL);
-	add_bind_options(m, &mount->options);
-	str_replace(&mount->flag, m->from_option_v ? "-v" : "--mount");
-	return 0;
-}
-
-static int compare_mounts(const void *a, const void *b)
-{
-	const struct oci_mount *x = a;
-	const struct oci_mount *y = b;
-
-	return strcmp(x->destination, y->destination);
-}
-
-/* The engine's own files over the image's: names and name servers. */
-static void add_name_files(const char *dir, struct oci_runtime_config *ret)
-{
-	static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		cleanup_free char *source = str_printf("%s/%s", dir, names[i]);
-		cleanup_free char *target = str_printf("/etc/%s", names[i]);
-
-		oci_add_mount(ret, target, "bind", source, "bind,rprivate");
-	}
-}
-
-static int set_mounts(const struct container_spec *spec, const char *dir,
-		      struct oci_runtime_config *ret, struct err *err)
-{
-	size_t first = 0;
-	int rc = 0;
-
-	if (is_host(spec->ipc_mode)) {
-		remove_mount(ret, "/dev/shm");
-		oci_add_mount(ret, "/dev/shm", "bind", "/dev/shm",
-			      "bind,nosuid,noexec,nodev,rprivate");
-	} else if (spec->ipc_mode && str_has_prefix(spec->ipc_mode, "container:")) {
-		remove_mount(ret, "/dev/shm");
-		oci_add_mount(ret, "/dev/shm", "shared", spec->ipc_mode + strlen("container:"),
-			      NULL);
-	} else if (spec->ipc_mode && strcmp(spec->ipc_mode, "none") == 0) {
-		remove_mount(ret, "/dev/shm");
-		remove_mount(ret, "/dev/mqueue");
-	}
-	add_name_files(dir, ret);
-	for (size_t i = 0; rc == 0 && i < spec->n_mounts; i++) {
-		size_t before = ret->n_mounts;
-
-		rc = add_user_mount(&spec->mounts[i], ret, err);
-		first = first ? first : before;
-	}
-	if (rc < 0)
-		return rc;
-	/* A mount below another one must come after it. */
-	first = ret->n_mounts - (spec->n_mounts < ret->n_mounts ? spec->n_mounts : 0);
-	qsort(ret->mounts + first, ret->n_mounts - first, sizeof(ret->mounts[0]), compare_mounts);
-	return 0;
-}
-
 /* ---- kernel parameters ---- */
 
 static bool sysctl_is_namespaced(const char *key, const struct oci_runtime_config *config,
@@ -532,10 +381,11 @@ static void set_names(const struct container_spec *spec, const char *id,
 	ret->domainname = str_dup(spec->domainname);
 }
 
-int configure_oci(const struct container_spec *spec, const struct image_run *run, const char *id,
-		  const char *dir, struct oci_runtime_config *ret, struct strv *warnings,
-		  struct err *err)
+int configure_oci(const struct container_spec *spec, const struct image_run *run,
+		  struct mount_points *points, const char *id, const char *dir,
+		  struct oci_runtime_config *ret, struct strv *warnings, struct err *err)
 {
+	cleanup_free char *parent = NULL;
 	int rc = check_network(spec, err);
 
 	if (rc < 0)
@@ -547,13 +397,14 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 	strv_add_all(&ret->args, &run->entrypoint);
 	strv_add_all(&ret->args, &run->cmd);
 	set_process_env(spec, run, ret->hostname, &ret->env);
-	ret->cwd = clean_path(run->working_dir && *run->working_dir ? run->working_dir : "/");
+	ret->cwd = mount_clean_path(run->working_dir && *run->working_dir ? run->working_dir : "/");
 	ret->terminal = spec->tty;
 	ret->root_readonly = spec->read_only;
 	ret->oom_score_adj = spec->oom_score_adj ? (int)spec->oom_score_adj : DEFAULT_OOM_SCORE;
-	ret->cgroup = str_printf("tare/%s", id);
+	parent = spec_cgroup_parent(spec);
+	ret->cgroup = str_printf("%s/%s", parent ? parent : "tare", id);
 	annotate(spec, run, ret);
-	rc = set_mounts(spec, dir, ret, err);
+	configure_mounts(spec, points, dir, ret);
 	if (rc == 0)
 		rc = set_rlimits(spec, ret, warnings, err);
 	if (rc == 0)
@@ -562,6 +413,8 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 		rc = set_sysctls(spec, ret, err);
 	if (rc == 0)
 		rc = configure_devices(spec, ret, err);
+	if (rc == 0)
+		rc = cdi_apply(spec, NULL, ret, err);
 	if (rc == 0)
 		rc = configure_limits(spec, ret, err);
 	return rc;

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/cp_mounts.h"
 #include "engine/create.h"
 #include "engine/engine.h"
 #include "engine/lifecycle.h"
@@ -138,6 +139,9 @@ static int open_running(struct cp_root *r, const struct container_state *state,
 		return err_set(err, ERR_CONFLICT, "container %.12s has just ended",
 			       r->record.row.id);
 	copy = copy_mounts(pidfd);
+	if (copy == -ESRCH)
+		return err_set(err, ERR_CONFLICT, "container %.12s has just ended",
+			       r->record.row.id);
 	rc = copy < 0 ? copy : mount_change(copy, 0, 0, MS_PRIVATE, true);
 	if (rc < 0)
 		return err_sys(err, -rc, "look into container %.12s", r->record.row.id);
@@ -153,33 +157,6 @@ static int open_running(struct cp_root *r, const struct container_state *state,
 
 /* ---- one that does not ---- */
 
-static int open_target(int root_fd, const struct oci_mount *m, bool is_dir)
-{
-	return is_dir ? path_ensure_dir(root_fd, m->destination, 0755, 0, 0)
-		      : path_ensure_file(root_fd, m->destination, 0644);
-}
-
-static int add_bind(const struct cp_root *r, const struct oci_mount *m)
-{
-	/* lint: named by the user of the command line, on the host, when it was created */
-	cleanup_close int source = open(m->source, O_PATH | O_CLOEXEC);
-	cleanup_close int mount = -1;
-	cleanup_close int target = -1;
-	bool is_deep = strv_has(&m->options, "rro");
-	struct stat st;
-	int rc = 0;
-
-	if (source < 0 || fstat(source, &st) < 0)
-		return -errno;
-	mount = mount_clone(source, strv_has(&m->options, "rbind"));
-	if (mount < 0)
-		return mount;
-	rc = mount_change(mount, is_deep || strv_has(&m->options, "ro") ? MOUNT_ATTR_RDONLY : 0, 0,
-			  MS_PRIVATE, is_deep);
-	target = rc < 0 ? rc : open_target(r->fd, m, S_ISDIR(st.st_mode));
-	return target < 0 ? target : mount_attach(mount, target);
-}
-
 static int open_stopped(struct cp_root *r, const struct container_made *made, bool was_started,
 			struct err *err)
 {
@@ -194,16 +171,26 @@ static int open_stopped(struct cp_root *r, const struct container_made *made, bo
 		const struct oci_mount *m = &config->mounts[i];
 
 		/* The engine's own (/etc/hosts) begin with the first start. */
-		if (strcmp(m->type, "bind") != 0 ||
-		    (!was_started && str_has_prefix(m->source, own)))
+		if (!cp_mount_is_content(m) || (!was_started && str_has_prefix(m->source, own)))
 			continue;
-		rc = add_bind(r, m);
+		rc = cp_mount_add(r->engine, r->fd, m);
 		/* A source that is gone takes nothing else with it. */
 		if (rc < 0 && rc != -ENOENT)
 			return err_sys(err, -rc, "mount %s on %s", m->source, m->destination);
 	}
 	rc = config->root_readonly ? mount_change(r->fd, MOUNT_ATTR_RDONLY, 0, 0, false) : 0;
 	return rc < 0 ? err_sys(err, -rc, "make the root read-only") : 0;
+}
+
+/* Keeps others from starting the container, and reads its state: it may run by now. */
+static int hold(struct cp_root *r, struct container_state *state, struct err *err)
+{
+	if (r->pending_fd < 0)
+		r->pending_fd = pending_wait(r->engine, r->record.row.id, err);
+	if (r->pending_fd < 0)
+		return -err->code;
+	container_state_read(r->engine, r->record.row.id, state);
+	return 0;
 }
 
 int cp_root_open(struct engine *engine, const char *ref, const char *path, struct cp_root *ret,
@@ -215,16 +202,21 @@ int cp_root_open(struct engine *engine, const char *ref, const char *path, struc
 	ret->engine = engine;
 	if (container_find(engine, ref, &ret->record, &state, err) < 0)
 		return -err->code;
-	if (!container_is_running(&state)) {
-		ret->pending_fd = pending_wait(engine, ret->record.row.id, err);
-		if (ret->pending_fd < 0)
-			return -err->code;
-		/* It may have been started while we waited. */
-		container_state_read(engine, ret->record.row.id, &state);
-	}
+	if (!container_has_process(&state) && hold(ret, &state, err) < 0)
+		return -err->code;
 	if (engine_load(engine, ret->record.row.id, &made, err) < 0 || view_ensure_private(err) < 0)
 		return -err->code;
-	if (container_is_running(&state))
+	if (container_has_process(&state)) {
+		int rc = open_running(ret, &state, &made.config, path, err);
+
+		if (rc != -ERR_CONFLICT)
+			return rc;
+		/* It has just ended, perhaps only to start again. */
+		err_clear(err);
+		if (hold(ret, &state, err) < 0)
+			return -err->code;
+	}
+	if (container_has_process(&state))
 		return open_running(ret, &state, &made.config, path, err);
 	return open_stopped(ret, &made, state.status != STATUS_CREATED, err);
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/configure.h"
 #include "engine/describe.h"
@@ -14,6 +15,7 @@
 #include "engine/host_files.h"
 #include "engine/log_setup.h"
 #include "engine/names.h"
+#include "engine/peers.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
 #include "engine/skeleton.h"
@@ -40,6 +42,7 @@ struct create_ctx {
 	const struct container_spec *spec;
 	struct image image;
 	struct image_run run;
+	struct mount_points points;
 	char *dir; /* owned: the container's directory */
 	struct container_made *made;
 	struct strv *warnings;
@@ -135,6 +138,18 @@ static int make_dirs(struct create_ctx *c, struct err *err)
 	return host_files_write(fd, &c->made->config, c->spec, err);
 }
 
+/* A link says where its control group is, for who knows the id alone. */
+static int note_cgroup(struct create_ctx *c, struct err *err)
+{
+	cleanup_free char *path = str_printf("%s/" CONTAINER_CGROUP_LINK, c->dir);
+
+	if (!c->spec->cgroup_parent || str_has_prefix(c->made->config.cgroup, "tare/"))
+		return 0;
+	/* lint: the store's own directory of this container */
+	return symlink(c->made->config.cgroup, path) < 0 ? err_sys(err, errno, "create %s", path)
+							 : 0;
+}
+
 static int write_config(struct create_ctx *c, struct err *err)
 {
 	cleanup_free char *text = oci_config_format(&c->made->config);
@@ -200,19 +215,6 @@ static char *labels_json(const struct image_run *run)
 	return str_take(&s);
 }
 
-static char *mounts_text(const struct container_spec *spec)
-{
-	struct strv v = STRV_INIT;
-
-	for (size_t i = 0; i < spec->n_mounts; i++)
-		if (spec->mounts[i].type == MOUNT_BIND)
-			strv_add(&v, spec->mounts[i].source);
-	char *text = strv_join(&v, ",");
-
-	strv_done(&v);
-	return text;
-}
-
 static int name_conflict(const char *name, const char *holder, struct err *err)
 {
 	return err_set(
@@ -242,9 +244,12 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 {
 	cleanup_free char *command = command_text(&c->made->config);
 	cleanup_free char *labels = labels_json(&c->run);
-	cleanup_free char *mounts = mounts_text(c->spec);
+	cleanup_free char *mounts = mount_points_text(&c->points);
+	cleanup_free char *extra = mount_points_json(&c->points);
+	size_t n_uses = 0;
+	cleanup_free struct container_use *uses = mount_points_uses(&c->points, &n_uses);
 	cleanup_free char *config = describe_config(c->spec, &c->run, c->made->id);
-	cleanup_free char *host = describe_host(c->spec);
+	cleanup_free char *host = describe_host(c->spec, name);
 	char holder[ID_LEN + 1] = "";
 	struct container_row row = {
 		.id = c->made->id,
@@ -258,9 +263,11 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		.mounts = mounts,
 		.config = config,
 		.host = host,
-		.extra = "{}",
+		.extra = extra,
 		.created_ns = clock_real_ns(),
 		.auto_remove = c->spec->auto_remove,
+		.uses = uses,
+		.n_uses = n_uses,
 	};
 	int rc = container_insert(c->engine->store, &row, holder, err);
 
@@ -349,22 +356,28 @@ static int prepare(struct create_ctx *c, struct err *err)
 		rc = check_platform(c, &config, err);
 	if (rc == 0)
 		rc = configure_run(c->spec, &config.run, &c->run, err);
-	if (rc == 0 && config.run.volumes.n)
-		strv_addf(c->warnings,
-			  "the image declares volumes (%s): there are no volumes yet, so what is "
-			  "written "
-			  "there goes with the container",
-			  config.run.volumes.items[0]);
 	if (rc < 0)
 		return rc;
+	rc = peers_check(c->engine, c->spec, c->warnings, err);
+	if (rc < 0)
+		return rc;
+	if (c->spec->oom_kill_disable && c->spec->memory == 0)
+		strv_add(c->warnings,
+			 "OOM killer is disabled for the container, but no memory limit is set, "
+			 "this can result in the system running out of resources.");
 	rand_hex(ID_LEN / 2, c->made->id);
+	log_set_context(NULL, c->made->id);
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
+	c->made->restart = (struct restart_rule){.policy = c->spec->restart,
+						 .max = (uint32_t)c->spec->restart_max};
 	image_get_lower_dirs(c->engine->store, &c->image, &c->made->lowers);
 	rc = skeleton_add(c->engine, &c->made->lowers, err);
+	if (rc == 0 && (c->spec->n_mounts || c->spec->volumes_from.n || c->run.volumes.n))
+		rc = mount_points_resolve(c->engine, c->spec, &c->run, false, &c->points, err);
 	if (rc < 0)
 		return rc;
-	rc = configure_oci(c->spec, &c->run, c->made->id, c->dir, &c->made->config, c->warnings,
-			   err);
+	rc = configure_oci(c->spec, &c->run, &c->points, c->made->id, c->dir, &c->made->config,
+			   c->warnings, err);
 	if (rc == 0)
 		rc = log_annotate(c->spec, &c->run, c->image.id, &c->made->config, err);
 	return rc;
@@ -389,6 +402,8 @@ static int build(struct create_ctx *c, struct err *err)
 	if (rc == 0)
 		rc = seccomp_profile_store(c->engine, c->spec, c->dir, c->made->config.capabilities,
 					   err);
+	if (rc == 0)
+		rc = note_cgroup(c, err);
 	if (rc == 0)
 		rc = create_bind_sources(c->spec, err);
 	if (rc == 0)
@@ -423,6 +438,9 @@ int engine_create(struct engine *engine, const struct container_spec *spec, engi
 			container_made_release(engine, ret);
 		}
 	}
+	if (rc < 0)
+		mount_points_forget(engine, &c.points);
+	mount_points_done(&c.points);
 	image_done(&c.image);
 	image_run_done(&c.run);
 	free(c.dir);

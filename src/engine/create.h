@@ -17,6 +17,7 @@ struct container_made {
 	/* Owned: what events say of it; NULL for one that was read back. */
 	char *name, *image, *labels;
 	struct oci_runtime_config config;
+	struct restart_rule restart; /* of one read back: restart_rule_read fills it in */
 	struct strv lowers;	    /* layer directories, uppermost first */
 	int pending_fd;		    /* see engine/pending.h; -1 once closed */
 	uint64_t laps[MADE_N_LAPS]; /* CLOCK_MONOTONIC ns; 0 for one that was read back */

@@ -21,13 +21,16 @@ struct json_shape;
  * what configure_run made. Takes a few microseconds; touches nothing. */
 char *describe_config(const struct container_spec *spec, const struct image_run *run,
 		      const char *id);
-/* The same for HostConfig. */
-char *describe_host(const struct container_spec *spec);
+/* The same for HostConfig; NAME is the container's. */
+char *describe_host(const struct container_spec *spec, const char *name);
 
 /* What `inspect` shows of a container: a new reference in RET. SIZE adds SizeRw and SizeRootFs,
  * which reads the whole writable layer. ERR_INVALID when the stored JSON cannot be read. */
 int container_inspect(struct engine *engine, const struct container_record *record, bool size,
 		      json_t **ret, struct err *err);
+
+/* The list "Mounts" of a container: a new reference. */
+int container_get_mounts(const struct container_record *record, json_t **ret, struct err *err);
 
 /* The types behind that object and behind image_inspect's. */
 extern const struct json_shape container_shape;

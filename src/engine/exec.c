@@ -105,6 +105,10 @@ static int find_container(struct exec_ctx *c, struct err *err)
 		return rc;
 	if (!container_is_running(&c->state))
 		return err_set(err, ERR_CONFLICT, "container %s is not running", c->record.row.id);
+	if (c->state.status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "Container %s is restarting, wait until the container is running",
+			       c->record.row.id);
 	if (c->state.status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT,
 			       "Container %s is paused, unpause the container before exec",

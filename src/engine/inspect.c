@@ -84,7 +84,7 @@ static void add_state(struct inspection *in)
 	set(o, "Status", json_string(container_status_name(s->status)));
 	set(o, "Running", json_boolean(container_is_running(s)));
 	set(o, "Paused", json_boolean(is_paused));
-	set(o, "Restarting", json_false());
+	set(o, "Restarting", json_boolean(s->status == STATUS_RESTARTING));
 	set(o, "OOMKilled", json_boolean(s->oom_killed));
 	set(o, "Dead", json_boolean(s->status == STATUS_DEAD));
 	set(o, "Pid", json_integer(s->pid));
@@ -110,7 +110,7 @@ static void add_names(struct inspection *in)
 	else
 		json_set_text(in->result, "LogPath", "");
 	json_set_text(in->result, "Name", name);
-	set(in->result, "RestartCount", json_integer(0));
+	set(in->result, "RestartCount", json_integer(in->state.history.count));
 	json_set_text(in->result, "Driver", "overlay2");
 	json_set_text(in->result, "Platform", "linux");
 	json_set_text(in->result, "MountLabel", "");
@@ -226,22 +226,40 @@ static json_t *object_to_mount(const json_t *m)
 			 is_bind ? json_get_string(m, "BindOptions.Propagation", "rprivate") : "");
 }
 
-static void add_mounts(struct inspection *in)
+/* Of a container that was made before its mounts were kept. */
+static json_t *mounts_of_host(const json_t *host)
 {
 	json_t *list = json_array();
 	json_t *item = NULL;
 	size_t i = 0;
 
-	json_array_foreach (json_object_get(in->host, "Binds"), i, item) {
+	json_array_foreach (json_object_get(host, "Binds"), i, item) {
 		json_t *mount = bind_to_mount(json_string_value(item) ? json_string_value(item)
 								      : "");
 
 		if (mount)
 			json_array_append_new(list, mount);
 	}
-	json_array_foreach (json_object_get(in->host, "Mounts"), i, item)
+	json_array_foreach (json_object_get(host, "Mounts"), i, item)
 		json_array_append_new(list, object_to_mount(item));
-	set(in->result, "Mounts", list);
+	return list;
+}
+
+int container_get_mounts(const struct container_record *record, json_t **ret, struct err *err)
+{
+	const struct container_row *row = &record->row;
+	cleanup_json json_t *extra = NULL;
+	cleanup_json json_t *host = NULL;
+
+	if (json_parse(row->extra, strlen(row->extra), MAX_STORED, "extra", &extra, err) < 0)
+		return err_wrap(err, "container %.12s", row->id);
+	*ret = json_incref(json_object_get(extra, "Mounts"));
+	if (*ret)
+		return 0;
+	if (json_parse(row->host, strlen(row->host), MAX_STORED, "HostConfig", &host, err) < 0)
+		return err_wrap(err, "container %.12s", row->id);
+	*ret = mounts_of_host(host);
+	return 0;
 }
 
 /* ---- network ---- */
@@ -293,8 +311,9 @@ int container_inspect(struct engine *engine, const struct container_record *reco
 	cleanup_with(inspection_done) struct inspection in = {.engine = engine,
 							      .row = &record->row};
 	cleanup_image struct image image = IMAGE_INIT;
+	cleanup_json json_t *mounts = NULL;
 
-	if (load(&in, err) < 0)
+	if (load(&in, err) < 0 || container_get_mounts(record, &mounts, err) < 0)
 		return -err->code;
 	find_image(&in, &image);
 	json_set_text(in.result, "Id", in.row->id);
@@ -306,7 +325,7 @@ int container_inspect(struct engine *engine, const struct container_record *reco
 	add_driver(&in, &image);
 	if (size)
 		add_size(&in, &image);
-	add_mounts(&in);
+	set(in.result, "Mounts", take_ptr(mounts));
 	set(in.result, "Config", json_incref(in.config));
 	add_network(&in);
 	*ret = take_ptr(in.result);

@@ -14,6 +14,8 @@
 #include "base/str.h"
 #include "engine/event.h"
 #include "engine/pending.h"
+#include "engine/restart.h"
+#include "engine/stop_steps.h"
 #include "monitor/client.h"
 #include "monitor/report.h"
 #include "plan/steps.h"
@@ -35,9 +37,10 @@
 /* A layer with many files takes its time to go. */
 #define MONITOR_LEAVES_MS 60000
 #define DEFAULT_STOP_S	  10
+#define WAIT_AGAIN_US	  1000
+#define RUN_DIR_POLLS	  5000
+#define RUN_DIR_POLL_US	  200
 #define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
-/* After SIGKILL a container ends when the kernel gets to it; a device that hangs may hold it. */
-#define KILL_TIMEOUT_MS 30000
 
 /* ---- finding ---- */
 
@@ -48,6 +51,7 @@ int container_find(struct engine *engine, const char *ref, struct container_reco
 
 	if (rc < 0)
 		return rc;
+	log_set_context(NULL, ret->row.id);
 	container_state_read(engine, ret->row.id, ret_state);
 	if (container_is_overdue(ret_state, ret->row.auto_remove) &&
 	    !pending_is_held(engine, ret->row.id)) {
@@ -90,9 +94,26 @@ const char *signal_name(int number)
 
 /* ---- waiting ---- */
 
+/* A monitor takes its directory away last, a moment after the state in it: who starts the container
+ * again must not have that happen under its feet. */
+static void wait_run_dir_gone(struct engine *engine, const char *id,
+			      const struct container_state *last)
+{
+	cleanup_free char *path = str_printf("%s/containers/%s", engine->runroot, id);
+
+	/* lint: the engine's own run directory of this container */
+	for (int i = 0; i < RUN_DIR_POLLS && access(path, F_OK) == 0; i++) {
+		if (!process_is_alive(last->monitor_pid, last->monitor_start_time))
+			return;
+		usleep(RUN_DIR_POLL_US);
+	}
+}
+
 int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
 {
 	uint64_t deadline = clock_mono_ns() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000;
+
+	struct container_state last = {};
 
 	for (;;) {
 		struct container_state state;
@@ -100,8 +121,12 @@ int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
 		int left = -1;
 
 		container_state_read(engine, id, &state);
+		/* One that is to be started again has ended, too. */
 		if (!container_is_running(&state))
+			wait_run_dir_gone(engine, id, &last);
+		if (!container_has_process(&state))
 			return 0;
+		last = state;
 		if (timeout_ms >= 0) {
 			uint64_t now = clock_mono_ns();
 
@@ -117,13 +142,34 @@ int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
 	}
 }
 
+/* Waits for the monitor's word. 1 with RET_CODE; 0 when it was not heard: look at the state. */
+static int wait_told(struct engine *engine, const char *id, int *ret_code)
+{
+	cleanup_close int dir = engine_open_run_dir(engine, id, false);
+	cleanup_close int client = -1;
+	struct monitor_started started = {};
+	struct session_result result = {};
+	struct err ignored = ERR_INIT;
+
+	client = dir < 0 ? -1 : monitor_client_connect(dir, 0, &ignored);
+	if (client < 0 || monitor_client_wait_started(client, &started, &ignored) < 0)
+		return 0;
+	if (started.has_exited) {
+		*ret_code = started.exit_code;
+		return 1;
+	}
+	if (monitor_client_wait_exit(client, &result, &ignored) < 0 ||
+	    result.outcome != SESSION_EXITED)
+		return 0;
+	*ret_code = result.exit_code;
+	return 1;
+}
+
 int engine_wait(struct engine *engine, const char *ref, int *ret_code, struct err *err)
 {
 	cleanup_container struct container_record record = {};
 	struct container_state state;
-	cleanup_close int dir = -1;
-	cleanup_close int client = -1;
-	struct session_result result = {};
+	struct container_state now;
 	int rc = container_find(engine, ref, &record, &state, err);
 
 	if (rc < 0)
@@ -131,128 +177,22 @@ int engine_wait(struct engine *engine, const char *ref, int *ret_code, struct er
 	*ret_code = state.exit_code;
 	if (!container_is_running(&state))
 		return 0;
-	/* By connection: a container that removes itself leaves no file with its code. */
-	dir = engine_open_run_dir(engine, record.row.id, false);
-	client = dir < 0 ? -1 : monitor_client_connect(dir, 0, err);
-	if (client >= 0) {
-		struct monitor_started started = {.stdin_fd = -1};
-
-		rc = monitor_client_wait_started(client, &started, err);
-		if (rc == 0 && started.has_exited) {
-			*ret_code = started.exit_code;
+	for (;;) {
+		/* By connection: a container that removes itself leaves no file with its code. */
+		if (wait_told(engine, record.row.id, ret_code) == 1)
+			return 0;
+		/* Between two runs the monitor is away for a moment; for ever if it was killed. */
+		container_state_read(engine, record.row.id, &now);
+		if (now.monitor_lost)
+			container_wait_exit(engine, record.row.id, -1);
+		if (now.monitor_lost)
+			container_state_read(engine, record.row.id, &now);
+		if (!container_is_running(&now) || now.history.count != state.history.count) {
+			*ret_code = now.exit_code;
 			return 0;
 		}
-		if (rc == 0)
-			rc = monitor_client_wait_exit(client, &result, err);
-		if (rc == 0 && result.outcome == SESSION_EXITED) {
-			*ret_code = result.exit_code;
-			container_wait_exit(engine, record.row.id, KILL_TIMEOUT_MS);
-			return 0;
-		}
+		usleep(WAIT_AGAIN_US);
 	}
-	err_clear(err);
-	container_wait_exit(engine, record.row.id, -1);
-	container_state_read(engine, record.row.id, &state);
-	*ret_code = state.exit_code;
-	return 0;
-}
-
-/* ---- signals, as plan steps ---- */
-
-static int run_signal(struct plan_run *run, const struct step *step, struct err *err)
-{
-	int rc = process_signal((int)step->number[0], (int)step->number[1]);
-
-	if (rc < 0 && rc != -ESRCH)
-		return err_sys(err, -rc, "send signal %d", (int)step->number[1]);
-	return 0;
-}
-
-static void explain_signal(const struct step *step, enum step_text mode, struct str *out)
-{
-	const char *name = signal_name((int)step->number[1]);
-
-	if (name)
-		str_addf(out, "kill -%s %s", name, step->text);
-	else
-		str_addf(out, "kill -%d %s", (int)step->number[1], step->text);
-}
-
-static const struct step_op step_signal = {"signal", run_signal, explain_signal};
-
-struct wait_data {
-	struct engine *engine;
-	const char *id;
-	int timeout_ms;
-	int result;
-};
-
-static int run_wait(struct plan_run *run, const struct step *step, struct err *err)
-{
-	struct wait_data *wait = (struct wait_data *)(uintptr_t)step->number[0];
-
-	wait->result = container_wait_exit(wait->engine, wait->id, wait->timeout_ms);
-	return 0;
-}
-
-static void explain_wait(const struct step *step, enum step_text mode, struct str *out)
-{
-	str_addf(out,
-		 "timeout %s tail --pid=%s -f /dev/null   # until its monitor has it on record",
-		 step->path, step->text);
-}
-
-static const struct step_op step_wait = {"wait", run_wait, explain_wait};
-
-static void add_signal(struct plan *plan, int pidfd, pid_t pid, int number)
-{
-	struct step *step = plan_add(plan, &step_signal, STEP_HOST);
-
-	step->text = str_printf("%d", pid);
-	step->number[0] = (uint64_t)pidfd;
-	step->number[1] = (uint64_t)number;
-}
-
-static void add_wait(struct plan *plan, struct wait_data *wait, pid_t pid)
-{
-	struct step *step = plan_add(plan, &step_wait, STEP_HOST);
-
-	step->text = str_printf("%d", pid);
-	step->path = wait->timeout_ms < 0 ? str_dup("infinity")
-					  : str_printf("%.1f", wait->timeout_ms / 1000.0);
-	step->number[0] = (uint64_t)(uintptr_t)wait;
-}
-
-static int signal_and_wait(struct engine *engine, const char *id,
-			   const struct container_state *state, int number, int timeout_ms,
-			   struct plan *plan, struct err *err)
-{
-	cleanup_close int pidfd = process_open(state->pid, state->start_time);
-	struct wait_data wait = {.engine = engine, .id = id, .timeout_ms = timeout_ms};
-	struct plan_run run;
-	size_t first = plan->n;
-	int rc = 0;
-
-	if (pidfd < 0)
-		return container_wait_exit(engine, id, KILL_TIMEOUT_MS);
-	plan_run_init(&run);
-	add_signal(plan, pidfd, state->pid, number);
-	add_wait(plan, &wait, state->pid);
-	rc = plan_execute_from(plan, first, STEP_HOST, &run, err);
-	return rc < 0 ? rc : wait.result;
-}
-
-static int thaw(struct engine *engine, const char *id, struct err *err)
-{
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
-	cleanup_close int dir = engine_open_run_dir(engine, id, false);
-	int rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, false, FREEZE_TIMEOUT_NS);
-
-	if (rc < 0)
-		return err_sys(err, -rc, "thaw container %.12s", id);
-	if (dir >= 0 && monitor_client_set_paused(dir, false, err) < 0)
-		err_clear(err);
-	return 0;
 }
 
 /* ---- stop and kill ---- */
@@ -289,45 +229,82 @@ static int64_t stop_timeout(const struct container_record *record,
 	return json_get_int(config, "StopTimeout", DEFAULT_STOP_S);
 }
 
-int engine_stop(struct engine *engine, const char *ref, const struct stop_request *request,
-		struct plan *plan, struct err *err)
+/* A container that runs, and whose monitor knows that it is to end. */
+static int stop_running(struct engine *engine, const struct container_record *record,
+			const struct container_state *state, int number, int64_t timeout_s,
+			struct plan *plan, struct err *err)
 {
-	cleanup_container struct container_record record = {};
-	struct container_state state;
-	int64_t timeout = 0;
-	int number = 0;
-	int rc = container_find(engine, ref, &record, &state, err);
+	const char *id = record->row.id;
+	int rc = 0;
 
-	if (rc < 0 || !container_is_running(&state))
-		return rc;
-	number = stop_signal(&record, request->signal);
-	if (number < 0)
-		return err_set(err, ERR_INVALID, "Invalid signal: %s",
-			       request->signal ? request->signal : "in the image");
-	timeout = stop_timeout(&record, request);
 	plan_group(plan, "a polite word, and time to finish");
-	if (state.status == STATUS_PAUSED)
-		rc = thaw(engine, record.row.id, err);
-	event_kill(engine, &record.row, number);
+	if (state->status == STATUS_PAUSED)
+		rc = container_thaw(engine, id, err);
+	event_kill(engine, &record->row, number);
 	if (rc == 0)
-		rc = signal_and_wait(engine, record.row.id, &state, number,
-				     timeout < 0 ? -1 : (int)timeout * 1000, plan, err);
+		rc = container_signal_and_wait(engine, id, state, number,
+					       timeout_s < 0 ? -1 : (int)timeout_s * 1000, plan,
+					       err);
 	if (rc == 0)
-		event_container(engine, &record.row, "stop", NULL);
+		event_container(engine, &record->row, "stop", NULL);
 	if (rc != -ETIMEDOUT)
 		return rc;
 	plan_group(plan, "it did not: the kernel ends it, and with it every process inside");
-	event_kill(engine, &record.row, SIGKILL);
-	rc = signal_and_wait(engine, record.row.id, &state, SIGKILL, KILL_TIMEOUT_MS, plan, err);
+	event_kill(engine, &record->row, SIGKILL);
+	rc = container_signal_and_wait(engine, id, state, SIGKILL, KILL_TIMEOUT_MS, plan, err);
 	if (rc == -ETIMEDOUT)
 		return err_set(
 			err, ERR_SYSTEM,
 			"cannot stop container: %s: tried to kill container, but did not receive "
 			"an exit event",
-			ref);
+			record->row.name);
 	if (rc == 0)
-		event_container(engine, &record.row, "stop", NULL);
+		event_container(engine, &record->row, "stop", NULL);
 	return rc;
+}
+
+int engine_stop_found(struct engine *engine, const struct container_record *record,
+		      const struct stop_request *request, unsigned marks, struct plan *plan,
+		      struct err *err)
+{
+	struct container_state state;
+	int number = stop_signal(record, request->signal);
+
+	if (number < 0)
+		return err_set(err, ERR_INVALID, "Invalid signal: %s",
+			       request->signal ? request->signal : "in the image");
+	container_set_stopping(engine, record->row.id,
+			       marks | RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &state);
+	if (!container_has_process(&state)) {
+		event_container(engine, &record->row, "stop", NULL);
+		return 0;
+	}
+	return stop_running(engine, record, &state, number, stop_timeout(record, request), plan,
+			    err);
+}
+
+int engine_stop(struct engine *engine, const char *ref, const struct stop_request *request,
+		struct plan *plan, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	struct container_state state;
+	int rc = container_find(engine, ref, &record, &state, err);
+
+	if (rc < 0 || !container_is_running(&state))
+		return rc;
+	return engine_stop_found(engine, &record, request, 0, plan, err);
+}
+
+/* docker's rule: the stop signal, SIGKILL, and without a stop signal any, tell that a person wants
+ * the container to end. */
+static unsigned marks_of_kill(const struct container_record *record, int number)
+{
+	cleanup_json json_t *config = number == SIGKILL ? NULL : config_of(record);
+	const char *name = json_get_string(config, "StopSignal", "");
+
+	if (number == SIGKILL || !*name || signal_parse(name) == number)
+		return RESTART_MARK_STOPPED | RESTART_MARK_CANCELED;
+	return RESTART_MARK_STOPPED;
 }
 
 int engine_kill(struct engine *engine, const char *ref, const char *signal, struct err *err)
@@ -336,6 +313,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 	cleanup_close int pidfd = -1;
 	struct container_state state;
 	int number = signal && *signal ? signal_parse(signal) : SIGKILL;
+	unsigned marks = 0;
 	int rc = container_find(engine, ref, &record, &state, err);
 
 	if (rc < 0)
@@ -346,9 +324,13 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 		return err_set(err, ERR_CONFLICT,
 			       "cannot kill container: %s: container %s is not running", ref,
 			       record.row.id);
-	/* A frozen process takes SIGKILL only when it thaws (v1); any other waits with it. */
-	if (state.status == STATUS_PAUSED && number == SIGKILL)
-		rc = thaw(engine, record.row.id, err);
+	marks = marks_of_kill(&record, number);
+	container_set_stopping(engine, record.row.id, marks, &state);
+	if (!container_has_process(&state))
+		return 0;
+	/* A frozen process takes no signal; docker thaws it for one that ends it, no other. */
+	if (state.status == STATUS_PAUSED && marks & RESTART_MARK_CANCELED)
+		rc = container_thaw(engine, record.row.id, err);
 	pidfd = process_open(state.pid, state.start_time);
 	if (pidfd >= 0 && rc == 0)
 		event_kill(engine, &record.row, number);
@@ -375,17 +357,21 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 		return rc;
 	if (!container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
+	if (pause && state.status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "Container %s is restarting, wait until the container is running",
+			       record.row.id);
 	if (pause && state.status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT, "Container %s is already paused", record.row.id);
 	if (!pause && state.status != STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!pause) {
-		rc = thaw(engine, record.row.id, err);
+		rc = container_thaw(engine, record.row.id, err);
 		if (rc == 0)
 			event_container(engine, &record.row, "unpause", NULL);
 		return rc;
 	}
-	cgroup = str_printf("tare/%s", record.row.id);
+	cgroup = container_cgroup_name(engine, record.row.id);
 	rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, true, FREEZE_TIMEOUT_NS);
 	if (rc < 0)
 		return err_sys(err, -rc, "Cannot pause container %s", ref);
@@ -483,15 +469,20 @@ static void wait_for_monitor(int client_fd)
 			return;
 }
 
-static int remove_stopped(struct engine *engine, const char *id, int client_fd, struct plan *plan,
-			  struct err *err)
+static int remove_stopped(struct engine *engine, const char *id, unsigned how, int client_fd,
+			  struct plan *plan, struct err *err)
 {
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
 	cleanup_container struct container_record record = {};
 	/* First the name in the index, then the files: no listed container is ever half there. */
 	int rc = container_lookup(engine->store, id, &record, err);
-	int deleted = rc < 0 ? rc : container_delete(engine->store, id, err);
+	int deleted = rc;
+
+	if (rc >= 0)
+		deleted = how & REMOVE_VOLUMES
+				  ? container_delete_with_volumes(engine->store, id, err)
+				  : container_delete(engine->store, id, err);
 
 	if (deleted <= 0)
 		return deleted;
@@ -521,7 +512,7 @@ static int settle_ended(struct engine *engine, const char *id, int client_fd, st
 	container_state_read(engine, id, &state);
 	if (container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "container %.12s is running", id);
-	rc = remove_stopped(engine, id, client_fd, plan, err);
+	rc = remove_stopped(engine, id, 0, client_fd, plan, err);
 	return rc < 0 ? rc : 0;
 }
 
@@ -556,25 +547,28 @@ static int check_not_running(const struct container_record *record,
 		err, ERR_CONFLICT,
 		"cannot remove container \"/%s\": container is %s: %s before removing or force "
 		"remove",
-		record->row.name, paused ? "paused" : "running",
+		record->row.name, container_status_name(state->status),
 		paused ? "unpause the container and then stop" : "stop the container");
 }
 
 /* --force: the kernel ends it first. */
 static int remove_kill(struct engine *engine, const struct container_record *record,
-		       const struct container_state *state, struct plan *plan, struct err *err)
+		       struct plan *plan, struct err *err)
 {
 	const char *id = record->row.id;
+	struct container_state state;
 	int rc = 0;
 
-	if (!container_is_running(state))
+	container_set_stopping(engine, id, RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &state);
+	if (!container_has_process(&state))
 		return 0;
 	plan_group(plan, "--force: the kernel ends it first");
-	if (state->status == STATUS_PAUSED)
-		rc = thaw(engine, id, err);
+	if (state.status == STATUS_PAUSED)
+		rc = container_thaw(engine, id, err);
 	event_kill(engine, &record->row, SIGKILL);
 	if (rc == 0)
-		rc = signal_and_wait(engine, id, state, SIGKILL, KILL_TIMEOUT_MS, plan, err);
+		rc = container_signal_and_wait(engine, id, &state, SIGKILL, KILL_TIMEOUT_MS, plan,
+					       err);
 	if (rc == -ETIMEDOUT)
 		return err_set(err, ERR_SYSTEM, "cannot remove container \"/%s\": it does not end",
 			       record->row.name);
@@ -583,16 +577,16 @@ static int remove_kill(struct engine *engine, const struct container_record *rec
 
 /* For who holds the entry: what others did before counts. */
 static int remove_held(struct engine *engine, const struct container_record *record,
-		       const char *ref, bool force, struct plan *plan, struct err *err)
+		       const char *ref, unsigned how, struct plan *plan, struct err *err)
 {
 	struct container_state state;
 	int rc = 0;
 
 	container_state_read(engine, record->row.id, &state);
-	rc = force ? remove_kill(engine, record, &state, plan, err)
-		   : check_not_running(record, &state, err);
+	rc = how & REMOVE_FORCE ? remove_kill(engine, record, plan, err)
+				: check_not_running(record, &state, err);
 	if (rc == 0)
-		rc = remove_stopped(engine, record->row.id, -1, plan, err);
+		rc = remove_stopped(engine, record->row.id, how, -1, plan, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	/* Its own monitor may have been faster (--rm), or another rm. */
@@ -600,7 +594,7 @@ static int remove_held(struct engine *engine, const struct container_record *rec
 				       : err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
 }
 
-int engine_remove(struct engine *engine, const char *ref, bool force, struct plan *plan,
+int engine_remove(struct engine *engine, const char *ref, unsigned how, struct plan *plan,
 		  struct err *err)
 {
 	cleanup_container struct container_record record = {};
@@ -608,12 +602,12 @@ int engine_remove(struct engine *engine, const char *ref, bool force, struct pla
 	int pending = -1;
 	int rc = container_find(engine, ref, &record, &state, err);
 
-	if (rc == 0 && !force)
+	if (rc == 0 && !(how & REMOVE_FORCE))
 		rc = check_not_running(&record, &state, err);
 	if (rc < 0)
 		return rc;
 	pending = pending_wait(engine, record.row.id, err);
-	rc = pending < 0 ? pending : remove_held(engine, &record, ref, force, plan, err);
+	rc = pending < 0 ? pending : remove_held(engine, &record, ref, how, plan, err);
 	pending_close(engine, record.row.id, pending);
 	return rc;
 }

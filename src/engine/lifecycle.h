@@ -28,14 +28,23 @@ struct stop_request {
  * fine. PLAN, where not NULL, gets the steps as they were done (plan_init is the caller's). */
 int engine_stop(struct engine *engine, const char *ref, const struct stop_request *request,
 		struct plan *plan, struct err *err);
+/* The same for a container that was found; MARKS of enum restart_mark are told to its monitor. */
+int engine_stop_found(struct engine *engine, const struct container_record *record,
+		      const struct stop_request *request, unsigned marks, struct plan *plan,
+		      struct err *err);
 /* Sends SIGNAL (NULL: KILL), and with KILL waits for the exit. ERR_CONFLICT when it does not run.
  */
 int engine_kill(struct engine *engine, const char *ref, const char *signal, struct err *err);
 int engine_pause(struct engine *engine, const char *ref, bool pause, struct err *err);
-/* Waits until REF has ended and returns its exit code in RET_CODE. */
+/* Waits until REF's run has ended, whether another follows or not, and returns its exit code in
+ * RET_CODE. Of one that waits to be started again it is the next run. */
 int engine_wait(struct engine *engine, const char *ref, int *ret_code, struct err *err);
-/* Removes container REF; FORCE kills it first. */
-int engine_remove(struct engine *engine, const char *ref, bool force, struct plan *plan,
+enum {
+	REMOVE_FORCE = 1,   /* it is killed first */
+	REMOVE_VOLUMES = 2, /* its anonymous volumes go too, if nobody else has them */
+};
+/* Removes container REF; HOW are REMOVE_*. */
+int engine_remove(struct engine *engine, const char *ref, unsigned how, struct plan *plan,
 		  struct err *err);
 int engine_rename(struct engine *engine, const char *ref, const char *name, struct err *err);
 /* Removes a container that has ended and whose --rm has become due (also run by its monitor). */
@@ -44,7 +53,8 @@ int engine_settle_ended(struct engine *engine, const char *id, struct err *err);
  * waited for, so that nothing is left when this returns. */
 int engine_settle_beside(struct engine *engine, const char *id, int client_fd, struct err *err);
 
-/* Waits until the exit of a container is on record, at most TIMEOUT_MS (-1: for ever); -ETIMEDOUT.
+/* Waits until the exit of a container that runs is on record, at most TIMEOUT_MS (-1: for ever);
+ * -ETIMEDOUT.
  */
 int container_wait_exit(struct engine *engine, const char *id, int timeout_ms);
 

@@ -21,7 +21,7 @@
 struct subject {
 	const struct container_row *row;
 	const struct container_state *state;
-	json_t *labels, *config, *host; /* owned */
+	json_t *labels, *config, *host, *extra; /* owned */
 };
 
 struct filter_key {
@@ -170,13 +170,20 @@ static bool test_network(struct subject *s, const char *value)
 	return strcmp(strcmp(mode, "default") == 0 ? "none" : mode, value) == 0;
 }
 
-/* A mount's source or target; `volume` has no meaning of its own for binds in docker either. */
+/* A volume's name, a mount's source or its target. */
 static bool test_volume(struct subject *s, const char *value)
 {
-	json_t *host = parsed(&s->host, s->row->host);
+	json_t *mounts = json_object_get(parsed(&s->extra, s->row->extra), "Mounts");
+	json_t *host = mounts ? NULL : parsed(&s->host, s->row->host);
 	json_t *item = NULL;
 	size_t i = 0;
 
+	json_array_foreach (mounts, i, item)
+		if (strcmp(json_get_string(item, "Name", ""), value) == 0 ||
+		    strcmp(json_get_string(item, "Source", ""), value) == 0 ||
+		    strcmp(json_get_string(item, "Destination", ""), value) == 0)
+			return true;
+	/* Of a container that was made before its mounts were kept: */
 	json_array_foreach (json_object_get(host, "Binds"), i, item) {
 		cleanup_strv struct strv parts = STRV_INIT;
 
@@ -351,6 +358,7 @@ bool list_filter_matches(const struct list_filter *filter, const struct containe
 		else if (keys[i].test && filter->values[i].n)
 			ok = key_matches(&keys[i], &filter->values[i], &s);
 	json_decref(s.labels);
+	json_decref(s.extra);
 	json_decref(s.config);
 	json_decref(s.host);
 	return ok;

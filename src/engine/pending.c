@@ -20,6 +20,7 @@
 #include "storage/container.h"
 #include "storage/repair.h"
 #include "storage/store.h"
+#include "storage/volume.h"
 #include "sys/cgroup_live.h"
 #include "sys/path.h"
 #include "sys/process.h"
@@ -93,29 +94,37 @@ static int finish_abandoned(struct engine *engine, int dir_fd, const char *id)
 	return unlinkat(dir_fd, id, 0) < 0 ? -errno : 0;
 }
 
-int pending_wait(struct engine *engine, const char *id, struct err *err)
+int pending_try(struct engine *engine, const char *id, struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/pending", engine->runroot);
 	cleanup_close int dir_fd = -1;
+	int fd = pending_open(engine, id, err);
+	int rc = 0;
+
+	if (fd != -ERR_CONFLICT)
+		return fd;
+	dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = dir_fd < 0 ? -errno : finish_abandoned(engine, dir_fd, id);
+	if (rc == -EWOULDBLOCK)
+		return fd;
+	err_clear(err);
+	if (rc < 0)
+		return err_sys(err, -rc, "take over %s/%s", path, id);
+	return pending_open(engine, id, err);
+}
+
+int pending_wait(struct engine *engine, const char *id, struct err *err)
+{
 	const struct timespec pause = {.tv_nsec = WAIT_POLL_NS};
 	uint64_t deadline = clock_mono_ns() + WAIT_DEADLINE_NS;
 
 	for (;;) {
-		int fd = pending_open(engine, id, err);
-		int rc = 0;
+		int fd = pending_try(engine, id, err);
 
 		if (fd != -ERR_CONFLICT || clock_mono_ns() > deadline)
 			return fd;
 		err_clear(err);
-		if (dir_fd < 0)
-			dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (dir_fd < 0)
-			return err_sys(err, errno, "open %s", path);
-		rc = finish_abandoned(engine, dir_fd, id);
-		if (rc == -EWOULDBLOCK)
-			nanosleep(&pause, NULL);
-		else if (rc < 0)
-			return err_sys(err, -rc, "take over %s/%s", path, id);
+		nanosleep(&pause, NULL);
 	}
 }
 
@@ -159,7 +168,7 @@ void engine_remove_replaced(struct engine *engine)
 void engine_remove_run(struct engine *engine, const char *id)
 {
 	cleanup_free char *run = str_printf("%s/containers/%s", engine->runroot, id);
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	const struct cgroup_layout *layout = engine_get_cgroups(engine);
 	int rc = cgroup_kill(layout, cgroup, KILL_TIMEOUT_NS);
 
@@ -201,6 +210,8 @@ static void write_unknown_exit(struct engine *engine, const char *id,
 		.code = EXIT_UNKNOWN,
 		.started_ns = state->started_ns ? state->started_ns : 1,
 		.finished_ns = clock_real_ns(),
+		.history = state->history,
+		.marks = state->marks,
 	};
 
 	if (dir >= 0)
@@ -223,8 +234,11 @@ int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, 
 	container_state_read(engine, id, &state);
 	if (container_is_running(&state) && !state.monitor_lost)
 		return 0;
-	if (state.monitor_lost)
+	if (state.monitor_lost) {
 		kill_orphan(&state);
+		/* Of one that ran only now what is on record counts. */
+		container_state_read(engine, id, &state);
+	}
 	/* A monitor killed between its last two acts has written the truth already. */
 	if (container_is_running(&state) || state.is_unknown)
 		write_unknown_exit(engine, id, &state);
@@ -339,6 +353,7 @@ static void sweep_boot(struct engine *engine)
 	glance_at_store(engine);
 	for_each_id(engine, dirs, check_dir);
 	for_each_id(engine, runs, check_dir);
+	volume_sweep(engine->store);
 	store_ensure_reserve(engine->store);
 	fd_mkdir_p(engine->runroot, 0700);
 	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

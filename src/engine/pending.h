@@ -20,6 +20,8 @@ int pending_open(struct engine *engine, const char *id, struct err *err);
 /* The same, but waits for who works on it, at most half a minute (then ERR_CONFLICT), and finishes
  * what a dead one left. The container may be another, or gone, afterwards: read its state again. */
 int pending_wait(struct engine *engine, const char *id, struct err *err);
+/* The same without waiting: ERR_CONFLICT while somebody works on it. */
+int pending_try(struct engine *engine, const char *id, struct err *err);
 /* Ends the operation: nothing of it needs attention any more. */
 void pending_close(struct engine *engine, const char *id, int fd);
 /* Finishes what others left: operations cut short, unpacking included. Costs a few system calls

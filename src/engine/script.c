@@ -27,6 +27,7 @@ struct script_ctx {
 	struct image_run run;
 	struct container_made made;
 	struct container_start start;
+	struct mount_points points;
 	struct strv archives; /* layer archives to unpack, lowest first */
 	char *dir;	      /* owned */
 };
@@ -94,6 +95,61 @@ static void add_bind_sources(struct script_ctx *c, struct plan *plan)
 	}
 }
 
+/* What nobody can ask for again is in the script's own directory, and goes with it. */
+static void place_anonymous(struct script_ctx *c)
+{
+	for (size_t i = 0; i < c->points.n; i++) {
+		struct mount_point *p = &c->points.items[i];
+
+		if (!p->is_new || strcmp(p->mount.type, "bind") != 0)
+			continue;
+		free(p->mount.source);
+		p->mount.source = str_printf("%s/volume%zu/_data", c->dir, i);
+	}
+}
+
+static int run_ensure_volume(struct plan_run *run, const struct step *step, struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED, "volume %s is made when the container is", step->text);
+}
+
+/* A volume is a row of the index as well: it takes this program to make one. */
+static void explain_ensure_volume(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_add(out, "[ -d ");
+	str_add_shell(out, step->path);
+	str_add(out, " ] || ");
+	for (size_t i = 0; i < step->words.n; i++) {
+		str_add_shell(out, step->words.items[i]);
+		str_add_char(out, ' ');
+	}
+	str_add_shell(out, step->text);
+	str_add(out, " >/dev/null");
+}
+
+static const struct step_op step_ensure_volume = {"ensure-volume", run_ensure_volume,
+						  explain_ensure_volume};
+
+static void add_volume(struct script_ctx *c, struct plan *plan, const struct oci_mount *m)
+{
+	const struct engine *e = c->engine;
+	const char *const words[] = {e->exe,	 "--root", e->root, "--runroot",
+				     e->runroot, "volume", "create"};
+	struct step *step = NULL;
+
+	if (!m->volume || strcmp(m->type, "bind") != 0)
+		return;
+	if (str_has_prefix(m->source, c->dir)) {
+		plan_mkdir(plan, STEP_HOST, m->source, 0755);
+		return;
+	}
+	step = plan_add(plan, &step_ensure_volume, STEP_HOST);
+	step->path = str_dup(m->source);
+	step->text = str_dup(m->volume);
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		strv_add(&step->words, words[i]);
+}
+
 static void add_files(struct script_ctx *c, struct plan *plan)
 {
 	static const char *const dirs[] = {"upper", "work", "root"};
@@ -116,6 +172,10 @@ static void add_files(struct script_ctx *c, struct plan *plan)
 	plan_group(plan, "the files with its names");
 	host_files_plan(plan, c->dir, &c->made.config, c->spec);
 	add_bind_sources(c, plan);
+	plan_group(plan, "the volumes");
+	for (size_t i = 0; i < c->made.config.n_mounts; i++)
+		add_volume(c, plan, &c->made.config.mounts[i]);
+	plan_group(plan, NULL);
 }
 
 /* A script leaves nothing: neither its directory nor the parents that a first run makes. */
@@ -141,8 +201,11 @@ static int build(struct script_ctx *c, struct err *err)
 	int rc = configure_run(c->spec, &c->image.run, &c->run, err);
 
 	if (rc == 0)
-		rc = configure_oci(c->spec, &c->run, c->made.id, c->dir, &c->made.config, &warnings,
-				   err);
+		rc = mount_points_resolve(c->engine, c->spec, &c->run, true, &c->points, err);
+	place_anonymous(c);
+	if (rc == 0)
+		rc = configure_oci(c->spec, &c->run, &c->points, c->made.id, c->dir,
+				   &c->made.config, &warnings, err);
 	if (rc == 0)
 		rc = plan_init(&c->start.plan, err);
 	if (rc < 0)
@@ -175,6 +238,7 @@ int engine_script(struct engine *engine, const struct container_spec *spec, engi
 	container_made_done(&c.made);
 	image_config_done(&c.image);
 	image_run_done(&c.run);
+	mount_points_done(&c.points);
 	strv_done(&c.archives);
 	free(c.dir);
 	return rc;

@@ -11,12 +11,11 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/event.h"
-#include "engine/joins.h"
-#include "engine/log_setup.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
+#include "engine/start_private.h"
+#include "engine/volume_shared.h"
 #include "monitor/client.h"
-#include "monitor/monitor.h"
 #include "monitor/state.h"
 #include "runtime/container_plan.h"
 #include "runtime/start.h"
@@ -38,20 +37,6 @@
 #define KILL_TIMEOUT_NS (5000 * 1000000ULL)
 #define EXIT_UNKNOWN	255
 
-/* What the monitor needs of its starter; lives in both after the fork. */
-struct start_ctx {
-	struct engine *engine;
-	const struct container_made *made;
-	struct container_start *start;
-	struct joins joins;
-	char *dir;			/* owned */
-	char *init;			/* owned; NULL without --init */
-	struct container_record record; /* of one that was read back */
-	struct journal_container subject;
-	struct journal journal;
-	char journal_dir[EVENT_DIR_MAX];
-};
-
 void container_start_done(struct container_start *start)
 {
 	fd_cleanup_close(&start->client_fd);
@@ -66,7 +51,7 @@ static bool is_shared_mount(const struct oci_mount *m)
 {
 	if (strcmp(m->type, "bind") == 0)
 		return m->flag || strcmp(m->destination, "/dev/shm") == 0;
-	return strcmp(m->type, "shared") == 0;
+	return strcmp(m->type, "shared") == 0 || m->volume;
 }
 
 bool container_needs_seal(const struct oci_runtime_config *config)
@@ -131,6 +116,7 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	run.pdeath_signal = SIGKILL;
 	strv_add_all(&run.env, &c->made->config.env);
 	rc = run_plan(c, &run, ret, err);
+	shared_volumes_unlock(&c->shared);
 	if (rc == 0 && console >= 0)
 		rc = receive_console(console, &ret->console_fd, err);
 	/* The pipes are the monitor's. */
@@ -221,12 +207,18 @@ static int build_plan(struct start_ctx *c, const struct start_request *request, 
 		.cgroups = engine_get_cgroups(c->engine),
 		.joins = c->joins.items,
 		.n_joins = c->joins.n,
+		.shared = c->shared.items,
+		.n_shared = c->shared.n,
 		.rows = request->rows,
 		.columns = request->columns,
 		.script = script,
 	};
-	int rc = seccomp_profile_load(c->engine, config, c->made->id, config->capabilities,
-				      &start->seccomp, &place.seccomp_name, err);
+	int rc = 0;
+
+	c->layers = str_printf("%s/layers", c->engine->root);
+	place.layers = c->layers;
+	rc = seccomp_profile_load(c->engine, config, c->made->id, config->capabilities,
+				  &start->seccomp, &place.seccomp_name, err);
 
 	if (rc < 0)
 		return rc;
@@ -250,26 +242,64 @@ static bool note_is(const struct container_made *made, const char *key, const ch
 	return found && strcmp(found, value) == 0;
 }
 
-/* From here on the container has been started, whatever happens to whoever knows more about it: a
- * power cut, or a monitor that is killed, leaves "nobody knows how it ended". */
-static int write_started(int container_dir, struct err *err)
+int start_write_record(int container_dir, const struct restart_history *history, struct err *err)
 {
-	const struct monitor_exit unknown = {.code = EXIT_UNKNOWN, .started_ns = clock_real_ns()};
+	const struct monitor_exit unknown = {
+		.code = EXIT_UNKNOWN, .started_ns = clock_real_ns(), .history = *history};
 	int rc = monitor_exit_write(container_dir, &unknown);
 
 	return rc < 0 ? err_sys(err, -rc, "write down the start") : 0;
 }
 
-static int spawn(struct start_ctx *c, const struct start_request *request, int state_dir,
-		 int container_dir, struct err *err)
+int start_ctx_plan(struct start_ctx *c, const struct start_request *request, struct err *err)
+{
+	int rc = build_plan(c, request, false, err);
+
+	if (rc == 0 && note_is(c->made, OCI_NOTE_VOLATILE, "true"))
+		forget_volatile(c);
+	return rc == 0 ? log_setup_load(c->engine, c->made, &c->log, err) : rc;
+}
+
+/* execv takes what it does not change as if it did. */
+static char *word(const char *text)
+{
+	return (char *)(uintptr_t)text;
+}
+
+/* Appends WORDS (up to a NULL) to ARGV. */
+static void append(char *argv[static START_ARGV_MAX], char *const *words)
+{
+	size_t n = 0;
+
+	while (argv[n])
+		n++;
+	for (; *words && n + 1 < START_ARGV_MAX; words++)
+		argv[n++] = *words;
+}
+
+void start_ctx_fill_commands(struct start_ctx *c, const char *id)
+{
+	const struct engine *e = c->engine;
+	char *const program[] = {e->exe,     word("--root"),	word(e->root), word("--runroot"),
+				 e->runroot, word("container"), NULL};
+
+	c->id = str_dup(id);
+	c->guard_path = engine_helper_path(e, "tare-guard");
+	append(c->guard, (char *[]){c->guard_path, word(""), NULL});
+	append(c->settle, program);
+	append(c->resume, program);
+	append(c->guard, program);
+	append(c->settle, (char *[]){word("settle"), c->id, NULL});
+	append(c->resume, (char *[]){word("resume"), c->id, NULL});
+	append(c->guard, (char *[]){word("resume"), word("--lost"), c->id, NULL});
+}
+
+struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_request *request,
+				       int state_dir, int container_dir)
 {
 	const struct container_made *made = c->made;
-	cleanup_log_setup struct log_setup setup = LOG_SETUP_INIT;
-	bool auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true");
-	char *settle[] = {c->engine->exe,	 (char[]){"--root"}, c->engine->root,
-			  (char[]){"--runroot"}, c->engine->runroot, (char[]){"container"},
-			  (char[]){"settle"},	 str_dup(made->id),  NULL};
-	struct monitor_config config = {
+
+	return (struct monitor_config){
 		.id = made->id,
 		.bundle = c->dir,
 		.state_dir_fd = state_dir,
@@ -277,25 +307,35 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 		.tty = made->config.terminal,
 		.open_stdin = oci_annotation(&made->config, OCI_NOTE_STDIN) != NULL,
 		.stdin_once = note_is(made, OCI_NOTE_STDIN, "once"),
-		.auto_remove = auto_remove,
+		.auto_remove = note_is(made, OCI_NOTE_AUTO_REMOVE, "true"),
+		.log = c->log.config,
 		.client_flags = request->client_flags,
-		.settle_argv = settle,
+		.settle_argv = c->settle,
+		.restart = made->restart,
+		.resume_argv = c->resume,
+		.guard_argv = c->guard,
 		.journal = &c->journal,
 		.container = &c->subject,
+		.volumes = c->volumes,
+		.n_volumes = c->n_volumes,
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
 		.ctx = c,
 	};
-	int rc = log_setup_load(c->engine, made, &setup, err);
+}
 
-	config.log = setup.config;
-	if (rc == 0 && !auto_remove)
-		rc = write_started(container_dir, err);
-	if (rc == 0)
-		rc = monitor_spawn(&config, &c->start->client_fd, NULL, err);
-	free(settle[7]);
-	return rc;
+static int spawn(struct start_ctx *c, const struct start_request *request, int state_dir,
+		 int container_dir, struct err *err)
+{
+	const struct restart_history none = {};
+	struct monitor_config config = {};
+	int rc = 0;
+
+	start_ctx_fill_commands(c, c->made->id);
+	config = start_ctx_config(c, request, state_dir, container_dir);
+	rc = config.auto_remove ? 0 : start_write_record(container_dir, &none, err);
+	return rc < 0 ? rc : monitor_spawn(&config, &c->start->client_fd, NULL, err);
 }
 
 /* What was done before the plan, so that an explanation adds up to what a person waited for. */
@@ -344,12 +384,32 @@ static int wait_started(struct container_start *start, struct err *err)
 	return 0;
 }
 
+static void collect_volumes(struct start_ctx *c)
+{
+	const struct oci_runtime_config *config = &c->made->config;
+
+	c->n_volumes = 0;
+	for (size_t i = 0; i < config->n_mounts; i++) {
+		const struct oci_mount *m = &config->mounts[i];
+
+		if (!m->volume)
+			continue;
+		c->volumes = mem_realloc_array(c->volumes, c->n_volumes + 1, sizeof(*c->volumes));
+		c->volumes[c->n_volumes++] = (struct monitor_volume){
+			.name = m->volume,
+			.destination = m->destination,
+			.is_read_only = strv_has(&m->options, "ro") ||
+					strv_has(&m->options, "rro")};
+	}
+}
+
 /* What the monitor says of the container in its events. */
 static int prepare_events(struct start_ctx *c, struct err *err)
 {
 	const struct container_made *made = c->made;
 
 	event_journal(c->engine, c->journal_dir, &c->journal);
+	collect_volumes(c);
 	c->subject = (struct journal_container){
 		.id = made->id, .name = made->name, .image = made->image, .labels = made->labels};
 	if (made->name)
@@ -360,7 +420,7 @@ static int prepare_events(struct start_ctx *c, struct err *err)
 	return 0;
 }
 
-static int prepare(struct start_ctx *c, struct err *err)
+int start_ctx_prepare(struct start_ctx *c, struct err *err)
 {
 	int rc = plan_init(&c->start->plan, err);
 
@@ -371,15 +431,25 @@ static int prepare(struct start_ctx *c, struct err *err)
 	/* Stores end paths of directories without a slash; options of overlayfs need it so. */
 	if (str_has_suffix(c->dir, "/"))
 		c->dir[strlen(c->dir) - 1] = '\0';
-	return rc == 0 ? joins_open(c->engine, &c->made->config, &c->joins, err) : rc;
+	if (rc == 0)
+		rc = joins_open(c->engine, &c->made->config, &c->joins, err);
+	return rc == 0 ? shared_volumes_open(c->engine, &c->made->config, c->made->id, &c->shared,
+					     err)
+		       : rc;
 }
 
-static void finish(struct start_ctx *c)
+void start_ctx_done(struct start_ctx *c)
 {
 	joins_done(&c->joins);
+	shared_volumes_done(&c->shared);
 	free(c->dir);
+	free(c->layers);
 	free(c->init);
 	container_record_done(&c->record);
+	free(c->volumes);
+	log_setup_done(&c->log);
+	free(c->id);
+	free(c->guard_path);
 }
 
 int container_plan(struct engine *engine, const struct container_made *made,
@@ -391,7 +461,7 @@ int container_plan(struct engine *engine, const struct container_made *made,
 
 	if (rc == 0)
 		rc = build_plan(&c, request, true, err);
-	finish(&c);
+	start_ctx_done(&c);
 	return rc;
 }
 
@@ -408,19 +478,16 @@ int container_start(struct engine *engine, const struct container_made *made,
 	if (state_dir < 0 || container_dir < 0)
 		return err_sys(err, state_dir < 0 ? -state_dir : -container_dir,
 			       "open the directories of container %.12s", made->id);
-	rc = prepare(&c, err);
+	rc = start_ctx_prepare(&c, err);
 	if (rc == 0 && request->began_ns)
 		add_notes(&c, request->began_ns);
 	if (rc == 0)
-		rc = build_plan(&c, request, false, err);
-	if (rc == 0) {
-		if (note_is(made, OCI_NOTE_VOLATILE, "true"))
-			forget_volatile(&c);
+		rc = start_ctx_plan(&c, request, err);
+	if (rc == 0)
 		rc = spawn(&c, request, state_dir, container_dir, err);
-	}
 	if (rc == 0)
 		rc = wait_started(ret, err);
-	finish(&c);
+	start_ctx_done(&c);
 	if (rc < 0) {
 		struct err ignored = ERR_INIT;
 

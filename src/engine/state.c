@@ -80,6 +80,27 @@ static int read_small(const char *path, char buf[static MAX_STATE])
 	return n < 0 ? (int)n : 0;
 }
 
+static bool scan_bool(const char *text, const char *key)
+{
+	const char *p = find_value(text, key);
+
+	return p && *p == 't';
+}
+
+/* How a run ended, as both files tell it. */
+static void scan_exit(const char *text, struct container_state *ret)
+{
+	ret->exit_code = (int)scan_number(find_value(text, "exitCode"));
+	ret->oom_killed = scan_bool(text, "oomKilled");
+	ret->started_ns = scan_time(text, "startedAt");
+	ret->finished_ns = scan_time(text, "finishedAt");
+	scan_string(find_value(text, "error"), ret->error, sizeof(ret->error));
+	ret->history.count = (uint32_t)scan_number(find_value(text, "restartCount"));
+	ret->history.delay_ns = scan_number(find_value(text, "restartDelay"));
+	ret->marks = (scan_bool(text, "stopped") ? RESTART_MARK_STOPPED : 0U) |
+		     (scan_bool(text, "canceled") ? RESTART_MARK_CANCELED : 0U);
+}
+
 /* Fills RET from exit.json; false when the container has never ended. */
 static bool read_exit(const struct engine *engine, const char *id, struct container_state *ret)
 {
@@ -90,18 +111,15 @@ static bool read_exit(const struct engine *engine, const char *id, struct contai
 	if (read_small(path, text) < 0)
 		return false;
 	ret->status = STATUS_EXITED;
-	ret->exit_code = (int)scan_number(find_value(text, "exitCode"));
-	ret->oom_killed = find_value(text, "oomKilled") && *find_value(text, "oomKilled") == 't';
-	ret->started_ns = scan_time(text, "startedAt");
-	ret->finished_ns = scan_time(text, "finishedAt");
-	scan_string(find_value(text, "error"), ret->error, sizeof(ret->error));
+	scan_exit(text, ret);
 	/* A start that failed leaves the container as docker does: created, with the code. */
 	if (!ret->started_ns)
 		ret->status = STATUS_CREATED;
 	/* A start in progress, or one that was cut short. */
 	ret->is_unknown = ret->started_ns && !ret->finished_ns;
 	if (ret->is_unknown && pending_is_held(engine, id))
-		*ret = (struct container_state){.status = STATUS_CREATED};
+		*ret = (struct container_state){
+			.status = STATUS_CREATED, .history = ret->history, .marks = ret->marks};
 	else if (ret->is_unknown)
 		ret->finished_ns = ret->started_ns;
 	return true;
@@ -113,6 +131,7 @@ static bool read_live(const struct engine *engine, const char *id, struct contai
 	char text[MAX_STATE];
 	char path[4096];
 	char boot[BOOT_ID_LEN];
+	char status[16];
 	const char *monitor = NULL;
 
 	snprintf(path, sizeof(path), "%s/containers/%s/" MONITOR_STATE_NAME, engine->runroot, id);
@@ -121,33 +140,36 @@ static bool read_live(const struct engine *engine, const char *id, struct contai
 	scan_string(find_value(text, "bootId"), boot, sizeof(boot));
 	if (strcmp(boot, process_boot_id()) != 0)
 		return false;
-	ret->pid = (pid_t)scan_number(find_value(text, "pid"));
-	ret->start_time = scan_number(find_value(text, "starttime"));
-	ret->started_ns = scan_time(text, "startedAt");
+	*ret = (struct container_state){.pid = (pid_t)scan_number(find_value(text, "pid")),
+					.start_time = scan_number(find_value(text, "starttime"))};
 	monitor = find_value(text, "monitor");
 	ret->monitor_pid = monitor ? (pid_t)scan_number(find_value(monitor, "pid")) : 0;
 	ret->monitor_start_time = monitor ? scan_number(find_value(monitor, "starttime")) : 0;
-	char status[16];
-
 	scan_string(find_value(text, "status"), status, sizeof(status));
-	ret->status = strcmp(status, "paused") == 0 ? STATUS_PAUSED : STATUS_RUNNING;
+	ret->status = strcmp(status, "paused") == 0	  ? STATUS_PAUSED
+		      : strcmp(status, "restarting") == 0 ? STATUS_RESTARTING
+							  : STATUS_RUNNING;
+	if (ret->status == STATUS_RESTARTING)
+		scan_exit(text, ret);
+	ret->started_ns = scan_time(text, "startedAt");
+	ret->history.count = (uint32_t)scan_number(find_value(text, "restartCount"));
 	return true;
 }
 
-/* Whether the container of LIVE runs. When it has ended, a monitor that lives is just about to
- * write down how, and takes state.json away after that. A container whose teardown takes long still
- * counts as running: its monitor is not done with it. */
+/* Whether the container of LIVE runs, or waits to. When it has ended, a monitor that lives is just
+ * about to write down how, and changes state.json or takes it away after that. A container whose
+ * teardown takes long still counts as running: its monitor is not done with it. */
 static bool await_record(const struct engine *engine, const char *id, struct container_state *live)
 {
-	struct container_state again = {};
-
 	for (int i = 0; i < RECORD_WAIT_MS; i++) {
 		live->monitor_lost = !process_is_alive(live->monitor_pid, live->monitor_start_time);
+		if (live->status == STATUS_RESTARTING)
+			return !live->monitor_lost;
 		if (process_is_alive(live->pid, live->start_time))
 			return true;
 		if (live->monitor_lost)
 			return false;
-		if (!read_live(engine, id, &again))
+		if (!read_live(engine, id, live))
 			return false;
 		usleep(i < 20 ? 200 : 1000);
 	}
@@ -188,18 +210,29 @@ void container_state_read(const struct engine *engine, const char *id, struct co
 	}
 }
 
+void container_record_read(const struct engine *engine, const char *id, struct container_state *ret)
+{
+	*ret = (struct container_state){};
+	read_exit(engine, id, ret);
+}
+
 const char *container_status_name(enum container_status status)
 {
 	static const char *const names[] = {
-		[STATUS_CREATED] = "created", [STATUS_RUNNING] = "running",
-		[STATUS_PAUSED] = "paused",   [STATUS_EXITED] = "exited",
-		[STATUS_DEAD] = "dead",
+		[STATUS_CREATED] = "created",	    [STATUS_RUNNING] = "running",
+		[STATUS_PAUSED] = "paused",	    [STATUS_EXITED] = "exited",
+		[STATUS_RESTARTING] = "restarting", [STATUS_DEAD] = "dead",
 	};
 
 	return names[status];
 }
 
 bool container_is_running(const struct container_state *state)
+{
+	return container_has_process(state) || state->status == STATUS_RESTARTING;
+}
+
+bool container_has_process(const struct container_state *state)
 {
 	return state->status == STATUS_RUNNING || state->status == STATUS_PAUSED;
 }
@@ -216,9 +249,12 @@ void container_status_format(const struct container_state *state, int64_t now_ns
 		snprintf(buf, STATUS_TEXT_LEN, "Up %s%s", age,
 			 state->status == STATUS_PAUSED ? " (Paused)" : "");
 		break;
+	case STATUS_RESTARTING:
 	case STATUS_EXITED:
 		clock_format_human(now_ns - state->finished_ns, age, sizeof(age));
-		snprintf(buf, STATUS_TEXT_LEN, "Exited (%d) %s ago", state->exit_code, age);
+		snprintf(buf, STATUS_TEXT_LEN, "%s (%d) %s ago",
+			 state->status == STATUS_EXITED ? "Exited" : "Restarting", state->exit_code,
+			 age);
 		break;
 	case STATUS_DEAD:
 		snprintf(buf, STATUS_TEXT_LEN, "Dead");

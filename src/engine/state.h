@@ -7,6 +7,7 @@
  * running; nothing here is guessed from the index.
  */
 #include "base/err.h"
+#include "monitor/restart_policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,6 +19,7 @@ enum container_status {
 	STATUS_CREATED,
 	STATUS_RUNNING,
 	STATUS_PAUSED,
+	STATUS_RESTARTING, /* its run has ended, its monitor waits to start it again */
 	STATUS_EXITED,
 	STATUS_DEAD, /* its monitor was killed and it is being cleaned up */
 };
@@ -34,6 +36,8 @@ struct container_state {
 	int exit_code;
 	bool oom_killed;
 	int64_t started_ns, finished_ns; /* 0: never */
+	struct restart_history history;
+	unsigned marks; /* RESTART_MARK_* of the last run; not known while it runs */
 	char error[512];
 };
 
@@ -41,18 +45,25 @@ struct container_state {
  * leave: Created, or Exited (255) when it is known to have started. */
 void container_state_read(const struct engine *engine, const char *id, struct container_state *ret);
 
+/* Only what is on record of the last run that ended or was started, whatever lives now. */
+void container_record_read(const struct engine *engine, const char *id,
+			   struct container_state *ret);
+
 /* Whether a container that is not running has ever been started: overlayfs leaves a directory in
  * its work directory, and only one that has ended loses its own. One of --rm has no exit on record.
  */
 bool container_was_started(const struct engine *engine, const char *id);
 
-/* "created", "running", "paused", "exited", "dead": State.Status of inspect. */
+/* "created", "running", "paused", "restarting", "exited", "dead": State.Status of inspect. */
 const char *container_status_name(enum container_status status);
-/* STATUS of ps: "Up 3 minutes (Paused)", "Exited (0) 2 hours ago", "Created". NOW_NS as
- * clock_real_ns. */
+/* STATUS of ps: "Up 3 minutes (Paused)", "Restarting (1) 5 seconds ago", "Exited (0) 2 hours ago",
+ * "Created". NOW_NS as clock_real_ns. */
 #define STATUS_TEXT_LEN 96
 void container_status_format(const struct container_state *state, int64_t now_ns,
 			     char buf[static STATUS_TEXT_LEN]);
-bool container_is_running(const struct container_state *state); /* running or paused */
+/* As docker counts it: running, paused, or about to be started again. */
+bool container_is_running(const struct container_state *state);
+/* Running or paused: there is a process, and files are mounted. */
+bool container_has_process(const struct container_state *state);
 
 #endif

@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
 #include "sys/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,12 +48,22 @@ void monitor_set_guard(struct monitor *m)
 		guard_ensure(&m->guard, &m->loop, m->config->guard_argv);
 }
 
+/* The run that has ended, on record. What cannot be written is said where somebody may look. */
+static void write_last(struct monitor *m)
+{
+	int rc = monitor_exit_write(m->config->container_dir_fd, &m->last);
+
+	if (rc < 0)
+		log_failure(LOG_LEVEL_WARN, strerrordesc_np(-rc), "write down exit code %d",
+			    m->last.code);
+}
+
 /* The last word on this container: no run follows. */
 static void record_end(struct monitor *m)
 {
 	m->is_waiting = false;
 	m->restarts = false;
-	monitor_exit_write(m->config->container_dir_fd, &m->last);
+	write_last(m);
 	monitor_remove_state(m);
 	/* Last: whoever is killed in between leaves something to do for the other. */
 	guard_dismiss(&m->guard);
@@ -64,7 +76,7 @@ static void record_restart(struct monitor *m, uint64_t ran_ns)
 	m->is_waiting = true;
 	restart_history_add(&m->history, ran_ns);
 	m->last.history = m->history;
-	monitor_exit_write(m->config->container_dir_fd, &m->last);
+	write_last(m);
 	m->process.pid = 0;
 	m->process.start_time = 0;
 	monitor_write_state(m, "restarting");
@@ -115,16 +127,24 @@ static void linger(struct monitor *m)
 	_exit(0);
 }
 
+/* FD, if there is one, stays open over exec as number PLACE. */
+static void hand_over(int fd, int place)
+{
+	if (fd == place)
+		fcntl(place, F_SETFD, 0);
+	else if (fd >= 0)
+		dup2(fd, place);
+}
+
 void monitor_go_on(struct monitor *m)
 {
 	linger(m);
-	if (dup2(m->fanout.listen_fd, MONITOR_RESUME_SOCKET) >= 0) {
-		if (m->guard.fd >= 0)
-			dup2(m->guard.fd, MONITOR_RESUME_GUARD);
-		execv(m->config->resume_argv[0], m->config->resume_argv);
-		/* The program was removed, or exchanged just now: this one still runs. */
-		process_seal(m->config->resume_argv);
-	}
+	/* Without them the next run makes its own. */
+	hand_over(m->fanout.listen_fd, MONITOR_RESUME_SOCKET);
+	hand_over(m->guard.fd, MONITOR_RESUME_GUARD);
+	execv(m->config->resume_argv[0], m->config->resume_argv);
+	/* The program was removed, or exchanged just now: this one still runs. */
+	process_seal(m->config->resume_argv);
 	record_end(m);
 }
 
@@ -144,14 +164,12 @@ static int on_restart_timer(void *data, uint32_t events)
 }
 
 /* What came through the exec: the socket in its place, the guard still our child. */
-static int inherit(struct monitor *m)
+static void inherit(struct monitor *m)
 {
-	m->fanout.listen_fd = MONITOR_RESUME_SOCKET;
-	if (fcntl(MONITOR_RESUME_SOCKET, F_SETFD, FD_CLOEXEC) < 0)
-		return -errno;
+	if (fcntl(MONITOR_RESUME_SOCKET, F_SETFD, FD_CLOEXEC) == 0)
+		m->fanout.listen_fd = MONITOR_RESUME_SOCKET;
 	if (fcntl(MONITOR_RESUME_GUARD, F_SETFD, FD_CLOEXEC) == 0)
 		guard_adopt(&m->guard, MONITOR_RESUME_GUARD);
-	return 0;
 }
 
 static int begin_waiting(struct monitor *m)
@@ -160,9 +178,10 @@ static int begin_waiting(struct monitor *m)
 
 	if (rc == 0)
 		rc = monitor_init_fanout(m);
-	if (rc == 0)
-		rc = m->resume->is_inherited ? inherit(m)
-					     : fanout_listen(&m->fanout, m->config->state_dir_fd);
+	if (rc == 0 && m->resume->is_inherited)
+		inherit(m);
+	if (rc == 0 && m->fanout.listen_fd < 0)
+		rc = fanout_listen(&m->fanout, m->config->state_dir_fd);
 	if (rc == 0)
 		rc = monitor_write_state(m, "restarting");
 	if (rc == 0)
@@ -174,6 +193,8 @@ static int begin_waiting(struct monitor *m)
 		rc = loop_timer_set(&m->restart_timer, m->history.delay_ns + 1);
 	if (rc == 0)
 		monitor_set_guard(m);
+	/* Who settled the container first held it up to here: its state tells the rest. */
+	m->resume->release(m->resume->ctx);
 	return rc;
 }
 

@@ -144,17 +144,22 @@ static void free_pairs(struct oci_pair *pairs, size_t n)
 	free(pairs);
 }
 
+void oci_mount_done(struct oci_mount *mount)
+{
+	free(mount->destination);
+	free(mount->type);
+	free(mount->source);
+	free(mount->flag);
+	free(mount->volume);
+	free(mount->subpath);
+	strv_done(&mount->options);
+	*mount = (struct oci_mount){};
+}
+
 static void free_mounts(struct oci_runtime_config *config)
 {
-	for (size_t i = 0; i < config->n_mounts; i++) {
-		struct oci_mount *m = &config->mounts[i];
-
-		free(m->destination);
-		free(m->type);
-		free(m->source);
-		free(m->flag);
-		strv_done(&m->options);
-	}
+	for (size_t i = 0; i < config->n_mounts; i++)
+		oci_mount_done(&config->mounts[i]);
 	free(config->mounts);
 }
 

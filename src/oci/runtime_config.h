@@ -34,7 +34,16 @@ struct oci_mount {
 	char *destination, *type, *source;
 	struct strv options; /* in the words of mount(8) */
 	char *flag;	     /* the user's option behind it, NULL for the engine's own */
+	/* Beside what the specification has, where they are not NULL: */
+	char *volume;  /* the volume that it is the content of: of a bind, opened without following
+			  links; of a new file system, shared with who has it mounted already */
+	char *subpath; /* the part of a volume or an image that is mounted, resolved inside it */
+	bool copy_up;  /* this first start puts the image's content into it; not saved */
 };
+
+/* Options of a mount that are ours: the user's ids in the container and the ones on the disk that
+ * stand for each other, "idmap=UID:GID". */
+#define OCI_MOUNT_IDMAP "idmap"
 
 struct oci_namespace {
 	uint64_t flag; /* CLONE_NEW* */
@@ -99,6 +108,8 @@ void oci_config_done(struct oci_runtime_config *config);
 /* Append to the arrays; strings are copied. The returned element is valid until the next append. */
 struct oci_mount *oci_add_mount(struct oci_runtime_config *config, const char *destination,
 				const char *type, const char *source, const char *options);
+/* Frees what is inside and leaves it zeroed. Accepts one that is all zero. */
+void oci_mount_done(struct oci_mount *mount);
 void oci_add_namespace(struct oci_runtime_config *config, uint64_t flag, const char *path);
 void oci_add_rlimit(struct oci_runtime_config *config, int resource, uint64_t soft, uint64_t hard,
 		    const char *flag);

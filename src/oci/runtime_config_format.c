@@ -153,6 +153,9 @@ static void put_mounts(struct writer *w, const struct oci_runtime_config *c)
 		put_string(w, "type", m->type);
 		put_string(w, "source", m->source);
 		put_strings(w, "options", &m->options);
+		put_string(w, "flag", m->flag);
+		put_string(w, "volume", m->volume);
+		put_string(w, "subpath", m->subpath);
 		close_block(w, '}');
 	}
 	close_block(w, ']');

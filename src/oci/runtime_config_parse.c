@@ -82,6 +82,9 @@ static int parse_mounts(const json_t *root, struct oci_runtime_config *c, struct
 				  json_get_string(item, "source", "none"), NULL);
 		if (json_get_strv(item, "options", &m->options) < 0)
 			return bad("mounts: options", err);
+		m->flag = str_dup(json_get_string(item, "flag", NULL));
+		m->volume = str_dup(json_get_string(item, "volume", NULL));
+		m->subpath = str_dup(json_get_string(item, "subpath", NULL));
 	}
 	return 0;
 }

@@ -342,31 +342,41 @@ static int change_bind(int source, const struct step *step)
 	return rc;
 }
 
+int plan_attach_source(struct plan_run *run, int source, bool is_dir, const char *path,
+		       struct err *err)
+{
+	cleanup_close int target = is_dir ? path_ensure_dir(run->root_fd, path, 0755, 0, 0)
+					  : path_ensure_file(run->root_fd, path, 0755);
+	struct stat at;
+	int rc = 0;
+
+	/* In a procfs nothing can be made: what stands in the way is that it is one. */
+	if (target < 0 && str_has_prefix(path, "/proc/"))
+		return check_target(path, run->root_fd, source, err);
+	if (target < 0)
+		return err_sys(err, -target, "create mount point %s", path);
+	/* move_mount(2) says EINVAL where mount(2) says what is wrong. */
+	if (fstat(target, &at) == 0 && S_ISDIR(at.st_mode) != is_dir)
+		return err_sys(err, ENOTDIR, "bind to %s", path);
+	rc = check_target(path, target, source, err);
+	if (rc < 0)
+		return rc;
+	rc = mount_attach(source, target);
+	return rc < 0 ? err_sys(err, -rc, "bind to %s", path) : 0;
+}
+
 static int run_bind(struct plan_run *run, const struct step *step, struct err *err)
 {
 	int source = run->sources[step->number[0]];
-	cleanup_close int target = -1;
-	struct stat st, at;
+	struct stat st;
 	int rc = 0;
 
 	if (fstat(source, &st) < 0)
 		return err_sys(err, errno, "look at bind source %s", step->text);
-	target = S_ISDIR(st.st_mode) ? path_ensure_dir(run->root_fd, step->path, 0755, 0, 0)
-				     : path_ensure_file(run->root_fd, step->path, 0755);
-	if (target < 0)
-		return err_sys(err, -target, "create mount point %s", step->path);
-	/* move_mount(2) says EINVAL where mount(2) says what is wrong. */
-	if (fstat(target, &at) == 0 && S_ISDIR(at.st_mode) != S_ISDIR(st.st_mode))
-		return err_sys(err, ENOTDIR, "bind %s to %s", step->text, step->path);
-	rc = check_target(step->path, target, source, err);
-	if (rc < 0)
-		return rc;
 	rc = change_bind(source, step);
-	if (rc >= 0)
-		rc = mount_attach(source, target);
 	if (rc < 0)
 		return err_sys(err, -rc, "bind %s to %s", step->text, step->path);
-	return 0;
+	return plan_attach_source(run, source, S_ISDIR(st.st_mode), step->path, err);
 }
 
 /* A shell has no recursive remount: one for each mount that findmnt(8) shows, with blanks as \x20.
@@ -398,6 +408,8 @@ static void explain_bind(const struct step *step, enum step_text mode, struct st
 		str_add(out, "; fi; ");
 	}
 	str_addf(out, "mount --%sbind ", step->number[3] ? "r" : "");
+	if (step->type)
+		str_addf(out, "-o 'X-mount.idmap=%s' ", step->type);
 	str_add_shell(out, step->text);
 	str_add_char(out, ' ');
 	add_inside(out, step->path);

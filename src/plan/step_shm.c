@@ -10,42 +10,15 @@
 #include "sys/path.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- a mount of another container ---- */
 
-static int clone_in_namespace(int namespace_fd, const char *path)
-{
-	/* lint: the host's procfs: the namespace is entered only after it */
-	cleanup_close int back = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	cleanup_close int root = -1;
-	cleanup_close int found = -1;
-	int rc = 0;
-
-	if (back < 0 || setns(namespace_fd, CLONE_NEWNS) < 0)
-		return -errno;
-	/* Inside that view nothing is executed or loaded: one walk in its root, and back. */
-	/* lint: the root itself, to pin it; there is nothing to resolve */
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	found = root < 0 ? -errno : path_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
-	rc = found < 0 ? found : mount_clone(found, false);
-	if (setns(back, CLONE_NEWNS) < 0) {
-		int saved = errno;
-
-		if (rc >= 0)
-			close(rc);
-		return -saved;
-	}
-	return rc;
-}
-
 static int run_open_shared(struct plan_run *run, const struct step *step, struct err *err)
 {
-	int fd = clone_in_namespace((int)step->number[1], step->path);
+	int fd = mount_clone_from((int)step->number[1], step->path);
 
 	if (fd < 0)
 		return err_sys(err, -fd, "take %s of container %s", step->path, step->text);

@@ -77,15 +77,42 @@ struct step *plan_mount(struct plan *plan, const char *type, const char *source,
  * INDEX is what plan_bind takes. */
 void plan_open_source(struct plan *plan, size_t index, const char *path, bool recursive,
 		      const char *flag);
+/* HOST: the same of a volume's content, whose directory PATH is the engine's own: no link is
+ * followed there, nor out of it on the way to SUBPATH (NULL for all of it). */
+void plan_open_volume(struct plan *plan, size_t index, const char *path, const char *subpath,
+		      bool recursive, const char *flag);
+/* The directory PATH, whose last two components are the engine's own, O_PATH: -errno, for a link as
+ * well. */
+int plan_open_content(const char *path);
+/* HOST: source INDEX shows the ids DISK_UID:DISK_GID as UID:GID, and the other way round. */
+void plan_map_ids(struct plan *plan, size_t index, const char *source, const uint32_t ids[4],
+		  bool recursive, const char *flag);
+/* INSIDE, on the root before anything is mounted on it: an empty source INDEX, the volume of
+ * directory DIR, gets what is at PATH there, with the directory's owner and mode. */
+void plan_copy_up(struct plan *plan, size_t index, const char *dir, const char *path);
+/* The same at once: CONTENT_FD is the volume's content; 0 or -errno. */
+int plan_copy_up_now(int root_fd, const char *path, int content_fd, const char *dir);
+/* A detached read-only mount of the layers LOWERS (uppermost first), or of SUBPATH in it: -errno.
+ * The caller's mount namespace must be one that nobody else looks at. */
+int plan_open_image(const struct strv *lowers, const char *subpath);
+/* A read-only view of the layers LOWERS (uppermost first), or of SUBPATH (NULL) in it, at TARGET.
+ */
+struct step *plan_mount_image(struct plan *plan, const struct strv *lowers, const char *subpath,
+			      const char *target);
 /* HOST: takes the mount at directory PATH of another container as source INDEX: NAMESPACE_FD is its
  * mount namespace, CONTAINER its name for people. */
 void plan_open_shared(struct plan *plan, size_t index, int namespace_fd, const char *container,
 		      const char *path);
 /* Attaches source INDEX at TARGET, which is created as a file or directory like the source. ATTRS
- * are the topmost mount's; with PLAN_ATTRS_DEEP among them also those of the mounts below it. */
+ * are the topmost mount's; with PLAN_ATTRS_DEEP among them also those of the mounts below it. Who
+ * has mapped its ids says so in the step's type, in mount(8)'s words ("u:0:1000:1"). */
 #define PLAN_ATTRS_DEEP (1ULL << 63)
 struct step *plan_bind(struct plan *plan, size_t index, const char *source, const char *target,
 		       uint64_t attrs, uint64_t propagation, bool recursive);
+/* What a step does to attach the detached mount SOURCE at PATH of the root, where a mount may be.
+ */
+int plan_attach_source(struct plan_run *run, int source, bool is_dir, const char *path,
+		       struct err *err);
 /* Nodes and links of /dev, on the fresh file system that was mounted there. */
 void plan_mknod(struct plan *plan, const char *path, mode_t mode, dev_t dev, uid_t uid, gid_t gid);
 void plan_symlink(struct plan *plan, const char *target, const char *path);

@@ -48,14 +48,75 @@ static bool note_is(const struct oci_runtime_config *config, const char *key, co
 
 /* ---- on the host ---- */
 
-static bool is_bind(const struct oci_mount *m)
+static const struct runtime_shared *find_shared(const struct build *b, const struct oci_mount *m)
 {
-	return strcmp(m->type, "bind") == 0 || strcmp(m->type, "shared") == 0;
+	for (size_t i = 0; m->volume && i < b->place->n_shared; i++)
+		if (strcmp(b->place->shared[i].volume, m->volume) == 0)
+			return &b->place->shared[i];
+	return NULL;
+}
+
+/* Whether a mount is one that exists, and is opened outside. */
+static bool is_bind(const struct build *b, const struct oci_mount *m)
+{
+	return strcmp(m->type, "bind") == 0 || strcmp(m->type, "shared") == 0 || find_shared(b, m);
 }
 
 static bool is_recursive(const struct oci_mount *m)
 {
 	return strv_has(&m->options, "rbind");
+}
+
+/* The option "idmap=DISK_UID:DISK_GID:UID:GID". */
+static bool find_id_map(const struct oci_mount *m, uint32_t ids[4])
+{
+	strv_foreach (i, &m->options)
+		if (sscanf(m->options.items[i], OCI_MOUNT_IDMAP "=%u:%u:%u:%u", &ids[0], &ids[1],
+			   &ids[2], &ids[3]) == 4)
+			return true;
+	return false;
+}
+
+/* The two that stand for each other, in mount(8)'s words; NULL without a map. */
+static char *format_id_map(const struct oci_mount *m)
+{
+	uint32_t ids[4];
+
+	if (!find_id_map(m, ids))
+		return NULL;
+	return str_printf("u:%u:%u:1 u:%u:%u:1 g:%u:%u:1 g:%u:%u:1", ids[0], ids[2], ids[2], ids[0],
+			  ids[1], ids[3], ids[3], ids[1]);
+}
+
+static void add_id_map(struct build *b, size_t index, const struct oci_mount *m)
+{
+	uint32_t ids[4];
+
+	if (find_id_map(m, ids))
+		plan_map_ids(b->plan, index, m->source, ids, is_recursive(m), m->flag);
+}
+
+static void add_bind_source(struct build *b, size_t index, const struct oci_mount *m)
+{
+	if (m->volume)
+		plan_open_volume(b->plan, index, m->source, m->subpath, is_recursive(m), m->flag);
+	else
+		plan_open_source(b->plan, index, m->source, is_recursive(m), m->flag);
+	add_id_map(b, index, m);
+}
+
+static void add_shared_source(struct build *b, size_t index, const struct oci_mount *m)
+{
+	const struct runtime_shared *shared = find_shared(b, m);
+
+	if (shared) {
+		plan_open_shared(b->plan, index, shared->fd, shared->container, shared->path);
+		return;
+	}
+	for (size_t k = 0; k < b->place->n_joins; k++)
+		if (b->place->joins[k].flag == CLONE_NEWNS)
+			plan_open_shared(b->plan, index, b->place->joins[k].fd, m->source,
+					 m->destination);
 }
 
 static void add_sources(struct build *b)
@@ -68,17 +129,12 @@ static void add_sources(struct build *b)
 	for (size_t i = 0; i < b->config->n_mounts; i++) {
 		const struct oci_mount *m = &b->config->mounts[i];
 
-		if (!is_bind(m))
+		if (!is_bind(b, m))
 			continue;
-		if (strcmp(m->type, "bind") == 0) {
-			plan_open_source(b->plan, index++, m->source, is_recursive(m), m->flag);
-			continue;
-		}
-		for (size_t k = 0; k < b->place->n_joins; k++)
-			if (b->place->joins[k].flag == CLONE_NEWNS)
-				plan_open_shared(b->plan, index, b->place->joins[k].fd, m->source,
-						 m->destination);
-		index++;
+		if (strcmp(m->type, "bind") == 0)
+			add_bind_source(b, index++, m);
+		else
+			add_shared_source(b, index++, m);
 	}
 	if (b->place->init_path)
 		plan_open_source(b->plan, index++, b->place->init_path, false, "--init");
@@ -124,6 +180,35 @@ static void add_root(struct build *b)
 			   note_is(b->config, OCI_NOTE_VOLATILE, "true"));
 }
 
+/* What a volume gets of the image, all of it before anything covers the image's files. */
+static void add_copy_ups(struct build *b)
+{
+	size_t index = 0;
+
+	plan_group(b->plan, "volumes that are empty get what the image has in their place");
+	for (size_t i = 0; i < b->config->n_mounts; i++) {
+		const struct oci_mount *m = &b->config->mounts[i];
+
+		if (!is_bind(b, m))
+			continue;
+		if (m->copy_up && strcmp(m->type, "bind") == 0)
+			plan_copy_up(b->plan, index, m->source, m->destination);
+		index++;
+	}
+	plan_group(b->plan, NULL);
+}
+
+static void add_image(struct build *b, const struct oci_mount *m)
+{
+	cleanup_strv struct strv ids = STRV_INIT;
+	cleanup_strv struct strv dirs = STRV_INIT;
+
+	strv_split(&ids, m->source, ':');
+	strv_foreach (i, &ids)
+		strv_addf(&dirs, "%s/%s/diff", b->place->layers, ids.items[i]);
+	plan_mount_image(b->plan, &dirs, m->subpath, m->destination)->flag = str_dup(m->flag);
+}
+
 /* Splits OPTIONS into attributes of the mount and options of the file system. */
 static void split_options(const struct oci_mount *m, uint64_t *attrs, uint64_t *propagation,
 			  struct strv *rest)
@@ -134,7 +219,8 @@ static void split_options(const struct oci_mount *m, uint64_t *attrs, uint64_t *
 		const char *word = m->options.items[i];
 
 		if (mount_attrs_parse(word, attrs, propagation) || strcmp(word, "bind") == 0 ||
-		    strcmp(word, "rbind") == 0 || strcmp(word, "rro") == 0)
+		    strcmp(word, "rbind") == 0 || strcmp(word, "rro") == 0 ||
+		    str_has_prefix(word, OCI_MOUNT_IDMAP "="))
 			continue;
 		strv_add(rest, word);
 	}
@@ -162,7 +248,14 @@ static void add_new_mount(struct build *b, const struct oci_mount *m)
 		runtime_add_cgroup_mounts(b->plan, b->place->cgroups, m->destination, attrs);
 		return;
 	}
-	plan_mount(b->plan, m->type, m->source, m->destination, &rest, attrs);
+	if (strcmp(m->type, "image") == 0) {
+		add_image(b, m);
+		return;
+	}
+	if (strv_has(&m->options, "rro"))
+		attrs |= MOUNT_ATTR_RDONLY;
+	plan_mount(b->plan, m->type, m->source, m->destination, &rest, attrs)->flag = str_dup(
+		m->flag);
 	if (strcmp(m->destination, "/dev") == 0)
 		add_devices(b);
 }
@@ -172,6 +265,8 @@ static void add_bind(struct build *b, const struct oci_mount *m, size_t index)
 	cleanup_strv struct strv rest = STRV_INIT;
 	uint64_t attrs = 0;
 	uint64_t propagation = 0;
+	struct step *step = NULL;
+	cleanup_free char *part = m->subpath ? str_printf("%s/%s", m->source, m->subpath) : NULL;
 
 	/* A script has said that it cannot share it. */
 	if (b->place->script && strcmp(m->type, "shared") == 0)
@@ -179,9 +274,10 @@ static void add_bind(struct build *b, const struct oci_mount *m, size_t index)
 	split_options(m, &attrs, &propagation, &rest);
 	if (strv_has(&m->options, "rro"))
 		attrs |= MOUNT_ATTR_RDONLY | PLAN_ATTRS_DEEP;
-	plan_bind(b->plan, index, m->source, m->destination, attrs,
-		  propagation ? propagation : MS_PRIVATE, is_recursive(m))
-		->flag = str_dup(m->flag);
+	step = plan_bind(b->plan, index, part ? part : m->source, m->destination, attrs,
+			 propagation ? propagation : MS_PRIVATE, is_recursive(m));
+	step->flag = str_dup(m->flag);
+	step->type = format_id_map(m);
 }
 
 static void add_mounts(struct build *b)
@@ -194,7 +290,7 @@ static void add_mounts(struct build *b)
 	for (size_t i = 0; i < b->config->n_mounts; i++) {
 		const struct oci_mount *m = &b->config->mounts[i];
 
-		if (!is_bind(m)) {
+		if (!is_bind(b, m)) {
 			add_new_mount(b, m);
 			continue;
 		}
@@ -326,6 +422,7 @@ int runtime_plan_start(const struct oci_runtime_config *config, const struct run
 		plan_unshare_cgroup(plan);
 	add_joins(&b, STEP_INSIDE);
 	add_root(&b);
+	add_copy_ups(&b);
 	add_mounts(&b);
 	if (place->tools_path)
 		plan_mount_tools(plan, place->tools_fd, place->tools_path);

@@ -18,10 +18,21 @@ struct runtime_join {
 	const char *path;
 };
 
+/* A volume that another container has mounted at this moment, and that has to be taken from there:
+ * FD is the mount namespace, PATH its place in it. */
+struct runtime_shared {
+	char volume[256];
+	char *container, *path; /* owned by who made the list */
+	int fd;
+};
+
 /* What the configuration does not say: where things are on this host, at this start. */
 struct runtime_place {
 	const char *dir;	   /* the container's directory */
 	const struct strv *lowers; /* layer directories, uppermost first */
+	const char *layers;	   /* where layers are, for images that are mounted */
+	const struct runtime_shared *shared;
+	size_t n_shared;
 	const struct cgroup_layout *cgroups;
 	const struct sock_fprog *seccomp; /* NULL: unconfined */
 	const char *seccomp_name;

@@ -75,6 +75,11 @@ int volume_remove(struct store *store, const char *name, struct err *err);
  */
 int volume_rename(struct store *store, const char *name, const char *to, struct err *err);
 
+/* Makes volume NAME with a copy of the directory CONTENT_FD (open for reading). It exists when all
+ * of it is there. ERR_CONFLICT when there is one already. */
+int volume_clone_files(struct store *store, int content_fd, const char *name, const char *labels,
+		       struct err *err);
+
 /* Owned path of LEAF ("" for the directory itself) in the volume's directory. */
 char *volume_path(const struct store *store, const char *name, const char *leaf);
 /* A descriptor of the content's directory, open for reading. What is not a directory of the

@@ -21,8 +21,10 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "storage/db.h"
+#include "storage/staging.h"
 #include "storage/store_private.h"
 #include "storage/volume_private.h"
+#include "sys/copy_tree.h"
 #include "json/value.h"
 
 #include <jansson.h>
@@ -115,6 +117,17 @@ static int write_record(int dir_fd, const struct volume *volume, const char *ren
 	int rc = fd_replace_file_at(dir_fd, VOLUME_RECORD, text, strlen(text), 0600, durable);
 
 	return rc < 0 ? err_sys(err, -rc, "write the record of volume %s", volume->name) : 0;
+}
+
+int volume_write_record(struct store *store, const struct volume *volume, struct err *err)
+{
+	cleanup_free char *path = str_printf(STORE_VOLUMES "/%s", volume->name);
+	cleanup_close int dir_fd = openat(store->root_fd, path,
+					  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return err_sys(err, errno, "open volume %s", volume->name);
+	return write_record(dir_fd, volume, NULL, true, err);
 }
 
 static int fill(int parent_fd, const char *aside, const struct volume *volume, bool durable,
@@ -222,6 +235,71 @@ int volume_rename_files(struct store *store, const char *name, const struct volu
 	    fsync(parent_fd) < 0)
 		return err_sys(err, errno, "rename volume %s to %s", name, volume->name);
 	return 0;
+}
+
+/* ---- a copy ---- */
+
+static int fill_copy(int dir_fd, const struct volume *volume, int content_fd, struct err *err)
+{
+	cleanup_close int data = -1;
+	int rc = 0;
+
+	if (mkdirat(dir_fd, VOLUME_DATA, 0755) == 0)
+		data = openat(dir_fd, VOLUME_DATA, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (data < 0)
+		return err_sys(err, errno, "create volume %s", volume->name);
+	rc = copy_tree(content_fd, data, NULL);
+	if (rc < 0)
+		return err_sys(err, -rc, "copy to volume %s", volume->name);
+	return write_record(dir_fd, volume, NULL, true, err);
+}
+
+static int take_place(struct store *store, int from_fd, const struct volume *volume,
+		      struct err *err)
+{
+	cleanup_close int parent_fd = volume_open_parent(store, err);
+
+	if (parent_fd < 0)
+		return parent_fd;
+	if (!has_record(parent_fd, volume->name))
+		put_aside(parent_fd, volume->name);
+	if (renameat2(from_fd, "volume", parent_fd, volume->name, RENAME_NOREPLACE) < 0 ||
+	    fsync(parent_fd) < 0)
+		return err_sys(err, errno, "create volume %s", volume->name);
+	return 0;
+}
+
+int volume_clone_files(struct store *store, int content_fd, const char *name, const char *labels,
+		       struct err *err)
+{
+	static char none[] = "null";
+	cleanup_free char *own_name = str_dup(name);
+	cleanup_free char *own_labels = str_dup(labels);
+	const struct volume volume = {.name = own_name,
+				      .labels = own_labels,
+				      .options = none,
+				      .created_ns = clock_real_ns()};
+	cleanup_with(staging_done) struct staging staging = STAGING_INIT;
+	cleanup_transaction struct store *tx = NULL;
+	cleanup_close int dir_fd = -1;
+
+	if (staging_create(store, &staging, err) < 0)
+		return -err->code;
+	if (mkdirat(staging.fd, "volume", 0700) == 0)
+		dir_fd = openat(staging.fd, "volume", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return err_sys(err, errno, "create volume %s", name);
+	if (fill_copy(dir_fd, &volume, content_fd, err) < 0)
+		return -err->code;
+	if (syncfs(dir_fd) < 0)
+		return err_sys(err, errno, "sync volume %s", name);
+	if (db_begin(store, true, err) < 0)
+		return -err->code;
+	tx = store;
+	if (take_place(store, staging.fd, &volume, err) < 0 ||
+	    volume_insert_row(store, &volume, err) < 0)
+		return -err->code;
+	return db_commit(store, err);
 }
 
 /* ---- the content ---- */
@@ -344,6 +422,9 @@ void volume_sweep(struct store *store)
 	struct err err = ERR_INIT;
 	int rc = 0;
 
+	/* Of a clone. */
+	if (staging_has_dead(store))
+		staging_collect(store);
 	if (parent_fd < 0)
 		return;
 	find_odd(store, parent_fd, &names);

@@ -20,7 +20,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,9 +66,56 @@ int mount_clone(int fd, bool recursive)
 	return sys_ret(syscall(SYS_open_tree, fd, "", flags | (recursive ? AT_RECURSIVE : 0)));
 }
 
+/* Whether FD is the root of a mount: who may rename directories can move one away from a name, but
+ * not make another. */
+static bool is_mount_root(int fd)
+{
+	struct statx st;
+
+	return statx(fd, "", AT_EMPTY_PATH, 0, &st) == 0 &&
+	       st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+}
+
+static int clone_here(const char *path)
+{
+	cleanup_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int found = root < 0 ? -1
+					   : path_open_in_root(root, path, O_PATH | O_DIRECTORY, 0);
+
+	if (root < 0)
+		return -errno;
+	if (found < 0)
+		return found;
+	return is_mount_root(found) ? mount_clone(found, false) : -ENOENT;
+}
+
+int mount_clone_from(int namespace_fd, const char *path)
+{
+	cleanup_close int back = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	cleanup_close int cwd = open(".", O_PATH | O_CLOEXEC);
+	int rc = 0;
+
+	if (back < 0 || cwd < 0 || setns(namespace_fd, CLONE_NEWNS) < 0)
+		return -errno;
+	rc = clone_here(path);
+	/* Nothing may go on in the wrong place. */
+	if (setns(back, CLONE_NEWNS) < 0 || fchdir(cwd) < 0)
+		abort();
+	return rc;
+}
+
 int mount_change(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive)
 {
 	struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation};
+
+	return sys_ret(syscall(SYS_mount_setattr, fd, "",
+			       AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,
+			       sizeof(attr)));
+}
+
+int mount_map_ids(int fd, int userns_fd, bool recursive)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
 
 	return sys_ret(syscall(SYS_mount_setattr, fd, "",
 			       AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr,

@@ -18,9 +18,18 @@ int mount_new(const char *fstype, const char *source, char *const *options, uint
 /* A detached copy of the mount at FD ("" of it), the whole tree below when RECURSIVE. */
 int mount_clone(int fd, bool recursive);
 
+/* A detached copy of the mount at directory PATH as seen in the mount namespace NAMESPACE_FD.
+ * Nothing is run there: one walk in its root, and back. PATH must be where something is mounted
+ * (-ENOENT). Single-threaded callers. */
+int mount_clone_from(int namespace_fd, const char *path);
+
 /* Sets and clears attributes of the mount at FD; PROPAGATION is 0 or one of MS_SHARED, MS_SLAVE,
  * MS_PRIVATE, MS_UNBINDABLE. RECURSIVE applies to all mounts below. */
 int mount_change(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive);
+
+/* Maps ids of the detached mount FD (with all below when RECURSIVE) as the user namespace USERNS_FD
+ * does: what is its inside is the disk. -EINVAL where a file system cannot. */
+int mount_map_ids(int fd, int userns_fd, bool recursive);
 
 /* Attaches the detached mount MOUNT_FD onto TARGET_FD (directory on directory, file on file). */
 int mount_attach(int mount_fd, int target_fd);

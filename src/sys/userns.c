@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -164,6 +165,59 @@ int userns_create(struct userns *ret)
 	*ret = ns;
 	ns = (struct userns)USERNS_INIT;
 	return 0;
+}
+
+static _Noreturn void run_holder(int fd)
+{
+	int rc = unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
+
+	if (tell(fd, rc) == 0 && rc == 0)
+		hear(fd); /* its end */
+	_exit(0);
+}
+
+static int write_map(pid_t pid, const char *name, const char *text)
+{
+	cleanup_free char *path = str_printf("/proc/%d/%s", (int)pid, name);
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd_write_full(fd, text, strlen(text));
+}
+
+static int map_holder(pid_t pid, int fd, const char *uid_map, const char *gid_map)
+{
+	int rc = hear(fd);
+
+	if (rc == 0)
+		rc = write_map(pid, "uid_map", uid_map);
+	if (rc == 0)
+		rc = write_map(pid, "gid_map", gid_map);
+	return rc < 0 ? rc : open_ns(pid, "user");
+}
+
+int userns_create_map(const char *uid_map, const char *gid_map)
+{
+	cleanup_close int ours = -1, theirs = -1;
+	int ends[2], rc = 0;
+	pid_t pid = 0;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	ours = ends[0];
+	theirs = ends[1];
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		fd_cleanup_close(&ours);
+		run_holder(theirs);
+	}
+	fd_cleanup_close(&theirs);
+	rc = map_holder(pid, ours, uid_map, gid_map);
+	fd_cleanup_close(&ours);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return rc;
 }
 
 int userns_enter(const struct userns *ns)

@@ -25,6 +25,9 @@ struct userns {
  * gives no user namespaces; without a network namespace or an empty root it is still worth having.
  */
 int userns_create(struct userns *ret);
+/* Makes a user namespace with these maps (lines of user_namespaces(7)), in which nobody lives: for
+ * idmapped mounts. Its descriptor or -errno. Forks. */
+int userns_create_map(const char *uid_map, const char *gid_map);
 /* Moves the calling process there, which then has all capabilities of that user namespace and none
  * elsewhere. 0 or -errno. Single-threaded. */
 int userns_enter(const struct userns *ns);

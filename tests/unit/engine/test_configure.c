@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "engine/configure.h"
+#include "engine/engine.h"
 #include "oci/runtime_default.h"
 
 #include <sched.h>
@@ -104,10 +105,16 @@ static void made_done(struct made *m)
 
 static void configure(struct made *m)
 {
+	static char root[] = "/state";
+	struct engine engine = {.root = root};
+	cleanup_mount_points struct mount_points points = MOUNT_POINTS_INIT;
+
 	m->rc = configure_run(&m->spec, &m->image, &m->run, &m->err);
 	if (m->rc == 0)
-		m->rc = configure_oci(&m->spec, &m->run, ID, "/state/c", &m->config, &m->warnings,
-				      &m->err);
+		m->rc = mount_points_resolve(&engine, &m->spec, &m->run, true, &points, &m->err);
+	if (m->rc == 0)
+		m->rc = configure_oci(&m->spec, &m->run, &points, ID, "/state/c", &m->config,
+				      &m->warnings, &m->err);
 }
 
 /* ---- the environment ---- */
@@ -234,6 +241,7 @@ static void which_namespaces(void **state)
 
 #define BEFORE "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm "
 #define NAMES  "/etc/resolv.conf /etc/hostname /etc/hosts"
+#define SORTED "/etc/hostname /etc/hosts /etc/resolv.conf"
 
 static const struct {
 	const char *targets; /* tmpfs, in the order of the command line */
@@ -241,13 +249,13 @@ static const struct {
 } mounts[] = {
 	{"", NULL, BEFORE NAMES},
 	/* What lies below another mount comes after it, however it was typed. */
-	{"/a/b/c|/a|/a/b", NULL, BEFORE NAMES " /a /a/b /a/b/c"},
-	{"/a/b|/a-b|/a", NULL, BEFORE NAMES " /a /a-b /a/b"},
+	{"/a/b/c|/a|/a/b", NULL, BEFORE "/a /a/b /a/b/c " SORTED},
+	{"/a/b|/a-b|/a", NULL, BEFORE "/a /a-b /a/b " SORTED},
 	/* The user's own takes the place of a default one. */
-	{"/dev/shm", NULL,
-	 "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue " NAMES " /dev/shm"},
-	{"/etc/hosts", NULL, BEFORE "/etc/resolv.conf /etc/hostname /etc/hosts"},
-	{"/etc", NULL, BEFORE NAMES " /etc"},
+	{"/dev/shm", NULL, "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm " SORTED},
+	{"/etc/hosts", NULL, BEFORE SORTED},
+	/* Its names are there also when /etc is a volume. */
+	{"/etc", NULL, BEFORE "/etc " SORTED},
 	{"", "none", "/proc /dev /dev/pts /sys /sys/fs/cgroup " NAMES},
 	{"", "host", "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm " NAMES},
 };

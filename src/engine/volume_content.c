@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is read of a volume may be written by a container at the same time, as with every backup of
+ * something in use; what is written goes through the same code as `cp`: by descriptor, beneath the
+ * volume, and unpacked by the helper, which is confined.
+ */
+#include "engine/volume_content.h"
+
+#include "archive/source.h"
+#include "archive/tar_reader.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "engine/cp_apply.h"
+#include "engine/engine.h"
+#include "engine/feeder.h"
+#include "engine/volume.h"
+#include "engine/volume_options.h"
+#include "engine/volume_shared.h"
+#include "plan/mount_text.h"
+#include "storage/layer_write.h"
+#include "storage/unpack.h"
+#include "sys/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+/* ---- where it is ---- */
+
+static int open_bound(const char *name, const char *path, struct err *err)
+{
+	/* lint: path chosen by the user of the host, when the volume was made */
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, errno, "volume %s: open %s", name, path) : fd;
+}
+
+static int open_in_mount(const char *name, int mount_fd, struct err *err)
+{
+	int fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, errno, "open volume %s", name) : fd;
+}
+
+static int open_shared(struct engine *engine, const char *name, struct err *err)
+{
+	cleanup_close int mount = volume_take_shared(engine, name, err);
+
+	if (mount == -1 && !err->code)
+		return err_set(err, ERR_UNAVAILABLE,
+			       "volume %s is a tmpfs, and no running container has it: it is empty",
+			       name);
+	return mount < 0 ? -err->code : open_in_mount(name, mount, err);
+}
+
+/* A detached mount is seen by nobody and gone with its descriptors. */
+static int open_mounted(const char *name, const struct oci_mount *m, struct err *err)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	cleanup_close int mount = -1;
+	uint64_t attrs = 0;
+	uint64_t unused = 0;
+
+	strv_foreach (i, &m->options)
+		if (!mount_attrs_parse(m->options.items[i], &attrs, &unused))
+			strv_add(&words, m->options.items[i]);
+	mount = mount_new(m->type, m->source, words.items, attrs);
+	if (mount < 0)
+		return err_sys(err, -mount, "volume %s: mount %s", name, m->source);
+	return open_in_mount(name, mount, err);
+}
+
+int volume_open_content(struct engine *engine, const char *name, struct err *err)
+{
+	cleanup_volume struct volume volume = VOLUME_INIT;
+	cleanup_free char *data = volume_path(engine->store, name, VOLUME_DATA);
+	struct oci_mount m = {};
+	int rc = volume_find(engine->store, name, &volume, err);
+
+	if (rc >= 0)
+		rc = volume_set_mount(name, volume.options, data, &m, err);
+	if (rc >= 0 && strcmp(m.type, "bind") == 0)
+		rc = m.volume ? volume_open(engine->store, name, err)
+			      : open_bound(name, m.source, err);
+	else if (rc >= 0)
+		rc = m.volume ? open_shared(engine, name, err) : open_mounted(name, &m, err);
+	oci_mount_done(&m);
+	return rc;
+}
+
+/* ---- export and import ---- */
+
+int engine_export_volume(struct engine *engine, const char *name, int out_fd, struct err *err)
+{
+	const struct layer_write_options options = {.is_upper = false};
+	cleanup_close int content = volume_open_content(engine, name, err);
+
+	return content < 0 ? content : layer_write(content, out_fd, &options, err);
+}
+
+struct import {
+	struct engine *engine;
+	int in_fd;
+};
+
+/* The archive, decompressed by the helper. */
+static int write_plain(int out_fd, void *data, struct err *err)
+{
+	const struct import *in = data;
+	struct unpack_job job = UNPACK_JOB_INIT;
+	struct unpack_result result;
+	struct pollfd reader = {.fd = out_fd, .events = POLLOUT};
+	int rc = 0;
+
+	job.in_fd = in->in_fd;
+	job.plain_fd = out_fd;
+	rc = unpack_run(in->engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err);
+	/* A reader who stopped has his own error. */
+	if (rc < 0 && poll(&reader, 1, 0) > 0 && reader.revents & POLLERR)
+		err->errnum = EPIPE;
+	return rc;
+}
+
+static void drain(int fd)
+{
+	char rest[4096];
+
+	while (fd_read_full(fd, rest, sizeof(rest)) > 0)
+		continue;
+}
+
+int engine_import_volume(struct engine *engine, const char *name, int in_fd, struct err *err)
+{
+	const struct cp_apply_options options = {
+		.base = "", .shown = name, .uid = (uid_t)-1, .gid = (gid_t)-1, .sets_root = true};
+	struct import in = {.engine = engine, .in_fd = in_fd};
+	cleanup_close int content = volume_open_content(engine, name, err);
+	cleanup_feeder struct feeder feeder = FEEDER_INIT;
+	cleanup_with(fd_source_done) struct fd_source source = {};
+	cleanup_tar_reader struct tar_reader *reader = NULL;
+	uint64_t bytes = 0;
+	int rc = content < 0 ? content : feeder_start(&feeder, write_plain, &in, err);
+	int fed = 0;
+
+	if (rc < 0)
+		return rc;
+	fd_source_init(&source, feeder.data_fd);
+	reader = tar_reader_new(&source.base);
+	rc = cp_apply(content, reader, &options, &bytes, err);
+	if (rc >= 0)
+		drain(feeder.data_fd);
+	fed = feeder_finish(&feeder, rc < 0, err);
+	return fed < 0 ? fed : rc;
+}
+
+/* ---- clone ---- */
+
+int engine_clone_volume(struct engine *engine, const char *name, const char *to, struct err *err)
+{
+	cleanup_volume struct volume volume = VOLUME_INIT;
+	cleanup_volume struct volume taken = VOLUME_INIT;
+	cleanup_close int content = -1;
+	int rc = volume_check_name(to, err);
+
+	if (rc == 0)
+		rc = volume_find(engine->store, name, &volume, err);
+	if (rc == 0)
+		rc = volume_lookup(engine->store, to, &taken, err);
+	if (rc > 0)
+		return err_set(err, ERR_CONFLICT,
+			       "clone %s: there is already a volume with the name %s", name, to);
+	/* With options it has no content of its own. */
+	if (rc == 0 && strcmp(volume.options, "null") != 0)
+		return volume_ensure(engine->store, to, volume.labels, volume.options, err) < 0
+			       ? -err->code
+			       : 0;
+	if (rc == 0)
+		rc = content = volume_open(engine->store, name, err);
+	return rc < 0 ? rc : volume_clone_files(engine->store, content, to, volume.labels, err);
+}

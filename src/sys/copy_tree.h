@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_COPY_TREE_H
+#define SYS_COPY_TREE_H
+/*
+ * Copying a directory's content by descriptor: owners, modes, times, extended attributes, links
+ * with several names, holes; blocks are shared where the file system can. Somebody may change both
+ * sides meanwhile: no name is resolved but single components, without following links, so nothing
+ * outside of the two directories is read or written.
+ */
+#include <stddef.h>
+
+/* Makes TO_FD's content, owner, mode and attributes those of FROM_FD (both directories, open for
+ * reading). A file gets its name when it is whole. Names that TO_FD has already are kept as they
+ * are, so that a copy that was cut short is completed by another. RET_N counts entries (may be
+ * NULL). 0 or -errno. Of any size; as deep as descriptors go (1,000 directories at most:
+ * -ELOOP beyond). */
+int copy_tree(int from_fd, int to_fd, size_t *ret_n);
+
+/* Whether directory FD has no entry: 1 or 0, or -errno. */
+int copy_tree_is_empty(int fd);
+
+#endif
