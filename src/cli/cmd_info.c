@@ -440,7 +440,7 @@ int cmd_info(struct cli *cli, union verb_options *o, struct err *err)
 	build(&info, cli);
 	object = info.object;
 	if (o->inspect.format && *o->inspect.format)
-		return object_print(cli, o->inspect.format, object, &info_shape, err);
+		return object_print(cli, "", o->inspect.format, object, &info_shape, err);
 	info_print_text(object);
 	return 0;
 }
