@@ -62,14 +62,20 @@ void view_end(struct view *v, int status)
 	v->status = status;
 }
 
-int view_show(struct view *v)
+static void resize(struct view *v)
 {
 	uint16_t rows = 0, columns = 0;
-	int rc = view_term_enter();
 
 	view_term_size(&rows, &columns);
 	grid_resize(&v->grid, rows, columns);
 	v->is_dirty = true;
+}
+
+int view_show(struct view *v)
+{
+	int rc = view_term_enter();
+
+	resize(v);
 	return rc;
 }
 
@@ -206,6 +212,8 @@ static int on_signals(void *data, uint32_t events)
 
 		switch (signal) {
 		case SIGWINCH:
+			resize(v);
+			break;
 		case SIGCONT: /* after a stop that nobody told us of */
 			if (view_show(v) < 0)
 				view_end(v, 1);

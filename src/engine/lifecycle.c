@@ -51,6 +51,7 @@ int container_find(struct engine *engine, const char *ref, struct container_reco
 
 	if (rc < 0)
 		return rc;
+	log_set_context(NULL, ret->row.id);
 	container_state_read(engine, ret->row.id, ret_state);
 	if (container_is_overdue(ret_state, ret->row.auto_remove) &&
 	    !pending_is_held(engine, ret->row.id)) {

@@ -20,6 +20,7 @@
 #include "storage/container.h"
 #include "storage/repair.h"
 #include "storage/store.h"
+#include "storage/volume.h"
 #include "sys/cgroup_live.h"
 #include "sys/path.h"
 #include "sys/process.h"
@@ -352,6 +353,7 @@ static void sweep_boot(struct engine *engine)
 	glance_at_store(engine);
 	for_each_id(engine, dirs, check_dir);
 	for_each_id(engine, runs, check_dir);
+	volume_sweep(engine->store);
 	store_ensure_reserve(engine->store);
 	fd_mkdir_p(engine->runroot, 0700);
 	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

@@ -108,7 +108,7 @@ static int open_name(int dir_fd, uint64_t number, bool is_gz)
 
 static void append(struct log_parts *parts, uint64_t number, int fd, bool is_gz)
 {
-	if (parts->n == parts->cap) {
+	if (!parts->items || parts->n == parts->cap) {
 		parts->cap = parts->cap ? parts->cap * 2 : 8;
 		parts->items = mem_realloc_array(parts->items, parts->cap, sizeof(*parts->items));
 	}
@@ -172,6 +172,7 @@ static int add_held(struct log_parts *parts, uint64_t number)
 	char name[LOG_PART_NAME_LEN];
 	DIR *dir = NULL;
 	int found = 0;
+	/* lint: our own descriptor's path, from procfs */
 	ssize_t n = readlink(path_of_fd(parts->dir_fd, dir_path), want, PATH_MAX);
 
 	snprintf(proc, sizeof(proc), "/proc/%d/fd", parts->writer);

@@ -273,6 +273,14 @@ def test_order_of_both_streams_in_one_file(tare):
 
 # ---------------------------------------------------------------- following
 
+def wait_following(child):
+    """Until it watches the log. Before that it may hold a lock of the index for a moment."""
+    def watches():
+        folder = "/proc/%d/fdinfo" % child.pid
+        return any("inotify wd:" in open(os.path.join(folder, fd)).read() for fd in os.listdir(folder))
+    wait_until(watches, "the follower to follow")
+
+
 def test_follow_from_before_the_start_to_the_end(tare):
     tare.ok("create", "--name", "cc", "--network", "none", "busybox", "sh", "-c", "echo a; sleep 0.3; echo b; exit 3")
     child = tare.popen("logs", "-f", "cc")
@@ -303,9 +311,7 @@ def test_follow_through_compressed_parts(tare):
             "--log-opt", "compress=true", "-v", "%s:/go" % tare.folder, "busybox", "sh", "-c",
             "while [ ! -e /go/go ]; do sleep 0.01; done; for i in $(seq 40); do seq 1 500; done")
     child = tare.popen("logs", "-f", "cc")
-    wait_until(lambda: "inotify" in str(os.listdir("/proc/%d/fdinfo" % child.pid)) or any(
-        "inotify" in os.readlink("/proc/%d/fd/%s" % (child.pid, fd)) for fd in os.listdir("/proc/%d/fd" % child.pid)),
-        "the follower to follow")
+    wait_following(child)
     (tare.folder / "go").touch()
     out = child.communicate(timeout=30)[0].decode().split()
     assert out == [str(n) for _ in range(40) for n in range(1, 501)]
@@ -316,6 +322,7 @@ def test_a_stopped_follower_stops_nobody(tare):
     tare.ok("run", "-d", "--name", "cc", "--network", "none", "-v", "%s:/go" % tare.folder, "busybox", "sh", "-c",
             "while [ ! -e /go/go ]; do sleep 0.01; done; seq 200000")
     child = tare.popen("logs", "-f", "cc")
+    wait_following(child)
     child.send_signal(signal.SIGSTOP)
     (tare.folder / "go").touch()
     tare.ok("wait", "cc", timeout=30)

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import termios
 import time
 
 import pytest
@@ -282,6 +283,19 @@ def test_other_sizes(tare, screen):
     s.shows(lambda lines: "IMAGE" in lines[1] and "busybox" in line_of(s, "web"))
     s.shows(lambda lines: any(line.startswith("-- log of web") and len(line) == 200 for line in lines))
     s.shows("from web")
+    assert s.seen.count(b"\033[?1049h") == 1
+    leave(s)
+
+
+def test_stopped_and_continued_by_others(tare, screen):
+    """Who stops it does not ask: the terminal may have been used meanwhile."""
+    s = view(tare, screen)
+    os.kill(s.pid, signal.SIGSTOP)
+    wait_until(lambda: open("/proc/%d/stat" % s.pid).read().rsplit(")")[1].split()[0] == "T")
+    termios.tcsetattr(s.slave, termios.TCSANOW, s.before)
+    os.kill(s.pid, signal.SIGCONT)
+    wait_until(s.is_raw)
+    s.shows("running   cpu")
     leave(s)
 
 
