@@ -77,8 +77,6 @@ static int restart_one(struct engine *engine, const char *ref, const struct stop
 	if (rc == 0)
 		event_container(engine, &record.row, "restart", NULL);
 	pending_close(engine, record.row.id, pending);
-	if (rc == 0)
-		event_container(engine, &record.row, "restart", NULL);
 	return rc < 0 ? err_wrap(err, "Cannot restart container %s", ref) : rc;
 }
 
