@@ -21,6 +21,7 @@ python3 "$tests/storm.py" --count "$count" || fail=1
 python3 "$tests/kill_points.py" --points 200 || fail=1
 python3 "$tests/exits.py" || fail=1
 python3 "$tests/races.py" || fail=1
+python3 "$tests/log_flood.py" || fail=1
 python3 "$here/../tests/e2e/hostile_driver.py" archives --program "$TARE" --count 5000 || fail=1
 python3 "$here/../tests/e2e/hostile_driver.py" images --program "$TARE" --count 2000 || fail=1
 python3 "$tests/fault_points.py" || fail=1

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct err;
+
 #define CLOCK_NS_PER_S 1000000000LL
 
 /* Nanoseconds since a point in the past that means nothing: for differences within one boot. */
@@ -23,6 +25,11 @@ void clock_format_rfc3339(int64_t real_ns, char buf[static CLOCK_RFC3339_LEN]);
 int clock_parse_rfc3339(const char *s, int64_t *ret_real_ns);
 /* The same in whole seconds since 1970, of any year that can be written. */
 int clock_parse_rfc3339_s(const char *s, int64_t *ret_real_s);
+/* docker's words for a time: a duration before NOW_NS ("10m", "1h30m", "-5s" is ahead), RFC 3339
+ * with less and less behind the day ("2006-01-02T15:04", local where no zone is said), or seconds
+ * since 1970 with a fraction. *RET_NS is nanoseconds since 1970. ERR_INVALID
+ * "failed to parse value as time or duration: "x"". */
+int clock_parse_point(const char *text, int64_t now_ns, int64_t *ret_ns, struct err *err);
 /* Go's zero time 0001-01-01T00:00:00Z as a string constant, what docker prints for "never". */
 #define CLOCK_NEVER   "0001-01-01T00:00:00Z"
 #define CLOCK_NEVER_S (-62135596800LL)

@@ -2,7 +2,7 @@
 /*
  * system df: docker's tables of what takes space. Unlike docker's, the numbers are what the disk
  * holds (storage/usage.h), so that the types and the rest add up to what du says of the state
- * directory. There are no volumes and no build cache yet: their rows are zero.
+ * directory. There is no build cache yet: its row is zero.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/list.h"
 #include "engine/pending.h"
+#include "engine/volume.h"
 #include "oci/reference.h"
 #include "storage/container.h"
 #include "storage/usage.h"
@@ -88,8 +89,9 @@ struct df {
 	struct usage usage;
 	bool no_trunc;
 	int64_t now_ns;
-	int64_t running, reclaimable;	       /* containers, and bytes of those that do not run */
-	json_t *summary, *images, *containers; /* owned arrays */
+	int64_t running, reclaimable; /* containers, and bytes of those that do not run */
+	int64_t volumes_active, volumes_reclaimable;
+	json_t *summary, *images, *containers, *volumes; /* owned arrays */
 };
 
 static void df_done(struct df *df)
@@ -98,6 +100,7 @@ static void df_done(struct df *df)
 	json_decref(df->summary);
 	json_decref(df->images);
 	json_decref(df->containers);
+	json_decref(df->volumes);
 }
 
 static void set_number(json_t *row, const char *key, int64_t n)
@@ -200,6 +203,28 @@ static int add_container(const struct listed_container *c, void *data, struct er
 	return 0;
 }
 
+/* In a state directory a volume is its content and its record; what its options mount elsewhere is
+ * not here. */
+static int add_volume(const struct volume *volume, void *data, struct err *err)
+{
+	struct df *df = data;
+	int64_t bytes = usage_get_volume(&df->usage, volume->name);
+	json_t *row = engine_describe_volume(df->engine, volume);
+
+	set_number(row, "Links", volume->n_users);
+	set_size(row, "Size", bytes);
+	set_number(row, "Bytes", bytes);
+	json_set_text_take(row, "Labels", volume_labels_text(volume));
+	json_object_del(row, "CreatedAt");
+	json_object_del(row, "Options");
+	json_array_append_new(df->volumes, row);
+	if (volume->n_users > 0)
+		df->volumes_active++;
+	else
+		df->volumes_reclaimable += bytes;
+	return 0;
+}
+
 static int load(struct df *df, struct err *err)
 {
 	const struct list_options all = {.all = true};
@@ -209,7 +234,8 @@ static int load(struct df *df, struct err *err)
 	/* What it may remove, and the reserve that it may make, is counted as it is afterwards. */
 	pending_sweep(df->engine);
 	if (usage_load(df->engine->store, &df->usage, err) < 0 ||
-	    list_containers(df->engine, &all, NULL, add_container, df, err) < 0)
+	    list_containers(df->engine, &all, NULL, add_container, df, err) < 0 ||
+	    volume_list(df->engine->store, add_volume, df, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < u->n_images; i++) {
 		if (u->images[i].is_parent)
@@ -221,7 +247,8 @@ static int load(struct df *df, struct err *err)
 		    u->images_reclaimable);
 	add_summary(df, "Containers", (int64_t)json_array_size(df->containers), df->running,
 		    u->containers_bytes, df->reclaimable);
-	add_summary(df, "Local Volumes", 0, 0, 0, 0);
+	add_summary(df, "Local Volumes", (int64_t)json_array_size(df->volumes), df->volumes_active,
+		    u->volumes_bytes, df->volumes_reclaimable);
 	add_summary(df, "Build Cache", 0, 0, 0, 0);
 	return 0;
 }
@@ -241,7 +268,7 @@ static void add_section(struct str *out, const struct format_field *fields,
 static int print_sections(const struct df *df)
 {
 	const struct usage *u = &df->usage;
-	int64_t all = u->images_bytes + u->containers_bytes + u->rest_bytes;
+	int64_t all = u->images_bytes + u->containers_bytes + u->volumes_bytes + u->rest_bytes;
 	cleanup_str struct str out = STR_INIT;
 	char rest[32];
 	char total[32];
@@ -253,7 +280,7 @@ static int print_sections(const struct df *df)
 	str_add(&out, "\nContainers space usage:\n\n");
 	add_section(&out, container_fields, container_columns, df->containers);
 	str_add(&out, "\nLocal Volumes space usage:\n\n");
-	add_section(&out, volume_fields, volume_columns, NULL);
+	add_section(&out, volume_fields, volume_columns, df->volumes);
 	str_add(&out, "\nBuild cache usage: 0B\n\n");
 	add_section(&out, cache_fields, cache_columns, NULL);
 	str_addf(&out, "\n" REST ": %s\nAll of %s: %s (%" PRId64 " bytes)\n", rest,
@@ -270,7 +297,7 @@ static json_t *make_object(struct df *df)
 	add_summary(df, REST, 0, 0, df->usage.rest_bytes, 0);
 	json_object_set(o, "Images", df->images);
 	json_object_set(o, "Containers", df->containers);
-	json_object_set_new(o, "Volumes", json_array());
+	json_object_set(o, "Volumes", df->volumes);
 	json_object_set_new(o, "BuildCache", json_array());
 	json_object_set(o, "Summary", df->summary);
 	return o;
@@ -326,7 +353,8 @@ int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err)
 					      .no_trunc = !is_default,
 					      .summary = json_array(),
 					      .images = json_array(),
-					      .containers = json_array()};
+					      .containers = json_array(),
+					      .volumes = json_array()};
 
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 || load(&df, err) < 0)
 		return -err->code;

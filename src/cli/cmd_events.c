@@ -10,10 +10,10 @@
 #include "base/mem.h"
 #include "cli/command.h"
 #include "cli/list_common.h"
-#include "cli/parse_time.h"
 #include "cli/verbs.h"
 #include "engine/event.h"
 #include "engine/event_filter.h"
+#include "engine/list.h"
 #include "journal/reader.h"
 #include "json/dump.h"
 #include "json/template.h"
@@ -264,6 +264,22 @@ static int read_all(struct events *e, struct journal_reader *reader, bool follow
 
 /* ---- the command ---- */
 
+static int pass_over(const struct listed_container *c, void *data, struct err *err)
+{
+	return 0;
+}
+
+/* A container whose monitor was killed has nobody to tell of its end: looking at all of them does.
+ */
+static void settle_all(struct engine *engine)
+{
+	const struct list_options options = {.all = true};
+	struct err ignored = ERR_INIT;
+
+	if (list_containers(engine, &options, NULL, pass_over, NULL, &ignored) < 0)
+		log_failure(LOG_LEVEL_DEBUG, ignored.msg, "look at all containers");
+}
+
 static int parse_format(struct events *e, struct cli *cli, struct err *err)
 {
 	const struct json_shape *shape = &message_shape;
@@ -327,15 +343,17 @@ int cmd_events(struct cli *cli, union verb_options *options, struct err *err)
 	int rc = parse_format(&e, cli, err);
 
 	if (rc == 0 && has_since)
-		rc = time_parse_point(o->since, now, &since, err);
+		rc = clock_parse_point(o->since, now, &since, err);
 	if (rc == 0 && has_until)
-		rc = time_parse_point(o->until, now, &e.until_ns, err);
+		rc = clock_parse_point(o->until, now, &e.until_ns, err);
 	strv_foreach (i, &o->filters)
 		if (!event_filter_is_known(o->filters.items[i]))
 			log_warn("there is no filter \"%.*s\": it has no effect",
 				 (int)strcspn(o->filters.items[i], "="), o->filters.items[i]);
 	if (rc == 0)
 		rc = engine_open(&engine, cli->root, cli->runroot, err);
+	if (rc == 0)
+		settle_all(&engine);
 	if (rc == 0)
 		rc = run(&e, &engine, since, has_since || has_until, err);
 	template_free(e.template);

@@ -6,7 +6,6 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "cli/command.h"
-#include "cli/parse_time.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/create.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names and removal of images: rmi, tag, image prune. */
+/* Names and removal of images: rmi, tag. */
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "cli/command.h"
 #include "cli/list_common.h"
 #include "cli/verbs.h"
@@ -13,8 +12,6 @@
 #include "storage/image.h"
 
 #include <stdio.h>
-
-#define SIZE_DIGITS 4
 
 static void print_lines(const struct strv *lines)
 {
@@ -93,53 +90,5 @@ int cmd_tag(struct cli *cli, union verb_options *o, struct err *err)
 	if (image_tag(engine.store, cli->args.items[0], cli->args.items[1], err) < 0)
 		return -err->code;
 	event_image_tagged(&engine, cli->args.items[1], true);
-	return 0;
-}
-
-static int parse_prune(const struct prune_options *o, struct image_filter *filter, bool *ret_all,
-		       struct err *err)
-{
-	image_filter_init(filter);
-	*ret_all = o->all;
-	strv_foreach (i, &o->filters)
-		if (image_filter_add(filter, o->filters.items[i], err) < 0)
-			return -err->code;
-	/* "dangling=false" is the long way to say --all. */
-	if (filter->dangling == 0)
-		*ret_all = true;
-	return 0;
-}
-
-int cmd_image_prune(struct cli *cli, union verb_options *o, struct err *err)
-{
-	cleanup_engine struct engine engine = {};
-	cleanup_image_filter struct image_filter filter = {};
-	cleanup_strv struct strv lines = STRV_INIT;
-	int64_t reclaimed = 0;
-	char size[32];
-	bool all = false;
-
-	if (parse_prune(&o->prune, &filter, &all, err) < 0)
-		return -err->code;
-	if (!o->prune.force &&
-	    !prompt_confirm(all ? "WARNING! This will remove all images without at least one "
-				  "container associated to them.\n"
-				  "Are you sure you want to continue?"
-				: "WARNING! This will remove all dangling images.\n"
-				  "Are you sure you want to continue?"))
-		return 0;
-	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
-	    image_prune(engine.store, all, &filter, &lines, &reclaimed, err) < 0)
-		return -err->code;
-	event_image_removed(&engine, NULL, &lines);
-	event_prune(&engine, "image", reclaimed);
-	engine_remove_replaced(&engine);
-	if (lines.n) {
-		puts("Deleted Images:");
-		print_lines(&lines);
-		puts("");
-	}
-	num_format_size((double)reclaimed, SIZE_DIGITS, size, sizeof(size));
-	printf("Total reclaimed space: %s\n", size);
 	return 0;
 }

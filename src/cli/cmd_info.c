@@ -8,16 +8,20 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/list_common.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/list.h"
+#include "engine/log_options.h"
 #include "storage/image.h"
+#include "storage/volume.h"
 #include "json/dump.h"
 #include "json/value.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
@@ -31,7 +35,9 @@
 #include <unistd.h>
 
 #define MAX_RELEASE_FILE 65536
+#define MAX_PARAMETER	 64
 #define MEMORY_DIGITS	 4
+#define UUID_LEN	 16
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
@@ -118,27 +124,26 @@ static const char *filesystem_name(const char *path)
 	return "<unknown>";
 }
 
-/* PRETTY_NAME of os-release(5), owned. */
-static char *system_name(void)
+/* The value of KEY ("PRETTY_NAME=") in os-release(5), or OTHERWISE; owned. */
+static char *release_value(const char *key, const char *otherwise)
 {
-	static const char key[] = "PRETTY_NAME=";
 	cleanup_str struct str text = STR_INIT;
 	cleanup_strv struct strv lines = STRV_INIT;
 
 	if (fd_read_kernel_file("/etc/os-release", MAX_RELEASE_FILE, &text) < 0)
-		return str_dup("Linux");
+		return str_dup(otherwise);
 	strv_split(&lines, str_get(&text), '\n');
 	strv_foreach (i, &lines) {
 		const char *line = lines.items[i];
-		size_t len = strlen(key);
+		size_t len = 0;
 
 		if (!str_has_prefix(line, key))
 			continue;
-		line += len;
+		line += strlen(key);
 		len = strlen(line);
 		return len > 1 && *line == '"' ? str_ndup(line + 1, len - 2) : str_dup(line);
 	}
-	return str_dup("Linux");
+	return str_dup(otherwise);
 }
 
 static int64_t cpu_count(void)
@@ -167,13 +172,59 @@ static bool has_swap_limit(const struct cgroup_layout *layout)
 	return layout->mode == CGROUP_V2 || access(path, F_OK) == 0;
 }
 
+/* Whether the parameter NAME of the kernel's overlay module is on. */
+static bool overlay_is_on(const char *name)
+{
+	cleanup_free char *path = str_printf("/sys/module/overlay/parameters/%s", name);
+	cleanup_str struct str text = STR_INIT;
+
+	return fd_read_kernel_file(path, MAX_PARAMETER, &text) >= 0 && *str_get(&text) == 'Y';
+}
+
+/* Whether entries of directories say what they are, without which overlayfs cannot work. */
+static bool has_d_type(const char *path)
+{
+	DIR *dir = opendir(path); /* lint: path of the state directory */
+	struct dirent *entry = dir ? readdir(dir) : NULL;
+	bool has = entry && entry->d_type != DT_UNKNOWN;
+
+	if (dir)
+		closedir(dir);
+	return has;
+}
+
+/* A name for this machine's state directory that stays: made of both, it needs no file, and does
+ * not give the machine's own id away (machine-id(5) asks for that). */
+static char *installation_id(const struct info *info)
+{
+	cleanup_str struct str machine = STR_INIT;
+	cleanup_free char *text = NULL;
+	uint8_t digest[SHA256_LEN];
+	struct sha256 hash;
+	struct str id = STR_INIT;
+
+	if (fd_read_kernel_file("/etc/machine-id", MAX_PARAMETER, &machine) < 0)
+		str_add(&machine, info->host.nodename);
+	text = str_printf("tare %s %s", str_get(&machine), info->engine->root);
+	sha256_init(&hash);
+	sha256_update(&hash, text, strlen(text));
+	sha256_final(&hash, digest);
+	/* RFC 9562, version 8: bytes of our own choice. */
+	digest[6] = (uint8_t)((digest[6] & 0x0f) | 0x80);
+	digest[8] = (uint8_t)((digest[8] & 0x3f) | 0x80);
+	for (int i = 0; i < UUID_LEN; i++)
+		str_addf(&id, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", digest[i]);
+	return str_take(&id);
+}
+
 /* ---- the object ---- */
 
 static void add_counts(struct info *info)
 {
+	cleanup_free char *id = installation_id(info);
 	json_t *o = info->object;
 
-	json_set_text(o, "ID", "");
+	json_set_text(o, "ID", id);
 	set_int(o, "Containers", info->n_containers);
 	set_int(o, "ContainersRunning", info->n_running);
 	set_int(o, "ContainersPaused", info->n_paused);
@@ -181,18 +232,38 @@ static void add_counts(struct info *info)
 	set_int(o, "Images", info->n_images);
 }
 
+static void add_status(json_t *list, const char *name, const char *value)
+{
+	json_array_append_new(list, json_pack("[s,s]", name, value));
+}
+
+static const char *truth(bool on)
+{
+	return on ? "true" : "false";
+}
+
 static void add_storage(struct info *info)
+{
+	const char *root = info->engine->root;
+	json_t *status = json_array();
+
+	json_set_text(info->object, "Driver", "overlay2");
+	add_status(status, "Backing Filesystem", filesystem_name(root));
+	add_status(status, "Supports d_type", truth(has_d_type(root)));
+	add_status(status, "Using metacopy", truth(overlay_is_on("metacopy")));
+	add_status(status, "Native Overlay Diff", truth(!overlay_is_on("redirect_dir")));
+	add_status(status, "userxattr", "false");
+	json_object_set_new(info->object, "DriverStatus", status);
+}
+
+static void add_plugins(struct info *info)
 {
 	json_t *plugins = json_object();
 	json_t *log = json_array();
 
-	json_set_text(info->object, "Driver", "overlay2");
-	json_object_set_new(
-		info->object, "DriverStatus",
-		json_pack("[[s,s]]", "Backing Filesystem", filesystem_name(info->engine->root)));
-	json_array_append_new(log, json_string("json-file"));
-	json_array_append_new(log, json_string("none"));
-	json_object_set_new(plugins, "Volume", json_array());
+	for (size_t i = 0; log_driver_names[i]; i++)
+		json_array_append_new(log, json_string(log_driver_names[i]));
+	json_object_set_new(plugins, "Volume", json_pack("[s]", VOLUME_DRIVER));
 	json_object_set_new(plugins, "Network", json_pack("[s,s]", "host", "null"));
 	json_object_set_new(plugins, "Authorization", json_null());
 	json_object_set_new(plugins, "Log", log);
@@ -205,51 +276,88 @@ static void add_limits(struct info *info)
 		const char *key;
 		enum cgroup_controller controller;
 	} limits[] = {
-		{"MemoryLimit", CGROUP_MEMORY}, {"CpuCfsPeriod", CGROUP_CPU},
-		{"CpuCfsQuota", CGROUP_CPU},	{"CPUShares", CGROUP_CPU},
-		{"CPUSet", CGROUP_CPUSET},	{"PidsLimit", CGROUP_PIDS},
+		{"CpuCfsPeriod", CGROUP_CPU}, {"CpuCfsQuota", CGROUP_CPU},
+		{"CPUShares", CGROUP_CPU},    {"CPUSet", CGROUP_CPUSET},
+		{"PidsLimit", CGROUP_PIDS},
 	};
 	const struct cgroup_layout *layout = engine_get_cgroups(info->engine);
+	cleanup_str struct str forwarding = STR_INIT;
 
+	set_bool(info->object, "MemoryLimit", cgroup_find(layout, CGROUP_MEMORY));
+	set_bool(info->object, "SwapLimit", has_swap_limit(layout));
 	for (size_t i = 0; i < ARRAY_LEN(limits); i++)
 		set_bool(info->object, limits[i].key, cgroup_find(layout, limits[i].controller));
-	set_bool(info->object, "SwapLimit", has_swap_limit(layout));
-	set_bool(info->object, "OomKillDisable",
-		 layout->mode != CGROUP_V2 && cgroup_find(layout, CGROUP_MEMORY));
-	json_set_text(info->object, "LoggingDriver", "json-file");
-	json_set_text(info->object, "CgroupDriver", "cgroupfs");
-	json_set_text(info->object, "CgroupVersion", layout->mode == CGROUP_V2 ? "2" : "1");
+	fd_read_kernel_file("/proc/sys/net/ipv4/ip_forward", MAX_PARAMETER, &forwarding);
+	set_bool(info->object, "IPv4Forwarding", *str_get(&forwarding) == '1');
 }
 
-static void add_host(struct info *info, const struct cli *cli)
+static void add_drivers(struct info *info, const struct cli *cli)
 {
+	const struct cgroup_layout *layout = engine_get_cgroups(info->engine);
 	json_t *o = info->object;
-	cleanup_free char *system = system_name();
 	char now[CLOCK_RFC3339_LEN];
 
 	clock_format_rfc3339(clock_real_ns(), now);
 	set_bool(o, "Debug", cli->debug);
+	set_int(o, "NFd", 0);
+	set_bool(o, "OomKillDisable",
+		 layout->mode != CGROUP_V2 && cgroup_find(layout, CGROUP_MEMORY));
+	set_int(o, "NGoroutines", 0);
 	json_set_text(o, "SystemTime", now);
+	json_set_text(o, "LoggingDriver", "json-file");
+	json_set_text(o, "CgroupDriver", "cgroupfs");
+	json_set_text(o, "CgroupVersion", layout->mode == CGROUP_V2 ? "2" : "1");
+	set_int(o, "NEventsListener", 0);
+}
+
+static void add_host(struct info *info)
+{
+	json_t *o = info->object;
+	cleanup_free char *system = release_value("PRETTY_NAME=", "Linux");
+	cleanup_free char *version = release_value("VERSION_ID=", "");
+
 	json_set_text(o, "KernelVersion", info->host.release);
 	json_set_text(o, "OperatingSystem", system);
+	json_set_text(o, "OSVersion", version);
 	json_set_text(o, "OSType", "linux");
 	json_set_text(o, "Architecture", info->host.machine);
+	json_set_text(o, "IndexServerAddress", "");
+	json_object_set_new(o, "RegistryConfig", json_null());
 	set_int(o, "NCPU", cpu_count());
 	set_int(o, "MemTotal", memory_total());
+	json_object_set_new(o, "GenericResources", json_null());
 	json_set_text(o, "DockerRootDir", info->engine->root);
+	json_set_text(o, "HttpProxy", "");
+	json_set_text(o, "HttpsProxy", "");
+	json_set_text(o, "NoProxy", "");
 	json_set_text(o, "Name", info->host.nodename);
 	json_object_set_new(o, "Labels", json_array());
 	set_bool(o, "ExperimentalBuild", false);
 	json_set_text(o, "ServerVersion", version_text());
+}
+
+static void add_runtime(struct info *info)
+{
+	json_t *o = info->object;
+	json_t *security = json_pack("[s]", "name=seccomp,profile=builtin");
+
 	json_object_set_new(o, "Runtimes",
 			    json_pack("{s:{s:s}}", "tare", "path", info->engine->exe));
 	json_set_text(o, "DefaultRuntime", "tare");
-	json_object_set_new(o, "Swarm", json_pack("{s:s}", "LocalNodeState", "inactive"));
+	json_object_set_new(o, "Swarm",
+			    json_pack("{s:s,s:s,s:s,s:b,s:s,s:n}", "NodeID", "", "NodeAddr", "",
+				      "LocalNodeState", "inactive", "ControlAvailable", 0, "Error",
+				      "", "RemoteManagers"));
 	set_bool(o, "LiveRestoreEnabled", true);
 	json_set_text(o, "Isolation", "");
 	json_set_text(o, "InitBinary", "tare-init");
-	json_object_set_new(o, "SecurityOptions",
-			    json_pack("[s,s]", "name=seccomp,profile=builtin", "name=cgroupns"));
+	json_object_set_new(o, "ContainerdCommit", json_pack("{s:s}", "ID", ""));
+	json_object_set_new(o, "RuncCommit", json_pack("{s:s}", "ID", ""));
+	json_object_set_new(o, "InitCommit", json_pack("{s:s}", "ID", version_text()));
+	if (access("/proc/self/ns/cgroup", F_OK) == 0) /* lint: a file of the kernel */
+		json_array_append_new(security, json_string("name=cgroupns"));
+	json_object_set_new(o, "SecurityOptions", security);
+	json_object_set_new(o, "CDISpecDirs", json_null());
 }
 
 static void add_client(struct info *info, const struct cli *cli)
@@ -257,8 +365,7 @@ static void add_client(struct info *info, const struct cli *cli)
 	json_t *client = json_object();
 
 	set_bool(client, "Debug", cli->debug);
-	json_set_text(client, "Version", version_text());
-	json_set_text(client, "Context", "default");
+	version_describe_client(client);
 	json_object_set_new(client, "Plugins", json_array());
 	json_object_set_new(client, "Warnings", json_null());
 	json_object_set_new(info->object, "ClientInfo", client);
@@ -290,91 +397,197 @@ static void build(struct info *info, const struct cli *cli)
 	info->object = json_object();
 	add_counts(info);
 	add_storage(info);
+	add_plugins(info);
 	add_limits(info);
-	add_host(info, cli);
+	add_drivers(info, cli);
+	add_host(info);
+	add_runtime(info);
 	add_warnings(info);
 	add_client(info, cli);
 }
 
-/* ---- the text ---- */
+/* ---- the text: of the object alone, so that it cannot say something else ---- */
 
-static void print_state(const struct info *info)
+/* One line "INDENT TITLE: VALUE" of the member at PATH. */
+struct text_row {
+	const char *title, *path;
+};
+
+static void print_value(const char *title, const json_t *value)
 {
-	const json_t *o = info->object;
-
-	printf("Server:\n"
-	       " Containers: %" PRId64 "\n"
-	       "  Running: %" PRId64 "\n"
-	       "  Paused: %" PRId64 "\n"
-	       "  Stopped: %" PRId64 "\n"
-	       " Images: %" PRId64 "\n"
-	       " Server Version: %s\n"
-	       " Storage Driver: overlay2\n"
-	       "  Backing Filesystem: %s\n"
-	       " Logging Driver: json-file\n"
-	       " Cgroup Driver: cgroupfs\n"
-	       " Cgroup Version: %s\n",
-	       info->n_containers, info->n_running, info->n_paused,
-	       json_get_int(o, "ContainersStopped", 0), info->n_images, version_text(),
-	       json_get_string(o, "DriverStatus.0.1", ""), json_get_string(o, "CgroupVersion", ""));
-	printf(" Plugins:\n"
-	       "  Volume:\n"
-	       "  Network: host null\n"
-	       "  Log: json-file none\n"
-	       " Swarm: inactive\n"
-	       " Runtimes: tare\n"
-	       " Default Runtime: tare\n"
-	       " Init Binary: tare-init\n"
-	       " Security Options:\n"
-	       "  seccomp\n"
-	       "   Profile: builtin\n"
-	       "  cgroupns\n");
+	if (json_is_integer(value))
+		printf("%s: %" JSON_INTEGER_FORMAT "\n", title, json_integer_value(value));
+	else if (json_is_boolean(value))
+		printf("%s: %s\n", title, truth(json_is_true(value)));
+	else
+		printf("%s: %s\n", title, json_is_string(value) ? json_string_value(value) : "");
 }
 
-static void print_host(const struct info *info)
+static void print_rows(const json_t *object, const struct text_row *rows, size_t n)
 {
-	const json_t *o = info->object;
+	for (size_t i = 0; i < n; i++)
+		print_value(rows[i].title, json_get(object, rows[i].path));
+}
+
+/* "TITLE: a b c"; nothing for a null. */
+static void print_words(const char *title, const json_t *list)
+{
+	const json_t *word = NULL;
+	size_t i = 0;
+
+	if (!json_is_array(list))
+		return;
+	printf("%s:", title);
+	json_array_foreach (list, i, word)
+		printf(" %s", json_string_value(word));
+	puts("");
+}
+
+static void print_storage(const json_t *o)
+{
+	const json_t *pair = NULL;
+	size_t i = 0;
+
+	json_array_foreach (json_object_get(o, "DriverStatus"), i, pair)
+		printf("  %s: %s\n", json_string_value(json_array_get(pair, 0)),
+		       json_string_value(json_array_get(pair, 1)));
+}
+
+static void print_runtimes(const json_t *o)
+{
+	const char *name = NULL;
+	json_t *runtime = NULL;
+
+	printf(" Runtimes:");
+	json_object_foreach (json_object_get(o, "Runtimes"), name, runtime)
+		printf(" %s", name);
+	puts("");
+}
+
+/* "name=seccomp,profile=builtin" is a line for the name, and one for each of its pairs. */
+static void print_security(const json_t *o)
+{
+	const json_t *option = NULL;
+	size_t i = 0;
+
+	puts(" Security Options:");
+	json_array_foreach (json_object_get(o, "SecurityOptions"), i, option) {
+		cleanup_strv struct strv parts = STRV_INIT;
+
+		strv_split(&parts, json_string_value(option), ',');
+		strv_foreach (k, &parts) {
+			const char *value = strchrnul(parts.items[k], '=');
+
+			if (str_has_prefix(parts.items[k], "name="))
+				printf("  %s\n", value + 1);
+			else
+				printf("   %c%.*s: %s\n", parts.items[k][0] & ~0x20,
+				       (int)(value - parts.items[k]) - 1, parts.items[k] + 1,
+				       value + 1);
+		}
+	}
+}
+
+static void print_host(const json_t *o)
+{
+	static const struct text_row before[] = {
+		{" Kernel Version", "KernelVersion"},
+		{" Operating System", "OperatingSystem"},
+		{" OSType", "OSType"},
+		{" Architecture", "Architecture"},
+		{" CPUs", "NCPU"},
+	};
+	static const struct text_row after[] = {
+		{" Name", "Name"},
+		{" ID", "ID"},
+		{" Docker Root Dir", "DockerRootDir"},
+		{" Debug Mode", "Debug"},
+		{" Experimental", "ExperimentalBuild"},
+		{" Live Restore Enabled", "LiveRestoreEnabled"},
+	};
 	char memory[32];
 
+	print_rows(o, before, ARRAY_LEN(before));
 	num_format_size_binary((double)json_get_int(o, "MemTotal", 0), MEMORY_DIGITS, memory,
 			       sizeof(memory));
-	printf(" Kernel Version: %s\n"
-	       " Operating System: %s\n"
-	       " OSType: linux\n"
-	       " Architecture: %s\n"
-	       " CPUs: %" PRId64 "\n"
-	       " Total Memory: %s\n"
-	       " Name: %s\n"
-	       " Docker Root Dir: %s\n"
-	       " Debug Mode: %s\n"
-	       " Experimental: false\n"
-	       " Live Restore Enabled: true\n\n",
-	       info->host.release, json_get_string(o, "OperatingSystem", ""), info->host.machine,
-	       json_get_int(o, "NCPU", 0), memory, info->host.nodename, info->engine->root,
-	       json_get_bool(o, "Debug", false) ? "true" : "false");
+	printf(" Total Memory: %s\n", memory);
+	print_rows(o, after, ARRAY_LEN(after));
+	puts("");
 }
 
-static void print_text(const struct info *info, const struct cli *cli)
+static void print_engine(const json_t *o)
+{
+	static const struct text_row counts[] = {
+		{" Containers", "Containers"},
+		{"  Running", "ContainersRunning"},
+		{"  Paused", "ContainersPaused"},
+		{"  Stopped", "ContainersStopped"},
+		{" Images", "Images"},
+		{" Server Version", "ServerVersion"},
+		{" Storage Driver", "Driver"},
+	};
+	static const struct text_row drivers[] = {
+		{" Logging Driver", "LoggingDriver"},
+		{" Cgroup Driver", "CgroupDriver"},
+		{" Cgroup Version", "CgroupVersion"},
+	};
+	static const struct text_row runtime[] = {
+		{" Default Runtime", "DefaultRuntime"},
+		{" Init Binary", "InitBinary"},
+		{" containerd version", "ContainerdCommit.ID"},
+		{" runc version", "RuncCommit.ID"},
+		{" init version", "InitCommit.ID"},
+	};
+
+	print_rows(o, counts, ARRAY_LEN(counts));
+	print_storage(o);
+	print_rows(o, drivers, ARRAY_LEN(drivers));
+	puts(" Plugins:");
+	print_words("  Volume", json_get(o, "Plugins.Volume"));
+	print_words("  Network", json_get(o, "Plugins.Network"));
+	print_words("  Log", json_get(o, "Plugins.Log"));
+	print_value(" Swarm", json_get(o, "Swarm.LocalNodeState"));
+	print_runtimes(o);
+	print_rows(o, runtime, ARRAY_LEN(runtime));
+	print_security(o);
+}
+
+static void print_text(const json_t *o)
 {
 	const json_t *warning = NULL;
 	size_t i = 0;
 
-	printf("Client:\n"
-	       " Version:    %s\n"
-	       " Context:    default\n"
-	       " Debug Mode: %s\n\n",
-	       version_text(), cli->debug ? "true" : "false");
-	print_state(info);
-	print_host(info);
+	puts("Client:");
+	printf(" Version:    %s\n", json_get_string(o, "ClientInfo.Version", ""));
+	printf(" Context:    %s\n", json_get_string(o, "ClientInfo.Context", ""));
+	print_value(" Debug Mode", json_get(o, "ClientInfo.Debug"));
+	puts("\nServer:");
+	print_engine(o);
+	print_host(o);
 	fflush(stdout);
-	json_array_foreach (json_object_get(info->object, "Warnings"), i, warning)
+	json_array_foreach (json_object_get(o, "Warnings"), i, warning)
 		fprintf(stderr, "%s\n", json_string_value(warning));
 }
 
+static const struct json_field plugins_fields[] = {
+	{"Volume", &json_shape_strings},
+	{"Network", &json_shape_strings},
+	{"Authorization", &json_shape_strings},
+	{"Log", &json_shape_strings},
+	{NULL, NULL},
+};
+static const struct json_shape plugins_shape = {SHAPE_STRUCT, "system.PluginsInfo", NULL,
+						plugins_fields};
 static const struct json_field info_fields[] = {
-	{"DriverStatus", &json_shape_any},    {"Labels", &json_shape_strings},
-	{"Runtimes", &json_shape_struct_map}, {"SecurityOptions", &json_shape_strings},
-	{"Warnings", &json_shape_strings},    {NULL, NULL},
+	{"DriverStatus", &json_shape_any},
+	{"Plugins", &plugins_shape},
+	{"GenericResources", &json_shape_structs},
+	{"Labels", &json_shape_strings},
+	{"Runtimes", &json_shape_struct_map},
+	{"SecurityOptions", &json_shape_strings},
+	{"CDISpecDirs", &json_shape_strings},
+	{"Warnings", &json_shape_strings},
+	{NULL, NULL},
 };
 static const struct json_shape info_shape = {SHAPE_STRUCT, "system.dockerInfo", NULL, info_fields};
 
@@ -391,6 +604,6 @@ int cmd_info(struct cli *cli, union verb_options *o, struct err *err)
 	object = info.object;
 	if (o->inspect.format && *o->inspect.format)
 		return object_print(cli, o->inspect.format, object, &info_shape, err);
-	print_text(&info, cli);
+	print_text(object);
 	return 0;
 }

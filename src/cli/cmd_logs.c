@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "cli/command.h"
-#include "cli/parse_time.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
 #include "engine/engine.h"
@@ -56,6 +55,15 @@ static bool is_over(void *ctx)
 	return (state.status != STATUS_CREATED && state.status != STATUS_RUNNING &&
 		state.status != STATUS_PAUSED) ||
 	       state.started_ns != s->started_ns;
+}
+
+static pid_t writer(void *ctx)
+{
+	struct show *s = ctx;
+	struct container_state state;
+
+	container_state_read(s->engine, s->id, &state);
+	return container_is_running(&state) ? state.monitor_pid : 0;
 }
 
 /* Waits until SINK can be written to. */
@@ -132,7 +140,7 @@ static int parse_time(const char *name, const char *text, int64_t *ret, struct e
 {
 	if (!text || !*text)
 		return 0;
-	if (time_parse_point(text, clock_real_ns(), ret, err) < 0)
+	if (clock_parse_point(text, clock_real_ns(), ret, err) < 0)
 		return err_wrap(err, "invalid value for \"%s\"", name);
 	return 0;
 }
@@ -193,24 +201,27 @@ static void show_done(struct show *s)
 	}
 }
 
-static int read_logs(struct engine *engine, const char *id, struct log_read *read, struct err *err)
+static int read_logs(struct engine *engine, const char *id, const struct log_read *what,
+		     struct err *err)
 {
 	cleanup_close int dir = engine_open_container_dir(engine, id);
 	cleanup_free char *unpacker = engine_helper_path(engine, "tare-logz");
 	struct show show __attribute__((cleanup(show_done))) = {.engine = engine, .id = id};
+	struct log_read read = *what;
 	int rc = 0;
 
 	if (dir < 0)
 		return err_sys(err, -dir, "open the log of container %.12s", id);
 	show_open(&show);
 	raise_files();
-	read->unpacker = unpacker;
-	read->is_over = is_over;
-	read->emit = emit;
-	read->caught_up = flush_all;
-	read->lost = on_lost;
-	read->ctx = &show;
-	rc = log_read_run(read, dir, err);
+	read.unpacker = unpacker;
+	read.is_over = is_over;
+	read.writer = writer;
+	read.emit = emit;
+	read.caught_up = flush_all;
+	read.lost = on_lost;
+	read.ctx = &show;
+	rc = log_read_run(&read, dir, err);
 	/* Without a message: nobody is there to read it. */
 	if (rc == -EPIPE && err->code == 0)
 		return 1;
@@ -221,10 +232,10 @@ static int check_readable(const struct container_made *made, struct err *err)
 {
 	const char *driver = oci_annotation(&made->config, OCI_NOTE_LOG);
 	const char *options = oci_annotation(&made->config, OCI_NOTE_LOG_OPTIONS);
+	bool is_sent = driver && (strcmp(driver, "syslog") == 0 || strcmp(driver, "journald") == 0);
 	bool is_kept = !driver || strcmp(driver, "none") != 0;
 
-	if (is_kept && options &&
-	    (strcmp(driver, "syslog") == 0 || strcmp(driver, "journald") == 0))
+	if (is_sent && options)
 		is_kept = !strstr(options, "\"noCache\":true");
 	return is_kept ? 0
 		       : err_set(err, ERR_UNSUPPORTED,

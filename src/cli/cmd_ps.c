@@ -43,6 +43,7 @@ static const struct format_field fields[] = {
 	{"Mounts", "MOUNTS"},
 	{"LocalVolumes", "LOCAL VOLUMES"},
 	{"Networks", "NETWORKS"},
+	{"Platform", "PLATFORM"},
 	{NULL, NULL},
 };
 
@@ -50,6 +51,12 @@ static const char *const columns[] = {"ID",    "Image", "Command", "RunningFor",
 				      "Ports", "Names", NULL,	   NULL};
 static const char *const columns_with_size[] = {"ID",	 "Image", "Command", "RunningFor", "Status",
 						"Ports", "Names", "Size",    NULL};
+
+#define RAW                                                                                 \
+	"container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\n"                 \
+	"created_at: {{.CreatedAt}}\nstate: {{- pad .State 1 0}}\n"                         \
+	"status: {{- pad .Status 1 0}}\nnames: {{.Names}}\nlabels: {{- pad .Labels 1 0}}\n" \
+	"ports: {{- pad .Ports 1 0}}\n"
 
 struct ps {
 	struct engine *engine;
@@ -149,6 +156,8 @@ static void add_rest(const struct ps *ps, const struct listed_container *c, json
 	json_set_text_take(row, "Mounts", mounts_text(ps, c->row));
 	json_set_text_take(row, "LocalVolumes",
 			   str_printf("%lld", (long long)c->row->n_volumes));
+	/* docker knows it only of images that came with an index. */
+	json_object_set_new(row, "Platform", json_null());
 	json_set_text(row, "Networks", strcmp(mode, "default") == 0 ? "none" : mode);
 }
 
@@ -203,6 +212,8 @@ static int run_ps(struct ps *ps, const char *format, struct err *err)
 		.fields = fields,
 		.columns = o->size ? columns_with_size : columns,
 		.quiet = "ID",
+		.raw = o->size ? RAW "size: {{.Size}}\n" : RAW,
+		.raw_quiet = "container_id: {{.ID}}",
 		.go_type = "*formatter.ContainerContext",
 		.call = call_label,
 		.call_data = ps,
@@ -212,7 +223,8 @@ static int run_ps(struct ps *ps, const char *format, struct err *err)
 	ps->all_fields = !o->quiet && !list_format_is_default(format);
 	ps->size = o->size || (ps->all_fields && strstr(format, ".Size"));
 	ps->now_ns = clock_real_ns();
-	/* A format that does not parse is an error without rows, too. */
+	if (o->format && *o->format && format_check(&spec, o->format, err) < 0)
+		return -err->code;
 	if (list(ps, err) < 0)
 		return -err->code;
 	return list_print(&spec, format, o->quiet, ps->rows, err);

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
 #include "engine/restart.h"
@@ -73,7 +74,11 @@ static int restart_one(struct engine *engine, const char *ref, const struct stop
 	rc = pending < 0 ? pending : stop_held(engine, &record, o, err);
 	if (rc == 0)
 		rc = start_held(engine, &made, o, err);
+	if (rc == 0)
+		event_container(engine, &record.row, "restart", NULL);
 	pending_close(engine, record.row.id, pending);
+	if (rc == 0)
+		event_container(engine, &record.row, "restart", NULL);
 	return rc < 0 ? err_wrap(err, "Cannot restart container %s", ref) : rc;
 }
 

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rm, rename, container prune, and the hidden settle and resume, by which a monitor has its
- * container removed or starts it again.
+ * rm, rename, and the hidden settle and resume, by which a monitor has its container removed or
+ * starts it again.
  */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "cli/command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
-#include "engine/prune.h"
 #include "engine/resume.h"
 #include "plan/plan.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -100,42 +97,4 @@ int cmd_rename(struct cli *cli, union verb_options *options, struct err *err)
 			       cli->args.items[0]);
 	}
 	return rc;
-}
-
-/* ---- prune ---- */
-
-static bool confirm(const char *warning)
-{
-	char answer[16] = "";
-
-	printf("WARNING! %s\nAre you sure you want to continue? [y/N] ", warning);
-	fflush(stdout);
-	if (!fgets(answer, sizeof(answer), stdin))
-		return false;
-	return tolower((unsigned char)answer[0]) == 'y';
-}
-
-int cmd_container_prune(struct cli *cli, union verb_options *options, struct err *err)
-{
-	const struct prune_options *o = &options->prune;
-	cleanup_engine struct engine engine = {};
-	cleanup_strv struct strv removed = STRV_INIT;
-	int64_t freed = 0;
-	char size[32];
-	int rc = 0;
-
-	if (!o->force && !confirm("This will remove all stopped containers."))
-		return 0;
-	rc = engine_open(&engine, cli->root, cli->runroot, err);
-	if (rc == 0)
-		rc = engine_prune_containers(&engine, &o->filters, &removed, &freed, err);
-	if (rc < 0)
-		return rc;
-	if (removed.n)
-		printf("Deleted Containers:\n");
-	strv_foreach (i, &removed)
-		printf("%s\n", removed.items[i]);
-	num_format_size((double)freed, 4, size, sizeof(size));
-	printf("%sTotal reclaimed space: %s\n", removed.n ? "\n" : "", size);
-	return 0;
 }

@@ -9,11 +9,15 @@
 #include "cli/help.h"
 #include "cli/list_common.h"
 #include "cli/verbs.h"
+#include "engine/describe.h"
+#include "sys/process.h"
 #include "json/dump.h"
 #include "json/value.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 
 #ifndef TARE_VERSION
 #define TARE_VERSION "0.0.0"
@@ -55,84 +59,182 @@ static const char *machine_arch(const char *machine)
 	return machine;
 }
 
-static void print_text(const struct utsname *host)
+/* When this program was linked or installed, which its file knows: a build that puts a date into
+ * itself is another program every day. 0: nobody knows. */
+static time_t build_time(void)
 {
-	const char *arch = machine_arch(host->machine);
+	struct stat st;
 
-	printf("Client:\n"
-	       " Version:           %s\n"
-	       " API version:       %s\n"
-	       " Compiler:          %s\n"
-	       " Git commit:        %s\n"
-	       " OS/Arch:           linux/%s\n"
-	       " Context:           default\n",
-	       TARE_VERSION, API_VERSION, COMPILER, TARE_BUILD, arch);
-	printf("\nServer: none, every command does its own work\n"
-	       " Engine:\n"
-	       "  Version:          %s\n"
-	       "  API version:      %s (minimum version %s)\n"
-	       "  Git commit:       %s\n"
-	       "  OS/Arch:          linux/%s\n"
-	       "  Kernel version:   %s\n"
-	       "  Experimental:     false\n",
-	       TARE_VERSION, API_VERSION, API_VERSION_MIN, TARE_BUILD, arch, host->release);
+	return stat(process_exe(), &st) == 0 ? st.st_mtime : 0; /* lint: the program's own file */
+}
+
+/* Owned "Fri May 30 12:07:14 2025", as docker's client and engine show theirs. */
+static char *build_date(void)
+{
+	time_t when = build_time();
+	char text[64];
+	struct tm tm;
+
+	gmtime_r(&when, &tm);
+	strftime(text, sizeof(text), "%a %b %e %H:%M:%S %Y", &tm);
+	return str_dup(text);
+}
+
+/* Owned "2026-05-07T21:09:36.000000000+00:00". */
+static char *build_stamp(void)
+{
+	time_t when = build_time();
+	char text[64];
+	struct tm tm;
+
+	gmtime_r(&when, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000000000+00:00", &tm);
+	return str_dup(text);
 }
 
 struct pair {
 	const char *key, *value;
 };
 
-static json_t *new_object(const struct pair *pairs, size_t n)
+static json_t *set_all(json_t *object, const struct pair *pairs, size_t n)
 {
-	json_t *object = json_object();
-
 	for (size_t i = 0; i < n; i++)
 		json_set_text(object, pairs[i].key, pairs[i].value);
 	return object;
 }
 
-/* The tree of `docker version`; owned. */
-static json_t *version_tree(const struct utsname *host)
+/* ---- the object ---- */
+
+/* The member that docker calls GoVersion is what the program was made with. */
+static void describe_client(json_t *client, bool with_api)
 {
-	const char *arch = machine_arch(host->machine);
-	const struct pair client[] = {
-		{"Platform", NULL},
-		{"Version", TARE_VERSION},
-		{"ApiVersion", API_VERSION},
+	cleanup_free char *built = build_date();
+	struct utsname host;
+
+	uname(&host);
+	const struct pair version[] = {{"Version", TARE_VERSION}};
+	const struct pair api[] = {{"ApiVersion", API_VERSION}};
+	const struct pair rest[] = {
 		{"DefaultAPIVersion", API_VERSION},
 		{"GitCommit", TARE_BUILD},
-		{"GoVersion", ""},
+		{"GoVersion", COMPILER},
 		{"Os", "linux"},
-		{"Arch", arch},
-		{"BuildTime", ""},
+		{"Arch", machine_arch(host.machine)},
+		{"BuildTime", built},
 		{"Context", "default"},
 	};
-	const struct pair server[] = {
-		{"Platform", NULL},
-		{"Components", NULL},
+
+	set_all(client, version, 1);
+	if (with_api)
+		set_all(client, api, 1);
+	set_all(client, rest, ARRAY_LEN(rest));
+}
+
+void version_describe_client(json_t *client)
+{
+	describe_client(client, false);
+}
+
+static json_t *new_engine(const struct utsname *host)
+{
+	cleanup_free char *built = build_date();
+	const struct pair engine[] = {{"Name", "Engine"}, {"Version", TARE_VERSION}};
+	const struct pair details[] = {
+		{"ApiVersion", API_VERSION},
+		{"Arch", machine_arch(host->machine)},
+		{"BuildTime", built},
+		{"Experimental", "false"},
+		{"GitCommit", TARE_BUILD},
+		{"GoVersion", COMPILER},
+		{"KernelVersion", host->release},
+		{"MinAPIVersion", API_VERSION_MIN},
+		{"Os", "linux"},
+	};
+	json_t *component = set_all(json_object(), engine, ARRAY_LEN(engine));
+
+	json_object_set_new(component, "Details",
+			    set_all(json_object(), details, ARRAY_LEN(details)));
+	return component;
+}
+
+static json_t *new_server(const struct utsname *host)
+{
+	cleanup_free char *built = build_stamp();
+	const struct pair rest[] = {
 		{"Version", TARE_VERSION},
 		{"ApiVersion", API_VERSION},
 		{"MinAPIVersion", API_VERSION_MIN},
 		{"GitCommit", TARE_BUILD},
-		{"GoVersion", ""},
+		{"GoVersion", COMPILER},
 		{"Os", "linux"},
-		{"Arch", arch},
+		{"Arch", machine_arch(host->machine)},
 		{"KernelVersion", host->release},
-		{"BuildTime", ""},
+		{"BuildTime", built},
 	};
-	const struct pair platform[] = {{"Name", PROGRAM}};
+	json_t *server = json_object();
+	json_t *components = json_array();
+
+	json_array_append_new(components, new_engine(host));
+	json_object_set_new(server, "Platform", json_pack("{s:s}", "Name", PROGRAM));
+	json_object_set_new(server, "Components", components);
+	return set_all(server, rest, ARRAY_LEN(rest));
+}
+
+/* The tree of `docker version`; owned. */
+static json_t *version_tree(const struct utsname *host)
+{
+	json_t *client = json_object();
 	json_t *tree = json_object();
 
-	json_object_set_new(tree, "Client", new_object(client, ARRAY_LEN(client)));
-	json_object_set_new(tree, "Server", new_object(server, ARRAY_LEN(server)));
-	json_object_set_new(json_get(tree, "Client"), "Platform", new_object(platform, 1));
-	json_object_set_new(json_get(tree, "Server"), "Platform", new_object(platform, 1));
-	json_object_set_new(json_get(tree, "Server"), "Components", json_array());
+	describe_client(client, true);
+	json_object_set_new(tree, "Client", client);
+	json_object_set_new(tree, "Server", new_server(host));
 	return tree;
+}
+
+/* ---- the text: of the object alone ---- */
+
+static const char *text_at(const json_t *tree, const char *path)
+{
+	return json_get_string(tree, path, "");
+}
+
+/* docker's layout, which scripts read line by line. */
+static void print_text(const json_t *tree)
+{
+	const json_t *engine = json_get(tree, "Server.Components.0");
+
+	printf("Client:\n"
+	       " Version:           %s\n"
+	       " API version:       %s\n"
+	       " Go version:        %s\n"
+	       " Git commit:        %s\n"
+	       " Built:             %s\n"
+	       " OS/Arch:           %s/%s\n"
+	       " Context:           %s\n",
+	       text_at(tree, "Client.Version"), text_at(tree, "Client.ApiVersion"),
+	       text_at(tree, "Client.GoVersion"), text_at(tree, "Client.GitCommit"),
+	       text_at(tree, "Client.BuildTime"), text_at(tree, "Client.Os"),
+	       text_at(tree, "Client.Arch"), text_at(tree, "Client.Context"));
+	printf("\nServer: %s\n"
+	       " Engine:\n"
+	       "  Version:          %s\n"
+	       "  API version:      %s (minimum version %s)\n"
+	       "  Go version:       %s\n"
+	       "  Git commit:       %s\n"
+	       "  Built:            %s\n"
+	       "  OS/Arch:          %s/%s\n"
+	       "  Experimental:     %s\n",
+	       text_at(tree, "Server.Platform.Name"), text_at(engine, "Version"),
+	       text_at(engine, "Details.ApiVersion"), text_at(engine, "Details.MinAPIVersion"),
+	       text_at(engine, "Details.GoVersion"), text_at(engine, "Details.GitCommit"),
+	       text_at(engine, "Details.BuildTime"), text_at(engine, "Details.Os"),
+	       text_at(engine, "Details.Arch"), text_at(engine, "Details.Experimental"));
 }
 
 static const struct json_field server_fields[] = {
 	{"Components", &json_shape_structs},
+	{"Experimental", &json_shape_struct, OMIT_FALSE},
 	{NULL, NULL},
 };
 static const struct json_shape server_shape = {SHAPE_STRUCT, "*types.Version", NULL, server_fields};
@@ -145,6 +247,27 @@ static const struct json_field version_fields[] = {
 static const struct json_shape version_shape = {SHAPE_STRUCT, "system.versionInfo", NULL,
 						version_fields};
 
+/* docker gives this one template a name, which Go's messages then show. Returns -code. */
+static int name_template(struct err *err)
+{
+	static const char nameless[] = "template: :";
+	char *at = strstr(err->msg, nameless);
+	cleanup_free char *rest = at ? str_dup(at + strlen(nameless)) : NULL;
+	cleanup_free char *quoted = NULL;
+	char *name = NULL;
+
+	if (!at)
+		return -err->code;
+	name = strstr(rest, "executing \"\"");
+	if (name) {
+		name += strlen("executing \"");
+		quoted = str_printf("%.*sversion%s", (int)(name - rest), rest, name);
+	}
+	snprintf(at, sizeof(err->msg) - (size_t)(at - err->msg), "template: version:%s",
+		 quoted ? quoted : rest);
+	return -err->code;
+}
+
 const char *version_text(void)
 {
 	return TARE_VERSION;
@@ -153,14 +276,18 @@ const char *version_text(void)
 int cmd_version(struct cli *cli, union verb_options *o, struct err *err)
 {
 	cleanup_json json_t *object = NULL;
+	cleanup_json json_t *full = NULL;
 	const char *format = o->inspect.format;
 	struct utsname host;
 
 	uname(&host);
+	object = version_tree(&host);
 	if (!format || !*format) {
-		print_text(&host);
+		print_text(object);
 		return 0;
 	}
-	object = version_tree(&host);
-	return object_print(cli, format, object, &version_shape, err);
+	full = describe_with_nil_members(object, &version_shape);
+	if (object_print(cli, format, full, &version_shape, err) < 0)
+		return name_template(err);
+	return 0;
 }

@@ -141,17 +141,6 @@ static bool passes_all(const struct volume *volume, const struct strv *filters)
 	return true;
 }
 
-static char *join_labels(const json_t *labels)
-{
-	struct str out = STR_INIT;
-	const char *key = NULL;
-	json_t *value = NULL;
-
-	json_object_foreach ((json_t *)(uintptr_t)labels, key, value)
-		str_addf(&out, "%s%s=%s", out.len ? "," : "", key, json_string_value(value));
-	return str_take(&out);
-}
-
 static int add_row(const struct volume *volume, void *data, struct err *err)
 {
 	static const char *const unknown[] = {"Availability", "Group", "Links", "Size", "Status"};
@@ -164,7 +153,7 @@ static int add_row(const struct volume *volume, void *data, struct err *err)
 		return 0;
 	row = engine_describe_volume(l->engine, volume);
 	labels = json_object_get(row, "Labels");
-	text = join_labels(labels);
+	text = volume_labels_text(volume);
 	json_object_set(l->labels, volume->name, labels);
 	json_set_text(row, "Labels", text);
 	json_object_del(row, "CreatedAt");

@@ -23,6 +23,7 @@
 
 #define STATUS_USAGE	1
 #define STATUS_BAD_FLAG 125
+#define PROGRAM_USAGE	"[OPTIONS] COMMAND [ARG...]"
 
 /* ---- lookup ---- */
 
@@ -76,6 +77,9 @@ static void print(FILE *to, const struct str *text)
 void cli_print_error(const struct err *err)
 {
 	fprintf(stderr, PROGRAM ": %s\n", err->msg);
+	/* The line above is what docker prints; this is for who reads lines of JSON. */
+	if (log_is_json())
+		log_failure(LOG_LEVEL_ERROR, err->msg, "the command has failed");
 	if (err->hint[0])
 		fprintf(stderr, "hint: %s\n", err->hint);
 }
@@ -104,10 +108,10 @@ static int fail_flag(const struct err *err, const char *path, const char *usage)
 	return STATUS_BAD_FLAG;
 }
 
-static void print_short_help_warning(const struct option_parse *p)
+static void print_short_help_warning(const struct option_parse *p, FILE *to)
 {
 	if (p->help_short)
-		puts("Flag shorthand -h has been deprecated, use --help");
+		fputs("Flag shorthand -h has been deprecated, use --help\n", to);
 }
 
 /* ---- one command ---- */
@@ -122,6 +126,7 @@ static int check_arguments(const struct cli *cli, const union verb_options *o)
 {
 	const struct command *c = cli->command;
 	cleanup_str struct str msg = STR_INIT;
+	const char *verb = "Run";
 	int n = (int)cli->args.n;
 
 	if (n == 0 && c->stands_alone && c->stands_alone(o))
@@ -131,16 +136,18 @@ static int check_arguments(const struct cli *cli, const union verb_options *o)
 	str_addf(&msg, PROGRAM ": '" PROGRAM " %s' ", cli->path);
 	if (c->max_args == 0)
 		str_add(&msg, "accepts no arguments");
-	else if (c->max_args < 0)
-		str_addf(&msg, "requires at least %d argument%s", c->min_args, plural(c->min_args));
 	else if (c->min_args == c->max_args)
 		str_addf(&msg, "requires %d argument%s", c->min_args, plural(c->min_args));
-	else if (c->min_args == 0)
+	else if (c->max_args < 0) {
+		str_addf(&msg, "requires at least %d argument%s", c->min_args, plural(c->min_args));
+		verb = "See";
+	} else if (c->min_args == 0) {
 		str_addf(&msg, "requires at most %d argument%s", c->max_args, plural(c->max_args));
-	else
+		verb = "SRun"; /* a slip of docker 28, kept for those who compare */
+	} else
 		str_addf(&msg, "requires at least %d and at most %d arguments", c->min_args,
 			 c->max_args);
-	return fail_usage(str_get(&msg), cli->path, c->usage, c->max_args < 0 ? "See" : "Run");
+	return fail_usage(str_get(&msg), cli->path, c->usage, verb);
 }
 
 static int status_of_error(const struct cli *cli, const struct err *err)
@@ -161,7 +168,7 @@ static int finish_error(const struct cli *cli, const struct err *err)
 		cli_print_error(err);
 		if (cli->command->flags & COMMAND_RUN_STATUS &&
 		    (!cli->exit_status || cli->exit_status == STATUS_BAD_FLAG))
-			print_see_help("Run", cli->path);
+			print_see_help("Run", cli->command->top); /* whatever was typed */
 	}
 	return status_of_error(cli, err);
 }
@@ -198,8 +205,8 @@ static int command_parse_and_call(struct cli *cli, union verb_options *o, char *
 	memcpy(p.tables, c->tables, sizeof(p.tables));
 	if (option_parse(&p, args, n, &err) < 0)
 		return fail_flag(&err, cli->path, c->usage);
-	print_short_help_warning(&p);
-	if (p.help) {
+	print_short_help_warning(&p, stdout);
+	if (p.help || cli->help) {
 		cleanup_str struct str page = STR_INIT;
 
 		help_command(&page, c, cli->path, help_width());
@@ -220,9 +227,12 @@ static int command_main(struct cli *cli, char *const *args, size_t n)
 	const struct command *c = cli->command;
 	int rc = 0;
 
+	log_set_context(cli->path, NULL);
+	log_trace("begins");
 	if (c->init)
 		c->init(o);
 	rc = command_parse_and_call(cli, o, args, n);
+	log_trace("ends with status %d", rc);
 	if (c->done)
 		c->done(o);
 	else
@@ -232,86 +242,125 @@ static int command_main(struct cli *cli, char *const *args, size_t n)
 
 /* ---- groups, help, the program ---- */
 
-static int fail_unknown(const char *group, const char *name)
+static int fail_unknown(const struct command_group *g, const char *name)
 {
-	cleanup_free char *path = group ? str_printf("%s %s", group, name) : str_dup(name);
-
-	fprintf(stderr, PROGRAM ": unknown command: " PROGRAM " %s\n", path);
-	if (group) {
+	fprintf(stderr, PROGRAM ": unknown command: " PROGRAM " %s%s%s\n", g ? g->name : "",
+		g ? " " : "", name);
+	if (g) {
 		cleanup_str struct str usage = STR_INIT;
 
-		help_usage_line(&usage, group, command_group_lookup(group)->usage);
+		help_usage_line(&usage, g->name, g->usage);
 		fprintf(stderr, "\n%s", str_get(&usage));
 	}
-	print_see_help("Run", group);
+	print_see_help("Run", g ? g->name : NULL);
 	return STATUS_USAGE;
+}
+
+static int print_page(FILE *to, const struct command_group *g)
+{
+	cleanup_str struct str page = STR_INIT;
+
+	if (g)
+		help_group(&page, g);
+	else
+		help_program(&page, help_width());
+	print(to, &page);
+	return 0;
+}
+
+/* A word that is no command of G (NULL: of the program). What follows it is still read, as options
+ * of the group, before anybody is told so. */
+static int unknown_main(const struct cli *cli, const struct command_group *g,
+			struct option_parse *p, char *const *args, size_t n)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	struct err err = ERR_INIT;
+
+	p->stop_at_first = false;
+	p->ret_args = &words;
+	if (option_parse(p, args + 1, n - 1, &err) < 0)
+		return fail_flag(&err, g ? g->name : NULL, g ? g->usage : PROGRAM_USAGE);
+	if (p->help || cli->help)
+		return print_page(stdout, g);
+	return fail_unknown(g, args[0]);
 }
 
 /* `tare container`, `tare container --help`, or the command that follows the group's name. */
 static int group_main(struct cli *cli, const struct command_group *g, char *const *args, size_t n)
 {
 	cleanup_strv struct strv words = STRV_INIT;
-	cleanup_str struct str page = STR_INIT;
 	cleanup_free char *path = NULL;
 	struct option_parse p = {.target = cli, .stop_at_first = true, .ret_args = &words};
 	struct err err = ERR_INIT;
 
 	if (option_parse(&p, args, n, &err) < 0)
-		return fail_flag(&err, g->name, NULL);
-	print_short_help_warning(&p);
-	if (p.help || words.n == 0) {
-		help_group(&page, g);
-		print(p.help ? stdout : stderr, &page);
-		return 0;
-	}
+		return fail_flag(&err, g->name, g->usage);
+	print_short_help_warning(&p, stdout);
+	cli->help = cli->help || p.help;
+	if (words.n == 0)
+		return print_page(cli->help ? stdout : stderr, g);
 	cli->command = command_lookup(g->name, words.items[0]);
 	if (!cli->command)
-		return fail_unknown(g->name, words.items[0]);
+		return unknown_main(cli, g, &p, words.items, words.n);
 	path = command_path(cli->command, g->name);
 	cli->path = path;
 	return command_main(cli, words.items + 1, words.n - 1);
 }
 
-/* `tare help [COMMAND | GROUP [COMMAND]]` */
-static int help_main(char *const *args, size_t n)
+/* The page of the COMMAND or GROUP [COMMAND] that WORDS say. */
+static int help_topic(const struct strv *words)
 {
 	cleanup_str struct str page = STR_INIT;
 	cleanup_free char *path = NULL;
-	const struct command_group *g = n ? command_group_lookup(args[0]) : NULL;
-	const char *group = g && n > 1 ? g->name : NULL;
-	const struct command *c = n ? command_lookup(group, args[group ? 1 : 0]) : NULL;
+	const struct command_group *g = command_group_lookup(words->items[0]);
+	const char *group = g && words->n > 1 ? g->name : NULL;
+	const struct command *c = command_lookup(group, words->items[group ? 1 : 0]);
+	size_t n_known = c && group ? 2 : c || g ? 1 : 0;
 
-	if (n == 0) {
-		help_program(&page, help_width());
-	} else if (c) {
-		path = command_path(c, group);
-		help_command(&page, c, path, help_width());
-	} else if (g && n == 1) {
-		help_group(&page, g);
-	} else {
-		cleanup_str struct str topic = STR_INIT;
-
-		for (size_t i = 0; i < n; i++)
-			str_addf(&topic, "%s%s", i ? " " : "", args[i]);
-		fprintf(stderr, "unknown help topic: %s\n", str_get(&topic));
+	if (words->n > n_known) {
+		fputs("unknown help topic:", stderr);
+		for (size_t i = n_known; i < words->n; i++)
+			fprintf(stderr, " %s", words->items[i]);
+		fputc('\n', stderr);
 		return STATUS_USAGE;
 	}
+	if (!c)
+		return print_page(stdout, g);
+	path = command_path(c, group);
+	help_command(&page, c, path, help_width());
 	print(stdout, &page);
 	return 0;
 }
 
-static int dispatch(struct cli *cli, char *const *args, size_t n)
+/* `tare help [COMMAND | GROUP [COMMAND]]` */
+static int help_main(const struct cli *cli, char *const *args, size_t n)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	struct option_parse p = {.ret_args = &words};
+	struct err err = ERR_INIT;
+
+	if (option_parse(&p, args, n, &err) < 0)
+		return fail_flag(&err, "help", "[command]");
+	print_short_help_warning(&p, stdout);
+	if (p.help || cli->help || (words.n == 1 && strcmp(words.items[0], "help") == 0)) {
+		puts("Usage:  " PROGRAM " help [command]\n\nHelp about the command");
+		return 0;
+	}
+	return words.n ? help_topic(&words) : print_page(stdout, NULL);
+}
+
+static int dispatch(struct cli *cli, struct option_parse *p, char *const *args, size_t n)
 {
 	cleanup_free char *path = NULL;
 	const struct command_group *g = command_group_lookup(args[0]);
 
 	if (strcmp(args[0], "help") == 0)
-		return help_main(args + 1, n - 1);
+		return help_main(cli, args + 1, n - 1);
 	if (g)
 		return group_main(cli, g, args + 1, n - 1);
 	cli->command = command_lookup(NULL, args[0]);
 	if (!cli->command)
-		return fail_unknown(NULL, args[0]);
+		return unknown_main(cli, NULL, p, args, n);
 	path = command_path(cli->command, NULL);
 	cli->path = path;
 	return command_main(cli, args + 1, n - 1);
@@ -320,7 +369,7 @@ static int dispatch(struct cli *cli, char *const *args, size_t n)
 /* ---- global options ---- */
 
 struct globals {
-	char *root, *runroot, *config, *context, *log_level;
+	char *root, *runroot, *config, *context, *log_level, *log_format;
 	struct strv hosts;
 	char *tls_text;
 	bool debug, version, tls;
@@ -337,6 +386,8 @@ const struct option global_options[] = {
 	{"debug", 'D', OPT_BOOL, AT(debug), NULL, NULL, "Enable debug mode"},
 	{"host", 'H', OPT_LIST, AT(hosts), NULL, "list",
 	 "Accepted for compatibility; there is no daemon to connect to"},
+	{"log-format", 0, OPT_STRING, AT(log_format), NULL, "string",
+	 "Form of tare's own diagnostics: \"text\" or \"json\" (TARE_LOG_FORMAT)"},
 	{"log-level", 'l', OPT_STRING, AT(log_level), NULL, "string",
 	 "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")", "\"info\""},
 	{"root", 0, OPT_STRING, AT(root), NULL, "string",
@@ -363,6 +414,21 @@ static const char *first_of(const char *option, const char *variable, const char
 	return env && *env ? env : otherwise;
 }
 
+/* An option wins over its variable, and -D over a level that is quieter. */
+static int apply_log(const struct globals *g, struct err *err)
+{
+	const char *level = first_of(g->log_level, "TARE_LOG_LEVEL", "warn");
+	const char *format = first_of(g->log_format, "TARE_LOG_FORMAT", "text");
+
+	if (log_set_level(level) < 0)
+		return err_set(err, ERR_INVALID, "Unable to parse logging level: %s", level);
+	if (log_set_format(format) < 0)
+		return err_set(err, ERR_INVALID, "Unable to parse logging format: %s", format);
+	if (g->debug && log_get_level() < LOG_LEVEL_DEBUG)
+		log_set_level("debug");
+	return 0;
+}
+
 static int apply_globals(struct cli *cli, const struct globals *g, struct err *err)
 {
 	cli->root = first_of(g->root, "TARE_ROOT", "/var/lib/tare");
@@ -371,10 +437,8 @@ static int apply_globals(struct cli *cli, const struct globals *g, struct err *e
 	cli->debug = g->debug;
 	if (cli->root[0] != '/' || cli->runroot[0] != '/')
 		return err_set(err, ERR_INVALID, "--root and --runroot must be absolute paths");
-	if (g->log_level && log_set_level(g->log_level) < 0)
-		return err_set(err, ERR_INVALID, "Unable to parse logging level: %s", g->log_level);
-	if (g->debug)
-		log_set_level("debug");
+	if (apply_log(g, err) < 0)
+		return -err->code;
 	if (g->context && *g->context && strcmp(g->context, "default") != 0)
 		return err_set(err, ERR_NOT_FOUND,
 			       "context \"%s\": " NO_TLS ", only \"default\" exists", g->context);
@@ -388,23 +452,20 @@ static int apply_globals(struct cli *cli, const struct globals *g, struct err *e
 static int program_main(struct cli *cli, struct globals *g, char *const *argv, size_t n)
 {
 	cleanup_strv struct strv words = STRV_INIT;
-	cleanup_str struct str page = STR_INIT;
 	struct option_parse p = {
 		.tables = {global_options}, .target = g, .stop_at_first = true, .ret_args = &words};
 	struct err err = ERR_INIT;
 
 	if (option_parse(&p, argv, n, &err) < 0)
-		return fail_flag(&err, NULL, "[OPTIONS] COMMAND [ARG...]");
-	print_short_help_warning(&p);
+		return fail_flag(&err, NULL, PROGRAM_USAGE);
+	print_short_help_warning(&p, stderr);
 	if (g->version) {
 		version_print_line();
 		return 0;
 	}
-	if (p.help || words.n == 0) {
-		help_program(&page, help_width());
-		print(p.help ? stdout : stderr, &page);
-		return 0;
-	}
+	cli->help = p.help;
+	if (words.n == 0)
+		return print_page(p.help ? stdout : stderr, NULL);
 	if (p.refused)
 		err_set(&err, ERR_UNSUPPORTED, "--%s: %s", p.refused->name, p.refused->missing);
 	else
@@ -413,7 +474,7 @@ static int program_main(struct cli *cli, struct globals *g, char *const *argv, s
 		cli_print_error(&err);
 		return STATUS_USAGE;
 	}
-	return dispatch(cli, words.items, words.n);
+	return dispatch(cli, &p, words.items, words.n);
 }
 
 /* A stream that the caller has closed is the null device: the next file that is opened would take

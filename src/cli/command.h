@@ -24,6 +24,7 @@ struct docker_config;
 struct cli {
 	const char *root, *runroot; /* --root, --runroot, TARE_ROOT, TARE_RUNROOT or the defaults */
 	bool debug;
+	bool help; /* --help stood before the command's name */
 	const struct command *command;
 	const char *path; /* as typed, canonical: "container ls", "ps" */
 	struct strv args; /* what is left after the options */
@@ -62,7 +63,8 @@ struct command {
 	int (*run)(struct cli *cli, union verb_options *o, struct err *err);
 	/* What help and the manual say after the options; lines of up to 80 columns. NULL. */
 	const char *notes;
-	/* What they say after the summary, in lines. NULL. */
+	/* What they say after the summary, in lines; one that begins with a full stop goes on in
+	 * the summary's own line. NULL. */
 	const char *details;
 	/* What its own help says in the place of the summary. NULL. */
 	const char *sentences;
@@ -72,8 +74,7 @@ struct command {
 
 struct command_group {
 	const char *name, *summary;
-	const char *usage; /* what docker puts behind the name where it does not know a command; NULL
-			    */
+	const char *usage; /* what errors say after its name; NULL: nothing */
 };
 
 extern const struct command commands[];

@@ -157,10 +157,14 @@ void help_options(struct str *out, const struct option *const *tables, size_t wi
 void help_usage_line(struct str *out, const char *path, const char *usage)
 {
 	cleanup_strv struct strv forms = STRV_INIT;
+	const char *last = path ? strrchr(path, ' ') : NULL;
 
 	strv_split(&forms, usage ? usage : "", '\n');
 	strv_foreach (i, &forms) {
 		str_add(out, i ? "\t" PROGRAM : "Usage:  " PROGRAM);
+		/* docker says every form but the first without its group. */
+		if (i == 1 && last)
+			path = last + 1;
 		if (path)
 			str_addf(out, " %s", path);
 		if (*forms.items[i])
@@ -186,6 +190,15 @@ static void add_aliases(struct str *out, const struct command *c)
 	str_add_char(out, '\n');
 }
 
+static bool has_options(const struct option *const *tables)
+{
+	for (size_t t = 0; t < OPTION_TABLES_MAX && tables[t]; t++)
+		for (const struct option *o = tables[t]; o->name; o++)
+			if (!o->hidden)
+				return true;
+	return false;
+}
+
 void help_command(struct str *out, const struct command *c, const char *path, size_t width)
 {
 	help_usage_line(out, path, c->usage);
@@ -193,7 +206,7 @@ void help_command(struct str *out, const struct command *c, const char *path, si
 	if (c->details)
 		str_addf(out, "\n%s\n", c->details);
 	add_aliases(out, c);
-	if (c->tables[0]) {
+	if (has_options(c->tables)) {
 		str_add(out, "\nOptions:\n");
 		help_options(out, c->tables, width);
 	}

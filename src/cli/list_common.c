@@ -154,9 +154,11 @@ int list_call_label(const json_t *labels, const char *name, const json_t *args, 
 
 	if (strcmp(name, "Label") != 0)
 		return 0;
-	if (!label || json_array_size(args) != 1)
+	if (json_array_size(args) != 1)
 		return err_set(err, ERR_INVALID, "wrong number of args for Label: want 1 got %zu",
 			       json_array_size(args));
+	if (!label)
+		return err_set(err, ERR_INVALID, "wrong type for value; expected string");
 	value = json_object_get(labels, label);
 	*ret = value ? json_incref(value) : json_string("");
 	return 1;

@@ -221,13 +221,19 @@ struct cursor {
 	size_t n, at; /* `at` is the next argument */
 };
 
-static int parse_help(struct option_parse *p, const char *value, bool is_short, struct err *err)
-{
-	static const struct option help = {.name = "help", .kind = OPT_BOOL};
-	struct option_parse to = {.target = &p->help};
-	int rc = option_apply(&to, &help, value, err);
+/* Every command has it, and -h where no option of its own is called so. */
+static const struct option help_option = {.name = "help", .kind = OPT_BOOL};
 
-	p->help_short = rc == 0 && is_short;
+static int apply(struct option_parse *p, const struct option *o, const char *value, bool is_short,
+		 struct err *err)
+{
+	struct option_parse to = {.target = &p->help};
+	int rc = 0;
+
+	if (o != &help_option)
+		return option_apply(p, o, value, err);
+	rc = option_apply(&to, o, value, err);
+	p->help_short = p->help_short || (rc == 0 && is_short);
 	return rc;
 }
 
@@ -241,7 +247,7 @@ static int parse_long(struct option_parse *p, const char *arg, struct cursor *c,
 	if (name[0] == '-' || name[0] == '=')
 		return err_set(err, ERR_INVALID, "bad flag syntax: %s", arg);
 	if (!o && len == 4 && memcmp(name, "help", 4) == 0)
-		return parse_help(p, value ? value : "true", false, err);
+		o = &help_option;
 	if (!o)
 		return err_set(err, ERR_INVALID, "unknown flag: --%.*s", (int)len, name);
 	if (!value && option_is_flag(o))
@@ -250,21 +256,21 @@ static int parse_long(struct option_parse *p, const char *arg, struct cursor *c,
 		return err_set(err, ERR_INVALID, "flag needs an argument: %s", arg);
 	if (!value)
 		value = c->args[c->at++];
-	return option_apply(p, o, value, err);
+	return apply(p, o, value, false, err);
 }
 
 /* A group such as "-itv/a:/b": flags until the first option that takes the rest as its value. */
 static int parse_short_group(struct option_parse *p, const char *group, struct cursor *c,
 			     struct err *err)
 {
-	while (*group && !p->help) {
+	while (*group) {
 		const struct option *o = option_lookup_short(p->tables, group[0]);
 		const char *value = NULL;
 		bool takes_rest = true;
 		int rc = 0;
 
 		if (!o && group[0] == 'h')
-			return parse_help(p, "true", true, err);
+			o = &help_option;
 		if (!o)
 			return err_set(err, ERR_INVALID, "unknown shorthand flag: '%c' in -%s",
 				       group[0], group);
@@ -281,7 +287,7 @@ static int parse_short_group(struct option_parse *p, const char *group, struct c
 			return err_set(err, ERR_INVALID, "flag needs an argument: '%c' in -%s",
 				       group[0], group);
 		}
-		rc = option_apply(p, o, value, err);
+		rc = apply(p, o, value, true, err);
 		if (rc < 0 || takes_rest)
 			return rc;
 		group++;
@@ -294,7 +300,7 @@ int option_parse(struct option_parse *p, char *const *args, size_t n, struct err
 	struct cursor c = {.args = args, .n = n};
 	int rc = 0;
 
-	while (c.at < c.n && rc == 0 && !p->help) {
+	while (c.at < c.n && rc == 0) {
 		const char *arg = c.args[c.at++];
 
 		if (strcmp(arg, "--") == 0)

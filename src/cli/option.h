@@ -70,7 +70,7 @@ struct option_parse {
  *   unknown flag: --x                        unknown shorthand flag: 'x' in -xyz
  *   flag needs an argument: --x              flag needs an argument: 'x' in -x
  *   bad flag syntax: --=x                    invalid argument "v" for "-m, --memory" flag: why
- * After an error the fields hold what was parsed before it. Stops early, with success, at --help.
+ * After an error the fields hold what was parsed before it. What follows --help is parsed as well.
  */
 int option_parse(struct option_parse *p, char *const *args, size_t n, struct err *err);
 

@@ -172,8 +172,6 @@ const struct option container_options[] = {
 	{"publish-all", 'P', OPT_BOOL, AT(spec.publish_all), NULL, NULL,
 	 "Publish all exposed ports to random ports", NULL,
 	 "needs networks, which are not there yet"},
-	{"pull", 0, OPT_STRING, AT(pull), NULL, "string",
-	 "Pull image before running (\"always\", \"missing\", \"never\")", "\"missing\""},
 	{"quiet", 'q', OPT_BOOL, AT(spec.quiet_pull), NULL, NULL, "Suppress the pull output"},
 	{"read-only", 0, OPT_BOOL, AT(spec.read_only), NULL, NULL,
 	 "Mount the container's root filesystem as read only"},
@@ -219,6 +217,8 @@ const struct option container_options[] = {
 
 /* What only run has: it lives with the container for a while. */
 const struct option run_only_options[] = {
+	{"pull", 0, OPT_STRING, AT(pull), NULL, "string",
+	 "Pull image before running (\"always\", \"missing\", \"never\")", "\"missing\""},
 	{"detach", 'd', OPT_BOOL, AT(spec.detach), NULL, NULL,
 	 "Run container in background and print container ID"},
 	{"detach-keys", 0, OPT_STRING, AT(spec.detach_keys), NULL, "string",
@@ -229,5 +229,11 @@ const struct option run_only_options[] = {
 	 "Print every step as it was executed, as shell (or =json), with its time"},
 	{"dry-run", 0, OPT_BOOL, AT(dry_run), NULL, NULL,
 	 "With --explain: print a script that would do the same and change nothing"},
+	{},
+};
+
+const struct option create_only_options[] = {
+	{"pull", 0, OPT_STRING, AT(pull), NULL, "string",
+	 "Pull image before creating (\"always\", \"|missing\", \"never\")", "\"missing\""},
 	{},
 };

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "engine/spec.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -298,7 +299,7 @@ union verb_options {
 };
 
 extern const struct option container_options[]; /* run and create */
-extern const struct option run_only_options[];
+extern const struct option run_only_options[], create_only_options[];
 extern const struct option start_options[], attach_options[], stop_options[], kill_options[],
 	rm_options[], ps_options[], logs_options[], exec_options[], inspect_options[],
 	container_inspect_options[], image_inspect_options[], format_options[], prune_options[],
@@ -376,6 +377,7 @@ int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_system_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_events(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err);
@@ -397,6 +399,8 @@ int cmd_man(struct cli *cli, union verb_options *o, struct err *err);
 
 /* The program's version: "0.1.0". */
 const char *version_text(void);
+/* Adds what docker's clients say of themselves: Version to BuildTime, and Context. */
+void version_describe_client(json_t *client);
 /* "tare version X, build Y", the answer to --version. */
 void version_print_line(void);
 

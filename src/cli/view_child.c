@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Children of the live view. Signals that its loop reads are blocked in it, so every child begins
+ * with none blocked. Only a shell shares the view's process group, and with it the terminal.
+ */
 #include "cli/view_child.h"
 
 #include "base/err.h"
@@ -41,6 +45,7 @@ static void exec_child(const struct spawn *s, char *const *argv, pid_t parent)
 	}
 	if (!is_foreground) {
 		setpgid(0, 0);
+		/* lint: the null device */
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		dup2(null, STDIN_FILENO);
 		dup2(s->out_fd, STDOUT_FILENO);
@@ -73,6 +78,7 @@ int view_jobs_start(struct view_jobs *jobs, const struct cli *cli, const char *v
 		    const char *option, const char *id, const char *name, struct err *err)
 {
 	cleanup_close int fd = memfd_create("errors", MFD_CLOEXEC);
+	/* lint: the null device */
 	cleanup_close int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	struct spawn s = {.cli = cli, .words = {verb, option ? option : id}, .out_fd = null};
 	pid_t pid = 0;

@@ -104,7 +104,8 @@ static void cell_bar(const struct view_item *item, char *buf)
 {
 	buf[0] = '[';
 	view_bar(item->memory_percent, BAR_WIDTH - 2, buf + 1);
-	strcat(buf, "]");
+	buf[BAR_WIDTH - 1] = ']';
+	buf[BAR_WIDTH] = '\0';
 }
 
 static void cell_network(const struct view_item *item, char *buf)
@@ -136,7 +137,7 @@ struct column {
 };
 
 static const struct column columns[] = {
-	{"STATE", 9, 0, false, false, cell_state},    {"AGE", 4, 90, true, false, cell_age},
+	{"STATE", 10, 0, false, false, cell_state},   {"AGE", 4, 90, true, false, cell_age},
 	{"CPU %", 6, 40, true, true, cell_cpu},	      {"MEMORY", 8, 50, true, true, cell_memory},
 	{"", BAR_WIDTH, 68, false, true, cell_bar},   {"NET I/O", 15, 80, true, true, cell_network},
 	{"BLOCK I/O", 15, 106, true, true, cell_io},  {"PIDS", 4, 60, true, true, cell_pids},
@@ -159,6 +160,7 @@ static uint16_t state_colour(const struct view_item *item)
 	case STATUS_RUNNING:
 		return LOOK_GREEN;
 	case STATUS_PAUSED:
+	case STATUS_RESTARTING:
 		return LOOK_YELLOW;
 	case STATUS_EXITED:
 		return item->state.exit_code ? LOOK_RED : LOOK_DIM;
@@ -199,7 +201,7 @@ static void draw_row(struct grid *g, size_t row, const struct view_item *item)
 			continue;
 		if (!item)
 			snprintf(text, sizeof(text), "%s", c->title);
-		else if (!c->only_running || container_is_running(&item->state))
+		else if (!c->only_running || container_has_process(&item->state))
 			c->cell(item, text);
 		uint16_t look = item ? column_look(c, item) : LOOK_PLAIN;
 
@@ -318,9 +320,10 @@ static void draw_list(struct grid *g, struct view_screen *s)
 			draw_lines(g, 3 + rows, log_rows - 1, s->text,
 				   tail_of(s->text, log_rows - 1, &tail));
 	}
-	draw_bottom(g, s,
-		    "q quit  ? help  l log  e shell  i inspect  s stop/start  r restart  d remove  "
-		    "/ filter  a all  o sort");
+	draw_bottom(
+		g, s,
+		"q quit  ? help  l log  e shell  i inspect  s stop  r restart  d remove  / filter"
+		"  a all  o sort  p pause");
 }
 
 size_t view_page(const struct grid *g)

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys of xterm and what imitates it: control sequences with a letter, or with a number and "~".
+ */
 #include "cli/view_keys.h"
 
 #include "base/mem.h"

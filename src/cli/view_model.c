@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The model of the live view. Containers are kept from one reading to the next, because a share of
+ * the CPU is a difference between two.
+ */
 #include "cli/view_model.h"
 
 #include "base/err.h"
@@ -11,12 +15,17 @@
 #include <string.h>
 #include <strings.h>
 
+static void item_done(struct view_item *item)
+{
+	free(item->name);
+	free(item->image);
+	*item = (struct view_item){};
+}
+
 void view_model_done(struct view_model *m)
 {
-	for (size_t i = 0; i < m->n; i++) {
-		free(m->items[i].name);
-		free(m->items[i].image);
-	}
+	for (size_t i = 0; i < m->n; i++)
+		item_done(&m->items[i]);
 	free(m->items);
 	free(m->shown);
 	str_done(&m->filter);
@@ -84,13 +93,15 @@ void view_model_end(struct view_model *m)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < m->n; i++) {
-		if (m->items[i].is_seen) {
-			m->items[kept++] = m->items[i];
+		struct view_item item = m->items[i];
+
+		if (!item.is_seen)
 			continue;
-		}
-		free(m->items[i].name);
-		free(m->items[i].image);
+		m->items[i] = m->items[kept];
+		m->items[kept++] = item;
 	}
+	for (size_t i = kept; i < m->n; i++)
+		item_done(&m->items[i]);
 	m->n = kept;
 	view_model_arrange(m);
 }

@@ -49,6 +49,7 @@ struct view_model {
 	struct usage_host host, host_before;
 };
 
+/* Frees everything inside and leaves it all zero. */
 void view_model_done(struct view_model *m);
 /* Reads all containers and what they use. 0 or -code. */
 int view_model_read(struct view_model *m, struct engine *engine, struct err *err);

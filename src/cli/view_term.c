@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The terminal's two states. Everything that gives it back is allowed in a signal handler.
+ */
 #include "cli/view_term.h"
 
 #include "base/err.h"
@@ -13,8 +16,9 @@
 #include <unistd.h>
 
 /* xterm's private modes 1049: the second screen; 25: the cursor; 7: wrapping at the margin. */
-#define ENTER "\033[?1049h\033[?25l\033[?7l\033[2J"
-#define LEAVE "\033[0m\033[?7h\033[?25h\033[?1049l"
+#define ENTER	    "\033[?1049h" ENTER_AGAIN
+#define ENTER_AGAIN "\033[?25l\033[?7l\033[2J"
+#define LEAVE	    "\033[0m\033[?7h\033[?25h\033[?1049l"
 
 static struct tty_mode mode = TTY_MODE_INIT;
 
@@ -65,12 +69,16 @@ bool view_term_is_utf8(void)
 
 int view_term_enter(void)
 {
-	int rc = mode.fd < 0 ? tty_set_raw(&mode, STDIN_FILENO) : 0;
+	/* Entered before: what it was then is what it gets back, and the second screen is there. */
+	bool is_again = mode.fd >= 0;
+	struct tty_mode now = TTY_MODE_INIT;
+	const char *text = is_again ? ENTER_AGAIN : ENTER;
+	int rc = tty_set_raw(is_again ? &now : &mode, STDIN_FILENO);
 
 	if (rc < 0)
 		return rc;
 	catch_crashes();
-	return fd_write_full(STDOUT_FILENO, ENTER, strlen(ENTER));
+	return fd_write_full(STDOUT_FILENO, text, strlen(text));
 }
 
 void view_term_leave(void)

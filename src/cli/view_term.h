@@ -14,7 +14,8 @@ struct err;
 int view_term_check(struct err *err);
 /* Whether characters beyond ASCII can be shown: what the locale's variables say. */
 bool view_term_is_utf8(void);
-/* Shows the second screen. 0 or -errno. */
+/* Shows the second screen; may be repeated, for a terminal that others have used meanwhile. 0 or
+ * -errno. */
 int view_term_enter(void);
 /* Gives the terminal back; may be repeated. */
 void view_term_leave(void);

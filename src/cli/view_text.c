@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A small terminal that only knows lines: sequences of ECMA-48 are recognised so that they can be
+ * left out.
+ */
 #include "cli/view_text.h"
 
 #include "base/mem.h"

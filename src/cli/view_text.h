@@ -32,6 +32,7 @@ struct view_text {
 	enum view_text_state state;
 };
 
+/* Takes LEN bytes more; a sequence or a line may go on in the next ones. */
 void view_text_add(struct view_text *t, const char *data, size_t len);
 /* Forgets all. */
 void view_text_clear(struct view_text *t);

@@ -344,6 +344,16 @@ static int (*const makers[])(struct apply *a, const struct place *p, struct tar_
 	[TAR_FIFO] = make_node,
 };
 
+/* The directory that it all goes to is there, and stays as it is unless it is to become the
+ * archive's. */
+static int set_base(struct apply *a, struct tar_entry *e, struct err *err)
+{
+	if (!a->options->sets_root)
+		return 0;
+	layer_meta_select(e, a->xattrs);
+	return layer_set_dir_meta(a->root_fd, e, err);
+}
+
 static int apply_entry(struct apply *a, struct tar_entry *e, struct err *err)
 {
 	struct place place;
@@ -352,10 +362,10 @@ static int apply_entry(struct apply *a, struct tar_entry *e, struct err *err)
 	if (rc < 0)
 		return rc;
 	a->bytes += BLOCK + (e->stored + BLOCK - 1) / BLOCK * BLOCK;
-	/* The directory that it all goes to is there, and stays as it is. */
+	if (!a->name.len && e->type != TAR_DIR)
+		return err_set(err, ERR_INVALID, "an entry without a name");
 	if (!a->name.len)
-		return e->type == TAR_DIR ? 0
-					  : err_set(err, ERR_INVALID, "an entry without a name");
+		return set_base(a, e, err);
 	join(a, str_get(&a->name), &a->path);
 	rc = find_place(a, &place);
 	if (rc < 0)

@@ -20,6 +20,8 @@ struct cp_apply_options {
 	 * files had only as another's: set-user-ID and capabilities. */
 	uid_t uid;
 	gid_t gid;
+	bool sets_root; /* the archive's own "./" gives the root its owner, mode and attributes;
+			   only with an empty base */
 };
 
 /* Applies all entries of READER. As docker has it, a directory merges with one that is there, a

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/configure.h"
 #include "engine/describe.h"
@@ -365,6 +366,7 @@ static int prepare(struct create_ctx *c, struct err *err)
 			 "OOM killer is disabled for the container, but no memory limit is set, "
 			 "this can result in the system running out of resources.");
 	rand_hex(ID_LEN / 2, c->made->id);
+	log_set_context(NULL, c->made->id);
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	c->made->restart = (struct restart_rule){.policy = c->spec->restart,
 						 .max = (uint32_t)c->spec->restart_max};

@@ -250,24 +250,47 @@ void event_image_pulled(const struct engine *engine, const struct reference *ref
 					     .n_pairs = 1});
 }
 
+static void tell_gone(const struct engine *engine, const char *id, const char *action)
+{
+	struct image gone = IMAGE_INIT;
+
+	snprintf(gone.id, sizeof(gone.id), "%s", id);
+	tell_image(engine, &gone, NULL, action);
+}
+
 void event_image_removed(const struct engine *engine, const struct image *image,
 			 const struct strv *lines)
 {
-	static const char untagged[] = "Untagged: ";
 	static const char deleted[] = "Deleted: sha256:";
 
 	strv_foreach (i, lines) {
 		const char *line = lines->items[i];
-		struct image gone = IMAGE_INIT;
 
-		if (image && str_has_prefix(line, untagged))
+		if (str_has_prefix(line, "Untagged: "))
 			tell_image(engine, image, NULL, "untag");
-		if (!str_has_prefix(line, deleted))
+		else if (str_has_prefix(line, deleted) &&
+			 strcmp(line + strlen(deleted), image->id) == 0)
+			tell_gone(engine, image->id, "delete");
+	}
+}
+
+void event_images_pruned(const struct engine *engine, const struct strv *before,
+			 const struct strv *lines)
+{
+	static const char deleted[] = "deleted: sha256:";
+	size_t n_untagged = 0;
+
+	strv_foreach (i, lines) {
+		const char *line = lines->items[i];
+		const char *id = line + strlen(deleted);
+
+		n_untagged += str_has_prefix(line, "untagged: ");
+		if (!str_has_prefix(line, deleted) || !strv_has(before, id))
 			continue;
-		snprintf(gone.id, sizeof(gone.id), "%s", line + strlen(deleted));
-		/* Layers are listed too. */
-		if (!image || strcmp(image->id, gone.id) == 0)
-			tell_image(engine, &gone, NULL, "delete");
+		/* The names of an image stand before it. */
+		for (; n_untagged; n_untagged--)
+			tell_gone(engine, id, "untag");
+		tell_gone(engine, id, "delete");
 	}
 }
 

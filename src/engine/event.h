@@ -56,9 +56,12 @@ void event_image_tagged(const struct engine *engine, const char *ref, bool is_fu
 /* "pull" of the bundled image REF. */
 struct reference;
 void event_image_pulled(const struct engine *engine, const struct reference *ref);
-/* "untag" and "delete" for the LINES that image_remove or image_prune has printed; IMAGE, as it was
- * before, may be NULL. */
+/* "untag" and "delete" for the LINES that image_remove has printed; IMAGE as it was before. */
 void event_image_removed(const struct engine *engine, const struct image *image,
+			 const struct strv *lines);
+/* The same for image_prune: BEFORE are the ids of all images there were, since lines name layers
+ * too. */
+void event_images_pruned(const struct engine *engine, const struct strv *before,
 			 const struct strv *lines);
 /* "load" for docker's line "Loaded image: x" or "Loaded image ID: x"; nothing for others. */
 void event_image_loaded(const struct engine *engine, const char *line);

@@ -38,6 +38,8 @@
 #define MONITOR_LEAVES_MS 60000
 #define DEFAULT_STOP_S	  10
 #define WAIT_AGAIN_US	  1000
+#define RUN_DIR_POLLS	  5000
+#define RUN_DIR_POLL_US	  200
 #define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
 
 /* ---- finding ---- */
@@ -49,6 +51,7 @@ int container_find(struct engine *engine, const char *ref, struct container_reco
 
 	if (rc < 0)
 		return rc;
+	log_set_context(NULL, ret->row.id);
 	container_state_read(engine, ret->row.id, ret_state);
 	if (container_is_overdue(ret_state, ret->row.auto_remove) &&
 	    !pending_is_held(engine, ret->row.id)) {
@@ -91,9 +94,26 @@ const char *signal_name(int number)
 
 /* ---- waiting ---- */
 
+/* A monitor takes its directory away last, a moment after the state in it: who starts the container
+ * again must not have that happen under its feet. */
+static void wait_run_dir_gone(struct engine *engine, const char *id,
+			      const struct container_state *last)
+{
+	cleanup_free char *path = str_printf("%s/containers/%s", engine->runroot, id);
+
+	/* lint: the engine's own run directory of this container */
+	for (int i = 0; i < RUN_DIR_POLLS && access(path, F_OK) == 0; i++) {
+		if (!process_is_alive(last->monitor_pid, last->monitor_start_time))
+			return;
+		usleep(RUN_DIR_POLL_US);
+	}
+}
+
 int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
 {
 	uint64_t deadline = clock_mono_ns() + (uint64_t)(timeout_ms < 0 ? 0 : timeout_ms) * 1000000;
+
+	struct container_state last = {};
 
 	for (;;) {
 		struct container_state state;
@@ -102,8 +122,11 @@ int container_wait_exit(struct engine *engine, const char *id, int timeout_ms)
 
 		container_state_read(engine, id, &state);
 		/* One that is to be started again has ended, too. */
+		if (!container_is_running(&state))
+			wait_run_dir_gone(engine, id, &last);
 		if (!container_has_process(&state))
 			return 0;
+		last = state;
 		if (timeout_ms >= 0) {
 			uint64_t now = clock_mono_ns();
 
@@ -252,8 +275,10 @@ int engine_stop_found(struct engine *engine, const struct container_record *reco
 			       request->signal ? request->signal : "in the image");
 	container_set_stopping(engine, record->row.id,
 			       marks | RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &state);
-	if (!container_has_process(&state))
+	if (!container_has_process(&state)) {
+		event_container(engine, &record->row, "stop", NULL);
 		return 0;
+	}
 	return stop_running(engine, record, &state, number, stop_timeout(record, request), plan,
 			    err);
 }

@@ -404,7 +404,7 @@ static int add_from(struct resolver *r, const char *text, struct err *err)
 	cleanup_made struct container_made made = {.pending_fd = -1};
 	cleanup_free char *ref = NULL;
 	cleanup_json json_t *mounts = NULL;
-	const char *mode = NULL;
+	const char *mode = "";
 	json_t *item = NULL;
 	size_t i = 0;
 

@@ -38,6 +38,7 @@ struct mount_points {
 #define MOUNT_POINTS_INIT \
 	{                 \
 	}
+/* Frees the list; an empty one is fine. */
 void mount_points_done(struct mount_points *points);
 #define cleanup_mount_points __attribute__((cleanup(mount_points_done)))
 

@@ -20,6 +20,7 @@
 #include "storage/container.h"
 #include "storage/repair.h"
 #include "storage/store.h"
+#include "storage/volume.h"
 #include "sys/cgroup_live.h"
 #include "sys/path.h"
 #include "sys/process.h"
@@ -233,8 +234,11 @@ int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, 
 	container_state_read(engine, id, &state);
 	if (container_is_running(&state) && !state.monitor_lost)
 		return 0;
-	if (state.monitor_lost)
+	if (state.monitor_lost) {
 		kill_orphan(&state);
+		/* Of one that ran only now what is on record counts. */
+		container_state_read(engine, id, &state);
+	}
 	/* A monitor killed between its last two acts has written the truth already. */
 	if (container_is_running(&state) || state.is_unknown)
 		write_unknown_exit(engine, id, &state);
@@ -349,6 +353,7 @@ static void sweep_boot(struct engine *engine)
 	glance_at_store(engine);
 	for_each_id(engine, dirs, check_dir);
 	for_each_id(engine, runs, check_dir);
+	volume_sweep(engine->store);
 	store_ensure_reserve(engine->store);
 	fd_mkdir_p(engine->runroot, 0700);
 	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);

@@ -237,12 +237,11 @@ static void add_row(struct process_table *table, struct strv *words)
 	row = &table->rows[table->n++];
 	*row = (struct process_row){};
 	for (size_t i = 0; i < words->n; i++) {
-		char **last = row->fields.n ? &row->fields.items[row->fields.n - 1] : NULL;
-
-		if (i < columns) {
+		if (i < columns || !row->fields.n) {
 			strv_add(&row->fields, words->items[i]);
 			continue;
 		}
+		char **last = &row->fields.items[row->fields.n - 1];
 		char *joined = str_printf("%s %s", *last, words->items[i]);
 
 		free(*last);
@@ -321,6 +320,10 @@ int engine_processes(struct engine *engine, const char *ref, const struct strv *
 		return -err->code;
 	if (!container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
+	if (state.status == STATUS_RESTARTING)
+		return err_set(err, ERR_CONFLICT,
+			       "Container %s is restarting, wait until the container is running",
+			       record.row.id);
 	group = container_cgroup_name(engine, record.row.id);
 	int rc = cgroup_list_pids(engine_get_cgroups(engine), group, &pids, &n);
 

@@ -25,6 +25,7 @@ struct process_table {
 	size_t n;
 };
 
+/* Frees everything inside and leaves it all zero. */
 void process_table_done(struct process_table *table);
 #define cleanup_process_table __attribute__((cleanup(process_table_done)))
 

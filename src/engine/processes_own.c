@@ -162,6 +162,7 @@ static void print_one(const struct process_clock *clock, const char *passwd, pid
 	char user[NAME_LEN];
 	struct stat st;
 
+	/* lint: a file of the kernel */
 	if (stat(stat_path, &st) < 0 || fd_read_kernel_file(stat_path, MAX_PROC, &text) < 0)
 		return;
 	fd_read_kernel_file(cmdline_path, (size_t)4 << 20, &cmdline);

@@ -89,6 +89,18 @@ void usage_parse_net_dev(const char *text, uint64_t *ret_received, uint64_t *ret
 	*ret_sent = sent;
 }
 
+/* The number of the network namespace of PID, 0 for a process that is gone. All of them are on one
+ * file system. */
+static uint64_t network_of(pid_t pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	/* lint: a file of the kernel */
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
 void usage_host_read(struct usage_host *ret)
 {
 	long ticks = sysconf(_SC_CLK_TCK);
@@ -100,26 +112,17 @@ void usage_host_read(struct usage_host *ret)
 	read_text("/proc/meminfo", text);
 	ret->memory = usage_parse_meminfo(text);
 	ret->n_cpus = cpus > 0 ? (unsigned)cpus : 1;
+	ret->network = network_of(getpid());
 }
 
 /* ---- one container ---- */
 
-static bool has_own_network(pid_t pid)
-{
-	char path[64];
-	struct stat own, its;
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
-	return stat(path, &its) == 0 && stat("/proc/self/ns/net", &own) == 0 &&
-	       (its.st_ino != own.st_ino || its.st_dev != own.st_dev);
-}
-
-static void read_network(pid_t pid, struct usage *ret)
+static void read_network(pid_t pid, const struct usage_host *host, struct usage *ret)
 {
 	char text[PROC_TEXT];
 	char path[64];
 
-	if (!has_own_network(pid))
+	if (network_of(pid) == host->network)
 		return;
 	snprintf(path, sizeof(path), "/proc/%d/net/dev", pid);
 	read_text(path, text);
@@ -143,7 +146,7 @@ void usage_read(struct engine *engine, const struct usage_host *host, const char
 	cleanup_free char *name = NULL;
 
 	*ret = (struct usage){};
-	if (!container_is_running(state))
+	if (!container_has_process(state))
 		return;
 	name = container_cgroup_name(engine, id);
 	if (cgroup_read_stats(engine_get_cgroups(engine), name, &stats) < 0)
@@ -154,7 +157,7 @@ void usage_read(struct engine *engine, const struct usage_host *host, const char
 	ret->read_bytes = stats.read_bytes;
 	ret->written = stats.write_bytes;
 	ret->pids = stats.pids;
-	read_network(state->pid, ret);
+	read_network(state->pid, host, ret);
 }
 
 /* ---- arithmetic ---- */

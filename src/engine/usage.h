@@ -14,9 +14,10 @@ struct engine;
 
 /* The host at one moment: read once for all containers of a round. */
 struct usage_host {
-	uint64_t cpu_ns; /* time that all CPUs together have counted, idle or not */
-	uint64_t memory; /* bytes */
-	unsigned n_cpus; /* online */
+	uint64_t cpu_ns;  /* time that all CPUs together have counted, idle or not */
+	uint64_t memory;  /* bytes */
+	unsigned n_cpus;  /* online */
+	uint64_t network; /* number of our network namespace */
 };
 
 /* A container at one moment. All zero for one that does not run, as docker shows it. */

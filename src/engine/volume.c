@@ -6,6 +6,7 @@
 #include "engine/volume.h"
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/rand.h"
@@ -185,8 +186,11 @@ int engine_prune_volumes(struct engine *engine, const struct strv *filters, bool
 			 struct strv *removed, int64_t *freed, struct err *err)
 {
 	struct prune p = {.filters = filters, .all = all};
+	cleanup_close int lock = -1;
 	int rc = read_filters(&p, err);
 
+	if (rc >= 0)
+		rc = lock = engine_lock_prune(engine, "volumes", err);
 	if (rc < 0)
 		return rc;
 	volume_sweep(engine->store);
@@ -249,4 +253,16 @@ json_t *engine_describe_volume(struct engine *engine, const struct volume *volum
 	set_json(object, "Options", volume->options);
 	json_set_text(object, "Scope", "local");
 	return object;
+}
+
+char *volume_labels_text(const struct volume *volume)
+{
+	cleanup_json json_t *labels = json_loads(volume->labels, JSON_DECODE_ANY, NULL);
+	struct str out = STR_INIT;
+	const char *key = NULL;
+	json_t *value = NULL;
+
+	json_object_foreach (labels, key, value)
+		str_addf(&out, "%s%s=%s", out.len ? "," : "", key, json_string_value(value));
+	return str_take(&out);
 }

@@ -42,6 +42,8 @@ json_t *engine_describe_volume(struct engine *engine, const struct volume *volum
 /* The types behind it. */
 extern const struct json_shape volume_shape;
 
+/* Owned "a=1,b=2": its labels as lists show them. */
+char *volume_labels_text(const struct volume *volume);
 /* Whether a volume's JSON texts have LABEL ("k" or "k=v"). */
 bool volume_has_label(const struct volume *volume, const char *label);
 

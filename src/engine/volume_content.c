@@ -132,7 +132,7 @@ static void drain(int fd)
 int engine_import_volume(struct engine *engine, const char *name, int in_fd, struct err *err)
 {
 	const struct cp_apply_options options = {
-		.base = "", .shown = name, .uid = (uid_t)-1, .gid = (gid_t)-1};
+		.base = "", .shown = name, .uid = (uid_t)-1, .gid = (gid_t)-1, .sets_root = true};
 	struct import in = {.engine = engine, .in_fd = in_fd};
 	cleanup_close int content = volume_open_content(engine, name, err);
 	cleanup_feeder struct feeder feeder = FEEDER_INIT;

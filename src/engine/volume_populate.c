@@ -24,13 +24,19 @@ static bool wants_content(const struct oci_mount *m)
 static int populate_one(struct engine *engine, int root_fd, const struct oci_mount *m,
 			struct err *err)
 {
-	/* lint: what the local driver's options bind, chosen by the user of the host */
-	cleanup_close int content = m->volume ? volume_open(engine->store, m->volume, err)
-					      : open(m->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int content = -1;
 	int rc = 0;
 
+	if (m->volume) {
+		content = volume_open(engine->store, m->volume, err);
+	} else {
+		/* lint: what a volume's options bind, chosen by the user of the host */
+		content = open(m->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (content < 0)
+			err_sys(err, errno, "open %s", m->source);
+	}
 	if (content < 0)
-		return m->volume ? content : err_sys(err, errno, "open %s", m->source);
+		return -err->code;
 	rc = plan_copy_up_now(root_fd, m->destination, content, m->source);
 	return rc < 0 ? err_sys(err, -rc, "copy %s of the image to its volume", m->destination) : 0;
 }

@@ -114,8 +114,9 @@ static void format_header(const struct format_spec *spec, const struct template 
 	str_add_char(out, '\n');
 }
 
-static int format_each(const struct format_spec *spec, const struct template *t, const json_t *rows,
-		       struct str *out, struct err *err)
+/* Runs T on each of ROWS. */
+static int execute_each(const struct format_spec *spec, const struct template *t,
+			const json_t *rows, struct str *out, struct err *err)
 {
 	const struct json_shape row_shape = {SHAPE_STRUCT, spec->go_type, NULL, NULL};
 	const struct template_env env = {.shape = &row_shape,
@@ -125,7 +126,7 @@ static int format_each(const struct format_spec *spec, const struct template *t,
 
 	for (size_t i = 0; i < json_array_size(rows); i++) {
 		if (template_execute(t, json_array_get(rows, i), &env, out, err) < 0)
-			return err_wrap(err, "template parsing error");
+			return -err->code;
 		str_add_char(out, '\n');
 	}
 	return 0;
@@ -137,16 +138,14 @@ static int format_template(const struct format_spec *spec, const char *format, b
 	cleanup_template struct template *t = NULL;
 	cleanup_str struct str text = STR_INIT, body = STR_INIT;
 	cleanup_table struct table table = TABLE_INIT;
-	int rc = 0;
 
 	format_expand(format, &text);
 	if (template_parse(str_get(&text), &t, err) < 0)
 		return err_wrap(err, "template parsing error");
 	if (is_table)
 		format_header(spec, t, &body);
-	rc = format_each(spec, t, rows, &body, err);
-	if (rc < 0)
-		return rc;
+	if (execute_each(spec, t, rows, &body, err) < 0)
+		return err_wrap(err, "template parsing error");
 	if (!is_table) {
 		str_add_bytes(out, str_get(&body), body.len);
 		return 0;
@@ -156,12 +155,32 @@ static int format_template(const struct format_spec *spec, const char *format, b
 	return 0;
 }
 
+int format_check(const struct format_spec *spec, const char *format, struct err *err)
+{
+	cleanup_template struct template *t = NULL;
+	cleanup_json json_t *rows = json_array();
+	cleanup_str struct str ignored = STR_INIT;
+	json_t *row = json_object();
+
+	json_array_append_new(rows, row);
+	for (const struct format_field *f = spec->fields; f && f->name; f++)
+		json_set_text(row, f->name, "");
+	if (template_parse(format, &t, err) < 0)
+		return err_wrap(err, "failed to parse template");
+	if (execute_each(spec, t, rows, &ignored, err) < 0)
+		return err_wrap(err, "failed to execute template");
+	return 0;
+}
+
 int format_rows(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
 		struct str *out, struct err *err)
 {
 	bool is_table = !format || !*format || str_has_prefix(format, "table");
 	bool is_default = !format || !*format || strcmp(format, "table") == 0;
 
+	if (spec->raw && str_is_equal(format, "raw"))
+		return format_template(spec, quiet ? spec->raw_quiet : spec->raw, false, rows, out,
+				       err);
 	if (quiet && spec->quiet)
 		format_quiet(spec, rows, out);
 	else if (is_default)

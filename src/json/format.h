@@ -26,7 +26,10 @@ struct format_spec {
 	const char *const *columns;	   /* names in the default table, ended by NULL; a row's
 					      members that are no strings count as empty */
 	const char *quiet;		   /* field that -q prints; NULL when there is no -q */
-	const char *go_type;		   /* "*formatter.ContainerContext", for messages */
+	/* Templates of docker's old format "raw", without and with -q; NULL: "raw" is a template.
+	 */
+	const char *raw, *raw_quiet;
+	const char *go_type; /* "*formatter.ContainerContext", for messages */
 	/* As in struct template_env: {{.Label "x"}}. */
 	int (*call)(void *data, const json_t *receiver, const char *name, const json_t *args,
 		    json_t **ret, struct err *err);
@@ -40,6 +43,11 @@ struct format_spec {
  * ERR_INVALID). */
 int format_rows(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
 		struct str *out, struct err *err);
+
+/* Parses FORMAT as a template and runs it on a row whose fields are all empty, as docker's `ps`
+ * does with what was typed before it asks for any row. ERR_INVALID: "failed to parse template:
+ * ...", "failed to execute template: ...". */
+int format_check(const struct format_spec *spec, const char *format, struct err *err);
 
 /* Appends FORMAT without the blanks around it, and with the two characters \t and \n expanded. */
 void format_expand(const char *format, struct str *out);

@@ -21,8 +21,11 @@ size_t rune_decode(const char *s, size_t len, uint32_t *ret_rune);
 size_t rune_encode(uint32_t r, char buf[static 4]);
 /* Characters in LEN bytes; an invalid byte counts as one. */
 size_t rune_count(const char *s, size_t len);
-/* Columns of a terminal: 2 for East Asian wide and full-width characters, else 1 (UAX 11). */
+/* Columns of a terminal: 2 for East Asian wide and full-width characters (UAX 11), 0 for marks and
+ * what is not shown, else 1. */
 unsigned rune_width(uint32_t r);
+/* The same of a text. What a reader sees as one (a letter with its marks, a flag, a joined picture)
+ * is as wide as its first character. */
 size_t rune_text_width(const char *s, size_t len);
 /* Letters, digits and underscore; outside ASCII everything that is not punctuation or control. */
 bool rune_is_word(uint32_t r);

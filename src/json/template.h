@@ -39,7 +39,7 @@ struct template_env {
 	bool missing_key_error;
 	/* {{json .}} of the data itself escapes HTML and sorts, as rows of docker's lists do. */
 	bool escape_root;
-	/* The functions json, title, lower, upper and truncate return their argument: headers. */
+	/* docker's functions but pad return their argument, a text: headers of columns. */
 	bool is_header;
 	/* Answers {{.NAME ARGS}} on RECEIVER before its members are looked at; ARGS is an array,
 	 * empty for a plain {{.NAME}}. Returns 1 with a new reference in *RET, 0 when there is no

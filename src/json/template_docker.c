@@ -27,6 +27,8 @@ static size_t arg_len(const struct call *c, size_t i)
 
 static int return_argument(struct call *c)
 {
+	if (!json_is_string(c->args[0].json))
+		return call_fail(c, "wrong type; expected string");
 	c->ret.shape = c->args[0].shape ? c->args[0].shape : &json_shape_any;
 	return call_return(c, json_incref(c->args[0].json));
 }
@@ -77,10 +79,13 @@ static size_t split_text(const char *s, size_t len, const char *sep, size_t sep_
 
 int template_split(struct call *c)
 {
-	json_t *parts = json_array();
 	const char *sep = arg_text(c, 1);
 	size_t sep_len = arg_len(c, 1), n = 0;
+	json_t *parts = NULL;
 
+	if (c->is_header)
+		return return_argument(c);
+	parts = json_array();
 	if (!sep || sep_len == 0)
 		n = split_runes(arg_text(c, 0), arg_len(c, 0), parts);
 	else
@@ -97,6 +102,8 @@ int template_join(struct call *c)
 {
 	cleanup_str struct str s = STR_INIT;
 
+	if (c->is_header)
+		return return_argument(c);
 	for (size_t i = 0; i < json_array_size(c->args[0].json); i++) {
 		const json_t *part = json_array_get(c->args[0].json, i);
 

@@ -127,12 +127,25 @@ static bool has_args(const struct operands *o)
 	return o->n > 1 || o->final;
 }
 
+/* A method's error gets Go's prefix and keeps its code. */
+static int method_fail(struct exec *x, const struct node *at)
+{
+	cleanup_free char *message = str_dup(x->err->msg);
+	enum err_code code = x->err->code;
+
+	x->at = at;
+	exec_fail(x, "%s", message);
+	x->err->code = code;
+	return -code;
+}
+
 /* Asks the caller's methods; 1 when one answered. */
 static int eval_method(struct exec *x, struct value dot, struct value receiver, const char *name,
 		       const struct operands *o, struct value *ret)
 {
 	cleanup_json json_t *args = json_array();
 	json_t *result = NULL;
+	const struct node *at = x->at;
 	int rc = 0;
 
 	for (size_t i = 1; i < o->n; i++) {
@@ -147,6 +160,8 @@ static int eval_method(struct exec *x, struct value dot, struct value receiver, 
 		json_array_append_new(args,
 				      o->final->json ? json_incref(o->final->json) : json_null());
 	rc = x->env->call(x->env->call_data, receiver.json, name, args, &result, x->err);
+	if (rc < 0)
+		return method_fail(x, at);
 	if (rc == 1)
 		*ret = (struct value){pool_add(x, result), receiver.shape->kind == SHAPE_ANY
 								   ? &json_shape_any
@@ -287,7 +302,10 @@ static bool is_string_list(const struct value *v)
 static int check_type(struct exec *x, struct value v, char type, struct value *ret)
 {
 	bool fits = type == 'v' || (type == 's' && json_is_string(v.json)) ||
-		    (type == 'i' && json_is_integer(v.json)) || (type == 'a' && is_string_list(&v));
+		    (type == 'i' && json_is_integer(v.json)) ||
+		    (type == 'a' && is_string_list(&v)) ||
+		    /* Headers are texts, whatever their column holds. */
+		    (type == 'a' && x->env->is_header && json_is_string(v.json));
 
 	*ret = v;
 	if (fits)

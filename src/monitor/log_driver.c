@@ -13,6 +13,7 @@
 #include "monitor/log_remote.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -127,10 +128,15 @@ int log_driver_open(struct log_driver *driver, const struct log_driver_config *c
 	return rc < 0 ? err_sys(err, -rc, "open log") : 0;
 }
 
-void log_driver_write(struct log_driver *driver, enum log_stream stream, const void *data,
-		      size_t len, int64_t now_ns)
+void log_driver_add(struct log_driver *driver, enum log_stream stream, const void *data, size_t len,
+		    int64_t now_ns)
 {
-	log_writer_write(&driver->writer, stream, data, len, now_ns);
+	log_writer_add(&driver->writer, stream, data, len, now_ns);
+}
+
+void log_driver_flush(struct log_driver *driver)
+{
+	log_writer_flush(&driver->writer);
 }
 
 void log_driver_close(struct log_driver *driver, int64_t now_ns)
@@ -148,6 +154,13 @@ void log_driver_stop_helper(struct log_driver *driver)
 		return;
 	syscall(SYS_pidfd_send_signal, driver->helper_fd, SIGKILL, NULL, 0);
 	forget_helper(driver);
+}
+
+void log_driver_linger(struct log_driver *driver)
+{
+	for (int ms = 0; ms < LOG_LINGER_MS && log_writer_is_behind(&driver->writer); ms += 20)
+		poll(NULL, 0, 20);
+	log_writer_release(&driver->writer);
 }
 
 void log_driver_trim(struct log_driver *driver)

@@ -63,13 +63,18 @@ struct log_driver {
  * seconds at most. 0, or -code: "failed to initialize logging driver: ...". */
 int log_driver_open(struct log_driver *driver, const struct log_driver_config *config,
 		    int container_dir_fd, struct loop *loop, struct err *err);
-/* Takes what came from STREAM just now. Never fails, and waits for nobody, but for the receiver of
- * a driver that sends. Nothing for a driver that was not opened. */
-void log_driver_write(struct log_driver *driver, enum log_stream stream, const void *data,
-		      size_t len, int64_t now_ns);
+/* Takes what came from STREAM just now; it is in the files after log_driver_flush at the latest.
+ * Never fails, and waits for nobody, but for the receiver of a driver that sends. Nothing for a
+ * driver that was not opened. */
+void log_driver_add(struct log_driver *driver, enum log_stream stream, const void *data, size_t len,
+		    int64_t now_ns);
+void log_driver_flush(struct log_driver *driver);
 /* Writes unfinished lines too, sends what is left, and closes. What compresses goes on by itself
  * unless log_driver_stop_helper follows. */
 void log_driver_close(struct log_driver *driver, int64_t now_ns);
+/* Waits until nobody follows who may be behind, LOG_LINGER_MS at most: for who is about to go. */
+#define LOG_LINGER_MS 3000
+void log_driver_linger(struct log_driver *driver);
 /* Ends what compresses, for a container whose files are about to go. */
 void log_driver_stop_helper(struct log_driver *driver);
 /* Gives the memory of idle buffers back to the kernel. */

@@ -8,12 +8,15 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "sys/path.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -105,7 +108,7 @@ static int open_name(int dir_fd, uint64_t number, bool is_gz)
 
 static void append(struct log_parts *parts, uint64_t number, int fd, bool is_gz)
 {
-	if (parts->n == parts->cap) {
+	if (!parts->items || parts->n == parts->cap) {
 		parts->cap = parts->cap ? parts->cap * 2 : 8;
 		parts->items = mem_realloc_array(parts->items, parts->cap, sizeof(*parts->items));
 	}
@@ -159,6 +162,45 @@ static int add_current(struct log_parts *parts, uint64_t after, const struct ext
 	return 1;
 }
 
+/* Opens part NUMBER, which has no name any more, by a descriptor of the writer's; 1, or 0 when it
+ * does not hold it (any more). */
+static int add_held(struct log_parts *parts, uint64_t number)
+{
+	char proc[64];
+	char dir_path[PATH_FD_LEN];
+	char want[PATH_MAX + 64];
+	char name[LOG_PART_NAME_LEN];
+	DIR *dir = NULL;
+	int found = 0;
+	/* lint: our own descriptor's path, from procfs */
+	ssize_t n = readlink(path_of_fd(parts->dir_fd, dir_path), want, PATH_MAX);
+
+	snprintf(proc, sizeof(proc), "/proc/%d/fd", parts->writer);
+	/* lint: the descriptors of our own monitor, in procfs */
+	dir = n > 0 && parts->writer > 0 ? opendir(proc) : NULL;
+	if (!dir)
+		return 0;
+	snprintf(want + n, sizeof(want) - (size_t)n, "/%s (deleted)",
+		 log_part_name(name, number, false));
+	for (struct dirent *e = readdir(dir); e && !found; e = readdir(dir)) {
+		char link[sizeof(want)];
+		ssize_t len = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
+		int fd = -1;
+
+		if (len < 0)
+			continue;
+		link[len] = '\0';
+		if (strcmp(link, want) == 0)
+			/* lint: follows the magic link, which is what it is for */
+			fd = openat(dirfd(dir), e->d_name, O_RDONLY | O_CLOEXEC);
+		found = fd >= 0;
+		if (found)
+			append(parts, number, fd, false);
+	}
+	closedir(dir);
+	return found;
+}
+
 /* Adds what follows AFTER: 1, 0 when there is nothing (yet), or -errno. */
 static int add_next(struct log_parts *parts, uint64_t after)
 {
@@ -174,6 +216,8 @@ static int add_next(struct log_parts *parts, uint64_t after)
 		if (rc == 0 && x.next == 0) {
 			rc = add_current(parts, after, &x, &again);
 		} else if (rc == 0) {
+			if (parts->n > 0 && x.next > after + 1 && add_held(parts, after + 1))
+				return 1;
 			rc = add_complete(parts, x.next);
 			if (rc == 1 && parts->n > 1 && x.next > after + 1)
 				parts->has_gap = true;
@@ -200,14 +244,23 @@ int log_parts_extend(struct log_parts *parts)
 	return rc == -ENFILE ? -EMFILE : rc;
 }
 
-int log_parts_open(struct log_parts *parts, int container_dir_fd)
+int log_parts_open(struct log_parts *parts, int container_dir_fd, bool follows)
 {
 	*parts = (struct log_parts){
 		.dir_fd = openat(container_dir_fd, LOG_DIR_NAME,
 				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
 	if (parts->dir_fd < 0)
 		return errno == ENOENT ? 0 : -errno;
+	/* Where locks are not to be had the parts with names are all there is. */
+	if (follows && flock(parts->dir_fd, LOCK_SH) < 0 && errno == EINTR)
+		return -EINTR;
 	return log_parts_extend(parts);
+}
+
+void log_parts_unfollow(struct log_parts *parts)
+{
+	if (parts->dir_fd >= 0)
+		flock(parts->dir_fd, LOCK_UN);
 }
 
 void log_parts_drop_first(struct log_parts *parts)

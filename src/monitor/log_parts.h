@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define LOG_DIR_NAME	  "log"
 #define LOG_FILE_NAME	  "json.log"
@@ -39,6 +40,7 @@ struct log_parts {
 	int dir_fd;		/* owned; -1 while there is no log at all */
 	struct log_part *items; /* owned; oldest first */
 	size_t n, cap;
+	pid_t writer; /* who writes the log, and may hold parts without a name; 0: not known */
 	bool has_gap; /* parts before the newest were removed before they could be opened */
 };
 
@@ -47,9 +49,12 @@ struct log_parts {
 		.dir_fd = -1 \
 	}
 
-/* Opens every part of the log in CONTAINER_DIR_FD. No log at all is an empty list (dir_fd -1 when
- * there is no directory yet). 0 or -errno. */
-int log_parts_open(struct log_parts *parts, int container_dir_fd);
+/* Opens every part of the log in CONTAINER_DIR_FD. Who FOLLOWS takes a shared lock of the
+ * directory, which tells the writer to keep open what it removes. No log at all is an empty list
+ * (dir_fd -1 when there is no directory yet). 0 or -errno. */
+int log_parts_open(struct log_parts *parts, int container_dir_fd, bool follows);
+/* Gives that lock up: no part will be added that is not there now. */
+void log_parts_unfollow(struct log_parts *parts);
 /* Opens what has been added since, so that it is there to read however long that takes. As long as
  * nothing was rotated this is one system call. 0 or -errno; -EMFILE leaves the list as far as it
  * came, to be gone on with when some of it was read. */

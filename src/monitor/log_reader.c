@@ -227,7 +227,12 @@ static int part_fd(struct log_reader *r, struct err *err)
 /* Looks for new parts; what cannot be opened now is tried again when something was read. */
 static int extend(struct log_reader *r, struct err *err)
 {
+	size_t n = r->parts.n;
 	int rc = log_parts_extend(&r->parts);
+
+	/* Asked while it lives: when it has ended nobody knows any more. */
+	if (r->parts.n != n && r->ask->writer && r->parts.writer == 0)
+		r->parts.writer = r->ask->writer(r->ask->ctx);
 
 	return rc == 0 || rc == -EMFILE || rc == -ENOENT ? 0 : err_sys(err, -rc, "open log");
 }
@@ -307,7 +312,7 @@ static int open_parts(struct log_reader *r, struct err *err)
 {
 	struct log_position tail = {};
 	struct log_position since = {};
-	int rc = log_parts_open(&r->parts, r->container_fd);
+	int rc = log_parts_open(&r->parts, r->container_fd, r->ask->follow);
 
 	if (rc == 0 && r->ask->tail >= 0)
 		rc = log_seek_tail(&r->parts, (uint64_t)r->ask->tail, &tail);
@@ -315,6 +320,8 @@ static int open_parts(struct log_reader *r, struct err *err)
 		rc = log_seek_since(&r->parts, r->ask->since_ns, &since);
 	if (rc < 0)
 		return err_sys(err, -rc, "open log");
+	if (r->ask->writer && r->parts.writer == 0)
+		r->parts.writer = r->ask->writer(r->ask->ctx);
 	r->is_open = r->parts.n > 0;
 	r->at = later(&tail, &since);
 	for (size_t i = 0; i < r->at.index; i++)
@@ -422,6 +429,9 @@ static int follow(struct log_reader *r, struct err *err)
 		bool ends = is_over(r);
 		int rc = watch_log(r, err);
 
+		/* Whatever there is to read is open now: the writer need not wait for us. */
+		if (rc == 0 && ends && extend(r, err) == 0)
+			log_parts_unfollow(&r->parts);
 		if (rc == 0)
 			rc = read_all_parts(r, err);
 		if (rc == 0 && r->ask->caught_up)

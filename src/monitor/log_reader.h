@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "monitor/log_entry.h"
 
@@ -31,6 +32,8 @@ struct log_read {
 	 * its directory and once a second; all that is in the log by then is still handed out.
 	 * NULL: never. */
 	bool (*is_over)(void *ctx);
+	/* The process that writes the log, 0 while there is none. NULL: not known. */
+	pid_t (*writer)(void *ctx);
 	/* Gets output in order. A negative value ends log_read_run with it. When it has to wait it
 	 * waits for log_reader_watch_fd too, and then calls log_reader_hold. */
 	int (*emit)(void *ctx, struct log_reader *reader, enum log_stream stream, const void *data,

@@ -10,6 +10,7 @@
 #include "monitor/log_entry.h"
 #include "monitor/log_writer.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -102,6 +103,7 @@ static int entry_time(const uint8_t *p, size_t len, int64_t *ret)
 	cleanup_free uint8_t *line = mem_alloc(len);
 	struct log_entry e;
 
+	assert(p);
 	memcpy(line, p, len);
 	if (log_entry_parse(line, len - 1, &e) < 0)
 		return -EINVAL;
@@ -161,7 +163,10 @@ static int window_open(struct window *w, int fd)
 /* Fills the window with [START, END), or what is there of it. */
 static int window_fill(struct window *w, uint64_t start, uint64_t end)
 {
-	ssize_t n = pread(w->fd, w->buf, (size_t)(end - start), (off_t)start);
+	ssize_t n = 0;
+
+	assert(w->buf);
+	n = pread(w->fd, w->buf, (size_t)(end - start), (off_t)start);
 
 	if (n < 0)
 		return -errno;
@@ -263,7 +268,7 @@ struct tail {
 static int tail_in_plain(struct window *w, struct tail *tail, uint64_t *ret_offset)
 {
 	uint64_t end = 0;
-	struct span s;
+	struct span s = {};
 	int rc = whole_end(w, &end);
 
 	while (rc == 0) {
@@ -363,7 +368,7 @@ static int is_older(struct window *w, int64_t since_ns)
 {
 	uint64_t end = 0;
 	int64_t time = 0;
-	struct span s;
+	struct span s = {};
 	int rc = whole_end(w, &end);
 
 	if (rc == 0)

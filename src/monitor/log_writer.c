@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -104,6 +105,7 @@ int log_writer_open(struct log_writer *log, int container_dir_fd,
 {
 	int rc = 0;
 
+	log_writer_release(log);
 	*log = (struct log_writer){.dir_fd = -1,
 				   .container_dir_fd = container_dir_fd,
 				   .file_fd = -1,
@@ -160,6 +162,39 @@ static void find_next_number(struct log_writer *log)
 	log_parts_visit(log->dir_fd, remove_old, log);
 }
 
+/* Who follows holds a shared lock of the log's directory. */
+static bool is_followed(const struct log_writer *log)
+{
+	if (flock(log->dir_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK;
+	flock(log->dir_fd, LOCK_UN);
+	return false;
+}
+
+static void release_parts(struct log_writer *log)
+{
+	while (log->n_held > 0)
+		fd_cleanup_close(&log->held[--log->n_held]);
+}
+
+/* Done with the current file, which is complete: kept for who follows, else closed. */
+static void hold_or_close(struct log_writer *log)
+{
+	uint64_t max = log->config.max_size ? LOG_HELD_BYTES_MAX / log->config.max_size : 1;
+
+	/* A single file has no numbers by which its predecessors could be found. */
+	if (log->config.max_files == 1 || !is_followed(log)) {
+		release_parts(log);
+		fd_cleanup_close(&log->file_fd);
+		return;
+	}
+	if (log->n_held > 0 && (log->n_held == LOG_HELD_MAX || log->n_held >= max)) {
+		fd_cleanup_close(&log->held[0]);
+		memmove(log->held, log->held + 1, --log->n_held * sizeof(*log->held));
+	}
+	log->held[log->n_held++] = take_fd(log->file_fd);
+}
+
 /* The oldest part goes, the current one becomes complete, and a new one is begun. With a single
  * file allowed it is begun anew. */
 static void rotate(struct log_writer *log)
@@ -176,7 +211,7 @@ static void rotate(struct log_writer *log)
 	if (max > 1 && renameat(log->dir_fd, LOG_FILE_NAME, log->dir_fd,
 				log_part_name(name, log->next_number, false)) == 0)
 		log->next_number++;
-	fd_cleanup_close(&log->file_fd);
+	hold_or_close(log);
 	/* Failing here (no descriptors, no space) is retried at the next write. */
 	open_file(log);
 	if (log->config.rotated)
@@ -305,8 +340,8 @@ static size_t finish_line(struct log_writer *log, enum log_stream stream, const 
 	return n;
 }
 
-void log_writer_write(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
-		      int64_t now_ns)
+void log_writer_add(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
+		    int64_t now_ns)
 {
 	const uint8_t *p = data;
 	const uint8_t *end = p + len;
@@ -333,13 +368,27 @@ void log_writer_write(struct log_writer *log, enum log_stream stream, const void
 			n = finish_line(log, stream, p, left);
 		p += n;
 	}
-	flush(log);
+}
+
+void log_writer_flush(struct log_writer *log)
+{
+	if (log->out)
+		flush(log);
+}
+
+void log_writer_write(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
+		      int64_t now_ns)
+{
+	log_writer_add(log, stream, data, len, now_ns);
+	log_writer_flush(log);
 }
 
 void log_writer_trim(struct log_writer *log)
 {
 	if (!log->out)
 		return;
+	if (log->n_held > 0 && !is_followed(log))
+		release_parts(log);
 	madvise(log->out, OUT_CAP, MADV_DONTNEED);
 	if (log->line_len[LOG_STDOUT] == 0 && log->line_len[LOG_STDERR] == 0)
 		madvise(log->lines, LINES_CAP, MADV_DONTNEED);
@@ -362,5 +411,17 @@ void log_writer_close(struct log_writer *log, int64_t now_ns)
 	for (int i = 0; i < N_LOG_STREAMS; i++)
 		str_done(&log->tail[i]);
 	fd_cleanup_close(&log->file_fd);
+	if (!log_writer_is_behind(log))
+		log_writer_release(log);
+}
+
+bool log_writer_is_behind(const struct log_writer *log)
+{
+	return log->n_held > 0 && is_followed(log);
+}
+
+void log_writer_release(struct log_writer *log)
+{
+	release_parts(log);
 	fd_cleanup_close(&log->dir_fd);
 }

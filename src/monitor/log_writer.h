@@ -9,9 +9,10 @@
  * newline waits for the rest of its line. Each call ends with one write(2) of whole entries. A file
  * that would grow past its limit is renamed first; nothing is ever written to a renamed file again,
  * which is what lets a reader follow without loss. Before that the oldest part goes, so that there
- * are never more than the files that are allowed, and nobody is waited for: a reader that is behind
- * has opened what it has not read. A full disk costs the container nothing: entries
- * are dropped whole, and a line says how much as soon as there is room again.
+ * are never more than the files that are allowed, and nobody is waited for. While somebody follows
+ * the log (log_parts.h), the last parts are kept open, also when their names are gone: a reader
+ * that is behind gets them by /proc/PID/fd. A full disk costs the container nothing: entries are
+ * dropped whole, and a line says how much as soon as there is room again.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,10 @@
 #define LOG_LINE_MAX 16384
 /* Bytes of the attributes that each entry carries. */
 #define LOG_ATTRS_MAX 16384
+
+/* Parts that are kept open for who follows, and their bytes together. */
+#define LOG_HELD_MAX	   256
+#define LOG_HELD_BYTES_MAX (2ULL << 30)
 
 /* One entry on its way: a line with its newline, or a piece of one. */
 struct log_line {
@@ -51,10 +56,12 @@ struct log_writer {
 	int dir_fd;	      /* of the log; -1 until there is output */
 	int file_fd;
 	struct log_writer_config config;
-	uint64_t next_number; /* of the next complete part; 0: not yet looked for */
-	uint64_t size;	      /* of the current file, as far as whole entries go */
-	uint64_t dropped;     /* bytes of output lost since the last successful write */
-	uint8_t *out;	      /* mapped: entries not yet written */
+	uint64_t next_number;	/* of the next complete part; 0: not yet looked for */
+	int held[LOG_HELD_MAX]; /* owned: complete parts, oldest first */
+	unsigned n_held;
+	uint64_t size;	  /* of the current file, as far as whole entries go */
+	uint64_t dropped; /* bytes of output lost since the last successful write */
+	uint8_t *out;	  /* mapped: entries not yet written */
 	size_t out_len;
 	uint64_t out_raw; /* bytes of output those stand for */
 	uint8_t *lines;	  /* mapped: N_LOG_STREAMS unfinished lines */
@@ -77,9 +84,18 @@ int log_writer_open(struct log_writer *log, int container_dir_fd,
  * writer that was not opened. */
 void log_writer_write(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
 		      int64_t now_ns);
-/* Writes unfinished lines too, as they are, and closes. */
+/* The same in two steps, for who has several pieces at once: what was added is in the file after
+ * the flush at the latest. */
+void log_writer_add(struct log_writer *log, enum log_stream stream, const void *data, size_t len,
+		    int64_t now_ns);
+void log_writer_flush(struct log_writer *log);
+/* Writes unfinished lines too, as they are, and closes all but what is kept for who follows. */
 void log_writer_close(struct log_writer *log, int64_t now_ns);
-/* Gives the memory of idle buffers back to the kernel. */
+/* Whether something is kept open that somebody who follows may not have opened yet. */
+bool log_writer_is_behind(const struct log_writer *log);
+/* Closes what is kept for who follows. */
+void log_writer_release(struct log_writer *log);
+/* Gives the memory of idle buffers back to the kernel, and parts that nobody follows. */
 void log_writer_trim(struct log_writer *log);
 
 #endif

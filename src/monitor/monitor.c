@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
@@ -156,16 +157,30 @@ int monitor_publish(struct monitor *monitor, const struct monitor_process *proce
 	return rc < 0 ? err_sys(err, -rc, "write " MONITOR_STATE_NAME) : 0;
 }
 
+/* Whether the directory DIR still is NAME under PARENT: another start may have made its own. */
+static bool has_name(int dir, int parent, const char *name)
+{
+	struct stat mine, named;
+
+	return fstat(dir, &mine) == 0 && fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+}
+
 void monitor_remove_state(struct monitor *m)
 {
 	int dir = m->config->state_dir_fd;
 	cleanup_close int parent = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_free char *ended = str_printf("%s.ended", m->config->id);
+	/* In one step: whoever finds the container ended may start it at once, in a directory of
+	 * that name that nobody takes away. */
+	bool is_aside = parent >= 0 && has_name(dir, parent, m->config->id) &&
+			renameat(parent, m->config->id, parent, ended) == 0;
 
-	unlinkat(dir, MONITOR_STATE_NAME, 0);
 	unlinkat(dir, ATTACH_SOCKET_NAME, 0);
 	unlinkat(dir, MONITOR_NAME_NAME, 0);
+	unlinkat(dir, MONITOR_STATE_NAME, 0);
 	if (parent >= 0)
-		unlinkat(parent, m->config->id, AT_REMOVEDIR);
+		unlinkat(parent, is_aside ? ended : m->config->id, AT_REMOVEDIR);
 }
 
 static int compare_fds(const void *a, const void *b)
@@ -215,6 +230,8 @@ void monitor_drop_caller(struct monitor *m)
 	n += fanout_get_fds(&m->fanout, fds + n);
 	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
 		dup2(null_fd, fd);
+	log_set_file(c->container_dir_fd, MONITOR_DIAGNOSTICS_NAME);
+	log_set_context("monitor", c->id);
 	close_others(fds, n);
 	/* After start, so that the container did not inherit it; refused without CAP_SYS_RESOURCE.
 	 */
@@ -326,8 +343,11 @@ void monitor_stay(struct monitor *m)
 	monitor_report_start(m, true);
 	monitor_drop_caller(m);
 	monitor_loop(m);
-	if (m->restarts)
+	if (m->restarts) {
+		/* The program is executed again, and would not know whose child this is. */
+		log_driver_stop_helper(&m->log);
 		monitor_go_on(m);
+	}
 	leaves = leaves && !(m->marks & RESTART_MARK_KEPT);
 	is_settled = fanout_is_settled(&m->fanout);
 	if (leaves)
@@ -335,6 +355,7 @@ void monitor_stay(struct monitor *m)
 	if (leaves && is_settled && config->leave)
 		config->leave(config->ctx);
 	fanout_done(&m->fanout);
+	log_driver_linger(&m->log);
 	if (leaves && !is_settled && config->settle_argv)
 		execv(config->settle_argv[0], config->settle_argv);
 	_exit(0);

@@ -16,7 +16,8 @@
 struct monitor_stream {
 	struct loop_source source;
 	struct monitor *monitor;
-	int fd; /* owned; -1 at its end */
+	int fd;	      /* owned; -1 at its end */
+	bool is_busy; /* a pipe that was enlarged */
 	enum log_stream log;
 	enum frame_type frame;
 };
@@ -52,6 +53,7 @@ struct monitor {
 	struct err *start_err; /* borrowed: why that start failed */
 };
 
+/* An owned monitor that has not begun; CLIENT_FD is handed over, -1 without one. */
 struct monitor *monitor_new(const struct monitor_config *config, int client_fd);
 /* Cuts the ties to whoever started this process. */
 void monitor_leave_caller(void);

@@ -11,12 +11,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
 #include "sys/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,12 +48,22 @@ void monitor_set_guard(struct monitor *m)
 		guard_ensure(&m->guard, &m->loop, m->config->guard_argv);
 }
 
+/* The run that has ended, on record. What cannot be written is said where somebody may look. */
+static void write_last(struct monitor *m)
+{
+	int rc = monitor_exit_write(m->config->container_dir_fd, &m->last);
+
+	if (rc < 0)
+		log_failure(LOG_LEVEL_WARN, strerrordesc_np(-rc), "write down exit code %d",
+			    m->last.code);
+}
+
 /* The last word on this container: no run follows. */
 static void record_end(struct monitor *m)
 {
 	m->is_waiting = false;
 	m->restarts = false;
-	monitor_exit_write(m->config->container_dir_fd, &m->last);
+	write_last(m);
 	monitor_remove_state(m);
 	/* Last: whoever is killed in between leaves something to do for the other. */
 	guard_dismiss(&m->guard);
@@ -64,7 +76,7 @@ static void record_restart(struct monitor *m, uint64_t ran_ns)
 	m->is_waiting = true;
 	restart_history_add(&m->history, ran_ns);
 	m->last.history = m->history;
-	monitor_exit_write(m->config->container_dir_fd, &m->last);
+	write_last(m);
 	m->process.pid = 0;
 	m->process.start_time = 0;
 	monitor_write_state(m, "restarting");

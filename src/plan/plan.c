@@ -150,6 +150,10 @@ int plan_execute_from(struct plan *plan, size_t first, enum step_where where, st
 		if (plan->steps[i]->where != where || plan->steps[i]->op == &step_note)
 			continue;
 		rc = run_step(plan, i, run, failed ? &later : err);
+		/* Inside, the standard streams are the container's. */
+		if (where != STEP_INSIDE)
+			log_trace("step %s: %s", plan->steps[i]->op->name,
+				  rc < 0 ? "failed" : "done");
 		if (rc < 0 && where != STEP_TEARDOWN)
 			return rc;
 		if (rc < 0 && !failed)

@@ -24,7 +24,7 @@
 	"mounts"
 #define LIST_COLUMNS \
 	TEXT_COLUMNS \
-		",c.created_ns,c.auto_remove,c.n_volumes,c.image_name='' OR t.image_id=c.image_id"
+	",c.created_ns,c.auto_remove,c.n_volumes,c.image_name='' OR t.image_id=c.image_id"
 #define LIST_TABLES " FROM container c LEFT JOIN tag t ON t.reference=c.image_name"
 #define FULL_SELECT                                                   \
 	"SELECT " LIST_COLUMNS ",j.config,j.host,j.extra" LIST_TABLES \

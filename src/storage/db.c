@@ -34,11 +34,11 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "storage/db_schema.h"
 #include "storage/store_private.h"
 
 #define DB_NAME		 STORE_INDEX
 #define LOCK_NAME	 "tare.lock"
-#define SCHEMA_VERSION	 3
 #define WAL_PAGES	 64
 #define BUSY_DEADLINE_NS 10000000000ull
 #define BUSY_DEADLINE_S	 10
@@ -50,71 +50,6 @@ static char reserve_path[4096]; /* for a signal handler */
 
 /* synchronous=1 is NORMAL, 2 is FULL (pragma.html#pragma_synchronous). */
 enum { SYNC_NORMAL = 1, SYNC_FULL = 2 };
-
-#define TARGET_BLOB_TABLE                                                                       \
-	"CREATE TABLE target_blob(target TEXT NOT NULL, digest TEXT NOT NULL, media_type TEXT," \
-	" size INTEGER NOT "                                                                    \
-	"NULL,"                                                                                 \
-	" PRIMARY KEY(target, digest)) WITHOUT ROWID;"
-
-/* Children are looked for whenever an image is listed or removed; most images have no parent. */
-#define PARENT_INDEX "CREATE INDEX image_parent ON image(parent) WHERE parent IS NOT NULL;"
-
-/* An object is "volume:NAME" or "image:ID"; anonymous: the container asked for a volume without a
- * name. */
-#define VOLUME_TABLES                                                                           \
-	"CREATE TABLE volume(name TEXT PRIMARY KEY,driver TEXT NOT NULL,"                       \
-	"created_ns INTEGER NOT NULL,labels TEXT NOT NULL,options TEXT NOT NULL)WITHOUT ROWID;" \
-	"CREATE TABLE mount_use(object TEXT NOT NULL,container TEXT NOT NULL,"                  \
-	"target TEXT NOT NULL,anonymous INTEGER NOT NULL,"                                      \
-	"PRIMARY KEY(object,container,target))WITHOUT ROWID;"                                   \
-	"CREATE INDEX mount_user ON mount_use(container);"
-
-/*
- * container: what lists need, small rows; container_json: what one container's inspect and start
- * need. seq grows with each container, so the newest are at the end without a sort. A hidden image
- * was removed by force while a container still needs its layers; a parent is the image that one was
- * committed from. A target is the manifest or index as which a name came in and goes out again;
- * target_blob names every blob it needs, itself included. n_uses are the container's rows of
- * mount_use, n_volumes those of volumes: who has none is not looked for.
- */
-static const char schema[] =
-	"CREATE TABLE layer(chain_id TEXT PRIMARY KEY, diff_id TEXT NOT NULL, size INTEGER NOT "
-	"NULL,"
-	" entries INTEGER NOT NULL, tree_hash TEXT, blob TEXT, blob_size INTEGER, blob_format "
-	"TEXT,"
-	" plain_size INTEGER) WITHOUT ROWID;"
-	"CREATE TABLE image(id TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, size INTEGER NOT "
-	"NULL,"
-	" hidden INTEGER NOT NULL DEFAULT 0, config TEXT NOT NULL, parent TEXT) WITHOUT ROWID;"
-	"CREATE TABLE image_layer(image_id TEXT NOT NULL, idx INTEGER NOT NULL, chain_id TEXT NOT "
-	"NULL,"
-	" PRIMARY KEY(image_id, idx)) WITHOUT ROWID;"
-	"CREATE TABLE tag(reference TEXT PRIMARY KEY, image_id TEXT NOT NULL, tagged_ns INTEGER "
-	"NOT NULL,"
-	" target TEXT) WITHOUT ROWID;" TARGET_BLOB_TABLE PARENT_INDEX
-	"CREATE TABLE container(seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-	" name TEXT NOT NULL UNIQUE, image_id TEXT, image_ref TEXT, image_name TEXT,"
-	" created_ns INTEGER NOT NULL, auto_remove INTEGER NOT NULL, command TEXT, labels TEXT,"
-	" network_mode TEXT, mounts TEXT, n_uses INTEGER NOT NULL DEFAULT 0,"
-	" n_volumes INTEGER NOT NULL DEFAULT 0);"
-	"CREATE TABLE container_json(seq INTEGER PRIMARY KEY, config TEXT, host TEXT, extra "
-	"TEXT);" VOLUME_TABLES "PRAGMA user_version=3;";
-
-/* Version 1 kept no blobs of layers, no targets and no parents. */
-static const char upgrade_from_1[] =
-	"ALTER TABLE layer ADD COLUMN blob TEXT;"
-	"ALTER TABLE layer ADD COLUMN blob_size INTEGER;"
-	"ALTER TABLE layer ADD COLUMN blob_format TEXT;"
-	"ALTER TABLE layer ADD COLUMN plain_size INTEGER;"
-	"ALTER TABLE image ADD COLUMN parent TEXT;"
-	"ALTER TABLE tag ADD COLUMN target TEXT;" TARGET_BLOB_TABLE PARENT_INDEX;
-
-/* Version 2 had no volumes. */
-static const char upgrade_from_2[] =
-	"ALTER TABLE container ADD COLUMN n_uses INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE container ADD COLUMN n_volumes INTEGER NOT NULL DEFAULT 0;" VOLUME_TABLES
-	"PRAGMA user_version=3;";
 
 void db_finalize(sqlite3_stmt **stmt)
 {
@@ -285,16 +220,16 @@ static int prepare_schema(struct store *store, struct err *err)
 	if ((!store->db_name && store_lock(lock, LOCK_EX, store->root, err) < 0) ||
 	    get_version(store, &version, err) < 0)
 		return -err->code;
-	if (version >= SCHEMA_VERSION)
+	if (version >= DB_SCHEMA_VERSION)
 		return 0;
 	if (version == 0 && !store->db_name && has_content(store))
 		return index_is_lost(store, err);
 	if ((version == 0 && enter_wal(store, err) < 0) || db_begin(store, false, err) < 0)
 		return -err->code;
 	tx = store;
-	if ((version == 0 && exec_sql(store, schema, err) < 0) ||
-	    (version == 1 && exec_sql(store, upgrade_from_1, err) < 0) ||
-	    (version > 0 && exec_sql(store, upgrade_from_2, err) < 0))
+	if ((version == 0 && exec_sql(store, db_schema, err) < 0) ||
+	    (version == 1 && exec_sql(store, db_upgrade_from_1, err) < 0) ||
+	    (version > 0 && exec_sql(store, db_upgrade_from_2, err) < 0))
 		return -err->code;
 	return db_commit(store, err);
 }
@@ -374,18 +309,18 @@ static int db_ensure(struct store *store, struct err *err)
 	if (store->db)
 		return 0;
 	if (open_connection(store, err) < 0 || get_version(store, &version, err) < 0 ||
-	    (version < SCHEMA_VERSION && prepare_schema(store, err) < 0)) {
+	    (version < DB_SCHEMA_VERSION && prepare_schema(store, err) < 0)) {
 		sqlite3_close(store->db);
 		store->db = NULL;
 		return -err->code;
 	}
-	if (version <= SCHEMA_VERSION)
+	if (version <= DB_SCHEMA_VERSION)
 		return 0;
 	sqlite3_close(store->db);
 	store->db = NULL;
 	return err_set(err, ERR_UNSUPPORTED,
 		       "state directory %s has format %d of a newer version, this one knows %d",
-		       store->root, version, SCHEMA_VERSION);
+		       store->root, version, DB_SCHEMA_VERSION);
 }
 
 static void bind_all(sqlite3_stmt *stmt, const char *types, va_list args)

@@ -29,22 +29,6 @@ void image_filter_done(struct image_filter *filter)
 	image_filter_init(filter);
 }
 
-/* A date, seconds since 1970, or an age ("24h"). */
-static int parse_until(const char *value, int64_t *ret_ns)
-{
-	int64_t n = 0;
-
-	if (num_parse_i64(value, &n) == 0) {
-		*ret_ns = n < INT64_MAX / 1000000000 ? n * 1000000000 : INT64_MAX;
-		return 0;
-	}
-	if (num_parse_duration(value, &n) == 0) {
-		*ret_ns = clock_real_ns() - n;
-		return 0;
-	}
-	return clock_parse_rfc3339(value, ret_ns);
-}
-
 /* One character of a range in brackets; NULL when there is none. */
 static const char *skip_range_end(const char *p)
 {
@@ -95,10 +79,7 @@ static int add_until(struct image_filter *filter, const char *value, struct err 
 {
 	if (filter->until_ns != INT64_MAX)
 		return err_set(err, ERR_INVALID, "more than one until filter specified");
-	if (parse_until(value, &filter->until_ns) < 0)
-		return err_set(err, ERR_INVALID,
-			       "failed to parse value as time or duration: \"%s\"", value);
-	return 0;
+	return clock_parse_point(value, clock_real_ns(), &filter->until_ns, err);
 }
 
 static int add_reference(struct image_filter *filter, const char *value, struct err *err)

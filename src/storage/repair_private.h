@@ -9,6 +9,7 @@
  *	repair_index.c   a new index out of the damaged one
  *	repair_rows.c    rows from the files: images and layers
  *	repair_names.c   the same: names and targets
+ *	repair_volumes.c rows and records of volumes
  *	repair_wal.c     reading past damage in the index's log
  */
 #include "storage/check_private.h"
@@ -49,6 +50,10 @@ int repair_rows(struct repair *r, struct err *err);
 int repair_complete_rows(struct repair *r, struct store *store, bool is_lost, struct err *err);
 /* Names of images that index.json has, whose files are whole and that the index does not know. */
 int repair_find_forgotten(struct repair *r, struct strv *ret, struct err *err);
+
+/* Gives volumes that have a record their row again, and the others their record; removes what
+ * removals left. */
+int repair_volumes(struct repair *r, struct err *err);
 
 /* Whether a layer's files and blob are what its record says and not what its row says. */
 bool repair_has_better_record(struct repair *r);

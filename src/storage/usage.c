@@ -47,7 +47,10 @@ void usage_done(struct usage *usage)
 {
 	for (size_t i = 0; i < usage->n_images; i++)
 		free(usage->images[i].reference);
+	for (size_t i = 0; i < usage->n_volumes; i++)
+		free(usage->volumes[i].name);
 	free(usage->images);
+	free(usage->volumes);
 	free(usage->containers);
 	*usage = (struct usage)USAGE_INIT;
 }
@@ -121,9 +124,18 @@ static void on_container(struct survey *s, const char *name, int64_t bytes)
 	snprintf(u->containers[u->n_containers++].id, sizeof(u->containers->id), "%.64s", name);
 }
 
+static void on_volume(struct survey *s, const char *name, int64_t bytes)
+{
+	struct usage *u = &s->usage;
+
+	u->volumes = mem_realloc_array(u->volumes, u->n_volumes + 1, sizeof(*u->volumes));
+	u->volumes[u->n_volumes++] = (struct volume_usage){.name = str_dup(name), .bytes = bytes};
+}
+
 static void survey_disk(struct survey *s)
 {
-	static const char *const elsewhere[] = {"blobs", STORE_LAYERS, STORE_CONTAINERS, NULL};
+	static const char *const elsewhere[] = {"blobs", STORE_LAYERS, STORE_CONTAINERS,
+						STORE_VOLUMES, NULL};
 	static const char *const digests[] = {"sha256", NULL};
 
 	int64_t rest = 0;
@@ -132,6 +144,7 @@ static void survey_disk(struct survey *s)
 				count_entries(s, "blobs", digests, NULL) +
 				count_entries(s, STORE_BLOBS, NULL, on_blob);
 	s->usage.containers_bytes = count_entries(s, STORE_CONTAINERS, NULL, on_container);
+	s->usage.volumes_bytes = count_entries(s, STORE_VOLUMES, NULL, on_volume);
 	rest = count_entries(s, ".", elsewhere, NULL);
 	s->usage.rest_bytes += rest;
 }
@@ -145,7 +158,8 @@ static int load_images(struct survey *s, struct err *err)
 	int rc = db_prepare(s->store, &stmt, err,
 			    "SELECT i.id,i.created_ns,i.size,i.hidden,"
 			    "(SELECT min(reference) FROM tag t WHERE t.image_id=i.id) name,"
-			    "(SELECT count(*) FROM container c WHERE c.image_id=i.id),"
+			    "(SELECT count(*) FROM container c WHERE c.image_id=i.id OR c.id IN"
+			    " (SELECT container FROM mount_use WHERE object='image:'||i.id)),"
 			    "EXISTS(SELECT 1 FROM image k WHERE k.parent=i.id AND k.hidden=0),"
 			    "i.config FROM image i ORDER BY i.created_ns DESC,i.id",
 			    "");
@@ -181,7 +195,8 @@ static int count_owners(struct survey *s, struct err *err)
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int rc = db_prepare(s->store, &stmt, err,
 			    "SELECT object,count(*),max(EXISTS(SELECT 1 FROM container c"
-			    " WHERE c.image_id=image)) FROM (" OBJECTS ") GROUP BY object",
+			    " WHERE c.image_id=image) OR EXISTS(SELECT 1 FROM mount_use m WHERE"
+			    " m.object='image:'||image)) FROM (" OBJECTS ") GROUP BY object",
 			    "");
 
 	while (rc >= 0 && (rc = db_step(s->store, stmt, err)) > 0) {
@@ -256,5 +271,13 @@ int64_t usage_get_container(const struct usage *usage, const char *id)
 	for (size_t i = 0; i < usage->n_containers; i++)
 		if (strcmp(usage->containers[i].id, id) == 0)
 			return usage->containers[i].bytes;
+	return 0;
+}
+
+int64_t usage_get_volume(const struct usage *usage, const char *name)
+{
+	for (size_t i = 0; i < usage->n_volumes; i++)
+		if (strcmp(usage->volumes[i].name, name) == 0)
+			return usage->volumes[i].bytes;
 	return 0;
 }

@@ -3,8 +3,8 @@
 #define STORAGE_USAGE_H
 /*
  * What the state directory takes on the disk and for whom. Everything below the root is in exactly
- * one of three sums: images (layers and blobs), containers, the rest (the index, what is being
- * brought in, the directories that hold the others); together they are what du(1) says of it.
+ * one of four sums: images (layers and blobs), containers, volumes, the rest (the index, what is
+ * being brought in, the directories that hold the others); together they are what du(1) says of it.
  *
  * An image's part is made of objects: its layers and its blobs, which are its configuration, the
  * layers as they came and the manifests of its names. One that several images have is shared.
@@ -35,13 +35,20 @@ struct container_usage {
 	int64_t bytes;
 };
 
+struct volume_usage {
+	char *name; /* owned */
+	int64_t bytes;
+};
+
 struct usage {
-	int64_t images_bytes, containers_bytes, rest_bytes;
+	int64_t images_bytes, containers_bytes, volumes_bytes, rest_bytes;
 	int64_t images_reclaimable; /* of layers and blobs that no container needs */
 	struct image_usage *images; /* owned; newest first */
 	size_t n_images;
 	struct container_usage *containers; /* owned; one for each directory there is */
 	size_t n_containers;
+	struct volume_usage *volumes; /* owned; one for each directory there is */
+	size_t n_volumes;
 };
 
 #define USAGE_INIT \
@@ -56,5 +63,7 @@ void usage_done(struct usage *usage);
 int usage_load(struct store *store, struct usage *ret, struct err *err);
 /* Bytes of the directory of container ID; 0 when there is none. */
 int64_t usage_get_container(const struct usage *usage, const char *id);
+/* The same of the volume NAME. */
+int64_t usage_get_volume(const struct usage *usage, const char *name);
 
 #endif

@@ -286,14 +286,3 @@ int volume_rename(struct store *store, const char *name, const char *to, struct 
 		return -err->code;
 	return db_commit(store, err);
 }
-
-/* ---- a directory without a row ---- */
-
-int volume_adopt(struct store *store, const char *name, struct err *err)
-{
-	cleanup_volume struct volume volume = VOLUME_INIT;
-
-	if (!volume_read_record(store, name, &volume))
-		return 0;
-	return volume_insert_row(store, &volume, err) < 0 ? -err->code : 1;
-}

@@ -119,6 +119,17 @@ static int write_record(int dir_fd, const struct volume *volume, const char *ren
 	return rc < 0 ? err_sys(err, -rc, "write the record of volume %s", volume->name) : 0;
 }
 
+int volume_write_record(struct store *store, const struct volume *volume, struct err *err)
+{
+	cleanup_free char *path = str_printf(STORE_VOLUMES "/%s", volume->name);
+	cleanup_close int dir_fd = openat(store->root_fd, path,
+					  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return err_sys(err, errno, "open volume %s", volume->name);
+	return write_record(dir_fd, volume, NULL, true, err);
+}
+
 static int fill(int parent_fd, const char *aside, const struct volume *volume, bool durable,
 		struct err *err)
 {
@@ -411,6 +422,9 @@ void volume_sweep(struct store *store)
 	struct err err = ERR_INIT;
 	int rc = 0;
 
+	/* Of a clone. */
+	if (staging_has_dead(store))
+		staging_collect(store);
 	if (parent_fd < 0)
 		return;
 	find_odd(store, parent_fd, &names);

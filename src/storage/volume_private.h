@@ -24,6 +24,8 @@ void volume_remove_files(struct store *store, const char *name);
 /* Renames the directory, and writes the record of VOLUME in it. */
 int volume_rename_files(struct store *store, const char *name, const struct volume *volume,
 			struct err *err);
+/* Writes the record that is missing beside the content. */
+int volume_write_record(struct store *store, const struct volume *volume, struct err *err);
 /* Reads the record of the directory NAME: 1, 0 when it was put aside or cannot be read. */
 int volume_read_record(struct store *store, const char *name, struct volume *ret);
 
@@ -35,9 +37,5 @@ int volume_insert_row(struct store *store, const struct volume *volume, struct e
  * volume_remove_files. */
 int volume_drop_uses(struct store *store, const char *id, bool with_volumes, struct strv *ret_gone,
 		     struct err *err);
-
-/* Makes a row for the directory NAME, which has none, from its record, or finds it to be garbage.
- * In a transaction: 1 adopted, 0 garbage. */
-int volume_adopt(struct store *store, const char *name, struct err *err);
 
 #endif

@@ -23,8 +23,9 @@ struct reader {
 	char text[FILE_LIMIT];
 };
 
-/* FILE of the hierarchy of C into r->text; 0 or -errno, and then the text is empty. */
-static int read_file(struct reader *r, enum cgroup_controller c, const char *file)
+/* FILE of the hierarchy of C into r->text; 0 or -errno, and then the text is empty. What fits a
+ * page comes with the first read(2): only LONG files are asked for more. */
+static int read_into(struct reader *r, enum cgroup_controller c, const char *file, bool is_long)
 {
 	const struct cgroup_layout *layout = r->layout;
 	/* v2 counts some things also where no controller is enabled: cpu.stat is in every group */
@@ -41,9 +42,17 @@ static int read_file(struct reader *r, enum cgroup_controller c, const char *fil
 		return -ENAMETOOLONG;
 	/* lint: files of the kernel, below a group of ours */
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -errno : fd_read_full(fd, r->text, sizeof(r->text) - 1);
+	if (fd < 0)
+		return -errno;
+	n = is_long ? fd_read_full(fd, r->text, sizeof(r->text) - 1)
+		    : read(fd, r->text, sizeof(r->text) - 1);
 	r->text[n > 0 ? n : 0] = '\0';
-	return n < 0 ? (int)n : 0;
+	return n < 0 ? -EIO : 0;
+}
+
+static int read_file(struct reader *r, enum cgroup_controller c, const char *file)
+{
+	return read_into(r, c, file, true);
 }
 
 static uint64_t scan(const char *p)
@@ -60,7 +69,7 @@ static uint64_t scan(const char *p)
 /* A file with one number; "max" is UINT64_MAX. */
 static uint64_t read_number(struct reader *r, enum cgroup_controller c, const char *file)
 {
-	if (read_file(r, c, file) < 0)
+	if (read_into(r, c, file, false) < 0)
 		return 0;
 	return strcmp(r->text, "max\n") == 0 ? UINT64_MAX : scan(r->text);
 }

@@ -29,7 +29,7 @@ BATCH = 100
 SECONDS, RSS_KIB, HANG = 1.0, 128 << 10, 20
 STORE = {"tare.db", "tare.db-wal", "tare.db-shm", "tare.lock", "blobs", "layers", "staging", "reserve", "index.json",
          "oci-layout", "containers",
-         "skeleton"}
+         "skeleton", "events", "volumes"}
 
 Done = collections.namedtuple("Done", "rc out err wall cpu rss")
 

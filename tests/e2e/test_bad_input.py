@@ -19,7 +19,8 @@ def listing(tare):
     found = []
     for base in (tare.root, tare.runroot):
         for path in base.rglob("*"):
-            if not path.name.startswith("tare.db"):
+            # The index's own files, and the journal, which tells of what was refused, too.
+            if not path.name.startswith("tare.db") and "events" not in path.parts:
                 found.append((str(path), path.lstat().st_size if path.is_file() else 0))
     return sorted(found)
 
@@ -117,9 +118,7 @@ def test_missing_image(tare):
     (["--ulimit", "nofile"], "invalid ulimit argument: nofile"),
     (["--ulimit", "nosuch=1"], "invalid ulimit type: nosuch"),
     (["--ulimit", "nofile=5:4"], "soft limit must be less than or equal to hard limit"),
-    (["-v", "/data"], "volumes"),
     (["-v", ":/x"], "invalid spec|invalid volume specification|empty section"),
-    (["-v", "name:/x"], "volumes"),
     (["-v", "/a:/b:/c:/d"], "invalid"),
     (["-v", "/tmp:relative"], "absolute"),
     (["-v", "/tmp:/x:nosuch"], "invalid mode: nosuch|invalid volume spec"),

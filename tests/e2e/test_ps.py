@@ -57,3 +57,17 @@ def test_refused(tare, arguments, status, message):
     tare.ok("create", "busybox")
     got = tare("ps", "-a", *arguments)
     assert (got.rc, message in got.err) == (status, True), got.err
+
+
+def test_size_is_dockers(tare):
+    """A file with two names counts once and whole, a hole counts, links count their text, and what is no file does not."""
+    tare.ok("run", "--name", "sized", "busybox", "sh", "-c",
+            "mkdir /d; echo 123456 >/d/a; ln /d/a /d/b; ln /d/a /d/c; ln -s /d/a /d/link; mkfifo /d/fifo; "
+            "dd if=/dev/zero of=/d/sparse bs=1 count=1 seek=5000000 status=none")
+    written = 7 + 4 + 5000001
+    image = int(tare.ok("image", "inspect", "-f", "{{.Size}}", "busybox"))
+    sizes = "%d %d" % (written, written + image)
+    assert tare.ok("inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "sized") == sizes
+    assert tare.ok("container", "inspect", "--size", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "sized") == sizes
+    assert tare.ok("ps", "-as", "--format", "{{.Size}}").startswith("5MB (virtual ")
+    assert tare.ok("inspect", "-f", "{{.SizeRw}}", "sized") == "<nil>"

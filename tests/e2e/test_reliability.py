@@ -45,7 +45,7 @@ def test_storm():
 
 
 def test_exit_codes():
-    soak("exits.py", "--step", "20")
+    soak("exits.py", "--count", "510", "--oom", "10", "--kills", "12", "--seed", "7", "--jobs", "2")
 
 
 def test_full_disk():

@@ -3,6 +3,8 @@
 #include "../unit.h"
 
 #include "base/clock.h"
+
+#include "base/err.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -68,12 +70,49 @@ static void human_durations(void **state)
 	}
 }
 
+static void points(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} rows[] = {
+		{"0", 0},
+		{"1", 1000000000},
+		{"1700000000.123456789", 1700000000123456789},
+		{"1700000000.5", 1700000000500000000},
+		{"1700000000.1234567899", 1700000000123456789},
+		{"10s", 1000000000000 - 10000000000},
+		{"1h30m", 1000000000000 - 5400000000000},
+		{"-5s", 1000000000000 + 5000000000},
+		{"0s", 1000000000000},
+		{"2023-11-14T22:13:20Z", 1700000000000000000},
+		{"2023-11-14T23:13:20.5+01:00", 1700000000500000000},
+	};
+	static const char *const wrong[] = {"", "x", "1.", "1.x", "1.2.3", "10 s", "2023-13-14"};
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		int64_t ns = -1;
+
+		assert_int_equal(clock_parse_point(rows[i].text, 1000000000000, &ns, &err), 0);
+		assert_int_equal(ns, rows[i].ns);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		int64_t ns = 0;
+
+		assert_int_equal(clock_parse_point(wrong[i], 0, &ns, &err), -ERR_INVALID);
+	}
+	assert_int_equal(clock_parse_point("soon", 0, &(int64_t){0}, &err), -ERR_INVALID);
+	assert_string_equal(err.msg, "failed to parse value as time or duration: \"soon\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rfc3339_round_trip),
 		cmocka_unit_test(zones_and_nonsense),
 		cmocka_unit_test(human_durations),
+		cmocka_unit_test(points),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

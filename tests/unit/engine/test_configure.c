@@ -241,6 +241,7 @@ static void which_namespaces(void **state)
 
 #define BEFORE "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm "
 #define NAMES  "/etc/resolv.conf /etc/hostname /etc/hosts"
+#define SORTED "/etc/hostname /etc/hosts /etc/resolv.conf"
 
 static const struct {
 	const char *targets; /* tmpfs, in the order of the command line */
@@ -248,13 +249,13 @@ static const struct {
 } mounts[] = {
 	{"", NULL, BEFORE NAMES},
 	/* What lies below another mount comes after it, however it was typed. */
-	{"/a/b/c|/a|/a/b", NULL, BEFORE NAMES " /a /a/b /a/b/c"},
-	{"/a/b|/a-b|/a", NULL, BEFORE NAMES " /a /a-b /a/b"},
+	{"/a/b/c|/a|/a/b", NULL, BEFORE "/a /a/b /a/b/c " SORTED},
+	{"/a/b|/a-b|/a", NULL, BEFORE "/a /a-b /a/b " SORTED},
 	/* The user's own takes the place of a default one. */
-	{"/dev/shm", NULL,
-	 "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue " NAMES " /dev/shm"},
-	{"/etc/hosts", NULL, BEFORE "/etc/resolv.conf /etc/hostname /etc/hosts"},
-	{"/etc", NULL, BEFORE NAMES " /etc"},
+	{"/dev/shm", NULL, "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm " SORTED},
+	{"/etc/hosts", NULL, BEFORE SORTED},
+	/* Its names are there also when /etc is a volume. */
+	{"/etc", NULL, BEFORE "/etc " SORTED},
 	{"", "none", "/proc /dev /dev/pts /sys /sys/fs/cgroup " NAMES},
 	{"", "host", "/proc /dev /dev/pts /sys /sys/fs/cgroup /dev/mqueue /dev/shm " NAMES},
 };

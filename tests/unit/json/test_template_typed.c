@@ -126,7 +126,7 @@ static void methods(void **state)
 		{"{{\"k\" | .Label | upper}}", "K OF <1>"},
 		{"{{.Label (print 1 2)}}", "1 2 of <1>"},
 		{"{{.Upper}} {{.Upper | lower}}", "UP up"},
-		{"{{.Label}}", "ERR: label of what"},
+		{"{{.Label}}", "ERR: template: :1:2: executing \"\" at <.Label>: label of what"},
 		{"{{$.Label \"a\"}}{{with .State}}{{$.Label .Status}}{{end}}", "a of <1>running of <1>"},
 		{"{{.Id}}", "<1>"},
 	};
