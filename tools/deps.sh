@@ -15,7 +15,7 @@ build="gcc libc6-dev make meson ninja-build pkg-config python3 busybox-static
 	libjansson-dev libsqlite3-dev libisal-dev libzstd-dev liblzma-dev libbz2-dev libssl-dev libseccomp-dev libcmocka-dev"
 run="iproute2 util-linux"
 test="clang clang-format clang-tidy cppcheck libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-pyte
-	shellcheck strace xfsprogs e2fsprogs mmdebstrap zstd xz-utils procps
+	shellcheck zsh fish mandoc strace tmux xfsprogs e2fsprogs mmdebstrap zstd xz-utils procps
 	qemu-system-x86 qemu-system-common cpio kmod
 	podman docker.io skopeo buildah umoci runc crun libcap2-bin"
 bench="crun runc podman docker.io bubblewrap containernetworking-plugins mmdebstrap"

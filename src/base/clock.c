@@ -231,7 +231,7 @@ void clock_format_human(int64_t ns, char *buf, size_t len)
 {
 	int64_t seconds = ns / CLOCK_NS_PER_S;
 	int64_t minutes = seconds / 60;
-	/* go-units rounds hours to the nearest one. */
+	/* go-units rounds hours to the nearest one, but not those of which it makes years. */
 	int64_t hours = (minutes + 30) / 60;
 
 	if (seconds < 1)
@@ -255,5 +255,5 @@ void clock_format_human(int64_t ns, char *buf, size_t len)
 	else if (hours < 24 * 365 * 2)
 		snprintf(buf, len, "%lld months", (long long)hours / 24 / 30);
 	else
-		snprintf(buf, len, "%lld years", (long long)hours / 24 / 365);
+		snprintf(buf, len, "%lld years", (long long)minutes / 60 / 24 / 365);
 }

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/docker_config.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/create.h"
@@ -34,6 +35,7 @@ struct run_ctx {
 	struct container_made made;
 	struct container_start start;
 	struct strv warnings;
+	const char *detach_keys;
 	uint64_t began_ns;
 };
 
@@ -116,7 +118,10 @@ static void done(struct run_ctx *c)
 static int begin(struct run_ctx *c, int engine_status, struct err *err)
 {
 	const struct container_spec *spec = &c->request->spec;
-	int rc = run_request_finish(c->request, &c->cli->args, err);
+	int rc = 0;
+
+	docker_config_add_proxies(c->cli, &c->request->env);
+	rc = run_request_finish(c->request, &c->cli->args, err);
 
 	if (c->request->is_usable)
 		c->cli->exit_status = engine_status;
@@ -174,22 +179,36 @@ static int check_terminal(const struct container_spec *spec, struct cli *cli, st
 	return err_set(err, ERR_INVALID, "the input device is not a TTY");
 }
 
-static struct session_config session_of(const struct container_spec *spec, unsigned streams)
+static int find_detach_keys(struct run_ctx *c, struct err *err)
 {
+	const struct container_spec *spec = &c->request->spec;
+	int rc = spec->detach ? 0
+			      : cli_find_detach_keys(c->cli, spec->detach_keys, spec->tty, "detach",
+						     &c->detach_keys, err);
+
+	if (rc < 0)
+		c->cli->exit_status = 1;
+	return rc;
+}
+
+static struct session_config session_of(const struct run_ctx *c, unsigned streams)
+{
+	const struct container_spec *spec = &c->request->spec;
+
 	return (struct session_config){
 		.in_fd = streams & CLIENT_STDIN ? STDIN_FILENO : -1,
 		.out_fd = streams & CLIENT_STDOUT ? STDOUT_FILENO : -1,
 		.err_fd = streams & CLIENT_STDERR ? STDERR_FILENO : -1,
 		.tty = spec->tty,
 		.sig_proxy = spec->sig_proxy,
-		.detach_keys = spec->detach_keys,
+		.detach_keys = c->detach_keys,
 	};
 }
 
 static int session(struct run_ctx *c, unsigned streams, struct session_result *result,
 		   struct err *err)
 {
-	struct session_config config = session_of(&c->request->spec, streams);
+	struct session_config config = session_of(c, streams);
 
 	if (c->start.has_exited) {
 		*result = (struct session_result){.outcome = SESSION_EXITED,
@@ -223,7 +242,7 @@ static int foreground(struct run_ctx *c, struct err *err)
 	struct session_result result = {};
 	int rc = 0;
 
-	struct session_config config = session_of(spec, streams);
+	struct session_config config = session_of(c, streams);
 	sigset_t held;
 
 	if (spec->tty)
@@ -340,6 +359,8 @@ int cmd_run(struct cli *cli, union verb_options *o, struct err *err)
 	}
 	if (rc == 0)
 		rc = check_terminal(&o->run.spec, cli, err);
+	if (rc == 0)
+		rc = find_detach_keys(&c, err);
 	if (rc == 0)
 		rc = make(&c, err);
 	if (rc == 0)

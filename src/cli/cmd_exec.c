@@ -39,7 +39,7 @@ static void fill_request(const struct exec_options *o, const struct strv *args,
 }
 
 static int run_session(const struct engine *engine, const struct exec_options *o,
-		       const struct exec_started *started, struct err *err)
+		       const struct exec_started *started, const char *detach_keys, struct err *err)
 {
 	struct session_config config = {
 		.in_fd = o->interactive ? STDIN_FILENO : -1,
@@ -47,7 +47,7 @@ static int run_session(const struct engine *engine, const struct exec_options *o
 		.err_fd = STDERR_FILENO,
 		.tty = o->tty,
 		.sig_proxy = true,
-		.detach_keys = o->detach_keys,
+		.detach_keys = detach_keys,
 	};
 	struct session_result result = {};
 	int rc = relay_run(&started->process, &config, &result, err);
@@ -91,6 +91,7 @@ int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 	struct exec_request request = {};
 	uint64_t began = clock_mono_ns();
 	struct plan plan = {};
+	const char *detach_keys = NULL;
 	int rc = cli_seal(err);
 
 	if (rc == 0)
@@ -99,6 +100,8 @@ int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 		rc = engine_open(&engine, cli->root, cli->runroot, err);
 	if (rc == 0)
 		rc = check_exec(&engine, o, cli->args.items[0], err);
+	if (rc == 0 && !o->detach)
+		rc = cli_find_detach_keys(cli, o->detach_keys, o->tty, "escape", &detach_keys, err);
 	if (rc == 0)
 		rc = plan_init(&plan, err);
 	if (rc == 0) {
@@ -110,7 +113,7 @@ int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 	}
 	if (rc == 0) {
 		cli_explain_total(&plan, o->explain, plan.marks[PLAN_RUNNING] - began);
-		rc = o->detach ? 0 : run_session(&engine, o, &started, err);
+		rc = o->detach ? 0 : run_session(&engine, o, &started, detach_keys, err);
 	}
 	plan_done(&plan);
 	strv_done(&request.args);

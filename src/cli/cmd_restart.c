@@ -74,6 +74,8 @@ static int restart_one(struct engine *engine, const char *ref, const struct stop
 	rc = pending < 0 ? pending : stop_held(engine, &record, o, err);
 	if (rc == 0)
 		rc = start_held(engine, &made, o, err);
+	if (rc == 0)
+		event_container(engine, &record.row, "restart", NULL);
 	pending_close(engine, record.row.id, pending);
 	if (rc == 0)
 		event_container(engine, &record.row, "restart", NULL);

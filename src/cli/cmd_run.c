@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/option.h"
+#include "cli/parse_device.h"
 #include "cli/parse_env.h"
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
@@ -99,7 +100,8 @@ static int finish_devices(struct run_request *r, struct err *err)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < r->devices.n; i++)
-		rc = device_parse(&r->spec, r->devices.items[i], err);
+		if (!cdi_device_add(&r->spec, r->devices.items[i]))
+			rc = device_parse(&r->spec, r->devices.items[i], err);
 	return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "cli/complete.h"
 #include "cli/docker_config.h"
 #include "cli/help.h"
 #include "cli/verbs.h"
@@ -271,16 +272,17 @@ static int print_page(FILE *to, const struct command_group *g)
 /* A word that is no command of G (NULL: of the program). What follows it is still read, as options
  * of the group, before anybody is told so. */
 static int unknown_main(const struct cli *cli, const struct command_group *g,
-			struct option_parse *p, char *const *args, size_t n)
+			const struct option_parse *p, char *const *args, size_t n)
 {
 	cleanup_strv struct strv words = STRV_INIT;
+	struct option_parse rest = *p;
 	struct err err = ERR_INIT;
 
-	p->stop_at_first = false;
-	p->ret_args = &words;
-	if (option_parse(p, args + 1, n - 1, &err) < 0)
+	rest.stop_at_first = false;
+	rest.ret_args = &words;
+	if (option_parse(&rest, args + 1, n - 1, &err) < 0)
 		return fail_flag(&err, g ? g->name : NULL, g ? g->usage : PROGRAM_USAGE);
-	if (p->help || cli->help)
+	if (rest.help || cli->help)
 		return print_page(stdout, g);
 	return fail_unknown(g, args[0]);
 }
@@ -349,11 +351,13 @@ static int help_main(const struct cli *cli, char *const *args, size_t n)
 	return words.n ? help_topic(&words) : print_page(stdout, NULL);
 }
 
-static int dispatch(struct cli *cli, struct option_parse *p, char *const *args, size_t n)
+static int dispatch(struct cli *cli, const struct option_parse *p, char *const *args, size_t n)
 {
 	cleanup_free char *path = NULL;
 	const struct command_group *g = command_group_lookup(args[0]);
 
+	if (strcmp(args[0], "__complete") == 0 || strcmp(args[0], "__completeNoDesc") == 0)
+		return complete_main(cli, args + 1, n - 1, strcmp(args[0], "__complete") == 0);
 	if (strcmp(args[0], "help") == 0)
 		return help_main(cli, args + 1, n - 1);
 	if (g)

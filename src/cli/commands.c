@@ -247,7 +247,7 @@ const struct command commands[] = {
 	  { }, 1, 1, 0, COMMAND_HIDDEN, NULL, NULL, cmd_completion },
 	{ NULL, "man", NULL, NULL, "[COMMAND...]",
 	  "Print the manual page of a command",
-	  { }, 0, 2, 0, COMMAND_HIDDEN, NULL, NULL, cmd_man },
+	  { man_options }, 0, 2, 0, COMMAND_HIDDEN, NULL, NULL, cmd_man },
 };
 /* clang-format on */
 const size_t n_commands = ARRAY_LEN(commands);

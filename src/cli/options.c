@@ -298,3 +298,11 @@ const struct option pull_options[] = {
 	 "Suppress verbose output"},
 	{},
 };
+
+const struct option man_options[] = {
+	{"list", 0, OPT_BOOL, offsetof(struct man_options, list), NULL, NULL,
+	 "List the names of all pages"},
+	{"write", 0, OPT_STRING, offsetof(struct man_options, write), NULL, "dir",
+	 "Write all pages into this directory"},
+	{},
+};

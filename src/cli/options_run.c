@@ -5,6 +5,7 @@
  * that nobody believes in a limit that is not there.
  */
 #include "cli/option.h"
+#include "cli/parse_device.h"
 #include "cli/parse_env.h"
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
@@ -29,7 +30,7 @@ const struct option container_options[] = {
 	{"cap-add", 0, OPT_LIST, AT(spec.cap_add), NULL, "list", "Add Linux capabilities"},
 	{"cap-drop", 0, OPT_LIST, AT(spec.cap_drop), NULL, "list", "Drop Linux capabilities"},
 	{"cgroup-parent", 0, OPT_STRING, AT(spec.cgroup_parent), NULL, "string",
-	 "Optional parent cgroup for the container", NULL, "the groups are below tare's own"},
+	 "Optional parent cgroup for the container"},
 	{"cgroupns", 0, OPT_STRING, AT(spec.cgroupns_mode), NULL, "string",
 	 "Cgroup namespace to use (host|private)\n'host':    Run the container in the host's "
 	 "cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':  "
@@ -82,9 +83,8 @@ const struct option container_options[] = {
 	{"env-file", 0, OPT_LIST, AT(env_files), NULL, "list",
 	 "Read in a file of environment variables"},
 	{"expose", 0, OPT_LIST, AT(expose), NULL, "list", "Expose a port or a range of ports"},
-	{"gpus", 0, OPT_STRING, AT(unused.text), NULL, "gpu-request",
-	 "GPU devices to add to the container ('all' to pass all GPUs)", NULL,
-	 "GPU devices are not supported yet; --device gives single device nodes"},
+	{"gpus", 0, OPT_CALL, AT(spec), gpus_option_set, "gpu-request",
+	 "GPU devices to add to the container ('all' to pass all GPUs)"},
 	{"group-add", 0, OPT_LIST, AT(spec.group_add), NULL, "list",
 	 "Add additional groups to join"},
 	{"health-cmd", 0, OPT_STRING, AT(spec.health.command), NULL, "string",
@@ -120,16 +120,16 @@ const struct option container_options[] = {
 	{"ip6", 0, OPT_STRING, AT(unused.text), NULL, "string", "IPv6 address (e.g., 2001:db8::33)",
 	 NULL, "needs networks, which are not there yet"},
 	{"ipc", 0, OPT_STRING, AT(spec.ipc_mode), NULL, "string", "IPC mode to use"},
-	{"isolation", 0, OPT_STRING, AT(unused.text), NULL, "string",
-	 "Container isolation technology", NULL, "is for Windows containers only"},
+	{"isolation", 0, OPT_STRING, AT(spec.isolation), NULL, "string",
+	 "Container isolation technology"},
 	{"kernel-memory", 0, OPT_BYTES, AT(unused.number), NULL, "bytes", "Kernel memory limit",
 	 NULL, "was removed from the kernel (Linux 5.16)"},
 	{"label", 'l', OPT_LIST, AT(labels), label_option_check, "list",
 	 "Set meta data on a container"},
 	{"label-file", 0, OPT_LIST, AT(label_files), NULL, "list",
 	 "Read in a line delimited file of labels"},
-	{"link", 0, OPT_LIST, AT(unused.lists), NULL, "list", "Add link to another container", NULL,
-	 "needs networks, which are not there yet"},
+	{"link", 0, OPT_LIST, AT(spec.links), link_option_check, "list",
+	 "Add link to another container"},
 	{"link-local-ip", 0, OPT_LIST, AT(unused.lists), NULL, "list",
 	 "Container IPv4/IPv6 link-local addresses", NULL,
 	 "needs networks, which are not there yet"},
@@ -179,8 +179,8 @@ const struct option container_options[] = {
 	 "Restart policy to apply when a container exits", "\"no\""},
 	{"rm", 0, OPT_BOOL, AT(spec.auto_remove), NULL, NULL,
 	 "Automatically remove the container and its associated anonymous volumes when it exits"},
-	{"runtime", 0, OPT_STRING, AT(unused.text), NULL, "string",
-	 "Runtime to use for this container", NULL, "tare is its own runtime"},
+	{"runtime", 0, OPT_STRING, AT(spec.runtime), NULL, "string",
+	 "Runtime to use for this container"},
 	{"security-opt", 0, OPT_LIST, AT(security_options), NULL, "list", "Security Options"},
 	{"shm-size", 0, OPT_BYTES, AT(spec.shm_size), NULL, "bytes", "Size of /dev/shm"},
 	{"stop-signal", 0, OPT_STRING, AT(spec.stop_signal), NULL, "string",
@@ -188,8 +188,7 @@ const struct option container_options[] = {
 	{"stop-timeout", 0, OPT_CALL, AT(spec), stop_timeout_option_set, "int",
 	 "Timeout (in seconds) to stop a container"},
 	{"storage-opt", 0, OPT_LIST, AT(spec.storage_options), NULL, "list",
-	 "Storage driver options for the container", NULL,
-	 "quotas of the writable layer are not there yet"},
+	 "Storage driver options for the container"},
 	{"sysctl", 0, OPT_LIST, AT(spec.sysctls), sysctl_option_check, "map", "Sysctl options",
 	 "map[]"},
 	{"tmpfs", 0, OPT_LIST, AT(tmpfs), NULL, "list", "Mount a tmpfs directory"},

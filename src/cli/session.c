@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/docker_config.h"
 #include "plan/plan.h"
 #include "sys/process.h"
 #include "sys/pty.h"
@@ -51,9 +52,27 @@ void cli_terminal_size(unsigned short *rows, unsigned short *columns)
 	*columns = c;
 }
 
+int cli_find_detach_keys(struct cli *cli, const char *typed, bool tty, const char *word,
+			 const char **ret, struct err *err)
+{
+	cleanup_detach_keys struct detach_keys keys = {};
+	const char *found = tty ? docker_config_detach_keys(cli, typed) : typed;
+
+	if (detach_keys_parse(found, &keys, err) < 0)
+		return err_set(err, ERR_INVALID, "Invalid %s keys (%s) provided", word, found);
+	*ret = found;
+	return 0;
+}
+
 void cli_die_of(int number)
 {
+	sigset_t only;
+
+	/* It may have been held back while a container started. */
+	sigemptyset(&only);
+	sigaddset(&only, number);
 	signal(number, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &only, NULL);
 	raise(number);
 	_exit(128 + number);
 }

@@ -7,11 +7,17 @@
 #include "cli/verbs.h"
 #include "monitor/session.h"
 
+struct cli;
 struct plan;
 struct strv;
 
 /* Size of the caller's terminal; 0 x 0 without one. */
 void cli_terminal_size(unsigned short *rows, unsigned short *columns);
+/* The detach keys of a session with a terminal: TYPED, else those of docker's configuration file,
+ * else NULL; borrowed. Without a TTY there are none. A sequence that is none is an error before
+ * anything was started: "Invalid WORD keys (x) provided". */
+int cli_find_detach_keys(struct cli *cli, const char *typed, bool tty, const char *word,
+			 const char **ret, struct err *err);
 /* What a session's end means for the exit status; prints what docker prints. LOST is an error. */
 int cli_session_status(const struct session_result *result, struct err *err);
 /* Exits by the signal that ended the session, as the shell expects it. */

@@ -46,7 +46,8 @@ struct run_request {
 
 struct start_options {
 	bool attach, interactive;
-	char *detach_keys, *checkpoint, *checkpoint_dir;
+	const char *detach_keys; /* owned */
+	char *checkpoint, *checkpoint_dir;
 	enum explain_mode explain;
 };
 
@@ -253,6 +254,11 @@ struct pull_options {
 	char *platform;
 };
 
+struct man_options {
+	char *write; /* the folder for all pages */
+	bool list;
+};
+
 /* Every family's options; the dispatcher owns one of these for the command that runs. */
 union verb_options {
 	struct run_request run;
@@ -270,6 +276,7 @@ union verb_options {
 	struct rmi_options rmi;
 	struct import_options import;
 	struct pull_options pull;
+	struct man_options man;
 	struct save_options save;
 	struct load_options load;
 	struct history_options history;
@@ -306,6 +313,7 @@ extern const struct option start_options[], attach_options[], stop_options[], ki
 extern const struct option save_options[], load_options[], history_options[], commit_options[],
 	export_options[], cp_options[], image_copy_options[], image_size_options[],
 	image_waste_options[], system_check_options[], system_repair_options[], system_df_options[];
+extern const struct option man_options[];
 extern const struct option update_options[], stats_options[], top_options[], events_options[],
 	system_prune_options[], system_boot_options[], debug_options[], resume_options[];
 extern const struct option volume_create_options[], volume_ls_options[], volume_rm_options[],

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/cdi.h"
 #include "oci/runtime_default.h"
 #include "sys/caps.h"
 
@@ -384,6 +385,7 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 		  struct mount_points *points, const char *id, const char *dir,
 		  struct oci_runtime_config *ret, struct strv *warnings, struct err *err)
 {
+	cleanup_free char *parent = NULL;
 	int rc = check_network(spec, err);
 
 	if (rc < 0)
@@ -399,7 +401,8 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 	ret->terminal = spec->tty;
 	ret->root_readonly = spec->read_only;
 	ret->oom_score_adj = spec->oom_score_adj ? (int)spec->oom_score_adj : DEFAULT_OOM_SCORE;
-	ret->cgroup = str_printf("tare/%s", id);
+	parent = spec_cgroup_parent(spec);
+	ret->cgroup = str_printf("%s/%s", parent ? parent : "tare", id);
 	annotate(spec, run, ret);
 	configure_mounts(spec, points, dir, ret);
 	if (rc == 0)
@@ -410,6 +413,8 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 		rc = set_sysctls(spec, ret, err);
 	if (rc == 0)
 		rc = configure_devices(spec, ret, err);
+	if (rc == 0)
+		rc = cdi_apply(spec, NULL, ret, err);
 	if (rc == 0)
 		rc = configure_limits(spec, ret, err);
 	return rc;

@@ -139,6 +139,9 @@ static int open_running(struct cp_root *r, const struct container_state *state,
 		return err_set(err, ERR_CONFLICT, "container %.12s has just ended",
 			       r->record.row.id);
 	copy = copy_mounts(pidfd);
+	if (copy == -ESRCH)
+		return err_set(err, ERR_CONFLICT, "container %.12s has just ended",
+			       r->record.row.id);
 	rc = copy < 0 ? copy : mount_change(copy, 0, 0, MS_PRIVATE, true);
 	if (rc < 0)
 		return err_sys(err, -rc, "look into container %.12s", r->record.row.id);
@@ -179,6 +182,17 @@ static int open_stopped(struct cp_root *r, const struct container_made *made, bo
 	return rc < 0 ? err_sys(err, -rc, "make the root read-only") : 0;
 }
 
+/* Keeps others from starting the container, and reads its state: it may run by now. */
+static int hold(struct cp_root *r, struct container_state *state, struct err *err)
+{
+	if (r->pending_fd < 0)
+		r->pending_fd = pending_wait(r->engine, r->record.row.id, err);
+	if (r->pending_fd < 0)
+		return -err->code;
+	container_state_read(r->engine, r->record.row.id, state);
+	return 0;
+}
+
 int cp_root_open(struct engine *engine, const char *ref, const char *path, struct cp_root *ret,
 		 struct err *err)
 {
@@ -188,15 +202,20 @@ int cp_root_open(struct engine *engine, const char *ref, const char *path, struc
 	ret->engine = engine;
 	if (container_find(engine, ref, &ret->record, &state, err) < 0)
 		return -err->code;
-	if (!container_has_process(&state)) {
-		ret->pending_fd = pending_wait(engine, ret->record.row.id, err);
-		if (ret->pending_fd < 0)
-			return -err->code;
-		/* It may have been started while we waited. */
-		container_state_read(engine, ret->record.row.id, &state);
-	}
+	if (!container_has_process(&state) && hold(ret, &state, err) < 0)
+		return -err->code;
 	if (engine_load(engine, ret->record.row.id, &made, err) < 0 || view_ensure_private(err) < 0)
 		return -err->code;
+	if (container_has_process(&state)) {
+		int rc = open_running(ret, &state, &made.config, path, err);
+
+		if (rc != -ERR_CONFLICT)
+			return rc;
+		/* It has just ended, perhaps only to start again. */
+		err_clear(err);
+		if (hold(ret, &state, err) < 0)
+			return -err->code;
+	}
 	if (container_has_process(&state))
 		return open_running(ret, &state, &made.config, path, err);
 	return open_stopped(ret, &made, state.status != STATUS_CREATED, err);

@@ -15,6 +15,7 @@
 #include "engine/host_files.h"
 #include "engine/log_setup.h"
 #include "engine/names.h"
+#include "engine/peers.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
 #include "engine/skeleton.h"
@@ -137,6 +138,18 @@ static int make_dirs(struct create_ctx *c, struct err *err)
 	return host_files_write(fd, &c->made->config, c->spec, err);
 }
 
+/* A link says where its control group is, for who knows the id alone. */
+static int note_cgroup(struct create_ctx *c, struct err *err)
+{
+	cleanup_free char *path = str_printf("%s/" CONTAINER_CGROUP_LINK, c->dir);
+
+	if (!c->spec->cgroup_parent || str_has_prefix(c->made->config.cgroup, "tare/"))
+		return 0;
+	/* lint: the store's own directory of this container */
+	return symlink(c->made->config.cgroup, path) < 0 ? err_sys(err, errno, "create %s", path)
+							 : 0;
+}
+
 static int write_config(struct create_ctx *c, struct err *err)
 {
 	cleanup_free char *text = oci_config_format(&c->made->config);
@@ -236,7 +249,7 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 	size_t n_uses = 0;
 	cleanup_free struct container_use *uses = mount_points_uses(&c->points, &n_uses);
 	cleanup_free char *config = describe_config(c->spec, &c->run, c->made->id);
-	cleanup_free char *host = describe_host(c->spec);
+	cleanup_free char *host = describe_host(c->spec, name);
 	char holder[ID_LEN + 1] = "";
 	struct container_row row = {
 		.id = c->made->id,
@@ -345,6 +358,13 @@ static int prepare(struct create_ctx *c, struct err *err)
 		rc = configure_run(c->spec, &config.run, &c->run, err);
 	if (rc < 0)
 		return rc;
+	rc = peers_check(c->engine, c->spec, c->warnings, err);
+	if (rc < 0)
+		return rc;
+	if (c->spec->oom_kill_disable && c->spec->memory == 0)
+		strv_add(c->warnings,
+			 "OOM killer is disabled for the container, but no memory limit is set, "
+			 "this can result in the system running out of resources.");
 	rand_hex(ID_LEN / 2, c->made->id);
 	log_set_context(NULL, c->made->id);
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
@@ -382,6 +402,8 @@ static int build(struct create_ctx *c, struct err *err)
 	if (rc == 0)
 		rc = seccomp_profile_store(c->engine, c->spec, c->dir, c->made->config.capabilities,
 					   err);
+	if (rc == 0)
+		rc = note_cgroup(c, err);
 	if (rc == 0)
 		rc = create_bind_sources(c->spec, err);
 	if (rc == 0)

@@ -21,8 +21,8 @@ struct json_shape;
  * what configure_run made. Takes a few microseconds; touches nothing. */
 char *describe_config(const struct container_spec *spec, const struct image_run *run,
 		      const char *id);
-/* The same for HostConfig. */
-char *describe_host(const struct container_spec *spec);
+/* The same for HostConfig; NAME is the container's. */
+char *describe_host(const struct container_spec *spec, const char *name);
 
 /* What `inspect` shows of a container: a new reference in RET. SIZE adds SizeRw and SizeRootFs,
  * which reads the whole writable layer. ERR_INVALID when the stored JSON cannot be read. */

@@ -13,9 +13,11 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/describe_writer.h"
+
 #include "engine/spec.h"
 #include "oci/runtime_config.h"
 #include "oci/runtime_default.h"
+#include "json/dump.h"
 
 #define DEFAULT_SHM_SIZE (64LL << 20)
 #define TYPICAL_SIZE	 2500 /* bytes of the object of a plain container */
@@ -290,6 +292,42 @@ static void write_blkio(struct str *out, const struct container_spec *spec)
 	write_throttle(out, "BlkioDeviceWriteIOps", "Rate", &spec->device_write_iops);
 }
 
+static void write_request(struct str *out, const struct device_request *r)
+{
+	element_begin(out);
+	str_add_char(out, '{');
+	member_text(out, "Driver", r->driver);
+	member_int(out, "Count", r->count);
+	member_list(out, "DeviceIDs", &r->ids, "null");
+	if (r->capabilities.n) {
+		member_open(out, "Capabilities", '[');
+		str_add_char(out, '[');
+		strv_foreach (i, &r->capabilities) {
+			element_begin(out);
+			json_dump_string(out, r->capabilities.items[i],
+					 strlen(r->capabilities.items[i]), 0);
+		}
+		str_add(out, "]]");
+		member_map(out, "Options", &r->options);
+	} else {
+		member_raw(out, "Capabilities", "null");
+		member_raw(out, "Options", "null");
+	}
+	str_add_char(out, '}');
+}
+
+static void write_requests(struct str *out, const struct container_spec *spec)
+{
+	if (!spec->n_requests) {
+		member_raw(out, "DeviceRequests", "null");
+		return;
+	}
+	member_open(out, "DeviceRequests", '[');
+	for (size_t i = 0; i < spec->n_requests; i++)
+		write_request(out, &spec->requests[i]);
+	str_add_char(out, ']');
+}
+
 static void write_devices(struct str *out, const struct container_spec *spec)
 {
 	member_open(out, "Devices", '[');
@@ -305,7 +343,7 @@ static void write_devices(struct str *out, const struct container_spec *spec)
 	}
 	str_add_char(out, ']');
 	member_list(out, "DeviceCgroupRules", &spec->device_cgroup_rules, "null");
-	member_raw(out, "DeviceRequests", "null");
+	write_requests(out, spec);
 }
 
 static void write_ulimits(struct str *out, const struct container_spec *spec)
@@ -345,7 +383,7 @@ static void write_memory(struct str *out, const struct container_spec *spec)
 
 static void write_limits(struct str *out, const struct container_spec *spec)
 {
-	member_text(out, "Isolation", "");
+	member_text(out, "Isolation", spec->isolation);
 	member_int(out, "CpuShares", spec->cpu_shares);
 	member_int(out, "Memory", spec->memory);
 	member_int(out, "NanoCpus", spec->nano_cpus);
@@ -399,7 +437,25 @@ static const char *or_private(const char *mode)
 	return mode && *mode ? mode : "private";
 }
 
-static void write_isolation(struct str *out, const struct container_spec *spec)
+/* docker's form: "/TARGET:/NAME/ALIAS". */
+static void write_links(struct str *out, const struct container_spec *spec, const char *name)
+{
+	cleanup_strv struct strv links = STRV_INIT;
+
+	strv_foreach (i, &spec->links) {
+		const char *text = spec->links.items[i];
+		size_t len = strcspn(text, ":");
+		bool has_alias = text[len] && text[len + 1];
+
+		strv_addf(&links, "/%.*s:/%s/%s", (int)len, text, name,
+			  has_alias ? text + len + 1 : text);
+		if (!has_alias && text[len])
+			links.items[links.n - 1][strlen(links.items[links.n - 1]) - 1] = '\0';
+	}
+	member_list(out, "Links", &links, "null");
+}
+
+static void write_isolation(struct str *out, const struct container_spec *spec, const char *name)
 {
 	write_caps(out, spec);
 	member_text(out, "CgroupnsMode", or_private(spec->cgroupns_mode));
@@ -410,7 +466,7 @@ static void write_isolation(struct str *out, const struct container_spec *spec)
 	member_list(out, "GroupAdd", &spec->group_add, "null");
 	member_text(out, "IpcMode", or_private(spec->ipc_mode));
 	member_text(out, "Cgroup", "");
-	member_raw(out, "Links", "null");
+	write_links(out, spec, name);
 	member_int(out, "OomScoreAdj", spec->oom_score_adj);
 	member_text(out, "PidMode", spec->pid_mode);
 	member_bool(out, "Privileged", spec->privileged);
@@ -425,17 +481,17 @@ static void write_isolation(struct str *out, const struct container_spec *spec)
 	member_int(out, "ShmSize", spec->shm_size ? spec->shm_size : DEFAULT_SHM_SIZE);
 	if (spec->sysctls.n)
 		member_map(out, "Sysctls", &spec->sysctls);
-	member_text(out, "Runtime", "tare");
+	member_text(out, "Runtime", spec->runtime && *spec->runtime ? spec->runtime : "tare");
 }
 
-char *describe_host(const struct container_spec *spec)
+char *describe_host(const struct container_spec *spec, const char *name)
 {
 	struct str out = STR_INIT;
 
 	str_reserve(&out, TYPICAL_SIZE);
 	str_add_char(&out, '{');
 	write_life(&out, spec);
-	write_isolation(&out, spec);
+	write_isolation(&out, spec, name);
 	write_limits(&out, spec);
 	write_mounts(&out, spec);
 	write_paths(&out, spec);

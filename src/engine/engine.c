@@ -130,3 +130,13 @@ int engine_open_container_dir(const struct engine *engine, const char *id)
 
 	return fd < 0 ? -errno : fd;
 }
+
+char *container_cgroup_name(const struct engine *engine, const char *id)
+{
+	cleanup_free char *path = str_printf("%s/containers/%s/" CONTAINER_CGROUP_LINK,
+					     engine->root, id);
+	char name[4096];
+	ssize_t n = readlink(path, name, sizeof(name) - 1);
+
+	return n > 0 ? str_ndup(name, (size_t)n) : str_printf("tare/%s", id);
+}

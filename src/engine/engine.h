@@ -37,6 +37,11 @@ const struct cgroup_layout *engine_get_cgroups(struct engine *engine);
 /* Owned path of a program of ours ("tare-unpack"). */
 char *engine_helper_path(const struct engine *engine, const char *name);
 
+/* The owned name of the control group of container ID. One of --cgroup-parent is named by a link
+ * beside its configuration. */
+char *container_cgroup_name(const struct engine *engine, const char *id);
+#define CONTAINER_CGROUP_LINK "cgroup"
+
 /* An O_PATH descriptor of RUNROOT/containers/ID, created when CREATE; -errno. */
 int engine_open_run_dir(const struct engine *engine, const char *id, bool create);
 /* A descriptor of ROOT/containers/ID; -errno. */

@@ -371,7 +371,7 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 			event_container(engine, &record.row, "unpause", NULL);
 		return rc;
 	}
-	cgroup = str_printf("tare/%s", record.row.id);
+	cgroup = container_cgroup_name(engine, record.row.id);
 	rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, true, FREEZE_TIMEOUT_NS);
 	if (rc < 0)
 		return err_sys(err, -rc, "Cannot pause container %s", ref);
@@ -472,7 +472,7 @@ static void wait_for_monitor(int client_fd)
 static int remove_stopped(struct engine *engine, const char *id, unsigned how, int client_fd,
 			  struct plan *plan, struct err *err)
 {
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
 	cleanup_container struct container_record record = {};
 	/* First the name in the index, then the files: no listed container is ever half there. */

@@ -168,7 +168,7 @@ void engine_remove_replaced(struct engine *engine)
 void engine_remove_run(struct engine *engine, const char *id)
 {
 	cleanup_free char *run = str_printf("%s/containers/%s", engine->runroot, id);
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	const struct cgroup_layout *layout = engine_get_cgroups(engine);
 	int rc = cgroup_kill(layout, cgroup, KILL_TIMEOUT_NS);
 

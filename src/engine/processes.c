@@ -324,7 +324,7 @@ int engine_processes(struct engine *engine, const char *ref, const struct strv *
 		return err_set(err, ERR_CONFLICT,
 			       "Container %s is restarting, wait until the container is running",
 			       record.row.id);
-	group = str_printf("tare/%s", record.row.id);
+	group = container_cgroup_name(engine, record.row.id);
 	int rc = cgroup_list_pids(engine_get_cgroups(engine), group, &pids, &n);
 
 	if (rc < 0)

@@ -37,6 +37,15 @@ void device_spec_done(struct device_spec *d)
 	*d = (struct device_spec){};
 }
 
+void device_request_done(struct device_request *r)
+{
+	free(r->driver);
+	strv_done(&r->ids);
+	strv_done(&r->capabilities);
+	strv_done(&r->options);
+	memset(r, 0, sizeof(*r));
+}
+
 void ulimit_spec_done(struct ulimit_spec *u)
 {
 	free(u->name);
@@ -63,12 +72,15 @@ static void arrays_done(struct container_spec *spec)
 		mount_spec_done(&spec->mounts[i]);
 	for (size_t i = 0; i < spec->n_devices; i++)
 		device_spec_done(&spec->devices[i]);
+	for (size_t i = 0; i < spec->n_requests; i++)
+		device_request_done(&spec->requests[i]);
 	for (size_t i = 0; i < spec->n_ulimits; i++)
 		ulimit_spec_done(&spec->ulimits[i]);
 	for (size_t i = 0; i < spec->n_ports; i++)
 		port_spec_done(&spec->ports[i]);
 	free(spec->mounts);
 	free(spec->devices);
+	free(spec->requests);
 	free(spec->ulimits);
 	free(spec->ports);
 	throttle_list_done(&spec->blkio_weight_device);
@@ -88,7 +100,8 @@ void spec_done(struct container_spec *spec)
 		&spec->log_driver,     &spec->pid_mode,	     &spec->ipc_mode,
 		&spec->uts_mode,       &spec->userns_mode,   &spec->cgroupns_mode,
 		&spec->cgroup_parent,  &spec->cpuset_cpus,   &spec->cpuset_mems,
-		&spec->health.command, &spec->volume_driver,
+		&spec->health.command, &spec->volume_driver, &spec->isolation,
+		&spec->runtime,
 	};
 	struct strv *const vectors[] = {
 		&spec->command,		 &spec->env,	     &spec->labels,
@@ -97,7 +110,7 @@ void spec_done(struct container_spec *spec)
 		&spec->dns_search,	 &spec->dns_options, &spec->extra_hosts,
 		&spec->expose,		 &spec->cap_add,     &spec->cap_drop,
 		&spec->security_options, &spec->group_add,   &spec->device_cgroup_rules,
-		&spec->sysctls,
+		&spec->sysctls,		 &spec->links,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
@@ -124,6 +137,11 @@ void spec_add_mount(struct container_spec *spec, struct mount_spec *item)
 void spec_add_device(struct container_spec *spec, struct device_spec *item)
 {
 	array_take(spec->devices, spec->n_devices, item);
+}
+
+void spec_add_request(struct container_spec *spec, struct device_request *item)
+{
+	array_take(spec->requests, spec->n_requests, item);
 }
 
 void spec_add_port(struct container_spec *spec, struct port_spec *item)
@@ -177,6 +195,18 @@ int spec_parse_restart(struct container_spec *spec, const char *text, struct err
 		if (strcmp(spec->restart_name, names[i]) == 0)
 			spec->restart = (enum restart_policy)i;
 	return 0;
+}
+
+char *spec_cgroup_parent(const struct container_spec *spec)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	cleanup_strv struct strv kept = STRV_INIT;
+
+	strv_split(&words, spec->cgroup_parent ? spec->cgroup_parent : "", '/');
+	strv_foreach (i, &words)
+		if (words.items[i][0])
+			strv_add(&kept, words.items[i]);
+	return kept.n ? strv_join(&kept, "/") : NULL;
 }
 
 const char *spec_network_mode(const struct container_spec *spec)

@@ -67,6 +67,13 @@ struct device_spec {
 	char *perms;	 /* of "rwm" */
 };
 
+/* Devices by name instead of by path: --gpus, and --device VENDOR/CLASS=NAME (driver "cdi"). */
+struct device_request {
+	char *driver;				/* "" for the one that can */
+	int64_t count;				/* -1 for all */
+	struct strv ids, capabilities, options; /* options: "K=V" */
+};
+
 struct ulimit_spec {
 	char *name;	    /* lower case, without RLIMIT_: "nofile" */
 	int64_t soft, hard; /* -1 is unlimited */
@@ -150,6 +157,8 @@ struct container_spec {
 
 	/* Its namespaces: NULL for the default, else the mode as typed ("host", "container:x",
 	 * ...). */
+	char *isolation, *runtime; /* as typed */
+	struct strv links;	   /* "NAME[:ALIAS]" */
 	char *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
 	struct strv networks; /* names and modes; empty for the default */
 	struct strv dns, dns_search, dns_options;
@@ -164,6 +173,8 @@ struct container_spec {
 	struct strv cap_add, cap_drop, security_options, group_add;
 	struct device_spec *devices; /* owned array */
 	size_t n_devices;
+	struct device_request *requests; /* owned array */
+	size_t n_requests;
 	struct strv device_cgroup_rules;
 	struct strv sysctls;	     /* "K=V" */
 	struct ulimit_spec *ulimits; /* owned array, one for each name */
@@ -196,6 +207,7 @@ void spec_done(struct container_spec *spec);
  */
 void spec_add_mount(struct container_spec *spec, struct mount_spec *item);
 void spec_add_device(struct container_spec *spec, struct device_spec *item);
+void spec_add_request(struct container_spec *spec, struct device_request *item);
 void spec_add_port(struct container_spec *spec, struct port_spec *item);
 /* Replaces an ulimit of the same name, as a later --ulimit does. */
 void spec_set_ulimit(struct container_spec *spec, struct ulimit_spec *item);
@@ -205,12 +217,17 @@ void throttle_add(struct throttle_list *list, const char *path, uint64_t value);
 /* Free what is inside and leave the struct zeroed. Accept one that is all zero. */
 void mount_spec_done(struct mount_spec *m);
 void device_spec_done(struct device_spec *d);
+void device_request_done(struct device_request *r);
 void ulimit_spec_done(struct ulimit_spec *u);
 void port_spec_done(struct port_spec *p);
 
 /* Sets name and count from docker's syntax "no|always|unless-stopped|on-failure[:N]". An unknown
  * name is kept and reported by spec_validate. ERR_INVALID when the count is not a number. */
 int spec_parse_restart(struct container_spec *spec, const char *text, struct err *err);
+
+/* The owned name of the group that --cgroup-parent names, from the top of each hierarchy, whether
+ * typed with a slash in front or not; NULL when none was. */
+char *spec_cgroup_parent(const struct container_spec *spec);
 
 /* The mode of the network namespace: the first network as typed, "default" when none was. */
 const char *spec_network_mode(const struct container_spec *spec);

@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "engine/lifecycle.h"
 #include "engine/log_options.h"
+#include "sys/cgroup.h"
 
 #include <inttypes.h>
 
@@ -109,10 +110,18 @@ static bool mode_is_valid(const char *mode, const char *extra, bool container)
 static int check_namespaces(const struct container_spec *s, struct err *err)
 {
 	static const char *const ipc[] = {"none", "private", "shareable"};
+	static const char *const runtimes[] = {"", "tare", "runc", "io.containerd.runc.v2"};
 
 	if (s->ipc_mode && !is_in(s->ipc_mode, ipc, ARRAY_LEN(ipc)) &&
 	    !mode_is_valid(s->ipc_mode, NULL, true))
 		return fail("invalid IPC mode: %s", s->ipc_mode);
+	if (s->isolation && !is_in(s->isolation, (const char *const[]){"", "default"}, 2))
+		return fail("Invalid isolation: \"%s\" - linux only supports 'default'",
+			    s->isolation);
+	if (s->runtime && !is_in(s->runtime, runtimes, ARRAY_LEN(runtimes))) {
+		fail("unknown or invalid runtime name: %s", s->runtime);
+		return err_hint(err, "tare is its own runtime, under the names tare and runc");
+	}
 	if (str_is_equal(s->uts_mode, "host") && s->hostname)
 		return fail("conflicting options: hostname and the UTS mode");
 	return 0;
@@ -132,6 +141,11 @@ static int check_network(const struct container_spec *s, struct err *err)
 	}
 	if (strcmp(mode, "container") == 0 || (is_container && !mode[10]))
 		return fail("invalid container format container:<name|id>");
+	if (s->links.n && (is_container || strcmp(mode, "host") == 0))
+		return fail(
+			"conflicting options: %s can't be used with links. This would result in "
+			"undefined behavior",
+			is_container ? "container type network" : "host type networking");
 	if (!is_container)
 		return 0;
 	if (s->hostname)
@@ -147,6 +161,36 @@ static int check_network(const struct container_spec *s, struct err *err)
 		return fail(
 			"conflicting options: port exposing and the container type network mode");
 	return 0;
+}
+
+/* A limit on the writable layer takes project quotas, which docker has on one file system. */
+static int check_storage(const struct container_spec *s, struct err *err)
+{
+	strv_foreach (i, &s->storage_options) {
+		const char *text = s->storage_options.items[i];
+
+		if (strncmp(text, "size=", 5) == 0)
+			return err_set(err, ERR_UNSUPPORTED,
+				       "--storage-opt is supported only for overlay over xfs with "
+				       "'pquota' mount option, and not by tare yet");
+		return fail("Unknown option %.*s", (int)strcspn(text, "="), text);
+	}
+	return 0;
+}
+
+static int check_cgroup_parent(const struct container_spec *s, struct err *err)
+{
+	const char *parent = s->cgroup_parent;
+	cleanup_free char *name = parent ? spec_cgroup_parent(s) : NULL;
+
+	if (!name)
+		return 0;
+	if (!cgroup_name_is_valid(name))
+		return fail("--cgroup-parent %s: not a path below the control groups' top", parent);
+	if (!str_has_suffix(name, ".slice"))
+		return 0;
+	err_set(err, ERR_UNSUPPORTED, "--cgroup-parent %s: slices are systemd's to make", parent);
+	return err_hint(err, "name a group without \".slice\", for example /containers");
 }
 
 static bool hostname_is_valid(const char *name)
@@ -432,7 +476,11 @@ int spec_validate_usage(const struct container_spec *s, struct err *err)
 			    s->memory_swappiness);
 	if (!mode_is_valid(s->pid_mode, NULL, true))
 		return fail("--pid: invalid PID mode");
-	if (!mode_is_valid(s->uts_mode, NULL, false))
+	strv_foreach (i, &s->storage_options)
+		if (!strchr(s->storage_options.items[i], '='))
+			return fail("invalid storage option");
+	/* docker has only the host's; a container's is as good. */
+	if (!mode_is_valid(s->uts_mode, NULL, true))
 		return fail("--uts: invalid UTS mode");
 	if (!mode_is_valid(s->userns_mode, NULL, false))
 		return fail("--userns: invalid USER mode");
@@ -452,9 +500,9 @@ int spec_validate_usage(const struct container_spec *s, struct err *err)
 int spec_validate(const struct container_spec *spec, struct err *err)
 {
 	static int (*const groups[])(const struct container_spec *, struct err *) = {
-		spec_validate_usage, check_lifecycle,  check_memory,
-		check_cpu_and_io,    check_namespaces, check_network,
-		check_identity,	     check_mounts,     check_logging,
+		spec_validate_usage, check_lifecycle, check_memory,	   check_cpu_and_io,
+		check_namespaces,    check_network,   check_identity,	   check_mounts,
+		check_logging,	     check_storage,   check_cgroup_parent,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {

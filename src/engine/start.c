@@ -316,6 +316,8 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.guard_argv = c->guard,
 		.journal = &c->journal,
 		.container = &c->subject,
+		.volumes = c->volumes,
+		.n_volumes = c->n_volumes,
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
@@ -382,12 +384,32 @@ static int wait_started(struct container_start *start, struct err *err)
 	return 0;
 }
 
+static void collect_volumes(struct start_ctx *c)
+{
+	const struct oci_runtime_config *config = &c->made->config;
+
+	c->n_volumes = 0;
+	for (size_t i = 0; i < config->n_mounts; i++) {
+		const struct oci_mount *m = &config->mounts[i];
+
+		if (!m->volume)
+			continue;
+		c->volumes = mem_realloc_array(c->volumes, c->n_volumes + 1, sizeof(*c->volumes));
+		c->volumes[c->n_volumes++] = (struct monitor_volume){
+			.name = m->volume,
+			.destination = m->destination,
+			.is_read_only = strv_has(&m->options, "ro") ||
+					strv_has(&m->options, "rro")};
+	}
+}
+
 /* What the monitor says of the container in its events. */
 static int prepare_events(struct start_ctx *c, struct err *err)
 {
 	const struct container_made *made = c->made;
 
 	event_journal(c->engine, c->journal_dir, &c->journal);
+	collect_volumes(c);
 	c->subject = (struct journal_container){
 		.id = made->id, .name = made->name, .image = made->image, .labels = made->labels};
 	if (made->name)
@@ -424,6 +446,7 @@ void start_ctx_done(struct start_ctx *c)
 	free(c->layers);
 	free(c->init);
 	container_record_done(&c->record);
+	free(c->volumes);
 	log_setup_done(&c->log);
 	free(c->id);
 	free(c->guard_path);

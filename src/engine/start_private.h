@@ -34,6 +34,8 @@ struct start_ctx {
 	/* What events say of the container. */
 	struct container_record record; /* of one that was read back */
 	struct journal_container subject;
+	struct monitor_volume *volumes; /* owned */
+	size_t n_volumes;
 	struct journal journal;
 	char journal_dir[EVENT_DIR_MAX];
 };

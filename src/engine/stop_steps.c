@@ -102,7 +102,7 @@ int container_signal_and_wait(struct engine *engine, const char *id,
 
 int container_thaw(struct engine *engine, const char *id, struct err *err)
 {
-	cleanup_free char *cgroup = str_printf("tare/%s", id);
+	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	cleanup_close int dir = engine_open_run_dir(engine, id, false);
 	int rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, false, FREEZE_TIMEOUT_NS);
 

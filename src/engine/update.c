@@ -5,6 +5,7 @@
  */
 #include "engine/update.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,13 +14,17 @@
 #include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
+#include "monitor/client.h"
 #include "sys/cgroup_live.h"
 #include "sys/process.h"
 #include "json/value.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
-#define CONFIG_NAME "config.json"
+#define CONFIG_NAME  "config.json"
+#define TELL_NS	     5000000000ULL
+#define TELL_POLL_US 2000
 
 /* Which limits were said, by the files they share: one of a group is never written without the
  * others. */
@@ -208,7 +213,7 @@ static int apply(struct engine *engine, const struct container_state *state,
 	struct cgroup_limits some = select_limits(&config->limits, changes);
 	int rc = 0;
 
-	if (!container_is_running(state))
+	if (!container_has_process(state))
 		return 0;
 	rc = cgroup_update(layout, config->cgroup, &some, warnings, err);
 	if (process_is_alive(state->pid, state->start_time))
@@ -305,6 +310,34 @@ void engine_update_finish(struct engine *engine, const struct container_record *
 		log_debug("finish the update of %.12s: %s", record->row.id, err.msg);
 }
 
+/* ---- the restart policy ---- */
+
+/* The monitor has the policy that its run began with; the next run reads what is on record. */
+static void tell_monitor(const struct update *u)
+{
+	const struct container_spec *spec = u->spec;
+	uint64_t deadline = clock_mono_ns() + TELL_NS;
+	struct container_state state;
+
+	for (;;) {
+		cleanup_close int dir = engine_open_run_dir(u->engine, u->made.id, false);
+		struct err err = ERR_INIT;
+
+		container_state_read(u->engine, u->made.id, &state);
+		if (!container_is_running(&state) || state.monitor_lost)
+			return;
+		if (dir >= 0 && monitor_client_set_restart(dir, spec->restart,
+							   (uint32_t)spec->restart_max, &err) == 0)
+			return;
+		if (clock_mono_ns() > deadline) {
+			log_debug("tell the monitor of %.12s: %s", u->made.id, err.msg);
+			return;
+		}
+		/* Its run ended just now: it may wait for the next. */
+		usleep(TELL_POLL_US);
+	}
+}
+
 /* ---- all of it ---- */
 
 static int update_held(struct update *u, struct strv *warnings, struct err *err)
@@ -321,6 +354,10 @@ static int update_held(struct update *u, struct strv *warnings, struct err *err)
 		rc = write_config(u, err);
 	if (rc == 0)
 		rc = write_index(u->engine, &u->record, &u->made.config, u->spec, err);
+	if (rc == 0 && is_said(u->spec->restart_name))
+		tell_monitor(u);
+	if (rc == 0)
+		event_container(u->engine, &u->record.row, "update", NULL);
 	return rc < 0 ? err_wrap(err, "Cannot update container %s", u->record.row.id) : 0;
 }
 

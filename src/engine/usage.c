@@ -14,12 +14,12 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "engine/engine.h"
 #include "engine/state.h"
 #include "sys/cgroup_stats.h"
 
 #define PROC_TEXT  16384
-#define NAME_LEN   96
 #define N_CPU_USES 7 /* user nice system idle iowait irq softirq: what docker adds up */
 /* Fields of an interface's line: bytes received first, bytes sent ninth. */
 #define SENT_FIELD 8
@@ -143,12 +143,13 @@ void usage_read(struct engine *engine, const struct usage_host *host, const char
 		const struct container_state *state, struct usage *ret)
 {
 	struct cgroup_stats stats;
-	char name[NAME_LEN];
+	cleanup_free char *name = NULL;
 
 	*ret = (struct usage){};
-	snprintf(name, sizeof(name), "tare/%s", id);
-	if (!container_has_process(state) ||
-	    cgroup_read_stats(engine_get_cgroups(engine), name, &stats) < 0)
+	if (!container_has_process(state))
+		return;
+	name = container_cgroup_name(engine, id);
+	if (cgroup_read_stats(engine_get_cgroups(engine), name, &stats) < 0)
 		return;
 	usage_set_memory(ret, &stats, host->memory);
 	ret->cpu_ns = stats.cpu_ns;

@@ -5,9 +5,16 @@
 #include "monitor/detach_keys.h"
 
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #include <string.h>
+
+void detach_keys_done(struct detach_keys *keys)
+{
+	free(keys->keys);
+	*keys = (struct detach_keys){};
+}
 
 /* The byte of one key name, or -1. ctrl-@ is 0. */
 static int parse_key(const char *name, size_t len)
@@ -28,15 +35,17 @@ static int parse_key(const char *name, size_t len)
 
 int detach_keys_parse(const char *text, struct detach_keys *ret, struct err *err)
 {
-	struct detach_keys keys = {};
+	cleanup_detach_keys struct detach_keys keys = {};
 	const char *p = text && *text ? text : DETACH_KEYS_DEFAULT;
 	const char *whole = p;
 
+	keys.keys = mem_alloc(strlen(p) / 2 +
+			      1); /* a key and a comma are two characters at least */
 	for (;;) {
 		size_t len = strcspn(p, ",");
 		int key = parse_key(p, len);
 
-		if (key < 0 || keys.n == DETACH_KEYS_MAX)
+		if (key < 0)
 			return err_set(err, ERR_INVALID, "Invalid detach keys (%s) provided",
 				       whole);
 		keys.keys[keys.n++] = (uint8_t)key;
@@ -45,6 +54,7 @@ int detach_keys_parse(const char *text, struct detach_keys *ret, struct err *err
 		p += len + 1;
 	}
 	*ret = keys;
+	keys.keys = NULL;
 	return 0;
 }
 
@@ -86,11 +96,12 @@ bool detach_keys_filter(struct detach_keys *keys, const uint8_t *in, size_t len,
 	return false;
 }
 
-size_t detach_keys_flush(struct detach_keys *keys, uint8_t out[static DETACH_KEYS_MAX])
+size_t detach_keys_flush(struct detach_keys *keys, uint8_t *out)
 {
 	size_t n = keys->n_matched;
 
-	memcpy(out, keys->keys, n);
+	if (n > 0)
+		memcpy(out, keys->keys, n);
 	keys->n_matched = 0;
 	return n;
 }

@@ -9,27 +9,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DETACH_KEYS_MAX	    16
 #define DETACH_KEYS_DEFAULT "ctrl-p,ctrl-q"
 
 struct err;
 
 struct detach_keys {
-	uint8_t keys[DETACH_KEYS_MAX];
+	uint8_t *keys; /* owned */
 	size_t n;
 	size_t n_matched; /* prefix held back so far */
 };
 
+/* Frees what it owns; one that is all zero is fine. */
+void detach_keys_done(struct detach_keys *keys);
+#define cleanup_detach_keys __attribute__((cleanup(detach_keys_done)))
+
 /* Parses "ctrl-p,ctrl-q", "a,b": comma-separated single characters or ctrl- with one of a-z @ [ \ ]
- * ^ _. NULL and "" give the default. 0, or -code with docker's text. */
+ * ^ _. NULL and "" give the default; a sequence may have any length. 0, or -code with docker's
+ * text. RET is to be empty and needs detach_keys_done. */
 int detach_keys_parse(const char *text, struct detach_keys *ret, struct err *err);
 
 /* Passes LEN typed bytes through the matcher: what is for the container goes to OUT, which has room
- * for LEN + DETACH_KEYS_MAX. True when the sequence was completed: what comes after it is dropped.
+ * for LEN + KEYS->n. True when the sequence was completed: what comes after it is dropped.
  */
 bool detach_keys_filter(struct detach_keys *keys, const uint8_t *in, size_t len, uint8_t *out,
 			size_t *ret_len);
-/* Gives back the prefix that is held (at end of input); returns its length. */
-size_t detach_keys_flush(struct detach_keys *keys, uint8_t out[static DETACH_KEYS_MAX]);
+/* Gives back the prefix that is held (at end of input); returns its length, less than KEYS->n. */
+size_t detach_keys_flush(struct detach_keys *keys, uint8_t *out);
 
 #endif

@@ -37,7 +37,7 @@ static int spawn(char *const *argv)
 		with_pid[i] = argv[i];
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	with_pid[1] = pid;
-	if (posix_spawn(&child, argv[0], NULL, NULL, with_pid, environ) != 0)
+	if (!with_pid[0] || posix_spawn(&child, with_pid[0], NULL, NULL, with_pid, environ) != 0)
 		return -1;
 	return (int)syscall(SYS_pidfd_open, child, 0);
 }

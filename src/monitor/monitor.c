@@ -157,16 +157,30 @@ int monitor_publish(struct monitor *monitor, const struct monitor_process *proce
 	return rc < 0 ? err_sys(err, -rc, "write " MONITOR_STATE_NAME) : 0;
 }
 
+/* Whether the directory DIR still is NAME under PARENT: another start may have made its own. */
+static bool has_name(int dir, int parent, const char *name)
+{
+	struct stat mine, named;
+
+	return fstat(dir, &mine) == 0 && fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+}
+
 void monitor_remove_state(struct monitor *m)
 {
 	int dir = m->config->state_dir_fd;
 	cleanup_close int parent = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_free char *ended = str_printf("%s.ended", m->config->id);
+	/* In one step: whoever finds the container ended may start it at once, in a directory of
+	 * that name that nobody takes away. */
+	bool is_aside = parent >= 0 && has_name(dir, parent, m->config->id) &&
+			renameat(parent, m->config->id, parent, ended) == 0;
 
-	unlinkat(dir, MONITOR_STATE_NAME, 0);
 	unlinkat(dir, ATTACH_SOCKET_NAME, 0);
 	unlinkat(dir, MONITOR_NAME_NAME, 0);
+	unlinkat(dir, MONITOR_STATE_NAME, 0);
 	if (parent >= 0)
-		unlinkat(parent, m->config->id, AT_REMOVEDIR);
+		unlinkat(parent, is_aside ? ended : m->config->id, AT_REMOVEDIR);
 }
 
 static int compare_fds(const void *a, const void *b)

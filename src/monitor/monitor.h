@@ -55,6 +55,12 @@ struct monitor_process {
 	int console_fd;	     /* terminal's master, handed over; -1 without a terminal */
 };
 
+/* A volume that the container has mounted, as events tell it. */
+struct monitor_volume {
+	const char *name, *destination;
+	bool is_read_only;
+};
+
 struct monitor_config {
 	const char *id;
 	const char *bundle; /* for state.json; NULL: left out */
@@ -70,6 +76,8 @@ struct monitor_config {
 	char *const *settle_argv;		   /* absolute program first; NULL: none */
 	const struct journal *journal;		   /* where events go; NULL: nowhere */
 	const struct journal_container *container; /* what they say; with journal */
+	const struct monitor_volume *volumes;
+	size_t n_volumes;
 	struct restart_rule restart;
 	struct restart_history history; /* of this run */
 	/* What starts the container again; the attach socket and the guard go with it as

@@ -76,6 +76,10 @@ static int on_input(void *data, uint32_t events)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0) { /* a terminal whose other side is gone ends with EIO */
+		size_t held = p->keys ? detach_keys_flush(p->keys, p->buf) : 0;
+
+		if (held > 0)
+			output_write(&p->out, p->buf, held);
 		finish(p, PUMP_EOF);
 		return 0;
 	}
@@ -101,7 +105,7 @@ int pump_start(struct pump *pump, struct loop *loop, int in_fd, const struct out
 			      .in_fd = in_fd,
 			      .out = *out,
 			      .keys = keys,
-			      .buf = mem_alloc(PUMP_BUF_LEN),
+			      .buf = mem_alloc(PUMP_BUF_LEN + (keys ? keys->n : 0)),
 			      .on_end = on_end,
 			      .ctx = ctx};
 	return loop_add(loop, &pump->in, in_fd, EPOLLIN, on_input, pump);

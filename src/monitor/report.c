@@ -59,6 +59,28 @@ void monitor_report(struct monitor *m, const char *action, const struct journal_
 	write_all(m, &text);
 }
 
+/* A volume is mounted with the container and goes with it. */
+static void add_volumes(struct monitor *m, struct str *text, bool is_mounted)
+{
+	for (size_t i = 0; i < m->config->n_volumes; i++) {
+		const struct monitor_volume *v = &m->config->volumes[i];
+		const struct journal_pair pairs[] = {
+			{"container", m->config->id},
+			{"driver", "local"},
+			{"destination", v->destination},
+			{"propagation", ""},
+			{"read/write", v->is_read_only ? "false" : "true"},
+		};
+
+		journal_add(text,
+			    &(struct journal_event){.type = "volume",
+						    .action = is_mounted ? "mount" : "unmount",
+						    .id = v->name,
+						    .pairs = pairs,
+						    .n_pairs = is_mounted ? ARRAY_LEN(pairs) : 2});
+	}
+}
+
 void monitor_report_start(struct monitor *m, bool is_started)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -67,8 +89,10 @@ void monitor_report_start(struct monitor *m, bool is_started)
 		return;
 	if (m->config->client_flags & STREAM_FLAGS)
 		add(m, &text, "attach", NULL, 0);
-	if (is_started)
+	if (is_started) {
+		add_volumes(m, &text, true);
 		add(m, &text, "start", NULL, 0);
+	}
 	write_all(m, &text);
 }
 
@@ -88,6 +112,7 @@ void monitor_report_exit(struct monitor *m, const struct monitor_exit *exit)
 	if (exit->oom_killed)
 		add(m, &text, "oom", NULL, 0);
 	add(m, &text, "die", pairs, ARRAY_LEN(pairs));
+	add_volumes(m, &text, false);
 	write_all(m, &text);
 }
 

@@ -13,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Between the changed size and the right one: long enough for a program to see both. */
+#define REDRAW_NS 20000000ULL
+
 /* docker's CLI gives up at the third (cmd/docker/docker.go). */
 #define TERMINATIONS_MAX 3
 
@@ -55,22 +58,42 @@ static void send_size(struct session *s, uint16_t grow)
 		s->ops->resize(s->ctx, (uint16_t)(rows + grow), (uint16_t)(columns + grow));
 }
 
+static int on_redraw(void *data, uint32_t events)
+{
+	send_size(data, 0);
+	return 0;
+}
+
+/* A program redraws when its terminal's size has changed: so it changes, and then is right. */
+static int force_redraw(struct session *s)
+{
+	int rc = loop_timer_add(&s->loop, &s->redraw, on_redraw, s);
+
+	if (rc < 0)
+		return rc;
+	send_size(s, 1);
+	return loop_timer_set(&s->redraw, REDRAW_NS);
+}
+
 static void handle_signal(struct session *s, int number)
 {
 	if (number == SIGWINCH && (s->config->tty || !s->config->sig_proxy)) {
 		send_size(s, 0);
 		return;
 	}
-	if (!s->config->sig_proxy) {
+	bool is_termination = number == SIGINT || number == SIGTERM;
+
+	/* Who kills a command in front of a terminal wants it to go, and the terminal back. */
+	bool dies = !s->config->sig_proxy && (s->config->tty || !is_termination);
+
+	if (!dies && is_termination && ++s->n_terminations >= TERMINATIONS_MAX) {
+		session_finish(s, SESSION_FORCED);
+	} else if (dies) {
 		s->result.signal = number;
 		session_finish(s, SESSION_SIGNALLED);
-		return;
+	} else if (s->config->sig_proxy) {
+		s->ops->signal(s->ctx, number);
 	}
-	if ((number == SIGINT || number == SIGTERM) && ++s->n_terminations >= TERMINATIONS_MAX) {
-		session_finish(s, SESSION_FORCED);
-		return;
-	}
-	s->ops->signal(s->ctx, number);
 }
 
 static int on_signal(void *data, uint32_t events)
@@ -128,10 +151,11 @@ int session_open(struct session *session, const struct session_config *config,
 	rc = set_raw(session, err);
 	if (rc < 0)
 		return rc;
-	if (config->force_redraw)
-		send_size(session, 1);
-	send_size(session, 0);
-	return 0;
+	if (!config->force_redraw)
+		send_size(session, 0);
+	else
+		rc = force_redraw(session);
+	return rc < 0 ? err_sys(err, -rc, "set a timer") : 0;
 }
 
 int session_start_input(struct session *session, int target_fd)
@@ -156,6 +180,9 @@ void session_close(struct session *session)
 {
 	tty_restore(&session->mode);
 	pump_stop(&session->input);
+	if (loop_has(&session->redraw.source))
+		loop_timer_remove(&session->loop, &session->redraw);
+	detach_keys_done(&session->keys);
 	loop_signals_remove(&session->loop, &session->signals);
 	loop_done(&session->loop);
 	if (session->is_sigpipe_set)

@@ -21,8 +21,10 @@ struct session_config {
 	int in_fd; /* borrowed; -1: not attached, likewise for the two below */
 	int out_fd;
 	int err_fd;
-	bool tty;	   /* the process has a terminal */
-	bool sig_proxy;	   /* pass signals on to the process instead of dying of them */
+	bool tty; /* the process has a terminal */
+	/* Pass signals on to the process. Without it the command dies of them; but without a
+	 * terminal, as with docker, of INT and TERM only at the third. */
+	bool sig_proxy;
 	bool force_redraw; /* attach: a changed size first, so that a full-screen program redraws */
 	bool no_detach;	   /* no keys leave it */
 	const char *detach_keys; /* NULL: docker's; they count only with tty */
@@ -33,7 +35,7 @@ enum session_outcome {
 	SESSION_DETACHED,    /* detach keys */
 	SESSION_LOST,	     /* the monitor is gone without having told an exit */
 	SESSION_FORCED,	     /* third SIGINT or SIGTERM */
-	SESSION_SIGNALLED,   /* signal, without sig_proxy: the caller should die of it */
+	SESSION_SIGNALLED,   /* another signal, without sig_proxy: the caller should die of it */
 	SESSION_BROKEN_PIPE, /* nobody reads our output: the caller should die of SIGPIPE */
 };
 
@@ -59,6 +61,7 @@ struct session {
 	struct loop_signals signals;
 	struct pump input;
 	struct detach_keys keys;
+	struct loop_timer redraw;
 	struct tty_mode mode;
 	struct sigaction old_sigpipe;
 	bool is_sigpipe_set;
@@ -69,7 +72,9 @@ struct session {
 #define SESSION_INIT                                                               \
 	{                                                                          \
 		.loop = {.epoll_fd = -1}, .signals = {.source = LOOP_SOURCE_INIT}, \
-		.input = PUMP_INIT, .mode = TTY_MODE_INIT                          \
+		.input = PUMP_INIT, .mode = TTY_MODE_INIT, .redraw = {             \
+			.source = LOOP_SOURCE_INIT                                 \
+		}                                                                  \
 	}
 
 /* The signals a command must block before the process exists (sigprocmask), so that none is lost

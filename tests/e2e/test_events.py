@@ -325,7 +325,7 @@ def test_errors(tare):
 
 def test_log_levels_and_forms(tare):
     assert tare("ps").err == ""
-    assert "tare: debug: begins" in tare("ps", env={"TARE_LOG_LEVEL": "debug"}).err
+    assert "tare: trace: begins" in tare("ps", env={"TARE_LOG_LEVEL": "trace"}).err
     done = subprocess.run(tare.argv + ["--log-level", "debug", "--log-format", "json", "rm", "nosuch"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]

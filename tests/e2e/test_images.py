@@ -458,14 +458,28 @@ def test_names_complete(tare, tiny, tmp_path, line, expected):
 
 
 def test_manual_pages_of_all_commands(tare):
-    """Whatever the program's page lists has one that is installed, under its shortest name."""
+    """Whatever help lists has a page under its shortest name, and each is well formed and complete."""
     build = pathlib.Path(PROGRAM).parent
-    pages = {p.name for p in build.glob("tare*.1")}
-    listed = re.findall(r"^\.B ([a-z]+) ([a-z]+)$", (build / "tare.1").read_text(), re.M)
-    assert len(listed) > 30
-    for group, name in listed:
-        aliases = re.search(r"^Aliases:\n.*, tare ([a-z]+)$", tare.ok(group, name, "--help"), re.M)
-        assert "tare-%s.1" % (aliases.group(1) if aliases else "%s-%s" % (group, name)) in pages
+    listed = tare.ok("man", "--list").split()
+    assert sorted(listed) == sorted(p.name for p in build.glob("tare*.1"))
+    for group in ("container", "image", "system", "volume"):
+        for name in re.findall(r"^  ([a-z]+) ", tare.ok(group, "--help"), re.M):
+            top = re.search(r"^Aliases:\n.*, tare ([a-z]+)$", tare.ok(group, name, "--help"), re.M)
+            assert "tare-%s.1" % (top.group(1) if top else "%s-%s" % (group, name)) in listed
+    for page in listed[1:]:
+        text = (build / page).read_text()
+        for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXAMPLES", "EXIT STATUS", "SEE ALSO"):
+            assert ".SH %s\n" % section in text, (page, section)
+        for name in re.findall(r"^\.BR (tare[a-z\\-]*) \(1\)", text, re.M):
+            assert name.replace("\\", "") + ".1" in listed, (page, name)
+
+
+def test_manual_pages_have_no_faults(tare):
+    build = pathlib.Path(PROGRAM).parent
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is not installed")
+    done = subprocess.run(["mandoc", "-Tlint", *map(str, build.glob("tare*.1"))], capture_output=True, text=True, check=False)
+    assert done.stdout + done.stderr == ""
 
 
 # ---------------------------------------------------------------- installed
@@ -489,7 +503,7 @@ def test_installed_tree(installed):
     """Helpers are found in libexec and images in share, relative to the program, wherever it stands."""
     prefix = pathlib.Path(installed.argv[0]).parents[1]
     files = {str(p.relative_to(prefix)) for p in prefix.rglob("*") if p.is_file()}
-    assert {"bin/tare", "libexec/tare/tare-unpack", "libexec/tare/tare-seccomp", "libexec/tare/tare-init",
+    assert {"bin/tare", "libexec/tare/tare-unpack", "libexec/tare/tare-seccomp", "libexec/tare/tare-init", "libexec/tare/tare-logz",
             "share/tare/images/busybox/index.json", "share/tare/images/hello-world/index.json"} <= files
     assert not any(re.search(r"test|probe|floor|fuzz|\.a$|\.o$", f) for f in files), files
     assert "Hello from tare!" in installed.ok("run", "--rm", "hello-world")

@@ -48,7 +48,8 @@ def session(request, tare, terminal):  # noqa: F811
 def test_session(session, tare):
     """Size, resize, control keys as bytes, exit status, and the terminal as it was."""
     t = session
-    t.write(b"stty size; tty\n")
+    # An attach changes the size for a moment, so that a full-screen program redraws.
+    t.write(b"while [ \"$(stty size)\" != '33 101' ]; do :; done; stty size; tty\n")
     t.expect(b"33 101\r\n")
     t.expect(b"/dev/pts/")
     t.write(b"trap 'echo resi''zed' WINCH\n")

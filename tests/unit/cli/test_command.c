@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "cli/manual.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -79,7 +80,11 @@ static const struct {
 	{"--root /x --runroot=/y -D version", 0, "Client:\n", NULL},
 	{"completion bash", 0, "# bash completion", NULL},
 	{"completion nosuch", 1, NULL, "tare: no completion for \"nosuch\""},
-	{"man run", 0, ".TH tare-run 1\n", NULL},
+	{"man run", 0, ".TH TARE-RUN 1 ", NULL},
+	{"man nosuch", 1, NULL, "tare: no manual page for nosuch"},
+	{"man --list", 0, "tare.1\ntare-run.1\n", NULL},
+	{"__complete contai", 0, "container\tManage containers\n:4\n", NULL},
+	{"__completeNoDesc --log-level f", 0, "fatal\n:4\n", NULL},
 };
 
 /* Redirects one of the standard streams into memory; undone by capture_end. */
@@ -169,6 +174,8 @@ static void names_do_not_collide(void **state)
 		if (c->top)
 			assert_ptr_equal(command_lookup(NULL, c->top), c);
 		assert_true(!c->group || command_group_lookup(c->group));
+		if (!(c->flags & COMMAND_HIDDEN) && !manual_find(c))
+			fail_msg("%s has no prose in manual.c", c->name);
 		for (size_t t = 0; t < OPTION_TABLES_MAX && c->tables[t]; t++)
 			for (const struct option *o = c->tables[t]; o->name; o++) {
 				assert_ptr_equal(option_lookup(c->tables, o->name, strlen(o->name)),

@@ -368,8 +368,15 @@ static const struct row rows[] = {
 	{{"--explain=json", "--dry-run", "b"}, NULL},
 	{{"--explain=yaml", "b"},
 	 "invalid argument \"yaml\" for \"--explain\" flag: must be shell or json"},
-	{{"--gpus", "all", "b"},
-	 "--gpus: GPU devices are not supported yet; --device gives single device nodes"},
+	{{"--use-api-socket", "b"}, "--use-api-socket: there is no API socket yet"},
+	{{"--gpus", "x=y", "b"},
+	 "invalid argument \"x=y\" for \"--gpus\" flag: unexpected key 'x' in 'x=y'"},
+	{{"--gpus", "\"device=1,2\",capabilities=compute", "b"}, NULL},
+	{{"--device", "vendor.com/class=name", "b"}, NULL},
+	{{"--uts", "container:x", "b"}, NULL},
+	{{"--link", "a:b:c", "b"},
+	 "invalid argument \"a:b:c\" for \"--link\" flag: bad format for links: a:b:c"},
+	{{"--storage-opt", "size", "b"}, "invalid storage option"},
 	{{"--privileged", "-itd", "--", "b"}, NULL},
 	{{"b", "--nosuch", "-Z"}, NULL}, /* belongs to the container's command */
 };

@@ -123,7 +123,7 @@ static void host_of_nothing(void **state)
 	struct err err = ERR_INIT;
 
 	spec_init(&spec);
-	got = describe_host(&spec);
+	got = describe_host(&spec, "box");
 	assert_true(str_has_prefix(got, host_default));
 	assert_int_equal(json_parse(got, strlen(got), 1 << 20, "host", &tree, &err), 0);
 	assert_null(json_get(tree, "Init"));
@@ -208,7 +208,7 @@ static void host_parts(void **state)
 		spec_add_port(&spec, &ports[i]);
 	strv_add(&spec.log_options, "max-size=1m");
 	strv_add(&spec.networks, "host");
-	got = describe_host(&spec);
+	got = describe_host(&spec, "box");
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		assert_has(got, parts[i]);
 }
@@ -235,7 +235,7 @@ static void unconfined(void **state)
 		spec.privileged = rows[i].privileged;
 		if (rows[i].option)
 			strv_add(&spec.security_options, rows[i].option);
-		got = describe_host(&spec);
+		got = describe_host(&spec, "box");
 		assert_has(got, rows[i].security);
 		assert_has(got, rows[i].paths);
 	}

@@ -27,11 +27,11 @@ static void parses_what_docker_parses(void **state)
 		{"a,", NULL},
 		{",", NULL},
 		{"ctrl-", NULL},
-		{"a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", NULL},
+		{"a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a", "aaaaaaaaaaaaaaaaa"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct detach_keys keys;
+		cleanup_detach_keys struct detach_keys keys = {};
 		struct err err = ERR_INIT;
 		int rc = detach_keys_parse(cases[i].text, &keys, &err);
 
@@ -44,7 +44,7 @@ static void parses_what_docker_parses(void **state)
 		assert_int_equal(keys.n, strlen(cases[i].keys));
 		assert_memory_equal(keys.keys, cases[i].keys, keys.n);
 	}
-	struct detach_keys at;
+	cleanup_detach_keys struct detach_keys at = {};
 	struct err err = ERR_INIT;
 
 	assert_int_equal(detach_keys_parse("ctrl-@", &at, &err), 0);
@@ -74,10 +74,10 @@ static void replays_prefixes(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		/* In one piece, and byte by byte. */
 		for (size_t step = 1; step <= 2; step++) {
-			struct detach_keys keys;
+			cleanup_detach_keys struct detach_keys keys = {};
 			struct err err = ERR_INIT;
 			uint8_t out[64] = {};
-			uint8_t held[DETACH_KEYS_MAX];
+			uint8_t held[64];
 			size_t n_out = 0;
 			size_t len = strlen(cases[i].in);
 			bool detached = false;

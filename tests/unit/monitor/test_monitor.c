@@ -612,6 +612,74 @@ static void settles_when_nobody_else_does(void **state)
 	}
 }
 
+/* What a person says is on disk before the monitor answers, and holds at the end of the run. */
+static void heeds_a_stop_that_was_told(void **state)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	char *const never[] = {(char[]){"/bin/false"}, NULL};
+	struct box b;
+	struct session_result r = {};
+	struct err err = ERR_INIT;
+
+	box_init(&b, *state, argv);
+	b.config.restart.policy = RESTART_ALWAYS;
+	b.config.resume_argv = never;
+	box_start(&b);
+	assert_int_equal(monitor_client_set_stopping(b.state_fd, RESTART_MARKS_ALL + 1, &err),
+			 -ERR_UNAVAILABLE);
+	err_clear(&err);
+	assert_int_equal(monitor_client_set_stopping(
+				 b.state_fd, RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &err),
+			 0);
+	expect_exit_file(&b, "{\"exitCode\":255,");
+	expect_exit_file(&b, "\"stopped\":true,\"canceled\":true");
+	assert_int_equal(monitor_client_signal(b.client_fd, SIGKILL), 0);
+	assert_int_equal(monitor_client_wait_exit(b.client_fd, &r, &err), 0);
+	assert_int_equal(r.exit_code, 137);
+	expect_exit_file(&b, "{\"exitCode\":137,");
+	expect_exit_file(&b, "\"stopped\":true,\"canceled\":true");
+	box_end(&b);
+}
+
+/* A policy given while it runs counts; the run is on record, and what is executed has the socket.
+ */
+static void goes_on_to_the_next_run(void **state)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	struct box b;
+	struct session_result r = {};
+	struct err err = ERR_INIT;
+	cleanup_str struct str s = STR_INIT;
+	cleanup_free char *script = NULL;
+	int status = 0;
+
+	box_init(&b, *state, argv);
+	script = str_printf("test -S /proc/self/fd/%d && echo ok >%s/resumed",
+			    MONITOR_RESUME_SOCKET, b.f->path);
+	char *const next[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, script, NULL};
+
+	b.config.resume_argv = next;
+	box_start(&b);
+	assert_int_equal(monitor_client_set_restart(b.state_fd, N_RESTART_POLICIES, 0, &err),
+			 -ERR_UNAVAILABLE);
+	err_clear(&err);
+	assert_int_equal(monitor_client_set_restart(b.state_fd, RESTART_ON_FAILURE, 2, &err), 0);
+	assert_int_equal(monitor_client_signal(b.client_fd, SIGTERM), 0);
+	assert_int_equal(monitor_client_wait_exit(b.client_fd, &r, &err), 0);
+	assert_int_equal(r.exit_code, 143);
+	assert_int_equal(waitpid(b.monitor, &status, 0), b.monitor);
+	assert_int_equal(fd_read_file_at(b.f->fd, "resumed", 16, &s), 0);
+	assert_string_equal(str_get(&s), "ok\n");
+	expect_exit_file(&b, "\"restartCount\":1,\"restartDelay\":100000000}");
+	str_done(&s);
+	assert_int_equal(fd_read_file_at(b.state_fd, MONITOR_STATE_NAME, 8192, &s), 0);
+	assert_non_null(strstr(s.buf, "\"status\":\"restarting\",\"pid\":0,"));
+	assert_non_null(strstr(s.buf, "\"exitCode\":143,"));
+	fd_cleanup_close(&b.client_fd);
+	close(b.state_fd);
+	close(b.container_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -627,6 +695,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(detaches, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_killed_monitor_is_noticed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(settles_when_nobody_else_does, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(heeds_a_stop_that_was_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(goes_on_to_the_next_run, set_up, tear_down),
 	};
 
 	/* Containers of monitors that were killed are ours to reap. */

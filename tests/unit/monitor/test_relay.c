@@ -157,14 +157,13 @@ static void passes_signals_on(void **state)
 		int code, signal;
 	} cases[] = {
 		{true, SESSION_EXITED, 9, 0},
-		{false, SESSION_SIGNALLED, 0, SIGTERM},
+		{false, SESSION_SIGNALLED, 0, SIGHUP},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		/* The shell says that its trap is set, and the signal is sent by the shell itself.
 		 */
-		struct relay_process p = spawn("trap 'exit 9' TERM; kill -TERM $PPID; read x",
-					       false);
+		struct relay_process p = spawn("trap 'exit 9' HUP; kill -HUP $PPID; read x", false);
 		struct session_result r = {};
 		struct err err = ERR_INIT;
 		const struct session_config c = {
@@ -175,6 +174,20 @@ static void passes_signals_on(void **state)
 		assert_int_equal(r.exit_code, cases[i].code);
 		assert_int_equal(r.signal, cases[i].signal);
 	}
+}
+
+/* docker's command ignores two of them also where it passes none on. */
+static void ignores_two_without_proxy(void **state)
+{
+	struct relay_process p = spawn("kill -TERM $PPID; kill -INT $PPID; sleep 0.01; exit 3",
+				       false);
+	struct session_result r = {};
+	struct err err = ERR_INIT;
+	const struct session_config c = {.in_fd = -1, .out_fd = -1, .err_fd = -1};
+
+	assert_int_equal(relay_run(&p, &c, &r, &err), 0);
+	assert_int_equal(r.outcome, SESSION_EXITED);
+	assert_int_equal(r.exit_code, 3);
 }
 
 /* Three terminations end the command whatever the process thinks of them. */
@@ -215,6 +228,7 @@ int main(void)
 		cmocka_unit_test(does_not_wait_for_what_is_left_behind),
 		cmocka_unit_test(a_broken_pipe_ends_it),
 		cmocka_unit_test(passes_signals_on),
+		cmocka_unit_test(ignores_two_without_proxy),
 		cmocka_unit_test(gives_up_at_the_third),
 		cmocka_unit_test(refuses_bad_keys),
 	};

@@ -46,11 +46,45 @@ static void writes_exit(void **state)
 			    "\"finishedAt\":\"1970-01-01T00:00:01Z\",\"error\":\"a\\nb\"}\n");
 }
 
+/* While it waits for its next run: the last one's end, and how often. */
+static void writes_a_wait(void **state)
+{
+	struct fixture *f = *state;
+	cleanup_str struct str got = STR_INIT;
+	const struct monitor_exit last = {.code = 3,
+					  .oom_killed = true,
+					  .started_ns = 1000000000,
+					  .finished_ns = 2000000000,
+					  .history = {.count = 7, .delay_ns = 6400000000},
+					  .marks = RESTART_MARK_STOPPED};
+	const struct monitor_state s = {.id = "c1",
+					.status = "restarting",
+					.monitor_pid = 41,
+					.monitor_start_time = 76,
+					.started_ns = 1000000000,
+					.restart_count = 7,
+					.last = &last};
+
+	assert_int_equal(monitor_state_write(f->fd, &s), 0);
+	assert_int_equal(fd_read_file_at(f->fd, MONITOR_STATE_NAME, 4096, &got), 0);
+	assert_non_null(strstr(str_get(&got), "\"startedAt\":\"1970-01-01T00:00:01Z\","
+					      "\"restartCount\":7,\"exitCode\":3,"
+					      "\"oomKilled\":true,"
+					      "\"finishedAt\":\"1970-01-01T00:00:02Z\","
+					      "\"error\":\"\"}\n"));
+	str_done(&got);
+	assert_int_equal(monitor_exit_write(f->fd, &last), 0);
+	assert_int_equal(fd_read_file_at(f->fd, MONITOR_EXIT_NAME, 4096, &got), 0);
+	assert_non_null(strstr(str_get(&got), "\"error\":\"\",\"restartCount\":7,"
+					      "\"restartDelay\":6400000000,\"stopped\":true}\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(writes_state, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(writes_exit, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(writes_a_wait, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Other containers. A link is an alias in /etc/hosts for another container's address. Without a
+ * network a container has none, so there is nothing to write; what was named is still looked for,
+ * as docker does on a container without a network.
+ */
+#include "engine/peers.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/spec.h"
+#include "storage/container.h"
+
+static int check_link(struct engine *engine, const char *link, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	cleanup_free char *name = str_ndup(link, strcspn(link, ":"));
+
+	if (!*name)
+		return err_set(err, ERR_INVALID,
+			       "could not get container for : invalid name or ID supplied: \"\"");
+	if (container_lookup_by_ref(engine->store, name, &record, err) < 0)
+		return err_wrap(err, "could not get container for %s", name);
+	return 0;
+}
+
+static int check_mode(struct engine *engine, const char *mode, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+
+	if (!mode || !str_has_prefix(mode, "container:"))
+		return 0;
+	return container_lookup_by_ref(engine->store, mode + strlen("container:"), &record, err);
+}
+
+int peers_check(struct engine *engine, const struct container_spec *spec, struct strv *warnings,
+		struct err *err)
+{
+	const char *const modes[] = {spec->pid_mode, spec->ipc_mode, spec->uts_mode};
+	int rc = 0;
+
+	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(modes); i++)
+		rc = check_mode(engine, modes[i], err);
+	if (rc < 0)
+		return rc;
+	rc = 0;
+	for (size_t i = 0; rc == 0 && i < spec->links.n; i++)
+		rc = check_link(engine, spec->links.items[i], err);
+	if (rc == 0 && spec->links.n)
+		strv_addf(warnings,
+			  "--link %s: a container without a network has no address to link",
+			  spec->links.items[0]);
+	return rc;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_PEERS_H
+#define ENGINE_PEERS_H
+/* The other containers that a specification names have to be there. */
+#include "engine/engine.h"
+
+struct container_spec;
+struct strv;
+
+/* Checks --link, and the "container:NAME" of --pid, --ipc and --uts, with docker's words; WARNINGS
+ * says what links cannot do. Whether the others run is asked at the start. */
+int peers_check(struct engine *engine, const struct container_spec *spec, struct strv *warnings,
+		struct err *err);
+
+#endif
