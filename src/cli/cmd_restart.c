@@ -85,6 +85,8 @@ static int restart_one(struct engine *engine, const char *ref, const struct stop
 		rc = stop_held(engine, &record, o, err);
 	if (rc == 0)
 		rc = start_held(engine, &made, o, err);
+	if (rc == 0)
+		event_container(engine, &record.row, "restart", NULL);
 	pending_close(engine, record.row.id, pending);
 	return rc < 0 ? err_wrap(err, "Cannot restart container %s", ref) : rc;
 }

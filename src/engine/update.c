@@ -386,6 +386,8 @@ int engine_update(struct engine *engine, const char *ref, const struct container
 	rc = container_find(engine, id, &u.record, &u.state, err);
 	if (rc >= 0)
 		rc = update_held(&u, warnings, err);
+	if (rc >= 0)
+		event_container(engine, &u.record.row, "update", NULL);
 	pending_close(engine, id, pending);
 	return rc < 0 ? rc : 0;
 }
