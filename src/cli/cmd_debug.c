@@ -8,6 +8,7 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/debug.h"
+#include "engine/event.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -35,8 +36,8 @@ static void fill_request(const struct debug_options *o, const struct strv *args,
 		cli_terminal_size(&r->rows, &r->columns);
 }
 
-static int run_session(const struct debug_request *request, const struct debug_session *debug,
-		       struct err *err)
+static int run_session(const struct engine *engine, const struct debug_request *request,
+		       const struct debug_session *debug, struct err *err)
 {
 	struct session_config config = {
 		.in_fd = STDIN_FILENO,
@@ -49,6 +50,10 @@ static int run_session(const struct debug_request *request, const struct debug_s
 	struct session_result result = {};
 	int rc = relay_run(&debug->started.process, &config, &result, err);
 
+	/* In a container that does not run nothing has happened to the container. */
+	if (rc == 0 && *debug->started.exec_id)
+		event_exec_end(engine, debug->started.container_id, debug->started.exec_id,
+			       &result);
 	return rc < 0 ? rc : cli_session_status(&result, err);
 }
 
@@ -72,7 +77,7 @@ int cmd_debug(struct cli *cli, union verb_options *options, struct err *err)
 		cli_print_warnings(&warnings);
 	}
 	if (rc == 0)
-		rc = run_session(&request, &debug, err);
+		rc = run_session(&engine, &request, &debug, err);
 	engine_debug_end(&engine, &debug);
 	strv_done(&request.args);
 	strv_done(&request.env);

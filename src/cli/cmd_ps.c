@@ -154,8 +154,7 @@ static void add_rest(const struct ps *ps, const struct listed_container *c, json
 	json_set_text_take(row, "Labels",
 			   labels_text(ps, json_get_string(row, "ID", ""), c->row->labels));
 	json_set_text_take(row, "Mounts", mounts_text(ps, c->row));
-	json_set_text_take(row, "LocalVolumes",
-			   str_printf("%lld", (long long)c->row->n_volumes));
+	json_set_text_take(row, "LocalVolumes", str_printf("%lld", (long long)c->row->n_volumes));
 	/* docker knows it only of images that came with an index. */
 	json_object_set_new(row, "Platform", json_null());
 	json_set_text(row, "Networks", strcmp(mode, "default") == 0 ? "none" : mode);

@@ -53,6 +53,15 @@ static int start_held(struct engine *engine, const struct container_made *made,
 	return rc;
 }
 
+/* Somebody may have removed it while its entry was waited for. */
+static int check_still_there(struct engine *engine, const char *id, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	int rc = container_lookup(engine->store, id, &record, err);
+
+	return rc == 0 ? err_set(err, ERR_NOT_FOUND, "No such container: %s", id) : rc < 0 ? rc : 0;
+}
+
 static int restart_one(struct engine *engine, const char *ref, const struct stop_options *o,
 		       struct err *err)
 {
@@ -71,14 +80,14 @@ static int restart_one(struct engine *engine, const char *ref, const struct stop
 	if (rc < 0)
 		return rc;
 	pending = pending_wait(engine, record.row.id, err);
-	rc = pending < 0 ? pending : stop_held(engine, &record, o, err);
+	rc = pending < 0 ? pending : check_still_there(engine, record.row.id, err);
+	if (rc == 0)
+		rc = stop_held(engine, &record, o, err);
 	if (rc == 0)
 		rc = start_held(engine, &made, o, err);
 	if (rc == 0)
 		event_container(engine, &record.row, "restart", NULL);
 	pending_close(engine, record.row.id, pending);
-	if (rc == 0)
-		event_container(engine, &record.row, "restart", NULL);
 	return rc < 0 ? err_wrap(err, "Cannot restart container %s", ref) : rc;
 }
 

@@ -247,27 +247,6 @@ static const struct json_field version_fields[] = {
 static const struct json_shape version_shape = {SHAPE_STRUCT, "system.versionInfo", NULL,
 						version_fields};
 
-/* docker gives this one template a name, which Go's messages then show. Returns -code. */
-static int name_template(struct err *err)
-{
-	static const char nameless[] = "template: :";
-	char *at = strstr(err->msg, nameless);
-	cleanup_free char *rest = at ? str_dup(at + strlen(nameless)) : NULL;
-	cleanup_free char *quoted = NULL;
-	char *name = NULL;
-
-	if (!at)
-		return -err->code;
-	name = strstr(rest, "executing \"\"");
-	if (name) {
-		name += strlen("executing \"");
-		quoted = str_printf("%.*sversion%s", (int)(name - rest), rest, name);
-	}
-	snprintf(at, sizeof(err->msg) - (size_t)(at - err->msg), "template: version:%s",
-		 quoted ? quoted : rest);
-	return -err->code;
-}
-
 const char *version_text(void)
 {
 	return TARE_VERSION;
@@ -287,7 +266,5 @@ int cmd_version(struct cli *cli, union verb_options *o, struct err *err)
 		return 0;
 	}
 	full = describe_with_nil_members(object, &version_shape);
-	if (object_print(cli, format, full, &version_shape, err) < 0)
-		return name_template(err);
-	return 0;
+	return object_print(cli, "version", format, full, &version_shape, err);
 }

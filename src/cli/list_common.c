@@ -178,7 +178,7 @@ int call_go_alias(void *data, const json_t *receiver, const char *name, const js
 	return 1;
 }
 
-int object_print(struct cli *cli, const char *format, const json_t *object,
+int object_print(struct cli *cli, const char *name, const char *format, const json_t *object,
 		 const struct json_shape *shape, struct err *err)
 {
 	const struct template_env env = {.shape = shape, .call = call_go_alias};
@@ -188,7 +188,7 @@ int object_print(struct cli *cli, const char *format, const json_t *object,
 
 	if (strcmp(format, "json") == 0) {
 		json_dump_docker(&out, object, shape, 0, 0);
-	} else if (template_parse(format, &t, err) < 0) {
+	} else if (template_parse_named(name, format, &t, err) < 0) {
 		cli->exit_status = STATUS_BAD_TEMPLATE;
 		return err_wrap(err, "template parsing error");
 	} else {

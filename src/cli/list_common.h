@@ -61,10 +61,10 @@ int list_print(const struct format_spec *spec, const char *format, bool quiet, c
 int list_call_label(const json_t *labels, const char *name, const json_t *args, json_t **ret,
 		    struct err *err);
 
-/* Prints one OBJECT of type SHAPE as FORMAT asks: "json" or a template, which may use docker's Go
- * names (describe_go_alias). A template that does not parse exits 64, one that fails prints what it
- * made and an error. */
-int object_print(struct cli *cli, const char *format, const json_t *object,
+/* Prints one OBJECT of type SHAPE as FORMAT asks: "json" or a template (called NAME in messages),
+ * which may use docker's Go names (describe_go_alias). A template that does not parse exits 64, one
+ * that fails prints what it made and an error. */
+int object_print(struct cli *cli, const char *name, const char *format, const json_t *object,
 		 const struct json_shape *shape, struct err *err);
 
 /* A method for templates: docker's Go name of a member that has another one in JSON. See struct

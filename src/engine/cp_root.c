@@ -206,7 +206,7 @@ int cp_root_open(struct engine *engine, const char *ref, const char *path, struc
 		return -err->code;
 	if (engine_load(engine, ret->record.row.id, &made, err) < 0 || view_ensure_private(err) < 0)
 		return -err->code;
-	if (container_has_process(&state)) {
+	while (container_has_process(&state)) {
 		int rc = open_running(ret, &state, &made.config, path, err);
 
 		if (rc != -ERR_CONFLICT)
@@ -216,7 +216,5 @@ int cp_root_open(struct engine *engine, const char *ref, const char *path, struc
 		if (hold(ret, &state, err) < 0)
 			return -err->code;
 	}
-	if (container_has_process(&state))
-		return open_running(ret, &state, &made.config, path, err);
 	return open_stopped(ret, &made, state.status != STATUS_CREATED, err);
 }

@@ -460,6 +460,8 @@ int engine_load(struct engine *engine, const char *id, struct container_made *re
 	int rc = dir < 0 ? dir : fd_read_file_at(dir, "config.json", MAX_CONFIG, &text);
 
 	*ret = (struct container_made){.pending_fd = -1};
+	if (dir == -ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "No such container: %s", id);
 	if (rc < 0)
 		return err_sys(err, -rc, "read the configuration of container %.12s", id);
 	rc = oci_config_parse(str_get(&text), text.len, &ret->config, err);

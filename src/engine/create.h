@@ -18,9 +18,9 @@ struct container_made {
 	char *name, *image, *labels;
 	struct oci_runtime_config config;
 	struct restart_rule restart; /* of one read back: restart_rule_read fills it in */
-	struct strv lowers;	    /* layer directories, uppermost first */
-	int pending_fd;		    /* see engine/pending.h; -1 once closed */
-	uint64_t laps[MADE_N_LAPS]; /* CLOCK_MONOTONIC ns; 0 for one that was read back */
+	struct strv lowers;	     /* layer directories, uppermost first */
+	int pending_fd;		     /* see engine/pending.h; -1 once closed */
+	uint64_t laps[MADE_N_LAPS];  /* CLOCK_MONOTONIC ns; 0 for one that was read back */
 };
 
 /* Frees everything inside and closes the pending entry's descriptor without removing the entry:

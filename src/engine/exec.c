@@ -46,15 +46,16 @@ static void set_env(struct strv *env, const char *text)
 /* SEARCH before what PATH is. */
 static void add_search(struct strv *env, const char *search)
 {
-	const char *before = NULL;
-	cleanup_free char *text = NULL;
+	strv_foreach (i, env) {
+		cleanup_free char *before = NULL;
 
-	strv_foreach (i, env)
-		if (str_has_prefix(env->items[i], "PATH="))
-			before = env->items[i] + strlen("PATH=");
-	text = before && *before ? str_printf("PATH=%s:%s", search, before)
-				 : str_printf("PATH=%s", search);
-	set_env(env, text);
+		if (!str_has_prefix(env->items[i], "PATH="))
+			continue;
+		before = env->items[i];
+		env->items[i] = str_printf("PATH=%s%s%s", search, before[5] ? ":" : "", before + 5);
+		return;
+	}
+	strv_addf(env, "PATH=%s", search);
 }
 
 void exec_make_env(const struct oci_runtime_config *config, bool tty, const char *search,

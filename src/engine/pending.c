@@ -181,6 +181,16 @@ void engine_remove_run(struct engine *engine, const char *id)
 		log_debug("remove %s: %s", run, strerrordesc_np(-rc));
 }
 
+void engine_remove_run_aside(const struct engine *engine, const char *id)
+{
+	cleanup_free char *aside = str_printf("%s/containers/%s" MONITOR_ENDED_SUFFIX,
+					      engine->runroot, id);
+	int rc = fd_remove_tree_at(AT_FDCWD, aside);
+
+	if (rc < 0)
+		log_debug("remove %s: %s", aside, strerrordesc_np(-rc));
+}
+
 int engine_remove_traces(struct engine *engine, const char *id, struct err *err)
 {
 	cleanup_free char *dir = store_container_path(engine->store, id, "");

@@ -48,6 +48,8 @@ int engine_remove_traces(struct engine *engine, const char *id, struct err *err)
 /* Ends what is left of a run of ID that nobody watches: processes, control groups, run directory.
  * The caller holds its entry and knows that no monitor is there. */
 void engine_remove_run(struct engine *engine, const char *id);
+/* Removes what a monitor that was killed in its last act has left of its run directory. */
+void engine_remove_run_aside(const struct engine *engine, const char *id);
 /* Whether engine_settle has work to do on a container of this state: its end has to be written
  * down, or it had to go at its end and nobody was left to remove it. */
 bool container_is_overdue(const struct container_state *state, bool auto_remove);

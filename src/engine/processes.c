@@ -327,6 +327,8 @@ int engine_processes(struct engine *engine, const char *ref, const struct strv *
 	group = container_cgroup_name(engine, record.row.id);
 	int rc = cgroup_list_pids(engine_get_cgroups(engine), group, &pids, &n);
 
+	if (rc == -ENOENT || rc == -ENODEV)
+		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
 	if (rc < 0)
 		return err_sys(err, -rc, "list the processes of container %s", record.row.id);
 	if (ask_ps(&words, pids, n, &text, err) < 0)

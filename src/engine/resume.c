@@ -80,7 +80,7 @@ static int load(struct resume_ctx *c, struct err *err)
 	if (rc == 0)
 		rc = start_ctx_plan(&c->ctx, &request, err);
 	if (rc == 0)
-		rc = start_write_record(c->container_dir, &c->state.history, err);
+		rc = start_write_record(c->container_dir, &c->state.history, c->state.marks, err);
 	if (rc == 0)
 		c->config = start_ctx_config(&c->ctx, &request, c->state_dir, c->container_dir);
 	c->config.history = c->state.history;

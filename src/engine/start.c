@@ -256,10 +256,13 @@ static bool note_is(const struct container_made *made, const char *key, const ch
 	return found && strcmp(found, value) == 0;
 }
 
-int start_write_record(int container_dir, const struct restart_history *history, struct err *err)
+int start_write_record(int container_dir, const struct restart_history *history, unsigned marks,
+		       struct err *err)
 {
-	const struct monitor_exit unknown = {
-		.code = EXIT_UNKNOWN, .started_ns = clock_real_ns(), .history = *history};
+	const struct monitor_exit unknown = {.code = EXIT_UNKNOWN,
+					     .started_ns = clock_real_ns(),
+					     .history = *history,
+					     .marks = marks};
 	int rc = monitor_exit_write(container_dir, &unknown);
 
 	return rc < 0 ? err_sys(err, -rc, "write down the start") : 0;
@@ -375,7 +378,7 @@ static int spawn(struct start_ctx *c, const struct start_request *request, int s
 
 	start_ctx_fill_commands(c, c->made->id);
 	config = start_ctx_config(c, request, state_dir, container_dir);
-	rc = config.auto_remove ? 0 : start_write_record(container_dir, &none, err);
+	rc = config.auto_remove ? 0 : start_write_record(container_dir, &none, 0, err);
 	return rc < 0 ? rc : monitor_spawn(&config, &c->start->client_fd, NULL, err);
 }
 

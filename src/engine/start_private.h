@@ -58,6 +58,7 @@ void start_ctx_done(struct start_ctx *c);
 
 /* From here on the container has been started, whatever happens to whoever knows more about it: a
  * power cut, or a monitor that is killed, leaves "nobody knows how it ended". */
-int start_write_record(int container_dir, const struct restart_history *history, struct err *err);
+int start_write_record(int container_dir, const struct restart_history *history, unsigned marks,
+		       struct err *err);
 
 #endif

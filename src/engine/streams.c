@@ -86,10 +86,10 @@ int streams_start(struct streams *s, struct plan *plan, struct plan_run *run, bo
 	if (rc < 0)
 		return rc;
 	*ret_pid = process.pid;
-	*ret = (struct relay_process){.pid_fd = process.pidfd,
-				      .stdin_fd = take_fd(s->parent[0]),
-				      .stdout_fd = take_fd(s->parent[1]),
-				      .stderr_fd = take_fd(s->parent[2]),
-				      .console_fd = -1};
+	ret->pid_fd = process.pidfd;
+	ret->stdin_fd = take_fd(s->parent[0]);
+	ret->stdout_fd = take_fd(s->parent[1]);
+	ret->stderr_fd = take_fd(s->parent[2]);
+	ret->console_fd = -1;
 	return s->report[0] < 0 ? 0 : receive_console(s, &ret->console_fd, err);
 }

@@ -356,8 +356,6 @@ static int update_held(struct update *u, struct strv *warnings, struct err *err)
 		rc = write_index(u->engine, &u->record, &u->made.config, u->spec, err);
 	if (rc == 0 && is_said(u->spec->restart_name))
 		tell_monitor(u);
-	if (rc == 0)
-		event_container(u->engine, &u->record.row, "update", NULL);
 	return rc < 0 ? err_wrap(err, "Cannot update container %s", u->record.row.id) : 0;
 }
 

@@ -88,6 +88,8 @@ static int open_of_container(struct engine *engine, const char *id, const char *
 	/* lint: the store's own directory of this container */
 	int fd = open(path, flags | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+	if (fd < 0 && errno == ENOENT)
+		return err_set(err, ERR_NOT_FOUND, "No such container: %s", id);
 	return fd < 0 ? err_sys(err, errno, "open the writable layer of container %.12s", id) : fd;
 }
 

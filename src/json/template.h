@@ -52,6 +52,9 @@ struct template_env {
 /* Parses TEXT. On success *RET is owned; else ERR_INVALID with Go's message
  * ("template: :1: unclosed action"), to which docker adds "template parsing error". */
 int template_parse(const char *text, struct template **ret, struct err *err);
+/* The same with a NAME for messages, which must outlive the template. */
+int template_parse_named(const char *name, const char *text, struct template **ret,
+			 struct err *err);
 void template_free(struct template *t);
 void template_cleanup_free(struct template **t);
 #define cleanup_template __attribute__((cleanup(template_cleanup_free)))

@@ -40,8 +40,8 @@ int exec_fail(struct exec *x, const char *fmt, ...)
 	}
 	str_add_quoted(&name, x->name, strlen(x->name));
 	node_format(x->at, &at);
-	return err_set(x->err, ERR_INVALID, "template: :%u:%u: executing %s at <%.300s>: %s", line,
-		       column, str_get(&name), str_get(&at), message);
+	return err_set(x->err, ERR_INVALID, "template: %s:%u:%u: executing %s at <%.300s>: %s",
+		       x->t->name, line, column, str_get(&name), str_get(&at), message);
 }
 
 int exec_charge(struct exec *x, size_t n)

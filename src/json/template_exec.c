@@ -242,7 +242,8 @@ int template_execute(const struct template *t, const json_t *data, const struct 
 {
 	static const struct template_env plain;
 	const struct node *root = template_lookup(t, "");
-	struct exec x = {.t = t, .env = env ? env : &plain, .name = "", .at = root, .err = err};
+	struct exec x = {
+		.t = t, .env = env ? env : &plain, .name = t->name, .at = root, .err = err};
 	int rc = 0;
 
 	/* The run takes references of its own and never changes the tree. */

@@ -63,6 +63,7 @@ struct template_body {
 
 struct template
 {
+	const char *name; /* borrowed; for messages */
 	char *text;
 	size_t len;
 	struct node_vec nodes; /* every node, for release */

@@ -94,7 +94,7 @@ void parser_fail(struct parser *p, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
 	va_end(ap);
-	err_set(p->err, ERR_INVALID, "template: :%d: %s", p->window[0].line, message);
+	err_set(p->err, ERR_INVALID, "template: %s:%d: %s", p->t->name, p->window[0].line, message);
 }
 
 void parser_fail_unexpected(struct parser *p, struct token t, const char *context)
@@ -438,9 +438,15 @@ static void parse_all(struct parser *p)
 
 int template_parse(const char *text, struct template **ret, struct err *err)
 {
+	return template_parse_named("", text, ret, err);
+}
+
+int template_parse_named(const char *name, const char *text, struct template **ret, struct err *err)
+{
 	cleanup_template struct template *t = mem_zalloc(sizeof(*t));
 	struct parser p = {.t = t, .err = err};
 
+	t->name = name;
 	t->len = strlen(text);
 	if (t->len > TEMPLATE_MAX_TEXT)
 		return err_set(err, ERR_INVALID, "template: larger than %u bytes",

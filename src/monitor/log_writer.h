@@ -29,7 +29,7 @@
 
 /* Parts that are kept open for who follows, and their bytes together. */
 #define LOG_HELD_MAX	   256
-#define LOG_HELD_BYTES_MAX (2ULL << 30)
+#define LOG_HELD_BYTES_MAX (1ULL << 30)
 
 /* One entry on its way: a line with its newline, or a piece of one. */
 struct log_line {

@@ -173,7 +173,7 @@ void monitor_remove_state(struct monitor *m)
 {
 	int dir = m->config->state_dir_fd;
 	cleanup_close int parent = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	cleanup_free char *ended = str_printf("%s.ended", m->config->id);
+	cleanup_free char *ended = str_printf("%s" MONITOR_ENDED_SUFFIX, m->config->id);
 	/* In one step: whoever finds the container ended may start it at once, in a directory of
 	 * that name that nobody takes away. */
 	bool is_aside = parent >= 0 && has_name(dir, parent, m->config->id) &&

@@ -235,6 +235,7 @@ void monitor_resume(const struct monitor_resume *resume)
 	m->start_err = &err;
 	m->last = *resume->last;
 	m->history = resume->last->history;
+	m->marks = resume->last->marks;
 	m->started_ns = resume->last->started_ns;
 	m->is_waiting = true;
 	rc = begin_waiting(m);

@@ -16,6 +16,8 @@
 
 #define MONITOR_STATE_NAME "state.json"
 #define MONITOR_EXIT_NAME  "exit.json"
+/* What the state directory is called for the moment of its removal, after the container's id. */
+#define MONITOR_ENDED_SUFFIX ".ended"
 
 /* How a container ended, or that it was started and nobody knows yet how it will. */
 struct monitor_exit {

@@ -167,3 +167,15 @@ def test_another_image(bare, tmp_path):
     bare.ok("commit", "-c", "ENV PATH=/opt:/bin", "made", "tools")
     assert bare.ok("debug", "--image", "tools", "up", "sh", "-c", "echo $PATH; ls %s/opt" % PLACE) == \
         "%s/opt:%s/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nwhatever" % (PLACE, PLACE)
+
+
+def test_events(bare):
+    """In a running container it is a command like any other; in a stopped one nothing happened to the container."""
+    assert bare("debug", "up", "sh", "-c", "exit 4").rc == 4
+    bare.ok("kill", "up")
+    before = bare.ok("events", "--since", "1h", "--until", "0s", "--format", "{{.Action}}")
+    actions = [line.strip() for line in before.split("\n")]
+    for action in ("exec_create: sh -c exit 4", "exec_start: sh -c exit 4", "exec_die"):
+        assert actions.count(action) == 1
+    bare.ok("debug", "up", "true")
+    assert bare.ok("events", "--since", "1h", "--until", "0s", "--format", "{{.Action}}") == before

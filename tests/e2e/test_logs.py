@@ -207,6 +207,49 @@ def test_a_helper_killed_at_any_point_loses_nothing(tare):
     assert tare("logs", "cc").out == before
 
 
+def test_compression_on_a_full_disk_leaves_the_plain_part(tare):
+    run(tare, *COMPRESSED, script="seq 30000")
+    wait_compressed(tare)
+    before = tare("logs", "cc").out
+    gz = max(log_dir(tare).glob("*.gz"), key=lambda p: int(p.name.split(".")[2]))
+    gz.with_suffix("").write_bytes(gzip.open(gz).read())
+    gz.unlink()
+    names = parts(tare)
+    done = subprocess.run(["prlimit", "--fsize=512", os.path.join(os.path.dirname(PROGRAM), "tare-logz"), "compress"],
+                          stdin=os.open(log_dir(tare), os.O_RDONLY), stderr=subprocess.DEVNULL)
+    assert done.returncode != 0 and parts(tare) == names and tare("logs", "cc").out == before
+
+
+def test_a_monitor_killed_while_it_rotates_leaves_whole_lines(tare):
+    for n in range(4):
+        name = "cc%d" % n
+        tare.ok("run", "-d", "--name", name, "--network", "none", "--log-opt", "max-size=64k", "--log-opt", "max-file=4", "--log-opt",
+                "compress=true", "busybox", "sh", "-c", "i=0; while :; do i=$((i+1)); echo $i; done")
+        wait_until(lambda: any(p.startswith("json.log.") for p in parts(tare, name)), "a rotation")
+        state = json.loads((tare.runroot / "containers" / tare.inspect(name)["Id"] / "state.json").read_text())
+        pids = [int(p) for p in os.listdir("/proc") if p.isdigit() and int(p) in find_numbers(state) and
+                open("/proc/%s/comm" % p).read() == "tare-monitor\n"]
+        os.kill(pids[0], signal.SIGKILL)
+        tare.wait_state(name, "exited")
+        assert len(parts(tare, name)) <= 4 + 3
+        lines = [int(line) for line in tare.ok("logs", name).splitlines()]
+        assert lines == list(range(lines[0], lines[0] + len(lines))) and lines
+        tare.ok("start", name)
+        wait_until(lambda: tare.ok("logs", "-n", "1", name) != str(lines[-1]), "another line")
+        tare.ok("kill", name)
+        again = tare.ok("logs", name).splitlines()
+        assert all(line.isdigit() for line in again)
+
+
+def find_numbers(value):
+    """Every number in a tree of JSON."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return {n for v in value for n in find_numbers(v)}
+    return {value} if isinstance(value, int) else set()
+
+
 def test_a_damaged_compressed_part_is_said(tare):
     run(tare, *COMPRESSED, script="seq 30000")
     wait_compressed(tare)

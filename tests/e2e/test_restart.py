@@ -358,11 +358,11 @@ def reboot(tare):
     """What a power cut leaves: no process, and nothing of /run, which is a tmpfs."""
     for state in (tare.runroot / "containers").glob("*/state.json"):
         monitor = json.loads(state.read_text())["monitor"]["pid"]
-        guard = guard_of(monitor)
-        if guard:
-            # The machine goes as a whole: nobody is left to settle anything.
-            os.kill(monitor, signal.SIGSTOP)
-            kill(guard)
+        # The machine goes as a whole: nobody is left to settle anything, nor a guard that is just being made.
+        os.kill(monitor, signal.SIGSTOP)
+        wait_until(lambda: "\nState:\tT" in read_proc(str(monitor), "status"), "the monitor to stand still")
+        for child in read_proc(str(monitor), "task/%d/children" % monitor).split():
+            kill(int(child))
         kill(monitor)
         wait_until(lambda: not pathlib.Path("/proc/%d/exe" % monitor).exists(), "the monitor to be gone")
     ids = [p.name for p in (tare.root / "containers").iterdir()]

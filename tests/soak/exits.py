@@ -120,14 +120,18 @@ def state_of(state, cid):
         return {}
 
 
+def has_guard(monitor):
+    children = read("/proc/%d/task/%d/children" % (monitor, monitor)).split()
+    return any(read("/proc/%s/comm" % c).strip() == "tare-guard" for c in children)
+
+
 def kill_monitor(state, name, rng):
     """A monitor killed at a random moment of a run that is repeated; then the policy goes on."""
     cid = state.ok("inspect", "-f", "{{.Id}}", name)
     time.sleep(rng.random() * 0.3)
     before = state_of(state, cid)
     monitor = before.get("monitor", {}).get("pid", 0)
-    if not monitor or not read("/proc/%d/task/%d/children" % (monitor, monitor)):
-        return 0, []
+    wait_until(lambda: has_guard(monitor), "the guard of %s" % name)
     os.kill(monitor, signal.SIGKILL)
     end = time.monotonic() + 1
     while time.monotonic() < end:
@@ -144,7 +148,7 @@ def kill_monitor(state, name, rng):
 def kill_monitors(state, n, kills, rng):
     """One container at a time is made anew now and then, so that its delays stay short."""
     done, bad = 0, []
-    while done < kills:
+    while done < kills and not bad:
         name = "k%d-%d" % (n, done)
         state.ok("run", "-d", "--name", name, *NONE, "--restart", rng.choice(("always", "unless-stopped", "on-failure")),
                  "busybox", "sleep", "1000")
@@ -159,7 +163,7 @@ def kill_monitors(state, n, kills, rng):
         bad += expect(state, name, 137)
         time.sleep(0.15)
         bad += expect(state, name, 137)
-        state.ok("rm", name)
+        state.ok("rm", "-f", name)
     return done, bad
 
 

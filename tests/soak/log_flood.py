@@ -126,10 +126,12 @@ def flood(engine, o, n_readers, stopped, folder, bad):
 
 def after(engine, o, name, wall, bad):
     """`logs` of what is left, and the writer's own words, which are all that is on standard error."""
-    logs = engine.popen("logs", name, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    logs = engine.popen("logs", name, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     check = subprocess.Popen([TOOL, "check", str(o.lines), str(o.seed), "tail"], stdin=logs.stdout, stdout=subprocess.PIPE, text=True)
     logs.stdout.close()
-    said, words = check.communicate(timeout=300)[0], logs.communicate(timeout=60)[1]
+    said = check.communicate(timeout=300)[0]
+    logs.wait(timeout=60)
+    words = engine.popen("logs", name, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).communicate(timeout=300)[1]
     if not said.startswith("ok %d lines" % o.lines):
         bad.append("logs afterwards: %s" % said.strip())
     m = re.search(rb"(\d+) bytes (\d+) ms", words)

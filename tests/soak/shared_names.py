@@ -26,7 +26,7 @@ from harness import Failure, State, report
 NAMES = ["n%d" % i for i in range(40)]
 LONGEST = 30
 ORDINARY = re.compile(
-    r"No such container|no such container|is not running|is already in use|is already paused|is not paused|is paused|"
+    r"No such (container|object)|is not running|is already in use|is already paused|is not paused|is paused|"
     r"container is running|not running|is restarting|removal of container .* is already in progress|is busy|"
     r"cannot exec in a (stopped|paused)|stop the container before|unpause|must be different|"
     r"Could not find the file|already exists|marked for removal|Renaming a container with the same name", re.I)

@@ -64,6 +64,16 @@ check "unpause" "frozen 0" "$(grep frozen "$dir/cgroup.events")"
 "$tare" rm -f limits >/dev/null
 check "the group is gone" gone "$([ -d "$dir" ] || echo gone)"
 
+up below --cgroup-parent /outer/inner -m 64m
+dir=$(group below)
+check "--cgroup-parent" /sys/fs/cgroup/outer/inner "${dir%/*}"
+check "its limit, and none on its parent" "67108864 max" "$(cat "$dir/memory.max" "${dir%/*}/memory.max" | xargs)"
+"$tare" debug below true
+check "debug" 0 $?
+"$tare" rm -f below >/dev/null
+check "gone from its parent" gone "$([ -d "$dir" ] || echo gone)"
+rmdir /sys/fs/cgroup/outer/inner /sys/fs/cgroup/outer
+
 up plain
 dir=$(group plain)
 "$tare" update --cpu-shares 512 --cpuset-cpus 0 plain >/dev/null
