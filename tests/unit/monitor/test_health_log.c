@@ -39,11 +39,10 @@ static void layout(void **state)
 	add(&log, -1, bytes, sizeof(bytes) - 1);
 	full = format(&log);
 	assert_string_equal(empty, "{\"Status\":\"unhealthy\",\"FailingStreak\":7,\"Log\":[\n]}\n");
-	assert_string_equal(full,
-			    "{\"Status\":\"unhealthy\",\"FailingStreak\":7,\"Log\":[\n"
-			    "{\"Start\":\"1970-01-01T00:00:00.000000001Z\",\"End\":"
-			    "\"1970-01-01T00:00:02Z\",\"ExitCode\":-1,\"Output\":"
-			    "\"a\\\"\\\\\\n\\u0001\\ufffd\xc3\xa9\\u0000z\"}\n]}\n");
+	assert_string_equal(full, "{\"Status\":\"unhealthy\",\"FailingStreak\":7,\"Log\":[\n"
+				  "{\"Start\":\"1970-01-01T00:00:00.000000001Z\",\"End\":"
+				  "\"1970-01-01T00:00:02Z\",\"ExitCode\":-1,\"Output\":"
+				  "\"a\\\"\\\\\\n\\u0001\\ufffd\xc3\xa9\\u0000z\"}\n]}\n");
 	health_log_done(&log);
 }
 
@@ -112,10 +111,8 @@ static void the_largest_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(layout),
-		cmocka_unit_test(five_are_kept),
-		cmocka_unit_test(found_again),
-		cmocka_unit_test(what_is_no_log_has_no_entries),
+		cmocka_unit_test(layout),	    cmocka_unit_test(five_are_kept),
+		cmocka_unit_test(found_again),	    cmocka_unit_test(what_is_no_log_has_no_entries),
 		cmocka_unit_test(the_largest_file),
 	};
 
