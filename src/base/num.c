@@ -177,7 +177,7 @@ static void format_fraction(uint64_t value, uint64_t unit, const char *name, cha
 	uint64_t rest = value % unit;
 	size_t n = 0;
 
-	for (uint64_t scale = unit / 10; rest; scale /= 10) {
+	for (uint64_t scale = unit / 10; rest && scale; scale /= 10) {
 		digits[n++] = (char)('0' + rest / scale);
 		rest %= scale;
 	}
@@ -187,28 +187,27 @@ static void format_fraction(uint64_t value, uint64_t unit, const char *name, cha
 
 void num_format_duration(int64_t ns, char buf[static NUM_DURATION_LEN])
 {
-	uint64_t v = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
 	const uint64_t second = 1000000000;
-	uint64_t minutes = v / second / 60;
-	char *end = buf + NUM_DURATION_LEN;
+	uint64_t v = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+	unsigned long long minutes = v / second / 60;
+	const char *sign = ns < 0 ? "-" : "";
+	char rest[NUM_DURATION_LEN];
 
-	if (ns < 0)
-		*buf++ = '-';
-	if (v == 0 || v >= second) {
-		if (minutes >= 60)
-			buf += snprintf(buf, (size_t)(end - buf), "%lluh",
-					(unsigned long long)minutes / 60);
-		if (minutes > 0)
-			buf += snprintf(buf, (size_t)(end - buf), "%llum",
-					(unsigned long long)minutes % 60);
-		format_fraction(v - minutes * 60 * second, second, "s", buf, (size_t)(end - buf));
-	} else if (v >= 1000000) {
-		format_fraction(v, 1000000, "ms", buf, (size_t)(end - buf));
-	} else if (v >= 1000) {
-		format_fraction(v, 1000, "\xc2\xb5s", buf, (size_t)(end - buf));
-	} else {
-		snprintf(buf, (size_t)(end - buf), "%lluns", (unsigned long long)v);
-	}
+	if (v == 0 || v >= second)
+		format_fraction(v - minutes * 60 * second, second, "s", rest, sizeof(rest));
+	else if (v >= 1000000)
+		format_fraction(v, 1000000, "ms", rest, sizeof(rest));
+	else if (v >= 1000)
+		format_fraction(v, 1000, "\xc2\xb5s", rest, sizeof(rest));
+	else
+		format_fraction(v, 1, "ns", rest, sizeof(rest));
+	if (minutes >= 60)
+		snprintf(buf, NUM_DURATION_LEN, "%s%lluh%llum%s", sign, minutes / 60, minutes % 60,
+			 rest);
+	else if (minutes > 0)
+		snprintf(buf, NUM_DURATION_LEN, "%s%llum%s", sign, minutes, rest);
+	else
+		snprintf(buf, NUM_DURATION_LEN, "%s%s", sign, rest);
 }
 
 int num_parse_bool(const char *s, bool *ret)

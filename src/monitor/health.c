@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
 #include "sys/process.h"
@@ -149,8 +150,12 @@ static int on_action_end(void *data, uint32_t events)
 /* The verb outlives this process, which ends with the container. */
 static void start_action(struct health *h, char *const *argv)
 {
-	int rc = h->action_fd >= 0 ? -EBUSY : spawn(argv, -1);
+	int rc = 0;
 
+	/* The one before is still at it. */
+	if (h->action_fd >= 0)
+		return;
+	rc = spawn(argv, -1);
 	if (rc >= 0) {
 		h->action_fd = rc;
 		rc = loop_add(&h->monitor->loop, &h->action, h->action_fd, EPOLLIN, on_action_end,
@@ -194,12 +199,14 @@ static void add_result(struct health *h, const struct health_entry *entry)
 
 	health_log_add(&h->log, entry);
 	save(h);
-	if (!is_other)
-		return;
-	save_status(h);
-	action = str_printf("health_status: %s", health_status_name(h->state.status));
-	monitor_report(h->monitor, action, NULL, 0);
-	if (h->state.status == HEALTH_UNHEALTHY)
+	if (is_other) {
+		save_status(h);
+		action = str_printf("health_status: %s", health_status_name(h->state.status));
+		monitor_report(h->monitor, action, NULL, 0);
+	}
+	/* Not only when the status changes: after a pause it may have been unhealthy before any
+	 * check failed, and what was done the last time may not have helped. */
+	if (h->state.streak && h->state.streak % rule_of(h)->retries == 0)
 		act(h);
 }
 
@@ -223,7 +230,7 @@ static bool read_report(struct health *h, int code, char buf[static HEALTH_REPOR
 		return true;
 	}
 	*end = '\0';
-	if (sscanf(buf, "%d", &entry->exit_code) != 1)
+	if (num_parse_int(buf, &entry->exit_code) < 0)
 		return false;
 	entry->output = end + 1;
 	entry->len = (size_t)(buf + n - entry->output);
@@ -321,7 +328,9 @@ void health_set_paused(struct monitor *m, bool is_paused)
 	if (!h)
 		return;
 	if (!is_paused) {
-		set_timer(h);
+		/* One that runs has a deadline in the timer. */
+		if (h->report_fd < 0)
+			set_timer(h);
 		return;
 	}
 	loop_timer_set(&h->timer, 0);

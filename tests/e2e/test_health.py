@@ -41,8 +41,12 @@ def actions(tare, name):
 
 
 def monitor_of(tare, name):
+    """Its pid, 0 between two of them."""
     cid = tare.ok("inspect", "-f", "{{.Id}}", name)
-    return json.loads((tare.runroot / "containers" / cid / "state.json").read_text())["monitor"]["pid"]
+    try:
+        return json.loads((tare.runroot / "containers" / cid / "state.json").read_text())["monitor"]["pid"]
+    except FileNotFoundError:
+        return 0
 
 
 def processes(word):
@@ -262,6 +266,20 @@ def test_the_monitor_is_killed_in_a_check(tare):
     assert health(tare, "c1")["Status"] == "starting"
 
 
+def test_the_monitor_of_a_policy_is_killed_in_a_check(tare):
+    run(tare, "c1", "test -f /tmp/quick || setsid sleep 7654324 & test -f /tmp/quick || sleep 7654324", "--restart", "always",
+        interval="50ms")
+    wait_until(lambda: len(processes("7654324")) >= 2, "a check")
+    before = monitor_of(tare, "c1")
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: tare.state("c1") == "running" and monitor_of(tare, "c1") not in (0, before), "the next run")
+    assert health(tare, "c1")["Status"] == "starting"
+    tare.ok("exec", "c1", "touch", "/tmp/quick")
+    tare.ok("restart", "-t", "0", "c1")
+    wait_health(tare, "c1", "healthy")
+    wait_until(lambda: not processes("7654324"), "the checks to be gone")
+
+
 def test_the_checking_process_is_killed(tare):
     run(tare, "c1", "sleep 0.4", interval="50ms", command=SLEEP)
     monitor = monitor_of(tare, "c1")
@@ -331,6 +349,18 @@ def test_a_person_who_stops_it_is_not_overruled(tare):
     time.sleep(0.3)
     assert tare.state("c1") == "exited" and actions(tare, "c1").count("start") == 1
     assert "health_status: unhealthy" in actions(tare, "c1")
+
+
+def test_it_acts_after_a_pause_too(tare):
+    """A pause makes it unhealthy, so no check after that changes the status."""
+    run(tare, "c1", "test -f /tmp/ok", "--health-retries", "3", "--health-on-failure", "kill", interval="50ms",
+        command=("busybox", "sh", "-c", "touch /tmp/ok; sleep 1000"))
+    wait_health(tare, "c1", "healthy")
+    tare.ok("exec", "c1", "rm", "/tmp/ok")
+    tare.ok("pause", "c1")
+    tare.ok("unpause", "c1")
+    tare.wait_state("c1", "exited")
+    assert tare.ok("inspect", "-f", "{{.State.ExitCode}} {{.State.Health.FailingStreak}}", "c1") == "137 3"
 
 
 # ---------------------------------------------------------------- options
