@@ -170,19 +170,19 @@ int num_parse_duration(const char *s, int64_t *ret_ns)
 	return 0;
 }
 
-/* VALUE / UNIT with as many decimals as it takes. */
+/* VALUE / UNIT, a power of ten, with as many decimals as it takes. */
 static void format_fraction(uint64_t value, uint64_t unit, const char *name, char *buf, size_t len)
 {
 	char digits[16] = "";
 	uint64_t rest = value % unit;
-	size_t n = 0;
 
-	for (uint64_t scale = unit / 10; rest && scale; scale /= 10) {
-		digits[n++] = (char)('0' + rest / scale);
-		rest %= scale;
+	for (size_t n = 0; rest && n + 1 < sizeof(digits); n++) {
+		rest *= 10;
+		digits[n] = (char)('0' + rest / unit);
+		rest %= unit;
 	}
-	snprintf(buf, len, "%llu%s%s%s", (unsigned long long)(value / unit), n ? "." : "", digits,
-		 name);
+	snprintf(buf, len, "%llu%s%s%s", (unsigned long long)(value / unit), *digits ? "." : "",
+		 digits, name);
 }
 
 void num_format_duration(int64_t ns, char buf[static NUM_DURATION_LEN])
@@ -191,7 +191,7 @@ void num_format_duration(int64_t ns, char buf[static NUM_DURATION_LEN])
 	uint64_t v = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
 	unsigned long long minutes = v / second / 60;
 	const char *sign = ns < 0 ? "-" : "";
-	char rest[NUM_DURATION_LEN];
+	char rest[24];
 
 	if (v == 0 || v >= second)
 		format_fraction(v - minutes * 60 * second, second, "s", rest, sizeof(rest));

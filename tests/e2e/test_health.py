@@ -272,8 +272,8 @@ def test_the_monitor_of_a_policy_is_killed_in_a_check(tare):
     wait_until(lambda: len(processes("7654324")) >= 2, "a check")
     before = monitor_of(tare, "c1")
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: tare.state("c1") == "running" and monitor_of(tare, "c1") not in (0, before), "the next run")
-    assert health(tare, "c1")["Status"] == "starting"
+    wait_until(lambda: monitor_of(tare, "c1") not in (0, before), "the next monitor")
+    wait_health(tare, "c1", "starting")
     tare.ok("exec", "c1", "touch", "/tmp/quick")
     tare.ok("restart", "-t", "0", "c1")
     wait_health(tare, "c1", "healthy")
