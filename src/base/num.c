@@ -170,19 +170,17 @@ int num_parse_duration(const char *s, int64_t *ret_ns)
 	return 0;
 }
 
-/* VALUE / UNIT, a power of ten, with as many decimals as it takes. */
-static void format_fraction(uint64_t value, uint64_t unit, const char *name, char *buf, size_t len)
+/* WHOLE and a fraction of DIGITS decimals, without the zeros at its end. */
+static void format_fraction(uint64_t whole, uint64_t fraction, int digits, const char *unit,
+			    char *buf, size_t len)
 {
-	char digits[16] = "";
-	uint64_t rest = value % unit;
+	char text[24];
+	int n = snprintf(text, sizeof(text), ".%0*llu", digits, (unsigned long long)fraction);
 
-	for (size_t n = 0; rest && n + 1 < sizeof(digits); n++) {
-		rest *= 10;
-		digits[n] = (char)('0' + rest / unit);
-		rest %= unit;
-	}
-	snprintf(buf, len, "%llu%s%s%s", (unsigned long long)(value / unit), *digits ? "." : "",
-		 digits, name);
+	while (n > 0 && (text[n - 1] == '0' || text[n - 1] == '.'))
+		if (text[--n] == '.')
+			break;
+	snprintf(buf, len, "%llu%.*s%s", (unsigned long long)whole, n, text, unit);
 }
 
 void num_format_duration(int64_t ns, char buf[static NUM_DURATION_LEN])
@@ -194,13 +192,13 @@ void num_format_duration(int64_t ns, char buf[static NUM_DURATION_LEN])
 	char rest[24];
 
 	if (v == 0 || v >= second)
-		format_fraction(v - minutes * 60 * second, second, "s", rest, sizeof(rest));
+		format_fraction(v / second % 60, v % second, 9, "s", rest, sizeof(rest));
 	else if (v >= 1000000)
-		format_fraction(v, 1000000, "ms", rest, sizeof(rest));
+		format_fraction(v / 1000000, v % 1000000, 6, "ms", rest, sizeof(rest));
 	else if (v >= 1000)
-		format_fraction(v, 1000, "\xc2\xb5s", rest, sizeof(rest));
+		format_fraction(v / 1000, v % 1000, 3, "\xc2\xb5s", rest, sizeof(rest));
 	else
-		format_fraction(v, 1, "ns", rest, sizeof(rest));
+		format_fraction(v, 0, 0, "ns", rest, sizeof(rest));
 	if (minutes >= 60)
 		snprintf(buf, NUM_DURATION_LEN, "%s%lluh%llum%s", sign, minutes / 60, minutes % 60,
 			 rest);
