@@ -81,7 +81,10 @@ static void add_state(struct inspection *in)
 	const struct container_state *s = &in->state;
 	bool is_paused = s->status == STATUS_PAUSED;
 	json_t *o = json_object();
-	json_t *health = health_to_json(in->engine, in->row->id, s);
+	/* Most have no checks: that costs them no look at a file. */
+	json_t *health = json_object_get(in->config, "Healthcheck")
+				 ? health_to_json(in->engine, in->row->id, s)
+				 : NULL;
 
 	set(o, "Status", json_string(container_status_name(s->status)));
 	set(o, "Running", json_boolean(container_is_running(s)));
