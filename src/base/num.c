@@ -170,6 +170,47 @@ int num_parse_duration(const char *s, int64_t *ret_ns)
 	return 0;
 }
 
+/* VALUE / UNIT with as many decimals as it takes. */
+static void format_fraction(uint64_t value, uint64_t unit, const char *name, char *buf, size_t len)
+{
+	char digits[16] = "";
+	uint64_t rest = value % unit;
+	size_t n = 0;
+
+	for (uint64_t scale = unit / 10; rest; scale /= 10) {
+		digits[n++] = (char)('0' + rest / scale);
+		rest %= scale;
+	}
+	snprintf(buf, len, "%llu%s%s%s", (unsigned long long)(value / unit), n ? "." : "", digits,
+		 name);
+}
+
+void num_format_duration(int64_t ns, char buf[static NUM_DURATION_LEN])
+{
+	uint64_t v = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+	const uint64_t second = 1000000000;
+	uint64_t minutes = v / second / 60;
+	char *end = buf + NUM_DURATION_LEN;
+
+	if (ns < 0)
+		*buf++ = '-';
+	if (v == 0 || v >= second) {
+		if (minutes >= 60)
+			buf += snprintf(buf, (size_t)(end - buf), "%lluh",
+					(unsigned long long)minutes / 60);
+		if (minutes > 0)
+			buf += snprintf(buf, (size_t)(end - buf), "%llum",
+					(unsigned long long)minutes % 60);
+		format_fraction(v - minutes * 60 * second, second, "s", buf, (size_t)(end - buf));
+	} else if (v >= 1000000) {
+		format_fraction(v, 1000000, "ms", buf, (size_t)(end - buf));
+	} else if (v >= 1000) {
+		format_fraction(v, 1000, "\xc2\xb5s", buf, (size_t)(end - buf));
+	} else {
+		snprintf(buf, (size_t)(end - buf), "%lluns", (unsigned long long)v);
+	}
+}
+
 int num_parse_bool(const char *s, bool *ret)
 {
 	static const char *const yes[] = {"1", "t", "T", "TRUE", "true", "True"};
