@@ -337,21 +337,6 @@ int container_update_json(struct store *store, const char *id, const char *confi
 	return db_commit(store, err);
 }
 
-int container_set_auto_remove(struct store *store, const char *id, bool on, struct err *err)
-{
-	cleanup_transaction struct store *tx = NULL;
-	int n = 0;
-
-	if (db_begin(store, false, err) < 0)
-		return -err->code;
-	tx = store;
-	n = db_run(store, err, "UPDATE container SET auto_remove=? WHERE id=?", "it", (int64_t)on,
-		   id);
-	if (check_changed(n, id, err) < 0)
-		return -err->code;
-	return db_commit(store, err);
-}
-
 /* What goes with a container. */
 struct deletion {
 	const char *id;

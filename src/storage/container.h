@@ -84,8 +84,6 @@ int container_rename(struct store *store, const char *id, const char *name,
 /* Replaces the JSON columns; NULL keeps one as it is. ERR_NOT_FOUND. */
 int container_update_json(struct store *store, const char *id, const char *config, const char *host,
 			  const char *extra, struct err *err);
-/* ERR_NOT_FOUND. */
-int container_set_auto_remove(struct store *store, const char *id, bool on, struct err *err);
 /* Removes the row. Returns 1, or 0 when there was none. An image that was removed by force before
  * and that only this container kept goes with it; so do its anonymous volumes that no other
  * container has when it was to be removed at its end. The container's directory is the caller's. */
