@@ -90,16 +90,13 @@ static int scan_decimal(const char **s, double *ret)
 	return 0;
 }
 
-int num_parse_double(const char *s, double *ret)
+int num_hex_digit(char c)
 {
-	bool negative = *s == '-';
-	double v = 0;
-
-	s += *s == '-' || *s == '+';
-	if (scan_decimal(&s, &v) < 0 || *s)
-		return -EINVAL;
-	*ret = negative ? -v : v;
-	return 0;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+		return (c | 0x20) - 'a' + 10;
+	return -1;
 }
 
 int num_parse_size(const char *s, int64_t *ret)

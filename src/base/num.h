@@ -16,8 +16,8 @@ int num_parse_i64(const char *s, int64_t *ret);
 int num_parse_int(const char *s, int *ret);
 /* Base 2..36; no sign, no prefix. */
 int num_parse_base(const char *s, unsigned base, uint64_t *ret);
-/* Finite decimal number: digits, optional fraction; no exponent, hex, inf or nan. */
-int num_parse_double(const char *s, double *ret);
+/* The value of a hexadecimal digit of either case, or -1. */
+int num_hex_digit(char c);
 
 /* Bytes from docker's size syntax (go-units RAMInBytes): decimal number, optional space, optional
  * k m g t p with optional b or ib, any case, powers of 1024. "32", "1.5g", "64 MiB". */

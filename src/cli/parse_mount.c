@@ -415,8 +415,7 @@ static bool mode_apply(struct mount_spec *m, const char *mode)
 		if (class == MODE_PROPAGATION)
 			str_replace(&m->propagation, word);
 		if (class == MODE_IDMAP)
-			str_replace(&m->idmap,
-				    word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
+			str_replace(&m->idmap, word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
 	}
 	return true;
 }

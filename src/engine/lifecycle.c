@@ -359,7 +359,6 @@ static int remove_files(struct engine *engine, const char *id, struct plan *plan
 	return plan_execute_from(plan, first, STEP_TEARDOWN, &run, err);
 }
 
-/* For who holds the entry. 1, or 0 when somebody has removed it meanwhile. */
 /* Until the monitor has gone: it had its part of the removal to do. */
 static void wait_for_monitor(int client_fd)
 {
@@ -371,25 +370,16 @@ static void wait_for_monitor(int client_fd)
 			return;
 }
 
+/* For who holds the entry. 1, or 0 when somebody has removed it meanwhile. */
 static int remove_stopped(struct engine *engine, const char *id, unsigned how, int client_fd,
 			  struct plan *plan, struct err *err)
 {
 	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
-	cleanup_container struct container_record record = {};
-	/* First the name in the index, then the files: no listed container is ever half there. */
-	int rc = container_lookup(engine->store, id, &record, err);
-	int deleted = rc;
+	int rc = engine_delete(engine, id, how & REMOVE_VOLUMES, err);
 
-	if (rc >= 0)
-		deleted = how & REMOVE_VOLUMES
-				  ? container_delete_with_volumes(engine->store, id, err)
-				  : container_delete(engine->store, id, err);
-
-	if (deleted <= 0)
-		return deleted;
-	if (rc == 1)
-		event_container(engine, &record.row, "destroy", NULL);
+	if (rc <= 0)
+		return rc;
 	wait_for_monitor(client_fd);
 	rc = 0;
 	/* A monitor removes the run directory last: without one nothing is left to take down. */

@@ -105,7 +105,7 @@ static void printing(void **state)
 	}
 }
 
-/* As Go prints them, and read back. */
+/* As Go prints them. */
 static void durations_in_words(void **state)
 {
 	static const struct {
@@ -138,6 +138,19 @@ static void durations_in_words(void **state)
 	}
 }
 
+static void hexadecimal_digits(void **state)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++) {
+		assert_int_equal(num_hex_digit(digits[i]), i);
+		assert_int_equal(num_hex_digit((char)(i < 10 ? digits[i] : digits[i] - 32)), i);
+	}
+	for (const char *p = "/:@G`g \x10\xb0"; *p; p++)
+		assert_int_equal(num_hex_digit(*p), -1);
+	assert_int_equal(num_hex_digit('\0'), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +159,7 @@ int main(void)
 		cmocka_unit_test(durations_in_words),
 		cmocka_unit_test(integers),
 		cmocka_unit_test(printing),
+		cmocka_unit_test(hexadecimal_digits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
