@@ -324,6 +324,39 @@ def test_a_monitor_killed_while_it_waits(tare):
     has_ended(tare, "c1")
 
 
+def test_a_monitor_killed_in_the_middle_of_a_start(tare):
+    """The start is on record, its end is not, and the container's entry was held."""
+    run(tare, "c1", "on-failure:6", "sh", "-c", "exit 5")
+    restarting(tare, "c1", 4)
+    monitor = state_file(tare, "c1")["monitor"]["pid"]
+    wait_until(lambda: guard_of(monitor), "the guard")
+    subprocess.run(["strace", "-qq", "-f", "-o", "/dev/null", "-p", str(monitor), "-e", "trace=clone3", "-e",
+                    "inject=clone3:signal=KILL:when=1"], timeout=30)
+    wait_until(lambda: not os.path.exists("/proc/%d" % monitor), "the monitor to go")
+    wait_until(lambda: tare.state("c1") == "exited" and count(tare, "c1") == 6, "the count to be used up", 60)
+    assert tare.ok("inspect", "-f", "{{.State.ExitCode}}", "c1") == "5"
+    has_ended(tare, "c1")
+
+
+@pytest.mark.parametrize("verb", ["top", "ps", "stop", "kill"])
+def test_monitor_and_guard_killed(tare, verb):
+    """Whoever finds it has the policy go on, before anything else."""
+    run(tare, "c1", "always", "sleep", "1000")
+    monitor = state_file(tare, "c1")["monitor"]["pid"]
+    guard = wait_until(lambda: guard_of(monitor), "the guard")
+    os.kill(guard, signal.SIGSTOP)
+    kill(monitor)
+    kill(guard)
+    wait_until(lambda: not os.path.exists("/proc/%d" % monitor), "the monitor to go")
+    # Its output is a pipe: nobody may keep that open.
+    tare("ps", "-a") if verb == "ps" else tare(verb, "c1")
+    if verb in ("stop", "kill"):
+        has_ended(tare, "c1")
+        return
+    wait_until(lambda: tare.state("c1") == "running" and count(tare, "c1") == 1, "the container to come back")
+    assert guard_of(state_file(tare, "c1")["monitor"]["pid"])
+
+
 def test_a_monitor_killed_after_a_stop_was_asked_for(tare):
     run(tare, "c1", "always", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done")
     tare.wait_log("c1", "up")
