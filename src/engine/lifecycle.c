@@ -249,7 +249,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 		rc = process_signal(pidfd, number);
 	if (rc < 0 && rc != -ESRCH)
 		return err_sys(err, -rc, "cannot kill container: %s", ref);
-	if (number == SIGKILL && container_wait_exit(engine, record.row.id, KILL_TIMEOUT_MS) < 0)
+	if (number == SIGKILL && container_wait_killed(engine, record.row.id) < 0)
 		return err_set(err, ERR_SYSTEM, "cannot kill container: %s: it does not end", ref);
 	return 0;
 }
@@ -262,6 +262,7 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 	cleanup_free char *cgroup = NULL;
 	cleanup_close int dir = -1;
 	struct container_state state;
+	pid_t pid = 0;
 	int rc = container_find(engine, ref, &record, &state, err);
 
 	if (rc < 0)
@@ -295,9 +296,10 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 		event_container(engine, &record.row, "pause", NULL);
 		return 0;
 	}
-	/* When it ends, its group and its state go. */
+	/* When it ends, its group and its state go; and it may be running again. */
+	pid = state.pid;
 	container_state_read(engine, record.row.id, &state);
-	if (!container_has_process(&state))
+	if (!container_has_process(&state) || state.pid != pid)
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
 	return -err->code;
 }

@@ -171,10 +171,12 @@ static int begin_inherited(struct resume_ctx *c)
 	container_state_read(c->engine, c->id, &c->state);
 	if (c->state.status != STATUS_RESTARTING || c->state.monitor_pid != getpid())
 		return 0;
-	/* The file of what lives has no delay in it. */
+	/* What is on record may be older, when the disk is full, or newer, in what a person said.
+	 */
 	container_record_read(c->engine, c->id, &record);
-	c->state.history = record.history;
-	c->state.marks = record.marks;
+	if (!c->state.history.delay_ns)
+		c->state.history = record.history;
+	c->state.marks |= record.marks;
 	c->state_dir = engine_open_run_dir(c->engine, c->id, false);
 	c->container_dir = engine_open_container_dir(c->engine, c->id);
 	return 1;

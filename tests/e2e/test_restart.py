@@ -385,6 +385,37 @@ def test_a_killed_guard_is_replaced_and_holds_nothing(tare):
     assert not guard_of(state_file(tare, "plain")["monitor"]["pid"])
 
 
+@pytest.mark.parametrize("verb", [("kill",), ("rm", "-f"), ("stop", "-t", "0")])
+def test_killed_while_somebody_pauses_it(tare, verb):
+    """The group is frozen and state.json does not say so yet: nothing frozen dies (cgroup v1)."""
+    run(tare, "c1", "always", "sleep", "1000")
+    groups = read_proc(str(pid_of(tare, "c1")), "cgroup")
+    freezer = re.search(r":freezer:(.*)", groups)
+    if not freezer:
+        pytest.skip("cgroup v2, where a frozen process dies")
+    pathlib.Path("/sys/fs/cgroup/freezer" + freezer.group(1) + "/freezer.state").write_text("FROZEN")
+    began = time.monotonic()
+    tare.ok(*verb, "c1")
+    assert time.monotonic() - began < 5
+
+
+def test_a_state_directory_that_becomes_read_only(tare):
+    """Neither the end of a run nor the delay can be put on record; the delay grows all the same."""
+    script = """mount -t tmpfs none "$1" && cd / || exit 9
+        folder=$1; shift; tare="$1 --root $folder/root --runroot $2"; state=$2/containers
+        $tare run -d --name c1 --network none --restart always busybox sleep 0.01 >/dev/null 2>&1 || exit 8
+        # Not while a run has its log open.
+        for i in $(seq 1000); do mount -o remount,ro "$folder" 2>/dev/null && break; sleep 0.01; done
+        for i in $(seq 600); do grep -q '"restartDelay":1600000000' $state/*/state.json && break; sleep 0.05; done
+        grep -o '"restartDelay":[0-9]*' $state/*/state.json
+        mount -o remount,rw "$folder"; $tare rm -f c1; ls $state"""
+    folder = tare.folder / "ro"
+    folder.mkdir()
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", str(folder), tare.argv[0], str(tare.folder / "rorun")],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.stdout.splitlines() == ['"restartDelay":1600000000', "c1"], done.stdout
+
+
 # ---------------------------------------------------------------- a reboot
 
 def reboot(tare):
