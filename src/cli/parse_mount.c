@@ -224,6 +224,7 @@ static int key_volume_subpath(struct mount_spec *m, const char *key, const char 
 static int key_image_subpath(struct mount_spec *m, const char *key, const char *value,
 			     struct err *err)
 {
+	m->has_image_options = true;
 	str_replace(&m->subpath, value);
 	return 0;
 }
@@ -316,18 +317,12 @@ static int field_apply(struct mount_spec *m, const char *field, struct err *err)
 	return fail("unexpected key '%.*s' in '%s'", (int)len, field, field);
 }
 
-static int check_mixture(const struct mount_spec *m, struct err *err)
+static int check_recursion(const struct mount_spec *m, struct err *err)
 {
-	const char *type = m->type_name ? m->type_name : "volume";
-
-	if (!m->target || !m->target[0])
-		return fail("target is required");
-	if (m->has_volume_options && m->type != MOUNT_VOLUME)
-		return fail("cannot mix 'volume-*' options with mount type '%s'", type);
-	if (m->has_bind_options && m->type != MOUNT_BIND)
-		return fail("cannot mix 'bind-*' options with mount type '%s'", type);
-	if (m->has_tmpfs_options && m->type != MOUNT_TMPFS)
-		return fail("cannot mix 'tmpfs-*' options with mount type '%s'", type);
+	if (m->recursion == MOUNT_RECURSIVE_WRITABLE && !m->read_only)
+		return fail(
+			"option 'bind-recursive=writable' requires 'readonly' to be specified in "
+			"conjunction");
 	if (m->recursion != MOUNT_RECURSIVE_READONLY)
 		return 0;
 	if (!m->read_only)
@@ -339,6 +334,25 @@ static int check_mixture(const struct mount_spec *m, struct err *err)
 			"option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to "
 			"be specified in conjunction");
 	return 0;
+}
+
+static int check_mixture(const struct mount_spec *m, struct err *err)
+{
+	const char *type = m->type_name ? m->type_name : "volume";
+
+	if (!*type)
+		return fail("type is required");
+	if (!m->target || !m->target[0])
+		return fail("target is required");
+	if (m->has_volume_options && m->type != MOUNT_VOLUME)
+		return fail("cannot mix 'volume-*' options with mount type '%s'", type);
+	if (m->has_image_options && m->type != MOUNT_IMAGE)
+		return fail("cannot mix 'image-*' options with mount type '%s'", type);
+	if (m->has_bind_options && m->type != MOUNT_BIND)
+		return fail("cannot mix 'bind-*' options with mount type '%s'", type);
+	if (m->has_tmpfs_options && m->type != MOUNT_TMPFS)
+		return fail("cannot mix 'tmpfs-*' options with mount type '%s'", type);
+	return check_recursion(m, err);
 }
 
 int mount_option_set(void *field, const char *value, struct err *err)
@@ -415,8 +429,7 @@ static bool mode_apply(struct mount_spec *m, const char *mode)
 		if (class == MODE_PROPAGATION)
 			str_replace(&m->propagation, word);
 		if (class == MODE_IDMAP)
-			str_replace(&m->idmap,
-				    word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
+			str_replace(&m->idmap, word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
 	}
 	return true;
 }

@@ -198,6 +198,15 @@ static const struct row rows[] = {
 	{{"--mount", "type=tmpfs,target=/y,volume-nocopy", "b"},
 	 "invalid argument \"type=tmpfs,target=/y,volume-nocopy\" for \"--mount\" flag: cannot mix "
 	 "'volume-*' options with mount type 'tmpfs'"},
+	{{"--mount", "type=bind,source=/x,target=/y,image-subpath=z", "b"},
+	 "invalid argument \"type=bind,source=/x,target=/y,image-subpath=z\" for \"--mount\" flag: "
+	 "cannot mix 'image-*' options with mount type 'bind'"},
+	{{"--mount", "type=,target=/y", "b"},
+	 "invalid argument \"type=,target=/y\" for \"--mount\" flag: type is required"},
+	{{"--mount", "type=bind,source=/x,target=/y,bind-recursive=writable", "b"},
+	 "invalid argument \"type=bind,source=/x,target=/y,bind-recursive=writable\" for "
+	 "\"--mount\" flag: option 'bind-recursive=writable' requires 'readonly' to be specified "
+	 "in conjunction"},
 	{{"--mount", "type=bind,source=/x,target=/y,bind-recursive=foo", "b"},
 	 "invalid argument \"type=bind,source=/x,target=/y,bind-recursive=foo\" for \"--mount\" "
 	 "flag: invalid value for bind-recursive: foo (must be \"enabled\", \"disabled\", "
