@@ -194,6 +194,12 @@ def test_an_image_as_a_directory(tare):
 
 # ---------------------------------------------------------------- ids
 
+def test_a_bind_has_members_of_a_volume_for_templates(tare):
+    tare.ok("create", "--name", "made", "-v", "/tmp:/c", "busybox")
+    assert tare.ok("inspect", "-f", "{{range .Mounts}}[{{.Name}}{{.Driver}}]{{json .}}{{end}}", "made") == (
+        '[]{"Type":"bind","Source":"/tmp","Destination":"/c","Mode":"","RW":true,"Propagation":"rprivate"}')
+
+
 def test_propagation_needs_a_mount_that_takes_part(tare, tmp_path):
     """In a mount namespace of the test's own, whose mounts are made private, shared and slave."""
     tare.ok("pull", "-q", "busybox")
