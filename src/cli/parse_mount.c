@@ -99,6 +99,13 @@ static char *source_resolve(const char *source)
 	return str_printf("%s/%s", cwd, source);
 }
 
+static void lower_text(char *s)
+{
+	for (; *s; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s | 0x20);
+}
+
 static const struct {
 	const char *name;
 	enum mount_type type;
@@ -112,9 +119,7 @@ static const struct {
 static int key_type(struct mount_spec *m, const char *key, const char *value, struct err *err)
 {
 	str_replace(&m->type_name, value);
-	for (char *p = m->type_name; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p | 0x20);
+	lower_text(m->type_name);
 	m->type = MOUNT_UNKNOWN;
 	for (size_t i = 0; i < ARRAY_LEN(mount_types); i++)
 		if (strcmp(m->type_name, mount_types[i].name) == 0)
@@ -158,7 +163,10 @@ static int key_create(struct mount_spec *m, const char *key, const char *value, 
 static int key_consistency(struct mount_spec *m, const char *key, const char *value,
 			   struct err *err)
 {
-	return 0; /* a hint for other systems: accepted, without effect */
+	/* A hint for other systems, without effect. */
+	str_replace(&m->consistency, value);
+	lower_text(m->consistency);
+	return 0;
 }
 
 static int key_propagation(struct mount_spec *m, const char *key, const char *value,
@@ -447,7 +455,9 @@ static void join_idmap(struct strv *parts)
 	parts->items[2] = joined;
 }
 
-static int volume_fields(const char *value, struct strv *parts, struct err *err)
+/* The fields of VALUE; *RET_WRONG (owned) is what docker's daemon would say of them, which is not
+ * for its client to say. */
+static int volume_fields(const char *value, struct strv *parts, char **ret_wrong, struct err *err)
 {
 	if (!*value)
 		return fail("invalid empty volume spec");
@@ -457,7 +467,7 @@ static int volume_fields(const char *value, struct strv *parts, struct err *err)
 			return fail("invalid spec: %s: empty section between colons", value);
 	join_idmap(parts);
 	if (parts->n == 0 || parts->n > 3 || (parts->n == 2 && mode_apply(NULL, parts->items[1])))
-		return fail("invalid volume specification: '%s'", value);
+		*ret_wrong = str_printf("invalid volume specification: '%s'", value);
 	return 0;
 }
 
@@ -466,11 +476,15 @@ int mount_parse_volume(struct container_spec *spec, const char *value, struct er
 	cleanup_strv struct strv parts = STRV_INIT;
 	cleanup_with(mount_spec_done) struct mount_spec m = {.type = MOUNT_VOLUME,
 							     .from_option_v = true};
-	int rc = volume_fields(value, &parts, err);
+	int rc = volume_fields(value, &parts, &m.wrong, err);
 
 	if (rc < 0)
 		return rc;
-	/* volume_fields fails unless there are one to three;
+	if (m.wrong) {
+		spec_add_mount(spec, &m);
+		return 0;
+	}
+	/* There are one to three;
 	 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	m.target = str_dup(parts.items[parts.n > 1]);
 	if (parts.n > 1)
@@ -478,13 +492,11 @@ int mount_parse_volume(struct container_spec *spec, const char *value, struct er
 	if (parts.n == 3)
 		m.mode = str_dup(parts.items[2]);
 	if (m.mode && !mode_apply(&m, m.mode))
-		return fail("invalid mode: %s", m.mode);
+		m.wrong = str_printf("invalid mode: %s", m.mode);
 	if (m.source && m.source[0] == '/') {
 		m.type = MOUNT_BIND;
 		m.create_source = true;
 	}
-	if (m.type == MOUNT_BIND && m.no_copy)
-		return fail("invalid mode: %s", m.mode);
 	spec_add_mount(spec, &m);
 	return 0;
 }

@@ -47,6 +47,8 @@ struct mount_spec {
 	bool no_copy;	    /* volume-nocopy */
 	bool from_option_v; /* came from -v: listed in HostConfig.Binds */
 	bool from_tmpfs;    /* came from --tmpfs: listed in HostConfig.Tmpfs */
+	char *consistency;  /* kept for inspect; NULL */
+	char *wrong;	    /* what is said against it when the whole is validated; NULL */
 	bool has_bind_options, has_volume_options, has_tmpfs_options,
 		has_image_options; /* for the checks of mixtures */
 	enum mount_recursion recursion;

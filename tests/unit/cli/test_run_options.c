@@ -318,7 +318,10 @@ static const struct row rows[] = {
 	{{"-v", "/foo:rw", "b"}, "invalid volume specification: '/foo:rw'"},
 	{{"-v", "/a:/b:foo", "b"}, "invalid mode: foo"},
 	{{"-v", "/a:/b:ro,rw", "b"}, "invalid mode: ro,rw"},
-	{{"-v", "/a:/b:nocopy", "b"}, "invalid mode: nocopy"},
+	{{"-v", "/a:/b:nocopy", "b"},
+	 "invalid volume specification: '/a:/b:nocopy': invalid mount config for type \"bind\": "
+	 "field VolumeOptions must not be specified"},
+	{{"-v", "va:/b/../c", "-v", "vb:/c/", "b"}, "Duplicate mount point: /c"},
 	{{"-v", "/x:/", "b"},
 	 "invalid volume specification: '/x:/': invalid mount config for type \"bind\": invalid "
 	 "specification: destination can't be '/'"},
@@ -326,14 +329,14 @@ static const struct row rows[] = {
 	 "invalid volume specification: '/x:y': invalid mount config for type \"bind\": invalid "
 	 "mount "
 	 "path: 'y' mount path must be absolute"},
-	{{"-v", "/a:/x", "-v", "/b:/x/", "b"}, "Duplicate mount point: /x/"},
+	{{"-v", "/a:/x", "-v", "/b:/x/", "b"}, "Duplicate mount point: /x"},
 	{{"--tmpfs", "/x", "-v", "/a:/x", "b"}, "Duplicate mount point: /x"},
 	{{"-v", "/a:/b:ro,Z,rshared,cached", "b"}, NULL},
 	{{"-v", "name:/x", "b"}, NULL},
 	{{"-v", "/x", "b"}, NULL},
 	{{"-v", "/x", "-v", "/x", "b"}, NULL},
 	{{"-v", "v:/x", "-v", "/x", "b"}, NULL},
-	{{"-v", "va:/x", "-v", "vb:/x/", "b"}, "Duplicate mount point: /x/"},
+	{{"-v", "va:/x", "-v", "vb:/x/", "b"}, "Duplicate mount point: /x"},
 	{{"--mount", "target=/x", "b"}, NULL},
 	{{"-v", "va:/x:rslave", "b"},
 	 "invalid volume specification: 'va:/x:rslave': invalid mount config for type \"volume\": "
