@@ -427,14 +427,17 @@ static bool is_declaration(const struct mount_spec *m)
 
 static int check_duplicate(const struct container_spec *s, size_t index, struct err *err)
 {
-	cleanup_free char *path = mount_clean_path(s->mounts[index].target);
+	const struct mount_spec *m = &s->mounts[index];
+	cleanup_free char *path = mount_clean_path(m->target);
 
 	for (size_t i = 0; i < index; i++) {
 		cleanup_free char *other = mount_clean_path(s->mounts[i].target);
 
-		if (!is_declaration(&s->mounts[index]) && !is_declaration(&s->mounts[i]) &&
+		/* docker's parser of -v has the clean path, --mount what was typed. */
+		if (!is_declaration(m) && !is_declaration(&s->mounts[i]) &&
 		    strcmp(path, other) == 0)
-			return fail("Duplicate mount point: %s", path);
+			return fail("Duplicate mount point: %s",
+				    m->from_option_v ? path : m->target);
 	}
 	return 0;
 }
