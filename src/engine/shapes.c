@@ -120,13 +120,23 @@ static const struct json_field network_fields[] = {
 static const struct json_shape network_shape = {SHAPE_STRUCT, "*container.NetworkSettings", NULL,
 						network_fields};
 
+static const struct json_field mount_fields[] = {
+	{"Type", &json_shape_struct, OMIT_TEXT},
+	{"Name", &json_shape_struct, OMIT_TEXT},
+	{"Driver", &json_shape_struct, OMIT_TEXT},
+	{NULL, NULL},
+};
+static const struct json_shape mount_shape = {SHAPE_STRUCT, "container.MountPoint", NULL,
+					      mount_fields};
+static const struct json_shape mounts_shape = {SHAPE_SLICE, NULL, &mount_shape, NULL};
+
 static const struct json_field container_fields[] = {
 	{"Args", &json_shape_strings},
 	{"State", &state_shape},
 	{"ExecIDs", &json_shape_strings},
 	{"HostConfig", &host_shape},
 	{"GraphDriver", &driver_shape},
-	{"Mounts", &json_shape_structs},
+	{"Mounts", &mounts_shape},
 	{"Config", &config_shape},
 	{"NetworkSettings", &network_shape},
 	{"SizeRw", &json_shape_struct, OMIT_NIL},
@@ -181,6 +191,17 @@ static void add_members(json_t *object, const struct json_shape *shape)
 			json_object_set_new(object, f->name, json_omitted_value(f->omit));
 }
 
+static json_t *complete_list(const json_t *list, const struct json_shape *elem)
+{
+	json_t *copy = json_array();
+	const json_t *item = NULL;
+	size_t i = 0;
+
+	json_array_foreach (list, i, item)
+		json_array_append_new(copy, describe_with_nil_members(item, elem));
+	return copy;
+}
+
 json_t *describe_with_nil_members(const json_t *object, const struct json_shape *shape)
 {
 	json_t *copy = json_copy((json_t *)(uintptr_t)object);
@@ -192,6 +213,8 @@ json_t *describe_with_nil_members(const json_t *object, const struct json_shape 
 		if (json_is_object(member) && f->shape->kind == SHAPE_STRUCT)
 			json_object_set_new(copy, f->name,
 					    describe_with_nil_members(member, f->shape));
+		else if (json_is_array(member) && f->shape->elem && f->shape->elem->fields)
+			json_object_set_new(copy, f->name, complete_list(member, f->shape->elem));
 	}
 	return copy;
 }
