@@ -415,8 +415,7 @@ static bool mode_apply(struct mount_spec *m, const char *mode)
 		if (class == MODE_PROPAGATION)
 			str_replace(&m->propagation, word);
 		if (class == MODE_IDMAP)
-			str_replace(&m->idmap,
-				    word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
+			str_replace(&m->idmap, word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
 	}
 	return true;
 }
@@ -434,14 +433,22 @@ static void join_idmap(struct strv *parts)
 	parts->items[2] = joined;
 }
 
+int mount_check_volume(const char *value, struct err *err)
+{
+	size_t last = strlen(value);
+
+	if (!last)
+		return fail("invalid empty volume spec");
+	if (value[0] == ':' || value[last - 1] == ':' || strstr(value, "::"))
+		return fail("invalid spec: %s: empty section between colons", value);
+	return 0;
+}
+
 static int volume_fields(const char *value, struct strv *parts, struct err *err)
 {
-	if (!*value)
-		return fail("invalid empty volume spec");
+	if (mount_check_volume(value, err) < 0)
+		return -err->code;
 	strv_split(parts, value, ':');
-	strv_foreach (i, parts)
-		if (!parts->items[i][0])
-			return fail("invalid spec: %s: empty section between colons", value);
 	join_idmap(parts);
 	if (parts->n == 0 || parts->n > 3 || (parts->n == 2 && mode_apply(NULL, parts->items[1])))
 		return fail("invalid volume specification: '%s'", value);
@@ -471,7 +478,9 @@ int mount_parse_volume(struct container_spec *spec, const char *value, struct er
 		m.create_source = true;
 	}
 	if (m.type == MOUNT_BIND && m.no_copy)
-		return fail("invalid mode: %s", m.mode);
+		return fail("invalid volume specification: '%s': invalid mount config for type "
+			    "\"bind\": field VolumeOptions must not be specified",
+			    value);
 	spec_add_mount(spec, &m);
 	return 0;
 }
