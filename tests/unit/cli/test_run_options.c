@@ -309,7 +309,9 @@ static const struct row rows[] = {
 	{{"-v", "/foo:rw", "b"}, "invalid volume specification: '/foo:rw'"},
 	{{"-v", "/a:/b:foo", "b"}, "invalid mode: foo"},
 	{{"-v", "/a:/b:ro,rw", "b"}, "invalid mode: ro,rw"},
-	{{"-v", "/a:/b:nocopy", "b"}, "invalid mode: nocopy"},
+	{{"-v", "/a:/b:nocopy", "b"},
+	 "invalid volume specification: '/a:/b:nocopy': invalid mount config for type \"bind\": "
+	 "field VolumeOptions must not be specified"},
 	{{"-v", "/x:/", "b"},
 	 "invalid volume specification: '/x:/': invalid mount config for type \"bind\": invalid "
 	 "specification: destination can't be '/'"},
