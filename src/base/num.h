@@ -24,6 +24,9 @@ int num_hex_digit(char c);
 int num_parse_size(const char *s, int64_t *ret);
 /* Nanoseconds from Go's duration syntax: "1h30m", "1.5s", "100ms", "0"; optional sign. */
 int num_parse_duration(const char *s, int64_t *ret_ns);
+/* NS as Go prints a Duration: "1m30s", "1.5s", "300ms", "0s". */
+#define NUM_DURATION_LEN 72
+void num_format_duration(int64_t ns, char buf[static NUM_DURATION_LEN]);
 /* Go's strconv.ParseBool: 1 t T TRUE true True 0 f F FALSE false False. */
 int num_parse_bool(const char *s, bool *ret);
 

@@ -52,8 +52,10 @@ static struct docker_config *config_read(const struct cli *cli)
 	if (rc == -ENOENT || rc == -ENOTDIR)
 		return config;
 	if (rc < 0) {
-		fprintf(stderr, "WARNING: Error loading config file: open %s: %s\n", config->path,
-			strerror(-rc));
+		struct err err = ERR_INIT;
+
+		err_sys(&err, -rc, "open %s", config->path);
+		fprintf(stderr, "WARNING: Error loading config file: %s\n", err.msg);
 		str_truncate(&config->text, 0);
 	}
 	return config;

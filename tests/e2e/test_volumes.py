@@ -194,6 +194,26 @@ def test_an_image_as_a_directory(tare):
 
 # ---------------------------------------------------------------- ids
 
+def test_a_bind_has_members_of_a_volume_for_templates(tare):
+    tare.ok("create", "--name", "made", "-v", "/tmp:/c", "busybox")
+    assert tare.ok("inspect", "-f", "{{range .Mounts}}[{{.Name}}{{.Driver}}]{{json .}}{{end}}", "made") == (
+        '[]{"Type":"bind","Source":"/tmp","Destination":"/c","Mode":"","RW":true,"Propagation":"rprivate"}')
+
+
+def test_propagation_needs_a_mount_that_takes_part(tare, tmp_path):
+    """In a mount namespace of the test's own, whose mounts are made private, shared and slave."""
+    tare.ok("pull", "-q", "busybox")
+    script = ("mkdir t; mount -t tmpfs t t; mkdir t/d; mount --make-private t; \"$@\" rslave; \"$@\" rshared;"
+              "mount --make-shared t; \"$@\" rslave; \"$@\" rshared; unshare -m --propagation slave "
+              "sh -c '\"$@\" rslave; \"$@\" rshared' sh \"$@\"")
+    run = ["sh", "-c", "%s run --rm --network none -v %s/t/d:/d:$1 busybox echo $1 2>&1 | head -1"
+           % (" ".join(tare.argv), tmp_path), "sh"]
+    done = subprocess.run(["unshare", "-m", "sh", "-ec", script, "sh"] + run, cwd=tmp_path, stdout=subprocess.PIPE,
+                          text=True, check=True, timeout=60)
+    no = "tare: -v cannot be applied: path %s/t/d is mounted on %s/t but it is not a shared%%s mount" % (tmp_path, tmp_path)
+    assert done.stdout.splitlines()[-6:] == [no % " or slave", no % "", "rslave", "rshared", "rslave", no % ""]
+
+
 def test_idmap(tare, tmp_path):
     folder = tmp_path / "d"
     folder.mkdir()
@@ -308,11 +328,46 @@ def test_anonymous_volumes_go_with_a_killed_command(tare):
     wait_until(lambda: volumes(tare) == ["vol"], "the volume to go")
 
 
+def test_anonymous_volumes_among_commands_that_sweep(tare):
+    """Nobody takes the volume of a container that is being created for one that a dead command left."""
+    done = threading.Event()
+    failed = []
+
+    def disturb():
+        while not done.is_set():
+            for args in (("create", "named"), ("rm", "named")):
+                got = tare("volume", *args)
+                failed.extend([got] if got.rc else [])
+
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    try:
+        for _ in range(40):
+            tare.ok("run", "--rm", "--network", "none", "-v", "/x", "busybox", "touch", "/x/f")
+    finally:
+        done.set()
+        thread.join()
+    assert not failed and volumes(tare) == [] and os.listdir(tare.root / "volumes") == []
+
+
+def test_events_of_anonymous_volumes(tare):
+    tare.ok("run", "--rm", "--network", "none", "-v", "/x", "busybox", "true")
+    tare.ok("create", "--name", "made", "-v", "/x", "busybox")
+    tare.ok("rm", "-v", "made")
+    now = str(int(time.time()) + 1)
+    told = [line.split() for line in tare.ok(
+        "events", "--since", "1", "--until", now, "--format", "{{.Type}} {{.Action}} {{.Actor.ID}}").splitlines()]
+    told = [(kind, action, name) for kind, action, name in told if action in ("create", "destroy")]
+    assert [t[:2] for t in told] == [("volume", "create"), ("container", "create"),
+                                     ("volume", "destroy"), ("container", "destroy")] * 2
+    assert told[0][2] == told[2][2] != told[4][2] == told[6][2]
+
+
 def test_nothing_is_left_of_a_container_that_came_to_nothing(tare):
     tare.ok("create", "--name", "c1", "busybox")
     assert tare("create", "--name", "c1", "-v", "/d", "busybox").rc != 0
     assert tare("create", "-v", "/d", "--mount", "type=bind,src=/nosuch,dst=/x", "busybox").rc != 0
-    assert volumes(tare) == [] and os.listdir(tare.root / "volumes") == []
+    assert volumes(tare) == [] and list(tare.root.glob("volumes/*")) == []
 
 
 def test_volumes_from_a_stopped_container(tare, tmp_path):

@@ -111,8 +111,8 @@ static void keeps_names_and_ids_unique(void **state)
 	assert_int_equal(container_rename(f->store, ID_C, "new", holder, &err), -ERR_NOT_FOUND);
 	assert_int_equal(container_rename(f->store, ID_A, "free", holder, &err), 0);
 	assert_int_equal(container_rename(f->store, ID_B, "one", holder, &err), 0);
-	assert_int_equal(container_delete(f->store, ID_A, &err), 1);
-	assert_int_equal(container_delete(f->store, ID_A, &err), 0);
+	assert_int_equal(container_delete(f->store, ID_A, false, NULL, &err), 1);
+	assert_int_equal(container_delete(f->store, ID_A, false, NULL, &err), 0);
 	add(f->store, ID_C, "free");
 }
 
