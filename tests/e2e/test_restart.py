@@ -370,7 +370,7 @@ def reboot(tare):
                             any(i in read_proc(p, "cgroup") for i in ids)], "all processes to be gone")
     for folder, names, _ in os.walk("/sys/fs/cgroup", topdown=False):
         for name in names:
-            if name in ids:
+            if name in ids or os.path.basename(folder) in ids:
                 os.rmdir(os.path.join(folder, name))
     shutil.rmtree(tare.runroot)
 
