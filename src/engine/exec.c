@@ -58,14 +58,30 @@ static void add_search(struct strv *env, const char *search)
 	strv_addf(env, "PATH=%s", search);
 }
 
+/* By these an image would have the shell or the linker of the tools run files of the container. */
+static void drop_hooks(struct strv *env)
+{
+	static const char *const names[] = {"BASH_ENV=", "ENV=", "LD_",	 "PROMPT_COMMAND=", "PS0=",
+					    "PS1=",	 "PS2=", "PS4=", "SHELLOPTS="};
+
+	for (size_t i = env->n; i-- > 0;)
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			if (str_has_prefix(env->items[i], names[k])) {
+				strv_remove(env, i);
+				break;
+			}
+}
+
 void exec_make_env(const struct oci_runtime_config *config, bool tty, const char *search,
 		   const struct strv *typed, struct strv *ret)
 {
 	strv_add_all(ret, &config->env);
 	if (tty)
 		set_env(ret, "TERM=xterm");
-	if (search)
+	if (search) {
+		drop_hooks(ret);
 		add_search(ret, search);
+	}
 	strv_foreach (i, typed)
 		set_env(ret, typed->items[i]);
 }

@@ -220,9 +220,11 @@ static int make_listed(struct resolver *r, const struct mount_spec *m, char **re
 }
 
 /* It comes with the container, so that no one is left of a container that came to nothing. */
-static int check_anonymous(const struct resolver *r, const struct mount_spec *m, struct err *err)
+static int check_anonymous(const struct resolver *r, const struct mount_spec *m, const char *name,
+			   struct err *err)
 {
-	const struct volume_request request = {.driver = m->volume_driver ? m->volume_driver
+	const struct volume_request request = {.name = name,
+					       .driver = m->volume_driver ? m->volume_driver
 									  : r->spec->volume_driver};
 
 	return engine_check_volume(&request, err);
@@ -260,7 +262,7 @@ static int add_volume(struct resolver *r, const struct mount_spec *m, struct err
 	struct mount_point *p = NULL;
 
 	rand_hex(ID_LEN / 2, id);
-	if ((is_plain(m) ? check_anonymous(r, m, err) : make_listed(r, m, &made, err)) < 0)
+	if ((is_plain(m) ? check_anonymous(r, m, id, err) : make_listed(r, m, &made, err)) < 0)
 		return -err->code;
 	p = add_point(r->points, m->target);
 	p->is_anonymous = !is_named;

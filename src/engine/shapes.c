@@ -120,13 +120,23 @@ static const struct json_field network_fields[] = {
 static const struct json_shape network_shape = {SHAPE_STRUCT, "*container.NetworkSettings", NULL,
 						network_fields};
 
+static const struct json_field mount_fields[] = {
+	{"Type", &json_shape_struct, OMIT_TEXT},
+	{"Name", &json_shape_struct, OMIT_TEXT},
+	{"Driver", &json_shape_struct, OMIT_TEXT},
+	{NULL, NULL},
+};
+static const struct json_shape mount_shape = {SHAPE_STRUCT, "container.MountPoint", NULL,
+					      mount_fields};
+static const struct json_shape mounts_shape = {SHAPE_SLICE, NULL, &mount_shape, NULL};
+
 static const struct json_field container_fields[] = {
 	{"Args", &json_shape_strings},
 	{"State", &state_shape},
 	{"ExecIDs", &json_shape_strings},
 	{"HostConfig", &host_shape},
 	{"GraphDriver", &driver_shape},
-	{"Mounts", &json_shape_structs},
+	{"Mounts", &mounts_shape},
 	{"Config", &config_shape},
 	{"NetworkSettings", &network_shape},
 	{"SizeRw", &json_shape_struct, OMIT_NIL},
@@ -181,17 +191,40 @@ static void add_members(json_t *object, const struct json_shape *shape)
 			json_object_set_new(object, f->name, json_omitted_value(f->omit));
 }
 
+/* Whether a value of SHAPE, or what is inside of it, may have left out members. */
+static bool has_members(const struct json_shape *shape)
+{
+	return shape->fields || (shape->elem && shape->elem->fields);
+}
+
+static json_t *describe_elements(const json_t *array, const struct json_shape *shape)
+{
+	json_t *copy = json_array();
+	json_t *element = NULL;
+	size_t i = 0;
+
+	json_array_foreach (array, i, element)
+		json_array_append_new(copy, describe_with_nil_members(element, shape->elem));
+	return copy;
+}
+
 json_t *describe_with_nil_members(const json_t *object, const struct json_shape *shape)
 {
-	json_t *copy = json_copy((json_t *)(uintptr_t)object);
+	json_t *copy = NULL;
+	const char *key = NULL;
+	json_t *member = NULL;
 
+	if (json_is_array(object) && shape->elem)
+		return describe_elements(object, shape);
+	copy = json_copy((json_t *)(uintptr_t)object);
+	if (!json_is_object(copy))
+		return copy;
 	add_members(copy, shape);
-	for (const struct json_field *f = shape->fields; f && f->name; f++) {
-		const json_t *member = json_object_get(copy, f->name);
+	json_object_foreach (copy, key, member) {
+		const struct json_shape *inner = json_shape_child(shape, key);
 
-		if (json_is_object(member) && f->shape->kind == SHAPE_STRUCT)
-			json_object_set_new(copy, f->name,
-					    describe_with_nil_members(member, f->shape));
+		if (has_members(inner))
+			json_object_set_new(copy, key, describe_with_nil_members(member, inner));
 	}
 	return copy;
 }

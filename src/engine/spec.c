@@ -24,6 +24,8 @@ void mount_spec_done(struct mount_spec *m)
 	free(m->volume_driver);
 	free(m->idmap);
 	free(m->selinux);
+	free(m->consistency);
+	free(m->wrong);
 	strv_done(&m->volume_options);
 	strv_done(&m->volume_labels);
 	*m = (struct mount_spec){};

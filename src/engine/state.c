@@ -101,8 +101,10 @@ static void scan_exit(const char *text, struct container_state *ret)
 		     (scan_bool(text, "canceled") ? RESTART_MARK_CANCELED : 0U);
 }
 
-/* Fills RET from exit.json; false when the container has never ended. */
-static bool read_exit(const struct engine *engine, const char *id, struct container_state *ret)
+/* Fills RET from exit.json; false when the container has never ended. IS_HELD: the caller holds its
+ * entry, so nobody is starting it. */
+static bool read_exit(const struct engine *engine, const char *id, bool is_held,
+		      struct container_state *ret)
 {
 	char text[MAX_STATE];
 	char path[4096];
@@ -117,7 +119,7 @@ static bool read_exit(const struct engine *engine, const char *id, struct contai
 		ret->status = STATUS_CREATED;
 	/* A start in progress, or one that was cut short. */
 	ret->is_unknown = ret->started_ns && !ret->finished_ns;
-	if (ret->is_unknown && pending_is_held(engine, id))
+	if (ret->is_unknown && !is_held && pending_is_held(engine, id))
 		*ret = (struct container_state){
 			.status = STATUS_CREATED, .history = ret->history, .marks = ret->marks};
 	else if (ret->is_unknown)
@@ -187,7 +189,8 @@ bool container_was_started(const struct engine *engine, const char *id)
 	return access(path, F_OK) == 0 || (access(dir, F_OK) < 0 && errno == ENOENT);
 }
 
-void container_state_read(const struct engine *engine, const char *id, struct container_state *ret)
+static void state_read(const struct engine *engine, const char *id, bool is_held,
+		       struct container_state *ret)
 {
 	struct container_state live = {};
 	bool has_exit = false;
@@ -197,7 +200,7 @@ void container_state_read(const struct engine *engine, const char *id, struct co
 		*ret = live;
 		return;
 	}
-	has_exit = read_exit(engine, id, ret);
+	has_exit = read_exit(engine, id, is_held, ret);
 	ret->monitor_lost = live.monitor_lost;
 	ret->was_started = !has_exit && !live.pid && container_was_started(engine, id);
 	/* What an exit that was never written leaves: started, but nobody knows how it ended. */
@@ -212,10 +215,21 @@ void container_state_read(const struct engine *engine, const char *id, struct co
 	}
 }
 
+void container_state_read(const struct engine *engine, const char *id, struct container_state *ret)
+{
+	state_read(engine, id, false, ret);
+}
+
+void container_state_read_held(const struct engine *engine, const char *id,
+			       struct container_state *ret)
+{
+	state_read(engine, id, true, ret);
+}
+
 void container_record_read(const struct engine *engine, const char *id, struct container_state *ret)
 {
 	*ret = (struct container_state){};
-	read_exit(engine, id, ret);
+	read_exit(engine, id, false, ret);
 }
 
 const char *container_status_name(enum container_status status)

@@ -10,6 +10,7 @@
  */
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "monitor/health.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
@@ -22,6 +23,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,16 +155,21 @@ static int set_paused(struct monitor *m, bool is_paused)
 	return 0;
 }
 
-/* A mark is on disk before the caller goes on, so that a boot knows it too. */
+/* A mark is on disk before the caller goes on, so that a boot knows it too. Where nothing can be
+ * written, the container is stopped all the same. */
 static int set_stopping(struct monitor *m, unsigned marks)
 {
+	int rc = 0;
+
 	if (marks & ~(unsigned)RESTART_MARKS_ALL)
 		return -EPROTO;
 	m->marks |= marks;
-	if (!m->is_waiting)
-		return m->config->auto_remove ? 0 : monitor_write_started(m);
-	if (!monitor_stop_waiting(m))
-		monitor_exit_write(m->config->container_dir_fd, &m->last);
+	if (!m->is_waiting && !m->config->auto_remove)
+		rc = monitor_write_started(m);
+	else if (m->is_waiting && !monitor_stop_waiting(m))
+		rc = monitor_exit_write(m->config->container_dir_fd, &m->last);
+	if (rc < 0)
+		log_failure(LOG_LEVEL_WARN, strerrordesc_np(-rc), "write down that it is stopped");
 	return 0;
 }
 

@@ -55,6 +55,11 @@ int path_open_beneath(int dir_fd, const char *path, int flags, mode_t mode)
 	return open_resolved(dir_fd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 }
 
+int path_open_no_links(int root_fd, const char *path, int flags)
+{
+	return open_resolved(root_fd, path, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+}
+
 int path_open_strict(int dir_fd, const char *path, int flags)
 {
 	return open_resolved(dir_fd, path, flags, 0,

@@ -194,6 +194,26 @@ def test_an_image_as_a_directory(tare):
 
 # ---------------------------------------------------------------- ids
 
+def test_a_bind_has_members_of_a_volume_for_templates(tare):
+    tare.ok("create", "--name", "made", "-v", "/tmp:/c", "busybox")
+    assert tare.ok("inspect", "-f", "{{range .Mounts}}[{{.Name}}{{.Driver}}]{{json .}}{{end}}", "made") == (
+        '[]{"Type":"bind","Source":"/tmp","Destination":"/c","Mode":"","RW":true,"Propagation":"rprivate"}')
+
+
+def test_propagation_needs_a_mount_that_takes_part(tare, tmp_path):
+    """In a mount namespace of the test's own, whose mounts are made private, shared and slave."""
+    tare.ok("pull", "-q", "busybox")
+    script = ("mkdir t; mount -t tmpfs t t; mkdir t/d; mount --make-private t; \"$@\" rslave; \"$@\" rshared;"
+              "mount --make-shared t; \"$@\" rslave; \"$@\" rshared; unshare -m --propagation slave "
+              "sh -c '\"$@\" rslave; \"$@\" rshared' sh \"$@\"")
+    run = ["sh", "-c", "%s run --rm --network none -v %s/t/d:/d:$1 busybox echo $1 2>&1 | head -1"
+           % (" ".join(tare.argv), tmp_path), "sh"]
+    done = subprocess.run(["unshare", "-m", "sh", "-ec", script, "sh"] + run, cwd=tmp_path, stdout=subprocess.PIPE,
+                          text=True, check=True, timeout=60)
+    no = "tare: -v cannot be applied: path %s/t/d is mounted on %s/t but it is not a shared%%s mount" % (tmp_path, tmp_path)
+    assert done.stdout.splitlines()[-6:] == [no % " or slave", no % "", "rslave", "rshared", "rslave", no % ""]
+
+
 def test_idmap(tare, tmp_path):
     folder = tmp_path / "d"
     folder.mkdir()
