@@ -161,12 +161,21 @@ static int find(struct inspector *in, const char *name, json_t **ret,
 
 /* ---- showing ---- */
 
+/* A field that Go calls otherwise is none of docker's type: such a template runs on the JSON. */
+static int call_go_name(void *data, const json_t *receiver, const char *name, const json_t *args,
+			json_t **ret, struct err *err)
+{
+	if (describe_is_json_name(name) && json_object_get(receiver, name))
+		return err_set(err, ERR_INVALID, "can't evaluate field %s", name);
+	return call_go_alias(data, receiver, name, args, ret, err);
+}
+
 static int run_template(struct inspector *in, const json_t *object, const struct json_shape *shape,
 			struct err *err)
 {
 	cleanup_json json_t *typed = describe_with_nil_members(object, shape);
 	cleanup_str struct str out = STR_INIT;
-	const struct template_env first = {.shape = shape, .call = call_go_alias};
+	const struct template_env first = {.shape = shape, .call = call_go_name};
 	const struct template_env second = {.missing_key_error = true};
 
 	if (template_execute(in->template, typed, &first, &out, err) < 0) {

@@ -267,6 +267,8 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 
 	if (rc < 0)
 		return rc;
+	if (!pause && state.status != STATUS_PAUSED)
+		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
 	if (pause && state.status == STATUS_RESTARTING)
@@ -275,8 +277,6 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 			       record.row.id);
 	if (pause && state.status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT, "Container %s is already paused", record.row.id);
-	if (!pause && state.status != STATUS_PAUSED)
-		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!pause) {
 		rc = container_thaw(engine, record.row.id, err);
 		if (rc == 0)

@@ -229,29 +229,37 @@ json_t *describe_with_nil_members(const json_t *object, const struct json_shape 
 	return copy;
 }
 
+static const struct {
+	const char *go, *json;
+} aliases[] = {
+	{"ID", "Id"},
+	{"DNS", "Dns"},
+	{"DNSOptions", "DnsOptions"},
+	{"DNSSearch", "DnsSearch"},
+	{"CPUShares", "CpuShares"},
+	{"NanoCPUs", "NanoCpus"},
+	{"CPUPeriod", "CpuPeriod"},
+	{"CPUQuota", "CpuQuota"},
+	{"CPURealtimePeriod", "CpuRealtimePeriod"},
+	{"CPURealtimeRuntime", "CpuRealtimeRuntime"},
+	{"CPUCount", "CpuCount"},
+	{"CPUPercent", "CpuPercent"},
+	{"APIVersion", "ApiVersion"},
+	{"HostIP", "HostIp"},
+};
+
 const char *describe_go_alias(const char *name)
 {
-	static const struct {
-		const char *go, *json;
-	} aliases[] = {
-		{"ID", "Id"},
-		{"DNS", "Dns"},
-		{"DNSOptions", "DnsOptions"},
-		{"DNSSearch", "DnsSearch"},
-		{"CPUShares", "CpuShares"},
-		{"NanoCPUs", "NanoCpus"},
-		{"CPUPeriod", "CpuPeriod"},
-		{"CPUQuota", "CpuQuota"},
-		{"CPURealtimePeriod", "CpuRealtimePeriod"},
-		{"CPURealtimeRuntime", "CpuRealtimeRuntime"},
-		{"CPUCount", "CpuCount"},
-		{"CPUPercent", "CpuPercent"},
-		{"APIVersion", "ApiVersion"},
-		{"HostIP", "HostIp"},
-	};
-
 	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
 		if (strcmp(aliases[i].go, name) == 0)
 			return aliases[i].json;
 	return NULL;
+}
+
+bool describe_is_json_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+		if (strcmp(aliases[i].json, name) == 0)
+			return true;
+	return false;
 }
