@@ -47,8 +47,8 @@ struct container_state {
  * leave: Created, or Exited (255) when it is known to have started. */
 void container_state_read(const struct engine *engine, const char *id, struct container_state *ret);
 
-/* The same for who holds the container's entry (engine/pending.h): a start that is on record without
- * an end is not on its way then, but was cut short. */
+/* The same for who holds the container's entry (engine/pending.h): a start that is on record
+ * without an end is not on its way then, but was cut short. */
 void container_state_read_held(const struct engine *engine, const char *id,
 			       struct container_state *ret);
 
