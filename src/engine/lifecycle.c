@@ -185,7 +185,8 @@ int engine_stop_found(struct engine *engine, const struct container_record *reco
 		return err_set(err, ERR_INVALID, "Invalid signal: %s",
 			       request->signal ? request->signal : "in the image");
 	container_set_stopping(engine, record->row.id,
-			       marks | RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &state);
+			       marks | RESTART_MARK_STOPPED | RESTART_MARK_CANCELED,
+			       marks & RESTART_MARK_KEPT, &state);
 	if (!container_has_process(&state)) {
 		event_container(engine, &record->row, "stop", NULL);
 		return 0;
@@ -236,7 +237,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 			       "cannot kill container: %s: container %s is not running", ref,
 			       record.row.id);
 	marks = marks_of_kill(&record, number);
-	container_set_stopping(engine, record.row.id, marks, &state);
+	container_set_stopping(engine, record.row.id, marks, false, &state);
 	if (!container_has_process(&state))
 		return 0;
 	/* A frozen process takes no signal; docker thaws it for one that ends it, no other. */
@@ -481,7 +482,8 @@ static int remove_kill(struct engine *engine, const struct container_record *rec
 	struct container_state state;
 	int rc = 0;
 
-	container_set_stopping(engine, id, RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &state);
+	container_set_stopping(engine, id, RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, true,
+			       &state);
 	if (!container_has_process(&state))
 		return 0;
 	plan_group(plan, "--force: the kernel ends it first");

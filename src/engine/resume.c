@@ -140,9 +140,10 @@ static int settle_lost(struct resume_ctx *c, struct err *err)
 
 	if (rc <= 0)
 		return rc;
-	rc = engine_settle_held(c->engine, c->id, record.row.auto_remove, err);
-	if (rc != 0)
+	if (!engine_settle_resumable(c->engine, c->id)) {
+		rc = engine_settle_held(c->engine, c->id, record.row.auto_remove, err);
 		return rc < 0 ? rc : 0;
+	}
 	if (!is_resumable(c->engine, &record.row, &c->state))
 		return 0;
 	restart_history_add(&c->state.history,

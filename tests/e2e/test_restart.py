@@ -371,6 +371,21 @@ def test_a_monitor_killed_after_a_stop_was_asked_for(tare):
     assert tare.ok("inspect", "-f", "{{.State.ExitCode}}", "c1") == "255"
 
 
+@pytest.mark.parametrize("verb", [("stop", "-t", "0"), ("kill",)])
+def test_a_stop_just_after_the_monitor_was_killed(tare, verb):
+    """The guard is about to start it again: the stop comes before or after, and is heeded."""
+    for n in range(8):
+        name = "c%d" % n
+        run(tare, name, "always", "sleep", "1000")
+        monitor = state_file(tare, name)["monitor"]["pid"]
+        wait_until(lambda: guard_of(monitor), "the guard")
+        kill(monitor)
+        time.sleep(n / 400)
+        tare.ok(*verb, name)
+        assert tare.state(name) == "exited"
+        has_ended(tare, name)
+
+
 def test_a_killed_guard_is_replaced_and_holds_nothing(tare):
     run(tare, "c1", "always", "sleep", "1000")
     monitor = state_file(tare, "c1")["monitor"]["pid"]
