@@ -38,6 +38,7 @@
 #define MONITOR_LEAVES_MS 60000
 #define DEFAULT_STOP_S	  10
 #define GUARD_WAIT_MS	  1000
+#define START_WAIT_MS	  2000
 #define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
 
 /* ---- finding ---- */
@@ -76,6 +77,25 @@ int container_find(struct engine *engine, const char *ref, struct container_reco
 	return settle_overdue(engine, &ret->row, ret_state)
 		       ? err_set(err, ERR_NOT_FOUND, "No such container: %s", ref)
 		       : 0;
+}
+
+/* The same for who is to end REF: a start that is on its way, whose command may have been killed,
+ * is waited for. */
+static int find_to_end(struct engine *engine, const char *ref, struct container_record *ret,
+		       struct container_state *ret_state, struct err *err)
+{
+	int rc = container_find(engine, ref, ret, ret_state, err);
+
+	for (int i = 0; rc == 0 && i < START_WAIT_MS && !container_is_running(ret_state) &&
+			pending_is_held(engine, ret->row.id);
+	     i++) {
+		usleep(1000);
+		container_state_read(engine, ret->row.id, ret_state);
+	}
+	/* It may have come up after the look before. */
+	if (rc == 0 && !container_is_running(ret_state))
+		container_state_read(engine, ret->row.id, ret_state);
+	return rc;
 }
 
 int signal_parse(const char *name)
@@ -200,7 +220,7 @@ int engine_stop(struct engine *engine, const char *ref, const struct stop_reques
 {
 	cleanup_container struct container_record record = {};
 	struct container_state state;
-	int rc = container_find(engine, ref, &record, &state, err);
+	int rc = find_to_end(engine, ref, &record, &state, err);
 
 	if (rc < 0 || !container_is_running(&state))
 		return rc;
@@ -226,7 +246,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 	struct container_state state;
 	int number = signal && *signal ? signal_parse(signal) : SIGKILL;
 	unsigned marks = 0;
-	int rc = container_find(engine, ref, &record, &state, err);
+	int rc = find_to_end(engine, ref, &record, &state, err);
 
 	if (rc < 0)
 		return rc;

@@ -371,6 +371,21 @@ def test_a_monitor_killed_after_a_stop_was_asked_for(tare):
     assert tare.ok("inspect", "-f", "{{.State.ExitCode}}", "c1") == "255"
 
 
+def test_a_stop_while_it_starts(tare):
+    """Though the command that starts it was killed: its monitor goes on."""
+    tare.ok("create", "--name", "c1", *NONE, "busybox", "sleep", "1000")
+    starter = subprocess.Popen(["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=clone3",
+                                "-e", "inject=clone3:delay_enter=700000"] + tare.argv + ["start", "c1"])
+    held = wait_until(lambda: list((tare.runroot / "pending").glob("*")), "the start")
+    child = int(wait_until(lambda: read_proc(str(starter.pid), "task/%d/children" % starter.pid).split(), "the command")[0])
+    wait_until(lambda: read_proc(str(child), "task/%d/children" % child).split(), "the monitor")
+    kill(child)
+    tare.ok("stop", "-t", "0", "c1")
+    assert held and tare.state("c1") == "exited"
+    starter.wait(20)
+    has_ended(tare, "c1")
+
+
 @pytest.mark.parametrize("verb", [("stop", "-t", "0"), ("kill",)])
 def test_a_stop_just_after_the_monitor_was_killed(tare, verb):
     """The guard is about to start it again: the stop comes before or after, and is heeded."""
