@@ -503,6 +503,18 @@ def test_boot(tare):
     assert pid_of(tare, "always") == pid
 
 
+@pytest.mark.parametrize("left", ["", '{"exitCode":0,"oomKi'])
+def test_boot_after_a_power_cut_that_left_half_a_record(tare, left):
+    run(tare, "c1", "always", "sleep", "1000")
+    record = tare.root / "containers" / tare.ok("inspect", "-f", "{{.Id}}", "c1") / "exit.json"
+    reboot(tare)
+    record.write_text(left)
+    assert tare.ok("system", "boot", "--dry-run").split() == ["c1"]
+    assert tare.ok("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "c1") == "exited 255"
+    assert tare.ok("system", "boot").split() == ["c1"]
+    assert tare.state("c1") == "running"
+
+
 def test_boot_order_and_failures(tare):
     """In the order of creation, but after what they use; one that does not start keeps no other from it."""
     tare.ok("run", "-d", "--name", "base", *NONE, "--restart", "always", "busybox", "sleep", "1000")
