@@ -261,12 +261,13 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 	if (!container_has_process(&state))
 		return 0;
 	/* A frozen process takes no signal; docker thaws it for one that ends it, no other. */
-	if (state.status == STATUS_PAUSED && marks & RESTART_MARK_CANCELED)
-		rc = container_thaw(engine, record.row.id, err);
+	if (state.status == STATUS_PAUSED && marks & RESTART_MARK_CANCELED &&
+	    container_thaw(engine, record.row.id, err) < 0)
+		return -err->code;
 	pidfd = process_open(state.pid, state.start_time);
-	if (pidfd >= 0 && rc == 0)
+	if (pidfd >= 0)
 		event_kill(engine, &record.row, number);
-	if (pidfd >= 0 && rc == 0)
+	if (pidfd >= 0)
 		rc = process_signal(pidfd, number);
 	if (rc < 0 && rc != -ESRCH)
 		return err_sys(err, -rc, "cannot kill container: %s", ref);
