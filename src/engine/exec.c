@@ -16,9 +16,12 @@
 #include "runtime/exec_plan.h"
 #include "runtime/start.h"
 #include "sys/caps.h"
+#include "sys/cgroup_live.h"
 #include "sys/process.h"
 #include "sys/seccomp.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* "K=V" replaces or adds; a bare "K", which the caller's host does not know, removes. */
@@ -142,6 +145,27 @@ static int find_container(struct exec_ctx *c, struct err *err)
 	return 0;
 }
 
+/* Exchanges the container's group for the one below it in the hierarchy that lists processes. */
+static int enter_group(struct exec_ctx *c, struct err *err)
+{
+	cleanup_free char *outer = NULL;
+	cleanup_free char *inner = NULL;
+
+	if (!c->request->group)
+		return 0;
+	outer = cgroup_process_dir(engine_get_cgroups(c->engine), c->made.config.cgroup);
+	if (!outer)
+		return 0;
+	inner = str_printf("%s/%s", outer, c->request->group);
+	/* lint: a directory of the host's cgroupfs */
+	if (mkdir(inner, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "create %s", inner);
+	strv_foreach (i, &c->cgroups)
+		if (strcmp(c->cgroups.items[i], outer) == 0)
+			str_replace(&c->cgroups.items[i], inner);
+	return 0;
+}
+
 static int build_plan(struct exec_ctx *c, struct plan *plan, struct err *err)
 {
 	const struct oci_runtime_config *config = &c->made.config;
@@ -177,6 +201,9 @@ static int build_plan(struct exec_ctx *c, struct plan *plan, struct err *err)
 	if (rc < 0)
 		return rc;
 	collect_cgroups(c->engine, config, &c->cgroups);
+	rc = enter_group(c, err);
+	if (rc < 0)
+		return rc;
 	runtime_plan_exec(config, &exec, &c->info, plan);
 	return 0;
 }

@@ -37,9 +37,32 @@
 /* A layer with many files takes its time to go. */
 #define MONITOR_LEAVES_MS 60000
 #define DEFAULT_STOP_S	  10
+#define GUARD_WAIT_MS	  1000
 #define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
 
 /* ---- finding ---- */
+
+/* Settles what nobody else does; true when the container is gone then. Whoever holds the entry of
+ * one whose monitor was killed is its guard, most likely, and it will have another in a moment. */
+static bool settle_overdue(struct engine *engine, const struct container_row *row,
+			   struct container_state *state)
+{
+	for (int i = 0; i < GUARD_WAIT_MS && container_is_overdue(state, row->auto_remove); i++) {
+		struct err ignored = ERR_INIT;
+		bool is_held = pending_is_held(engine, row->id);
+
+		if (!is_held && engine_settle(engine, row->id, row->auto_remove, &ignored) == 1)
+			return true;
+		if (is_held && !state->monitor_lost)
+			return false;
+		if (is_held)
+			usleep(1000);
+		container_state_read(engine, row->id, state);
+		if (!is_held)
+			return false;
+	}
+	return false;
+}
 
 int container_find(struct engine *engine, const char *ref, struct container_record *ret,
 		   struct container_state *ret_state, struct err *err)
@@ -50,15 +73,9 @@ int container_find(struct engine *engine, const char *ref, struct container_reco
 		return rc;
 	log_set_context(NULL, ret->row.id);
 	container_state_read(engine, ret->row.id, ret_state);
-	if (container_is_overdue(ret_state, ret->row.auto_remove) &&
-	    !pending_is_held(engine, ret->row.id)) {
-		struct err ignored = ERR_INIT;
-
-		if (engine_settle(engine, ret->row.id, ret->row.auto_remove, &ignored) == 1)
-			return err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
-		container_state_read(engine, ret->row.id, ret_state);
-	}
-	return 0;
+	return settle_overdue(engine, &ret->row, ret_state)
+		       ? err_set(err, ERR_NOT_FOUND, "No such container: %s", ref)
+		       : 0;
 }
 
 int signal_parse(const char *name)
@@ -211,7 +228,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 	int rc = container_find(engine, ref, &record, &state, err);
 
 	if (rc < 0)
-		return rc;
+		return *ref ? err_wrap(err, "cannot kill container: %s", ref) : rc;
 	if (number < 0)
 		return err_set(err, ERR_INVALID, "Invalid signal: %s", signal);
 	if (!container_is_running(&state))
@@ -232,7 +249,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 		rc = process_signal(pidfd, number);
 	if (rc < 0 && rc != -ESRCH)
 		return err_sys(err, -rc, "cannot kill container: %s", ref);
-	if (number == SIGKILL && container_wait_exit(engine, record.row.id, KILL_TIMEOUT_MS) < 0)
+	if (number == SIGKILL && container_wait_killed(engine, record.row.id) < 0)
 		return err_set(err, ERR_SYSTEM, "cannot kill container: %s: it does not end", ref);
 	return 0;
 }
@@ -245,10 +262,13 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 	cleanup_free char *cgroup = NULL;
 	cleanup_close int dir = -1;
 	struct container_state state;
+	pid_t pid = 0;
 	int rc = container_find(engine, ref, &record, &state, err);
 
 	if (rc < 0)
 		return rc;
+	if (!pause && state.status != STATUS_PAUSED)
+		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
 	if (pause && state.status == STATUS_RESTARTING)
@@ -257,8 +277,6 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 			       record.row.id);
 	if (pause && state.status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT, "Container %s is already paused", record.row.id);
-	if (!pause && state.status != STATUS_PAUSED)
-		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!pause) {
 		rc = container_thaw(engine, record.row.id, err);
 		if (rc == 0)
@@ -278,9 +296,10 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 		event_container(engine, &record.row, "pause", NULL);
 		return 0;
 	}
-	/* When it ends, its group and its state go. */
+	/* When it ends, its group and its state go; and it may be running again. */
+	pid = state.pid;
 	container_state_read(engine, record.row.id, &state);
-	if (!container_has_process(&state))
+	if (!container_has_process(&state) || state.pid != pid)
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
 	return -err->code;
 }
@@ -318,23 +337,22 @@ int engine_rename(struct engine *engine, const char *ref, const char *name, stru
 	const char *bare = name + (*name == '/');
 	int rc = 0;
 
-	if (!*name)
-		return err_set(err, ERR_INVALID, "Neither old nor new names may be empty");
 	rc = container_lookup_by_ref(engine->store, ref, &record, err);
 	if (rc < 0)
 		return rc;
 	if (!name_is_valid(bare))
-		return err_set(
-			err, ERR_INVALID,
-			"Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-			bare);
+		return err_set(err, ERR_INVALID,
+			       "Error when allocating new name: Invalid container name (/%s), "
+			       "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			       bare);
 	if (strcmp(record.row.name, bare) == 0)
 		return err_set(err, ERR_INVALID,
 			       "Renaming a container with the same name as its current name");
 	rc = container_rename(engine->store, record.row.id, bare, holder, err);
 	if (rc == -ERR_CONFLICT && *holder)
 		return err_set(err, ERR_CONFLICT,
-			       "Conflict. The container name \"/%s\" is already in use by "
+			       "Error when allocating new name: Conflict. "
+			       "The container name \"/%s\" is already in use by "
 			       "container \"%s\". "
 			       "You have to remove (or rename) that container to be able to reuse "
 			       "that name.",

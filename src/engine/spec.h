@@ -113,6 +113,7 @@ struct health_spec {
 	char *command; /* shell form; NULL when the image decides */
 	int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
 	int64_t retries;
+	char *on_failure; /* the action as typed; NULL when not said */
 };
 
 struct container_spec {

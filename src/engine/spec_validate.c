@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/health.h"
 #include "engine/lifecycle.h"
 #include "engine/log_options.h"
 #include "engine/mount_point.h"
@@ -495,7 +496,7 @@ int spec_validate_usage(const struct container_spec *s, struct err *err)
 			    "non-user-defined network-modes");
 	if (s->log_options.n && str_is_equal(s->log_driver, "none"))
 		return fail("invalid logging opts for driver none");
-	return 0;
+	return health_validate_usage(s, err);
 }
 
 int spec_validate(const struct container_spec *spec, struct err *err)
@@ -503,7 +504,7 @@ int spec_validate(const struct container_spec *spec, struct err *err)
 	static int (*const groups[])(const struct container_spec *, struct err *) = {
 		spec_validate_usage, check_lifecycle, check_memory,	   check_cpu_and_io,
 		check_namespaces,    check_network,   check_identity,	   check_mounts,
-		check_logging,	     check_storage,   check_cgroup_parent,
+		check_logging,	     check_storage,   check_cgroup_parent, health_validate,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {

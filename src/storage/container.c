@@ -270,8 +270,11 @@ int container_lookup(struct store *store, const char *ref, struct container_reco
 int container_lookup_by_ref(struct store *store, const char *ref, struct container_record *ret,
 			    struct err *err)
 {
-	int rc = container_lookup(store, ref, ret, err);
+	int rc = 0;
 
+	if (!*ref)
+		return err_set(err, ERR_INVALID, "invalid container name or ID: value is empty");
+	rc = container_lookup(store, ref, ret, err);
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
 	return rc;
@@ -335,21 +338,6 @@ int container_update_json(struct store *store, const char *id, const char *confi
 		   "UPDATE container_json SET config=ifnull(?1,config),host=ifnull(?2,host),"
 		   "extra=ifnull(?3,extra) WHERE seq=(SELECT seq FROM container WHERE id=?4)",
 		   "tttt", config, host, extra, id);
-	if (check_changed(n, id, err) < 0)
-		return -err->code;
-	return db_commit(store, err);
-}
-
-int container_set_auto_remove(struct store *store, const char *id, bool on, struct err *err)
-{
-	cleanup_transaction struct store *tx = NULL;
-	int n = 0;
-
-	if (db_begin(store, false, err) < 0)
-		return -err->code;
-	tx = store;
-	n = db_run(store, err, "UPDATE container SET auto_remove=? WHERE id=?", "it", (int64_t)on,
-		   id);
 	if (check_changed(n, id, err) < 0)
 		return -err->code;
 	return db_commit(store, err);

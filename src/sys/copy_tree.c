@@ -146,8 +146,10 @@ static int copy_content(int from, int to, off_t size)
 		int rc = 0;
 
 		data = lseek(from, data, SEEK_DATA);
+		if (data < 0 && errno == ENXIO)
+			break; /* a hole up to the end */
 		if (data < 0)
-			break;
+			return -errno;
 		hole = lseek(from, data, SEEK_HOLE);
 		rc = copy_range(from, to, data, hole < 0 ? size : hole);
 		if (rc < 0)

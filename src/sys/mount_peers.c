@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #define MOUNTINFO_LIMIT (16 << 20)
@@ -45,13 +44,12 @@ static char *unescape(const char *text)
 	return str_take(&out);
 }
 
-/* Whether LINE is that of mount ID; RET is filled then. */
-static bool read_line(const char *line, uint64_t id, struct mount_peers *ret)
+/* Whether LINE is that of the mount whose id, with a blank, is START; RET is filled then. */
+static bool read_line(const char *line, const char *start, struct mount_peers *ret)
 {
 	cleanup_strv struct strv fields = STRV_INIT;
-	char *end = NULL;
 
-	if (strtoull(line, &end, 10) != id || *end != ' ')
+	if (!str_has_prefix(line, start))
 		return false;
 	strv_split(&fields, line, ' ');
 	if (fields.n <= FIELD_PEERS)
@@ -66,11 +64,13 @@ static bool read_line(const char *line, uint64_t id, struct mount_peers *ret)
 
 int mount_parse_peers(const char *text, uint64_t id, struct mount_peers *ret)
 {
+	cleanup_free char *start = str_printf("%llu ", (unsigned long long)id);
+
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 		cleanup_free char *line = str_ndup(text, len);
 
-		if (read_line(line, id, ret))
+		if (read_line(line, start, ret))
 			return 0;
 		text += len + (text[len] != '\0');
 	}

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-
 static const char text[] =
 	"21 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
 	"22 21 0:5 / /dev rw,nosuid shared:2 - devtmpfs udev rw,mode=755\n"
