@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/cdi.h"
+#include "engine/health.h"
 #include "oci/runtime_default.h"
 #include "sys/caps.h"
 
@@ -125,7 +126,7 @@ int configure_run(const struct container_spec *spec, const struct image_run *ima
 		str_replace(&ret->working_dir, spec->workdir);
 	if (spec->stop_signal)
 		str_replace(&ret->stop_signal, spec->stop_signal);
-	return 0;
+	return health_merge(spec, &image->healthcheck, &ret->healthcheck, err);
 }
 
 /* ---- process ---- */
@@ -379,6 +380,7 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 		oci_annotate(ret, OCI_NOTE_STDIN, spec->detach ? "open" : "once");
 	if (run->stop_signal)
 		oci_annotate(ret, OCI_NOTE_STOP_SIGNAL, run->stop_signal);
+	health_annotate(spec, run, ret);
 	strv_foreach (i, &spec->annotations) {
 		const char *text = spec->annotations.items[i];
 		const char *eq = strchrnul(text, '=');

@@ -240,6 +240,14 @@ static bool free_name(struct engine *engine, const char *holder)
 	return engine_settle(engine, holder, true, &err) == 1;
 }
 
+static void tell(const struct create_ctx *c, const struct container_row *row)
+{
+	for (size_t i = 0; i < c->points.n; i++)
+		if (c->points.items[i].is_new)
+			event_volume(c->engine, c->points.items[i].name, "create", NULL);
+	event_container(c->engine, row, "create", NULL);
+}
+
 static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 {
 	cleanup_free char *command = command_text(&c->made->config);
@@ -279,7 +287,7 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		c->made->name = str_dup(name);
 		c->made->image = str_dup(c->spec->image);
 		c->made->labels = take_ptr(labels);
-		event_container(c->engine, &row, "create", NULL);
+		tell(c, &row);
 	}
 	return rc;
 }

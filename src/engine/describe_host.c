@@ -115,6 +115,8 @@ static void write_mount(struct str *out, const struct mount_spec *m)
 	member_text(out, "Target", m->target);
 	if (m->read_only)
 		member_bool(out, "ReadOnly", true);
+	if (m->consistency && *m->consistency)
+		member_text(out, "Consistency", m->consistency);
 	if (m->type == MOUNT_BIND && m->has_bind_options)
 		write_bind_options(out, m);
 	if (m->type == MOUNT_TMPFS && m->has_tmpfs_options)

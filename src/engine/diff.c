@@ -306,9 +306,11 @@ int diff_trees(int upper_fd, int lower_fd, struct strv *ret, struct err *err)
 int engine_diff(struct engine *engine, const char *ref, struct strv *ret, struct err *err)
 {
 	cleanup_container struct container_record record = {};
+	cleanup_container struct container_record now = {};
 	cleanup_close int upper = -1;
 	cleanup_close int lower = -1;
 	struct container_state state;
+	struct err ignored = ERR_INIT;
 	int hold = -1;
 	int rc = container_find(engine, ref, &record, &state, err);
 
@@ -322,6 +324,9 @@ int engine_diff(struct engine *engine, const char *ref, struct strv *ret, struct
 		rc = diff_trees(upper, lower, ret, err);
 	if (rc >= 0)
 		rc = view_verify(engine, &record, err);
+	else if (record.row.id &&
+		 container_lookup(engine->store, record.row.id, &now, &ignored) == 0)
+		rc = err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
 	storage_release(engine->store, &hold);
 	return rc < 0 ? rc : 0;
 }

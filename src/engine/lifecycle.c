@@ -37,9 +37,32 @@
 /* A layer with many files takes its time to go. */
 #define MONITOR_LEAVES_MS 60000
 #define DEFAULT_STOP_S	  10
+#define GUARD_WAIT_MS	  1000
 #define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
 
 /* ---- finding ---- */
+
+/* Settles what nobody else does; true when the container is gone then. Whoever holds the entry of
+ * one whose monitor was killed is its guard, most likely, and it will have another in a moment. */
+static bool settle_overdue(struct engine *engine, const struct container_row *row,
+			   struct container_state *state)
+{
+	for (int i = 0; i < GUARD_WAIT_MS && container_is_overdue(state, row->auto_remove); i++) {
+		struct err ignored = ERR_INIT;
+		bool is_held = pending_is_held(engine, row->id);
+
+		if (!is_held && engine_settle(engine, row->id, row->auto_remove, &ignored) == 1)
+			return true;
+		if (is_held && !state->monitor_lost)
+			return false;
+		if (is_held)
+			usleep(1000);
+		container_state_read(engine, row->id, state);
+		if (!is_held)
+			return false;
+	}
+	return false;
+}
 
 int container_find(struct engine *engine, const char *ref, struct container_record *ret,
 		   struct container_state *ret_state, struct err *err)
@@ -50,15 +73,9 @@ int container_find(struct engine *engine, const char *ref, struct container_reco
 		return rc;
 	log_set_context(NULL, ret->row.id);
 	container_state_read(engine, ret->row.id, ret_state);
-	if (container_is_overdue(ret_state, ret->row.auto_remove) &&
-	    !pending_is_held(engine, ret->row.id)) {
-		struct err ignored = ERR_INIT;
-
-		if (engine_settle(engine, ret->row.id, ret->row.auto_remove, &ignored) == 1)
-			return err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
-		container_state_read(engine, ret->row.id, ret_state);
-	}
-	return 0;
+	return settle_overdue(engine, &ret->row, ret_state)
+		       ? err_set(err, ERR_NOT_FOUND, "No such container: %s", ref)
+		       : 0;
 }
 
 int signal_parse(const char *name)
@@ -232,7 +249,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 		rc = process_signal(pidfd, number);
 	if (rc < 0 && rc != -ESRCH)
 		return err_sys(err, -rc, "cannot kill container: %s", ref);
-	if (number == SIGKILL && container_wait_exit(engine, record.row.id, KILL_TIMEOUT_MS) < 0)
+	if (number == SIGKILL && container_wait_killed(engine, record.row.id) < 0)
 		return err_set(err, ERR_SYSTEM, "cannot kill container: %s: it does not end", ref);
 	return 0;
 }
@@ -245,6 +262,7 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 	cleanup_free char *cgroup = NULL;
 	cleanup_close int dir = -1;
 	struct container_state state;
+	pid_t pid = 0;
 	int rc = container_find(engine, ref, &record, &state, err);
 
 	if (rc < 0)
@@ -278,9 +296,10 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 		event_container(engine, &record.row, "pause", NULL);
 		return 0;
 	}
-	/* When it ends, its group and its state go. */
+	/* When it ends, its group and its state go; and it may be running again. */
+	pid = state.pid;
 	container_state_read(engine, record.row.id, &state);
-	if (!container_has_process(&state))
+	if (!container_has_process(&state) || state.pid != pid)
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
 	return -err->code;
 }
@@ -358,7 +377,6 @@ static int remove_files(struct engine *engine, const char *id, struct plan *plan
 	return plan_execute_from(plan, first, STEP_TEARDOWN, &run, err);
 }
 
-/* For who holds the entry. 1, or 0 when somebody has removed it meanwhile. */
 /* Until the monitor has gone: it had its part of the removal to do. */
 static void wait_for_monitor(int client_fd)
 {
@@ -370,25 +388,16 @@ static void wait_for_monitor(int client_fd)
 			return;
 }
 
+/* For who holds the entry. 1, or 0 when somebody has removed it meanwhile. */
 static int remove_stopped(struct engine *engine, const char *id, unsigned how, int client_fd,
 			  struct plan *plan, struct err *err)
 {
 	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
-	cleanup_container struct container_record record = {};
-	/* First the name in the index, then the files: no listed container is ever half there. */
-	int rc = container_lookup(engine->store, id, &record, err);
-	int deleted = rc;
+	int rc = engine_delete(engine, id, how & REMOVE_VOLUMES, err);
 
-	if (rc >= 0)
-		deleted = how & REMOVE_VOLUMES
-				  ? container_delete_with_volumes(engine->store, id, err)
-				  : container_delete(engine->store, id, err);
-
-	if (deleted <= 0)
-		return deleted;
-	if (rc == 1)
-		event_container(engine, &record.row, "destroy", NULL);
+	if (rc <= 0)
+		return rc;
 	wait_for_monitor(client_fd);
 	rc = 0;
 	/* A monitor removes the run directory last: without one nothing is left to take down. */

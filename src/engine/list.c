@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/list_private.h"
 #include "engine/pending.h"
 #include "storage/container.h"
@@ -73,7 +74,8 @@ static int resolve(struct listing *l, struct err *err)
 	if (!l->filter)
 		return 0;
 	l->all = l->all || l->filter->values[FILTER_STATUS].n;
-	if (l->filter->values[FILTER_STATUS].n || l->filter->values[FILTER_EXITED].n)
+	if (l->filter->values[FILTER_STATUS].n || l->filter->values[FILTER_EXITED].n ||
+	    l->filter->values[FILTER_HEALTH].n)
 		l->needs_state = true;
 	find_ancestors(l);
 	if (find_container(l, FILTER_BEFORE, l->before, err) < 0)
@@ -137,6 +139,9 @@ static int list_row(const struct container_row *row, void *data, struct err *err
 		container_state_read(l->engine, row->id, &c.state);
 	if (is_left_over(l, row, &c.state))
 		return 0;
+	/* Of one that does not run it takes another look. */
+	if (l->filter && l->filter->values[FILTER_HEALTH].n)
+		c.state.health = health_read(l->engine, row->id, &c.state);
 	if (!passes(l, &c))
 		return 0;
 	l->n++;

@@ -255,10 +255,9 @@ static bool test_publish(struct subject *s, const char *value)
 	return false;
 }
 
-/* No container has a health state yet. */
 static bool test_health(struct subject *s, const char *value)
 {
-	return strcmp(value, "none") == 0;
+	return strcmp(health_status_name(s->state->health), value) == 0;
 }
 
 /* Tasks belong to swarms. */

@@ -12,6 +12,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "engine/event.h"
+#include "engine/resume.h"
 #include "engine/state.h"
 #include "engine/update.h"
 #include "monitor/state.h"
@@ -235,19 +236,37 @@ bool container_is_overdue(const struct container_state *state, bool auto_remove)
 	       (auto_remove && (state->status == STATUS_EXITED || state->was_started));
 }
 
-int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
+/* First the name in the index, then the files: no listed container is ever half there. */
+int engine_delete(struct engine *engine, const char *id, bool with_volumes, struct err *err)
 {
 	cleanup_container struct container_record record = {};
+	cleanup_strv struct strv volumes = STRV_INIT;
+	int found = container_lookup(engine->store, id, &record, err);
+	int rc = found;
+
+	if (rc >= 0)
+		rc = container_delete(engine->store, id, with_volumes, &volumes, err);
+	if (rc <= 0)
+		return rc;
+	strv_foreach (i, &volumes)
+		event_volume(engine, volumes.items[i], "destroy", NULL);
+	if (found == 1)
+		event_container(engine, &record.row, "destroy", NULL);
+	return 1;
+}
+
+int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
+{
 	struct container_state state;
 	int rc = 0;
 
-	container_state_read(engine, id, &state);
+	container_state_read_held(engine, id, &state);
 	if (container_is_running(&state) && !state.monitor_lost)
 		return 0;
 	if (state.monitor_lost) {
 		kill_orphan(&state);
 		/* Of one that ran only now what is on record counts. */
-		container_state_read(engine, id, &state);
+		container_state_read_held(engine, id, &state);
 	}
 	/* A monitor killed between its last two acts has written the truth already. */
 	if (container_is_running(&state) || state.is_unknown)
@@ -255,23 +274,38 @@ int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, 
 	engine_remove_run(engine, id);
 	if (!auto_remove)
 		return 0;
-	rc = container_lookup(engine->store, id, &record, err);
-	if (rc >= 0)
-		rc = container_delete(engine->store, id, err);
+	rc = engine_delete(engine, id, false, err);
 	if (rc < 0)
 		return rc;
-	if (rc == 1)
-		event_container(engine, &record.row, "destroy", NULL);
 	rc = engine_remove_traces(engine, id, err);
 	return rc < 0 ? rc : 1;
+}
+
+/* The same where the guard may have been killed with the monitor: its work is to be done as well.
+ * RET_RESUMES: it is. */
+static int settle_and_resume(struct engine *engine, const char *id, bool auto_remove,
+			     bool *ret_resumes, struct err *err)
+{
+	struct container_state state;
+	int rc = 0;
+
+	container_state_read_held(engine, id, &state);
+	rc = engine_settle_held(engine, id, auto_remove, err);
+	*ret_resumes = rc == 0 && state.monitor_lost && engine_is_resumable(engine, id);
+	if (*ret_resumes)
+		engine_resume_lost(engine, id);
+	return rc;
 }
 
 int engine_settle(struct engine *engine, const char *id, bool auto_remove, struct err *err)
 {
 	int pending = pending_wait(engine, id, err);
-	int rc = pending < 0 ? pending : engine_settle_held(engine, id, auto_remove, err);
+	bool resumes = false;
+	int rc = pending < 0 ? pending : settle_and_resume(engine, id, auto_remove, &resumes, err);
 
 	pending_close(engine, id, pending);
+	if (resumes)
+		engine_await_resumed(engine, id);
 	return rc;
 }
 
@@ -291,7 +325,9 @@ static void finish_one(struct engine *engine, const char *id)
 		kill_orphan(&state);
 		rc = engine_remove_traces(engine, id, &err);
 	} else if (rc > 0) {
-		rc = engine_settle_held(engine, id, record.row.auto_remove, &err);
+		bool resumes = false;
+
+		rc = settle_and_resume(engine, id, record.row.auto_remove, &resumes, &err);
 		if (rc == 0)
 			engine_update_finish(engine, &record);
 	}

@@ -37,11 +37,15 @@ void engine_remove_replaced(struct engine *engine);
 
 /* Takes a container's traces away when its monitor died: kills what is left of it, writes down that
  * nobody knows how it ended, removes its control groups and its run directory; and the container
- * itself if it was to be removed at its end. Waits for the container's entry. 1 when the container
- * is gone now, 0 (also when it runs), or -code. */
+ * itself if it was to be removed at its end. Waits for the container's entry. One that its policy
+ * starts again has a monitor afterwards, though its guard may have been killed, too. 1 when the
+ * container is gone now, 0 (also when it runs), or -code. */
 int engine_settle(struct engine *engine, const char *id, bool auto_remove, struct err *err);
 /* The same for who holds the entry. */
 int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err);
+/* Removes ID from the index, and with it what goes with it (storage/container.h), and tells so: 1,
+ * 0 when it was not there, or -code. The caller holds its entry. */
+int engine_delete(struct engine *engine, const char *id, bool with_volumes, struct err *err);
 /* Removes everything of ID but its row: processes, control groups, run directory, container
  * directory. The caller holds its entry. */
 int engine_remove_traces(struct engine *engine, const char *id, struct err *err);

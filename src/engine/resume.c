@@ -6,6 +6,7 @@
 #include "engine/resume.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/pending.h"
 #include "engine/restart.h"
@@ -14,8 +15,16 @@
 #include "storage/container.h"
 #include "storage/store.h"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#define GUARD_COMMAND	 2 /* where it stands in the guard's own arguments */
+#define LOST_TRIES	 22
+#define LOST_PAUSE_MAX_S 60
+#define RESUMED_POLLS	 2000
+#define RESUMED_POLL_US	 1000
 
 struct resume_ctx {
 	struct engine *engine;
@@ -111,12 +120,22 @@ static int on_prepare(void *data, struct err *err)
 
 /* ---- before the wait ---- */
 
+static bool is_resumable(struct engine *engine, const struct container_row *row,
+			 struct container_state *ret_state)
+{
+	struct restart_rule rule = restart_rule_read(row);
+
+	container_state_read_held(engine, row->id, ret_state);
+	return ret_state->status == STATUS_EXITED &&
+	       restart_rule_wants(&rule, &ret_state->history, ret_state->exit_code,
+				  ret_state->marks);
+}
+
 /* After a monitor that was killed: what it left goes, and the policy says what comes. 1: the
  * container is to be started again; 0: nothing more. */
 static int settle_lost(struct resume_ctx *c, struct err *err)
 {
 	cleanup_container struct container_record record = {};
-	struct restart_rule rule = {};
 	int rc = container_lookup(c->engine->store, c->id, &record, err);
 
 	if (rc <= 0)
@@ -124,10 +143,7 @@ static int settle_lost(struct resume_ctx *c, struct err *err)
 	rc = engine_settle_held(c->engine, c->id, record.row.auto_remove, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	container_state_read(c->engine, c->id, &c->state);
-	rule = restart_rule_read(&record.row);
-	if (c->state.status != STATUS_EXITED ||
-	    !restart_rule_wants(&rule, &c->state.history, c->state.exit_code, c->state.marks))
+	if (!is_resumable(c->engine, &record.row, &c->state))
 		return 0;
 	restart_history_add(&c->state.history,
 			    (uint64_t)(c->state.finished_ns > c->state.started_ns
@@ -136,17 +152,38 @@ static int settle_lost(struct resume_ctx *c, struct err *err)
 	return 1;
 }
 
-static int begin_lost(struct resume_ctx *c, struct err *err)
+static int try_lost(struct resume_ctx *c, struct err *err)
 {
-	int rc = 0;
+	int rc = reopen_store(c->engine, err);
 
-	c->pending_fd = pending_wait(c->engine, c->id, err);
-	rc = c->pending_fd < 0 ? c->pending_fd : settle_lost(c, err);
+	if (rc == 0)
+		c->pending_fd = pending_wait(c->engine, c->id, err);
+	if (rc == 0)
+		rc = c->pending_fd < 0 ? c->pending_fd : settle_lost(c, err);
 	if (rc > 0) {
 		c->state_dir = engine_open_run_dir(c->engine, c->id, true);
 		c->container_dir = engine_open_container_dir(c->engine, c->id);
 	}
 	return rc;
+}
+
+/* A disk that is full, or an index that somebody keeps busy, is so for a while: nobody else would
+ * try again. Seventeen minutes in all. */
+static int begin_lost(struct resume_ctx *c, struct err *err)
+{
+	unsigned pause_s = 1;
+
+	for (int i = 0;; i++) {
+		int rc = try_lost(c, err);
+
+		if (rc >= 0 || i == LOST_TRIES)
+			return rc;
+		on_release(c);
+		close_store(c->engine);
+		err_clear(err);
+		sleep(pause_s);
+		pause_s = pause_s < LOST_PAUSE_MAX_S ? pause_s * 2 : LOST_PAUSE_MAX_S;
+	}
 }
 
 /* 1: this process is the container's monitor, and it waits; 0: it does not any more. */
@@ -157,10 +194,12 @@ static int begin_inherited(struct resume_ctx *c)
 	container_state_read(c->engine, c->id, &c->state);
 	if (c->state.status != STATUS_RESTARTING || c->state.monitor_pid != getpid())
 		return 0;
-	/* The file of what lives has no delay in it. */
+	/* What is on record may be older, when the disk is full, or newer, in what a person said.
+	 */
 	container_record_read(c->engine, c->id, &record);
-	c->state.history = record.history;
-	c->state.marks = record.marks;
+	if (!c->state.history.delay_ns)
+		c->state.history = record.history;
+	c->state.marks |= record.marks;
 	c->state_dir = engine_open_run_dir(c->engine, c->id, false);
 	c->container_dir = engine_open_container_dir(c->engine, c->id);
 	return 1;
@@ -214,4 +253,61 @@ int engine_resume(struct engine *engine, const char *id, bool is_lost, struct er
 	on_release(c);
 	free(c);
 	return rc;
+}
+
+/* ---- when the guard is gone too ---- */
+
+bool engine_is_resumable(struct engine *engine, const char *id)
+{
+	cleanup_container struct container_record record = {};
+	struct container_state state;
+	struct err ignored = ERR_INIT;
+
+	return container_lookup(engine->store, id, &record, &ignored) == 1 &&
+	       is_resumable(engine, &record.row, &state);
+}
+
+/* What the guard would execute, without what is the caller's. */
+__attribute__((noreturn)) static void exec_resume(char *const *argv)
+{
+	/* lint: the host's null device */
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	setsid();
+	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
+		dup2(null_fd, fd);
+	execv(argv[0], argv);
+	_exit(1);
+}
+
+void engine_resume_lost(struct engine *engine, const char *id)
+{
+	struct start_ctx c = {.engine = engine};
+	pid_t pid = -1;
+
+	start_ctx_fill_commands(&c, id);
+	/* Not a child of ours, which we would have to reap. */
+	pid = fork();
+	if (pid == 0) {
+		if (fork() == 0)
+			exec_resume(c.guard + GUARD_COMMAND);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitid(P_PID, (id_t)pid, &(siginfo_t){}, WEXITED);
+	else
+		log_debug("start container %.12s again: %m", id);
+	start_ctx_done(&c);
+}
+
+void engine_await_resumed(struct engine *engine, const char *id)
+{
+	for (int i = 0; i < RESUMED_POLLS; i++) {
+		struct container_state state;
+
+		container_state_read(engine, id, &state);
+		if (container_is_running(&state) && !state.monitor_lost)
+			return;
+		usleep(RESUMED_POLL_US);
+	}
 }

@@ -51,11 +51,22 @@ static const struct json_field host_fields[] = {
 static const struct json_shape host_shape = {SHAPE_STRUCT, "*container.HostConfig", NULL,
 					     host_fields};
 
+static const struct json_field healthcheck_fields[] = {
+	{"Test", &json_shape_strings, OMIT_NIL},
+	{"Interval", &json_shape_duration, OMIT_ZERO},
+	{"Timeout", &json_shape_duration, OMIT_ZERO},
+	{"StartPeriod", &json_shape_duration, OMIT_ZERO},
+	{"StartInterval", &json_shape_duration, OMIT_ZERO},
+	{"Retries", &json_shape_struct, OMIT_ZERO},
+	{NULL, NULL},
+};
+static const struct json_shape healthcheck_shape = {SHAPE_STRUCT, NULL, NULL, healthcheck_fields};
+
 static const struct json_field config_fields[] = {
 	{"ExposedPorts", &json_shape_struct_map, OMIT_NIL},
 	{"Env", &json_shape_strings},
 	{"Cmd", &json_shape_strings},
-	{"Healthcheck", &json_shape_struct, OMIT_NIL},
+	{"Healthcheck", &healthcheck_shape, OMIT_NIL},
 	{"Volumes", &json_shape_struct_map},
 	{"Entrypoint", &json_shape_strings},
 	{"OnBuild", &json_shape_strings},
@@ -69,8 +80,14 @@ static const struct json_field config_fields[] = {
 static const struct json_shape config_shape = {SHAPE_STRUCT, "*container.Config", NULL,
 					       config_fields};
 
+static const struct json_field health_fields[] = {
+	{"Log", &json_shape_structs},
+	{NULL, NULL},
+};
+static const struct json_shape health_shape = {SHAPE_STRUCT, NULL, NULL, health_fields};
+
 static const struct json_field state_fields[] = {
-	{"Health", &json_shape_struct, OMIT_NIL},
+	{"Health", &health_shape, OMIT_NIL},
 	{NULL, NULL},
 };
 static const struct json_shape state_shape = {SHAPE_STRUCT, "*container.State", NULL, state_fields};
@@ -147,7 +164,7 @@ static const struct json_field image_config_fields[] = {
 	{"Labels", &json_shape_string_map, OMIT_NIL},
 	{"StopSignal", &json_shape_struct, OMIT_TEXT},
 	{"ArgsEscaped", &json_shape_struct, OMIT_FALSE},
-	{"Healthcheck", &json_shape_struct, OMIT_NIL},
+	{"Healthcheck", &healthcheck_shape, OMIT_NIL},
 	{"OnBuild", &json_shape_strings, OMIT_NIL},
 	{"Shell", &json_shape_strings, OMIT_NIL},
 	{NULL, NULL},

@@ -101,8 +101,10 @@ static void scan_exit(const char *text, struct container_state *ret)
 		     (scan_bool(text, "canceled") ? RESTART_MARK_CANCELED : 0U);
 }
 
-/* Fills RET from exit.json; false when the container has never ended. */
-static bool read_exit(const struct engine *engine, const char *id, struct container_state *ret)
+/* Fills RET from exit.json; false when the container has never ended. IS_HELD: the caller holds its
+ * entry, so nobody is starting it. */
+static bool read_exit(const struct engine *engine, const char *id, bool is_held,
+		      struct container_state *ret)
 {
 	char text[MAX_STATE];
 	char path[4096];
@@ -117,7 +119,7 @@ static bool read_exit(const struct engine *engine, const char *id, struct contai
 		ret->status = STATUS_CREATED;
 	/* A start in progress, or one that was cut short. */
 	ret->is_unknown = ret->started_ns && !ret->finished_ns;
-	if (ret->is_unknown && pending_is_held(engine, id))
+	if (ret->is_unknown && !is_held && pending_is_held(engine, id))
 		*ret = (struct container_state){
 			.status = STATUS_CREATED, .history = ret->history, .marks = ret->marks};
 	else if (ret->is_unknown)
@@ -153,6 +155,8 @@ static bool read_live(const struct engine *engine, const char *id, struct contai
 		scan_exit(text, ret);
 	ret->started_ns = scan_time(text, "startedAt");
 	ret->history.count = (uint32_t)scan_number(find_value(text, "restartCount"));
+	scan_string(find_value(text, "health"), status, sizeof(status));
+	ret->health = health_status_parse(status);
 	return true;
 }
 
@@ -185,7 +189,8 @@ bool container_was_started(const struct engine *engine, const char *id)
 	return access(path, F_OK) == 0 || (access(dir, F_OK) < 0 && errno == ENOENT);
 }
 
-void container_state_read(const struct engine *engine, const char *id, struct container_state *ret)
+static void state_read(const struct engine *engine, const char *id, bool is_held,
+		       struct container_state *ret)
 {
 	struct container_state live = {};
 	bool has_exit = false;
@@ -195,7 +200,7 @@ void container_state_read(const struct engine *engine, const char *id, struct co
 		*ret = live;
 		return;
 	}
-	has_exit = read_exit(engine, id, ret);
+	has_exit = read_exit(engine, id, is_held, ret);
 	ret->monitor_lost = live.monitor_lost;
 	ret->was_started = !has_exit && !live.pid && container_was_started(engine, id);
 	/* What an exit that was never written leaves: started, but nobody knows how it ended. */
@@ -210,10 +215,21 @@ void container_state_read(const struct engine *engine, const char *id, struct co
 	}
 }
 
+void container_state_read(const struct engine *engine, const char *id, struct container_state *ret)
+{
+	state_read(engine, id, false, ret);
+}
+
+void container_state_read_held(const struct engine *engine, const char *id,
+			       struct container_state *ret)
+{
+	state_read(engine, id, true, ret);
+}
+
 void container_record_read(const struct engine *engine, const char *id, struct container_state *ret)
 {
 	*ret = (struct container_state){};
-	read_exit(engine, id, ret);
+	read_exit(engine, id, false, ret);
 }
 
 const char *container_status_name(enum container_status status)
@@ -237,6 +253,13 @@ bool container_has_process(const struct container_state *state)
 	return state->status == STATUS_RUNNING || state->status == STATUS_PAUSED;
 }
 
+static const char *const health_texts[N_HEALTH_STATUSES] = {
+	[HEALTH_NONE] = "",
+	[HEALTH_STARTING] = " (health: starting)",
+	[HEALTH_HEALTHY] = " (healthy)",
+	[HEALTH_UNHEALTHY] = " (unhealthy)",
+};
+
 void container_status_format(const struct container_state *state, int64_t now_ns,
 			     char buf[static STATUS_TEXT_LEN])
 {
@@ -247,7 +270,8 @@ void container_status_format(const struct container_state *state, int64_t now_ns
 	case STATUS_PAUSED:
 		clock_format_human(now_ns - state->started_ns, age, sizeof(age));
 		snprintf(buf, STATUS_TEXT_LEN, "Up %s%s", age,
-			 state->status == STATUS_PAUSED ? " (Paused)" : "");
+			 state->status == STATUS_PAUSED ? " (Paused)"
+							: health_texts[state->health]);
 		break;
 	case STATUS_RESTARTING:
 	case STATUS_EXITED:

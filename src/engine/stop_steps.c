@@ -14,8 +14,10 @@
 #include "sys/process.h"
 
 #include <errno.h>
+#include <signal.h>
 
 #define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
+#define THAW_AFTER_MS	  200
 
 static int run_signal(struct plan_run *run, const struct step *step, struct err *err)
 {
@@ -42,6 +44,7 @@ struct wait_data {
 	struct engine *engine;
 	const char *id;
 	int timeout_ms;
+	bool is_killed;
 	int result;
 };
 
@@ -49,7 +52,9 @@ static int run_wait(struct plan_run *run, const struct step *step, struct err *e
 {
 	struct wait_data *wait = (struct wait_data *)(uintptr_t)step->number[0];
 
-	wait->result = container_wait_exit(wait->engine, wait->id, wait->timeout_ms);
+	wait->result = wait->is_killed
+			       ? container_wait_killed(wait->engine, wait->id)
+			       : container_wait_exit(wait->engine, wait->id, wait->timeout_ms);
 	return 0;
 }
 
@@ -86,7 +91,10 @@ int container_signal_and_wait(struct engine *engine, const char *id,
 			      struct plan *plan, struct err *err)
 {
 	cleanup_close int pidfd = process_open(state->pid, state->start_time);
-	struct wait_data wait = {.engine = engine, .id = id, .timeout_ms = timeout_ms};
+	struct wait_data wait = {.engine = engine,
+				 .id = id,
+				 .timeout_ms = timeout_ms,
+				 .is_killed = number == SIGKILL};
 	struct plan_run run;
 	size_t first = plan->n;
 	int rc = 0;
@@ -98,6 +106,26 @@ int container_signal_and_wait(struct engine *engine, const char *id,
 	add_wait(plan, &wait, state->pid);
 	rc = plan_execute_from(plan, first, STEP_HOST, &run, err);
 	return rc < 0 ? rc : wait.result;
+}
+
+int container_wait_killed(struct engine *engine, const char *id)
+{
+	int rc = -ETIMEDOUT;
+
+	for (int waited = 0; rc == -ETIMEDOUT && waited < KILL_TIMEOUT_MS;
+	     waited += THAW_AFTER_MS) {
+		cleanup_free char *cgroup = NULL;
+
+		rc = container_wait_exit(engine, id, THAW_AFTER_MS);
+		if (rc != -ETIMEDOUT)
+			break;
+		/* Nothing that is frozen dies: somebody paused it between our look and the signal.
+		 */
+		cgroup = container_cgroup_name(engine, id);
+		if (cgroup_freeze(engine_get_cgroups(engine), cgroup, false, FREEZE_TIMEOUT_NS) < 0)
+			continue; /* its group has gone, and so will it */
+	}
+	return rc;
 }
 
 int container_thaw(struct engine *engine, const char *id, struct err *err)

@@ -14,6 +14,9 @@
 int container_signal_and_wait(struct engine *engine, const char *id,
 			      const struct container_state *state, int number, int timeout_ms,
 			      struct plan *plan, struct err *err);
+/* Waits until the end of a container that was sent SIGKILL is on record, whoever freezes it
+ * meanwhile. 0 or -ETIMEDOUT after KILL_TIMEOUT_MS. */
+int container_wait_killed(struct engine *engine, const char *id);
 /* Has a paused container go on. */
 int container_thaw(struct engine *engine, const char *id, struct err *err);
 

@@ -94,10 +94,10 @@ static int check_cpu(const struct cgroup_limits *now, const struct cgroup_limits
 		return conflict("Nano CPUs", "CPU Period", err);
 	if (asked->nano_cpus.value > 0 && now->cpu_quota.value > 0)
 		return conflict("Nano CPUs", "CPU Quota", err);
-	if (asked->cpu_quota.value > 0 && now->nano_cpus.value > 0)
-		return conflict("CPU Quota", "NanoCPUs", err);
 	if (asked->cpu_period.value > 0 && now->nano_cpus.value > 0)
 		return conflict("CPU Period", "NanoCPUs", err);
+	if (asked->cpu_quota.value > 0 && now->nano_cpus.value > 0)
+		return conflict("CPU Quota", "NanoCPUs", err);
 	return 0;
 }
 

@@ -10,6 +10,8 @@
  */
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
+#include "monitor/health.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
 #include "monitor/state.h"
@@ -21,6 +23,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -146,21 +149,27 @@ static void close_stdin(struct monitor *m)
 static int set_paused(struct monitor *m, bool is_paused)
 {
 	m->is_paused = is_paused;
+	health_set_paused(m, is_paused);
 	if (!m->is_waiting)
 		monitor_write_state(m, is_paused ? "paused" : "running");
 	return 0;
 }
 
-/* A mark is on disk before the caller goes on, so that a boot knows it too. */
+/* A mark is on disk before the caller goes on, so that a boot knows it too. Where nothing can be
+ * written, the container is stopped all the same. */
 static int set_stopping(struct monitor *m, unsigned marks)
 {
+	int rc = 0;
+
 	if (marks & ~(unsigned)RESTART_MARKS_ALL)
 		return -EPROTO;
 	m->marks |= marks;
-	if (!m->is_waiting)
-		return m->config->auto_remove ? 0 : monitor_write_started(m);
-	if (!monitor_stop_waiting(m))
-		monitor_exit_write(m->config->container_dir_fd, &m->last);
+	if (!m->is_waiting && !m->config->auto_remove)
+		rc = monitor_write_started(m);
+	else if (m->is_waiting && !monitor_stop_waiting(m))
+		rc = monitor_exit_write(m->config->container_dir_fd, &m->last);
+	if (rc < 0)
+		log_failure(LOG_LEVEL_WARN, strerrordesc_np(-rc), "write down that it is stopped");
 	return 0;
 }
 
@@ -323,6 +332,7 @@ static int on_exit_event(void *data, uint32_t events)
 	exit.finished_ns = clock_real_ns();
 	loop_remove(&m->loop, &m->exit);
 	set_reading(m, false);
+	health_end(m);
 	if (m->config->finish)
 		m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
 	fd_cleanup_close(&m->tty_peer_fd);
@@ -346,6 +356,9 @@ int monitor_loop(struct monitor *m)
 	if (rc < 0)
 		return rc;
 	m->is_timer_set = true;
+	rc = health_begin(m);
+	if (rc < 0)
+		return rc;
 	/* A starting command that is gone already does not matter. */
 	if (m->client_fd >= 0)
 		fanout_add(&m->fanout, take_fd(m->client_fd), m->config->client_flags);

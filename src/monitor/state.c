@@ -40,6 +40,16 @@ static void add_time(struct str *s, const char *key, int64_t ns)
 	add_string(s, key, text);
 }
 
+static void add_delay_and_marks(struct str *s, const struct monitor_exit *exit)
+{
+	if (exit->history.delay_ns)
+		str_addf(s, ",\"restartDelay\":%llu", (unsigned long long)exit->history.delay_ns);
+	if (exit->marks & RESTART_MARK_STOPPED)
+		str_add(s, ",\"stopped\":true");
+	if (exit->marks & RESTART_MARK_CANCELED)
+		str_add(s, ",\"canceled\":true");
+}
+
 static void add_last(struct str *s, const struct monitor_exit *last)
 {
 	str_addf(s, ",\"exitCode\":%d,\"oomKilled\":%s,", last->code,
@@ -47,6 +57,8 @@ static void add_last(struct str *s, const struct monitor_exit *last)
 	add_time(s, "finishedAt", last->finished_ns);
 	str_add(s, ",");
 	add_string(s, "error", last->error ? last->error : "");
+	/* Here, too: exit.json cannot be written while its file system is full or read-only. */
+	add_delay_and_marks(s, last);
 }
 
 int monitor_state_write(int dir_fd, const struct monitor_state *state)
@@ -69,6 +81,8 @@ int monitor_state_write(int dir_fd, const struct monitor_state *state)
 	add_time(&s, "startedAt", state->started_ns);
 	if (state->restart_count)
 		str_addf(&s, ",\"restartCount\":%u", state->restart_count);
+	if (state->health != HEALTH_NONE)
+		str_addf(&s, ",\"health\":\"%s\"", health_status_name(state->health));
 	if (state->last)
 		add_last(&s, state->last);
 	str_add(&s, "}\n");
@@ -85,18 +99,6 @@ static int overwrite(int dir_fd, const char *name, const struct str *text)
 	return rc;
 }
 
-static void add_history(struct str *s, const struct monitor_exit *exit)
-{
-	if (exit->history.count)
-		str_addf(s, ",\"restartCount\":%u", exit->history.count);
-	if (exit->history.delay_ns)
-		str_addf(s, ",\"restartDelay\":%llu", (unsigned long long)exit->history.delay_ns);
-	if (exit->marks & RESTART_MARK_STOPPED)
-		str_add(s, ",\"stopped\":true");
-	if (exit->marks & RESTART_MARK_CANCELED)
-		str_add(s, ",\"canceled\":true");
-}
-
 int monitor_exit_write(int dir_fd, const struct monitor_exit *exit)
 {
 	cleanup_str struct str s = STR_INIT;
@@ -109,7 +111,9 @@ int monitor_exit_write(int dir_fd, const struct monitor_exit *exit)
 	add_time(&s, "finishedAt", exit->finished_ns);
 	str_add(&s, ",");
 	add_string(&s, "error", exit->error ? exit->error : "");
-	add_history(&s, exit);
+	if (exit->history.count)
+		str_addf(&s, ",\"restartCount\":%u", exit->history.count);
+	add_delay_and_marks(&s, exit);
 	str_add(&s, "}\n");
 	rc = fd_replace_file_at(dir_fd, MONITOR_EXIT_NAME, s.buf, s.len, 0600, false);
 	/* A full disk has no room for another file; the one written at the start has its block. */

@@ -102,6 +102,8 @@ static int db_error(struct store *store, int rc, struct err *err)
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
+	/* Who opens it beside somebody who stands still there: SQLite has tried for ten seconds. */
+	case SQLITE_PROTOCOL:
 		return err_set(err, ERR_UNAVAILABLE, "index %s/" DB_NAME " is busy for 10 s",
 			       store->root);
 	case SQLITE_CONSTRAINT:

@@ -134,14 +134,6 @@ int volume_list_users(struct store *store, const char *name, struct strv *ret, s
 			  name, ret, err);
 }
 
-int volume_list_used(struct store *store, const char *id, struct strv *ret, struct err *err)
-{
-	return list_texts(store,
-			  "SELECT DISTINCT substr(object,8) FROM mount_use WHERE container=?"
-			  " AND object GLOB 'volume:*' ORDER BY 1",
-			  id, ret, err);
-}
-
 /* ---- making ---- */
 
 int volume_insert_row(struct store *store, const struct volume *volume, struct err *err)

@@ -324,6 +324,39 @@ def test_a_monitor_killed_while_it_waits(tare):
     has_ended(tare, "c1")
 
 
+def test_a_monitor_killed_in_the_middle_of_a_start(tare):
+    """The start is on record, its end is not, and the container's entry was held."""
+    run(tare, "c1", "on-failure:6", "sh", "-c", "exit 5")
+    restarting(tare, "c1", 4)
+    monitor = state_file(tare, "c1")["monitor"]["pid"]
+    wait_until(lambda: guard_of(monitor), "the guard")
+    subprocess.run(["strace", "-qq", "-f", "-o", "/dev/null", "-p", str(monitor), "-e", "trace=clone3", "-e",
+                    "inject=clone3:signal=KILL:when=1"], timeout=30)
+    wait_until(lambda: not os.path.exists("/proc/%d" % monitor), "the monitor to go")
+    wait_until(lambda: tare.state("c1") == "exited" and count(tare, "c1") == 6, "the count to be used up", 60)
+    assert tare.ok("inspect", "-f", "{{.State.ExitCode}}", "c1") == "5"
+    has_ended(tare, "c1")
+
+
+@pytest.mark.parametrize("verb", ["top", "ps", "stop", "kill"])
+def test_monitor_and_guard_killed(tare, verb):
+    """Whoever finds it has the policy go on, before anything else."""
+    run(tare, "c1", "always", "sleep", "1000")
+    monitor = state_file(tare, "c1")["monitor"]["pid"]
+    guard = wait_until(lambda: guard_of(monitor), "the guard")
+    os.kill(guard, signal.SIGSTOP)
+    kill(monitor)
+    kill(guard)
+    wait_until(lambda: not os.path.exists("/proc/%d" % monitor), "the monitor to go")
+    # Its output is a pipe: nobody may keep that open.
+    tare("ps", "-a") if verb == "ps" else tare(verb, "c1")
+    if verb in ("stop", "kill"):
+        has_ended(tare, "c1")
+        return
+    wait_until(lambda: tare.state("c1") == "running" and count(tare, "c1") == 1, "the container to come back")
+    assert guard_of(state_file(tare, "c1")["monitor"]["pid"])
+
+
 def test_a_monitor_killed_after_a_stop_was_asked_for(tare):
     run(tare, "c1", "always", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done")
     tare.wait_log("c1", "up")
@@ -352,7 +385,56 @@ def test_a_killed_guard_is_replaced_and_holds_nothing(tare):
     assert not guard_of(state_file(tare, "plain")["monitor"]["pid"])
 
 
+@pytest.mark.parametrize("verb", [("kill",), ("rm", "-f"), ("stop", "-t", "0")])
+def test_killed_while_somebody_pauses_it(tare, verb):
+    """The group is frozen and state.json does not say so yet: nothing frozen dies (cgroup v1)."""
+    run(tare, "c1", "always", "sleep", "1000")
+    groups = read_proc(str(pid_of(tare, "c1")), "cgroup")
+    freezer = re.search(r":freezer:(.*)", groups)
+    if not freezer:
+        pytest.skip("cgroup v2, where a frozen process dies")
+    pathlib.Path("/sys/fs/cgroup/freezer" + freezer.group(1) + "/freezer.state").write_text("FROZEN")
+    began = time.monotonic()
+    tare.ok(*verb, "c1")
+    assert time.monotonic() - began < 5
+
+
+def test_a_state_directory_that_becomes_read_only(tare):
+    """Neither the end of a run nor the delay can be put on record; the delay grows all the same, and a monitor that is
+    killed then has a successor when the disk can be written to again."""
+    script = """mount -t tmpfs none "$1" && cd / || exit 9
+        folder=$1; shift; tare="$1 --root $folder/root --runroot $2"; state=$2/containers
+        $tare run -d --name c1 --network none --restart always busybox sleep 0.01 >/dev/null 2>&1 || exit 8
+        # Not while a run has its log open.
+        for i in $(seq 1000); do mount -o remount,ro "$folder" 2>/dev/null && break; sleep 0.01; done
+        for i in $(seq 600); do grep -q '"restartDelay":1600000000' $state/*/state.json && break; sleep 0.05; done
+        grep -o '"restartDelay":[0-9]*' $state/*/state.json
+        monitor() { grep -o 'monitor":{"pid":[0-9]*' $state/*/state.json | grep -o '[0-9]*$'; }
+        before=$(monitor); kill -9 $before; while kill -0 $before 2>/dev/null; do sleep 0.05; done; sleep 0.2
+        mount -o remount,rw "$folder"
+        for i in $(seq 300); do now=$(monitor); [ "$now" -a "$now" != $before ] && echo another && break; sleep 0.05; done
+        $tare rm -f c1; ls $state"""
+    folder = tare.folder / "ro"
+    folder.mkdir()
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", str(folder), tare.argv[0], str(tare.folder / "rorun")],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.stdout.splitlines() == ['"restartDelay":1600000000', "another", "c1"], done.stdout
+
+
 # ---------------------------------------------------------------- a reboot
+
+def remove_group(path):
+    """Whether it is gone, with those below it; a process on its way out still holds one."""
+    try:
+        for inner in [p for p in path.iterdir() if p.is_dir()]:
+            inner.rmdir()
+        path.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
+
 
 def reboot(tare):
     """What a power cut leaves: no process, and nothing of /run, which is a tmpfs."""
@@ -368,10 +450,9 @@ def reboot(tare):
     ids = [p.name for p in (tare.root / "containers").iterdir()]
     wait_until(lambda: not [p for p in os.listdir("/proc") if p.isdigit() and
                             any(i in read_proc(p, "cgroup") for i in ids)], "all processes to be gone")
-    for folder, names, _ in os.walk("/sys/fs/cgroup", topdown=False):
-        for name in names:
-            if name in ids:
-                os.rmdir(os.path.join(folder, name))
+    groups = [p for p in pathlib.Path("/sys/fs/cgroup").glob("*/tare/*") if p.name in ids]
+    groups += [p for p in pathlib.Path("/sys/fs/cgroup").glob("tare/*") if p.name in ids]
+    wait_until(lambda: all([remove_group(p) for p in groups]), "the control groups to be gone")
     shutil.rmtree(tare.runroot)
 
 

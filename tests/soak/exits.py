@@ -163,7 +163,7 @@ def kill_monitors(state, n, kills, rng):
         bad += expect(state, name, 137)
         time.sleep(0.15)
         bad += expect(state, name, 137)
-        state.ok("rm", "-f", name)
+        state.ok("rm", name)
     return done, bad
 
 

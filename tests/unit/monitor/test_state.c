@@ -71,7 +71,8 @@ static void writes_a_wait(void **state)
 					      "\"restartCount\":7,\"exitCode\":3,"
 					      "\"oomKilled\":true,"
 					      "\"finishedAt\":\"1970-01-01T00:00:02Z\","
-					      "\"error\":\"\"}\n"));
+					      "\"error\":\"\",\"restartDelay\":6400000000,"
+					      "\"stopped\":true}\n"));
 	str_done(&got);
 	assert_int_equal(monitor_exit_write(f->fd, &last), 0);
 	assert_int_equal(fd_read_file_at(f->fd, MONITOR_EXIT_NAME, 4096, &got), 0);
