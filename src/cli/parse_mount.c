@@ -455,16 +455,24 @@ static void join_idmap(struct strv *parts)
 	parts->items[2] = joined;
 }
 
+int mount_check_volume(const char *value, struct err *err)
+{
+	size_t last = strlen(value);
+
+	if (!last)
+		return fail("invalid empty volume spec");
+	if (value[0] == ':' || value[last - 1] == ':' || strstr(value, "::"))
+		return fail("invalid spec: %s: empty section between colons", value);
+	return 0;
+}
+
 /* The fields of VALUE; *RET_WRONG (owned) is what docker's daemon would say of them, which is not
  * for its client to say. */
 static int volume_fields(const char *value, struct strv *parts, char **ret_wrong, struct err *err)
 {
-	if (!*value)
-		return fail("invalid empty volume spec");
+	if (mount_check_volume(value, err) < 0)
+		return -err->code;
 	strv_split(parts, value, ':');
-	strv_foreach (i, parts)
-		if (!parts->items[i][0])
-			return fail("invalid spec: %s: empty section between colons", value);
 	join_idmap(parts);
 	if (parts->n == 0 || parts->n > 3 || (parts->n == 2 && mode_apply(NULL, parts->items[1])))
 		*ret_wrong = str_printf("invalid volume specification: '%s'", value);

@@ -39,7 +39,7 @@
 
 struct create_ctx {
 	struct engine *engine;
-	const struct container_spec *spec;
+	struct container_spec *spec;
 	struct image image;
 	struct image_run run;
 	struct mount_points points;
@@ -423,7 +423,7 @@ static int build(struct create_ctx *c, struct err *err)
 	return rc;
 }
 
-int engine_create(struct engine *engine, const struct container_spec *spec, engine_notice_fn notice,
+int engine_create(struct engine *engine, struct container_spec *spec, engine_notice_fn notice,
 		  struct container_made *ret, struct strv *warnings, struct err *err)
 {
 	struct create_ctx c = {.engine = engine, .spec = spec, .made = ret, .warnings = warnings};

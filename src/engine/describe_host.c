@@ -377,7 +377,7 @@ static void write_memory(struct str *out, const struct container_spec *spec)
 	else
 		member_int(out, "MemorySwappiness", spec->memory_swappiness);
 	member_bool(out, "OomKillDisable", spec->oom_kill_disable);
-	if (spec->has_pids_limit && spec->pids_limit != 0)
+	if (spec->has_pids_limit && spec->pids_limit > 0)
 		member_int(out, "PidsLimit", spec->pids_limit);
 	else
 		member_raw(out, "PidsLimit", "null");

@@ -228,7 +228,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 	int rc = container_find(engine, ref, &record, &state, err);
 
 	if (rc < 0)
-		return rc;
+		return *ref ? err_wrap(err, "cannot kill container: %s", ref) : rc;
 	if (number < 0)
 		return err_set(err, ERR_INVALID, "Invalid signal: %s", signal);
 	if (!container_is_running(&state))
@@ -267,6 +267,8 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 
 	if (rc < 0)
 		return rc;
+	if (!pause && state.status != STATUS_PAUSED)
+		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
 	if (pause && state.status == STATUS_RESTARTING)
@@ -275,8 +277,6 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 			       record.row.id);
 	if (pause && state.status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT, "Container %s is already paused", record.row.id);
-	if (!pause && state.status != STATUS_PAUSED)
-		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!pause) {
 		rc = container_thaw(engine, record.row.id, err);
 		if (rc == 0)
@@ -337,23 +337,22 @@ int engine_rename(struct engine *engine, const char *ref, const char *name, stru
 	const char *bare = name + (*name == '/');
 	int rc = 0;
 
-	if (!*name)
-		return err_set(err, ERR_INVALID, "Neither old nor new names may be empty");
 	rc = container_lookup_by_ref(engine->store, ref, &record, err);
 	if (rc < 0)
 		return rc;
 	if (!name_is_valid(bare))
-		return err_set(
-			err, ERR_INVALID,
-			"Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-			bare);
+		return err_set(err, ERR_INVALID,
+			       "Error when allocating new name: Invalid container name (/%s), "
+			       "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			       bare);
 	if (strcmp(record.row.name, bare) == 0)
 		return err_set(err, ERR_INVALID,
 			       "Renaming a container with the same name as its current name");
 	rc = container_rename(engine->store, record.row.id, bare, holder, err);
 	if (rc == -ERR_CONFLICT && *holder)
 		return err_set(err, ERR_CONFLICT,
-			       "Conflict. The container name \"/%s\" is already in use by "
+			       "Error when allocating new name: Conflict. "
+			       "The container name \"/%s\" is already in use by "
 			       "container \"%s\". "
 			       "You have to remove (or rename) that container to be able to reuse "
 			       "that name.",

@@ -22,7 +22,7 @@ struct listing {
 	const struct list_filter *filter;
 	bool all; /* also those that do not run */
 	bool needs_state;
-	struct strv ancestors;	 /* ids of images */
+	struct strv ancestors;	 /* ids of images, with those made from them */
 	struct strv overdue;	 /* ids of containers that are to be removed */
 	char before[ID_LEN + 1]; /* ids of containers; "" when not asked for */
 	char since[ID_LEN + 1];
@@ -63,7 +63,7 @@ static void find_ancestors(struct listing *l)
 		struct err ignored = ERR_INIT;
 
 		if (image_lookup(l->engine->store, names->items[i], &image, &ignored) > 0)
-			strv_add(&l->ancestors, image.id);
+			image_list_made_from(l->engine->store, image.id, &l->ancestors, &ignored);
 	}
 }
 

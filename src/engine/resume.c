@@ -20,9 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define GUARD_COMMAND	2 /* where it stands in the guard's own arguments */
-#define RESUMED_POLLS	2000
-#define RESUMED_POLL_US 1000
+#define GUARD_COMMAND	 2 /* where it stands in the guard's own arguments */
+#define LOST_TRIES	 22
+#define LOST_PAUSE_MAX_S 60
+#define RESUMED_POLLS	 2000
+#define RESUMED_POLL_US	 1000
 
 struct resume_ctx {
 	struct engine *engine;
@@ -150,17 +152,38 @@ static int settle_lost(struct resume_ctx *c, struct err *err)
 	return 1;
 }
 
-static int begin_lost(struct resume_ctx *c, struct err *err)
+static int try_lost(struct resume_ctx *c, struct err *err)
 {
-	int rc = 0;
+	int rc = reopen_store(c->engine, err);
 
-	c->pending_fd = pending_wait(c->engine, c->id, err);
-	rc = c->pending_fd < 0 ? c->pending_fd : settle_lost(c, err);
+	if (rc == 0)
+		c->pending_fd = pending_wait(c->engine, c->id, err);
+	if (rc == 0)
+		rc = c->pending_fd < 0 ? c->pending_fd : settle_lost(c, err);
 	if (rc > 0) {
 		c->state_dir = engine_open_run_dir(c->engine, c->id, true);
 		c->container_dir = engine_open_container_dir(c->engine, c->id);
 	}
 	return rc;
+}
+
+/* A disk that is full, or an index that somebody keeps busy, is so for a while: nobody else would
+ * try again. Seventeen minutes in all. */
+static int begin_lost(struct resume_ctx *c, struct err *err)
+{
+	unsigned pause_s = 1;
+
+	for (int i = 0;; i++) {
+		int rc = try_lost(c, err);
+
+		if (rc >= 0 || i == LOST_TRIES)
+			return rc;
+		on_release(c);
+		close_store(c->engine);
+		err_clear(err);
+		sleep(pause_s);
+		pause_s = pause_s < LOST_PAUSE_MAX_S ? pause_s * 2 : LOST_PAUSE_MAX_S;
+	}
 }
 
 /* 1: this process is the container's monitor, and it waits; 0: it does not any more. */

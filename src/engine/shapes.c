@@ -191,57 +191,75 @@ static void add_members(json_t *object, const struct json_shape *shape)
 			json_object_set_new(object, f->name, json_omitted_value(f->omit));
 }
 
-static json_t *complete_list(const json_t *list, const struct json_shape *elem)
+/* Whether a value of SHAPE, or what is inside of it, may have left out members. */
+static bool has_members(const struct json_shape *shape)
+{
+	return shape->fields || (shape->elem && shape->elem->fields);
+}
+
+static json_t *describe_elements(const json_t *array, const struct json_shape *shape)
 {
 	json_t *copy = json_array();
-	const json_t *item = NULL;
+	json_t *element = NULL;
 	size_t i = 0;
 
-	json_array_foreach (list, i, item)
-		json_array_append_new(copy, describe_with_nil_members(item, elem));
+	json_array_foreach (array, i, element)
+		json_array_append_new(copy, describe_with_nil_members(element, shape->elem));
 	return copy;
 }
 
 json_t *describe_with_nil_members(const json_t *object, const struct json_shape *shape)
 {
-	json_t *copy = json_copy((json_t *)(uintptr_t)object);
+	json_t *copy = NULL;
+	const char *key = NULL;
+	json_t *member = NULL;
 
+	if (json_is_array(object) && shape->elem)
+		return describe_elements(object, shape);
+	copy = json_copy((json_t *)(uintptr_t)object);
+	if (!json_is_object(copy))
+		return copy;
 	add_members(copy, shape);
-	for (const struct json_field *f = shape->fields; f && f->name; f++) {
-		const json_t *member = json_object_get(copy, f->name);
+	json_object_foreach (copy, key, member) {
+		const struct json_shape *inner = json_shape_child(shape, key);
 
-		if (json_is_object(member) && f->shape->kind == SHAPE_STRUCT)
-			json_object_set_new(copy, f->name,
-					    describe_with_nil_members(member, f->shape));
-		else if (json_is_array(member) && f->shape->elem && f->shape->elem->fields)
-			json_object_set_new(copy, f->name, complete_list(member, f->shape->elem));
+		if (has_members(inner))
+			json_object_set_new(copy, key, describe_with_nil_members(member, inner));
 	}
 	return copy;
 }
 
+static const struct {
+	const char *go, *json;
+} aliases[] = {
+	{"ID", "Id"},
+	{"DNS", "Dns"},
+	{"DNSOptions", "DnsOptions"},
+	{"DNSSearch", "DnsSearch"},
+	{"CPUShares", "CpuShares"},
+	{"NanoCPUs", "NanoCpus"},
+	{"CPUPeriod", "CpuPeriod"},
+	{"CPUQuota", "CpuQuota"},
+	{"CPURealtimePeriod", "CpuRealtimePeriod"},
+	{"CPURealtimeRuntime", "CpuRealtimeRuntime"},
+	{"CPUCount", "CpuCount"},
+	{"CPUPercent", "CpuPercent"},
+	{"APIVersion", "ApiVersion"},
+	{"HostIP", "HostIp"},
+};
+
 const char *describe_go_alias(const char *name)
 {
-	static const struct {
-		const char *go, *json;
-	} aliases[] = {
-		{"ID", "Id"},
-		{"DNS", "Dns"},
-		{"DNSOptions", "DnsOptions"},
-		{"DNSSearch", "DnsSearch"},
-		{"CPUShares", "CpuShares"},
-		{"NanoCPUs", "NanoCpus"},
-		{"CPUPeriod", "CpuPeriod"},
-		{"CPUQuota", "CpuQuota"},
-		{"CPURealtimePeriod", "CpuRealtimePeriod"},
-		{"CPURealtimeRuntime", "CpuRealtimeRuntime"},
-		{"CPUCount", "CpuCount"},
-		{"CPUPercent", "CpuPercent"},
-		{"APIVersion", "ApiVersion"},
-		{"HostIP", "HostIp"},
-	};
-
 	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
 		if (strcmp(aliases[i].go, name) == 0)
 			return aliases[i].json;
 	return NULL;
+}
+
+bool describe_is_json_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+		if (strcmp(aliases[i].json, name) == 0)
+			return true;
+	return false;
 }

@@ -270,8 +270,11 @@ int container_lookup(struct store *store, const char *ref, struct container_reco
 int container_lookup_by_ref(struct store *store, const char *ref, struct container_record *ret,
 			    struct err *err)
 {
-	int rc = container_lookup(store, ref, ret, err);
+	int rc = 0;
 
+	if (!*ref)
+		return err_set(err, ERR_INVALID, "invalid container name or ID: value is empty");
+	rc = container_lookup(store, ref, ret, err);
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
 	return rc;

@@ -68,7 +68,7 @@ int container_insert(struct store *store, const struct container_row *row,
  * IDs found with provided prefix: x". */
 int container_lookup(struct store *store, const char *ref, struct container_record *ret,
 		     struct err *err);
-/* The same; absent is ERR_NOT_FOUND "No such container: x". */
+/* The same; absent is ERR_NOT_FOUND "No such container: x", an empty REF ERR_INVALID. */
 int container_lookup_by_ref(struct store *store, const char *ref, struct container_record *ret,
 			    struct err *err);
 

@@ -87,8 +87,11 @@ int volume_lookup(struct store *store, const char *name, struct volume *ret, str
 
 int volume_find(struct store *store, const char *name, struct volume *ret, struct err *err)
 {
-	int rc = volume_lookup(store, name, ret, err);
+	int rc = 0;
 
+	if (!*name)
+		return err_set(err, ERR_INVALID, "invalid volume name or ID: value is empty");
+	rc = volume_lookup(store, name, ret, err);
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "get %s: no such volume", name);
 	return rc < 0 ? rc : 0;

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from conftest import read_proc, wait_until
+from test_restart import reboot
 
 NONE = ("--network", "none")
 SLEEP = ("busybox", "sleep", "1000")
@@ -234,6 +235,15 @@ def test_checks_go_on_after_a_restart_by_policy(tare):
     first = wait_health(tare, "c1", "healthy")["Log"][0]["Output"]
     wait_until(lambda: int(tare.ok("inspect", "-f", "{{.RestartCount}}", "c1")) >= 1 and
                health(tare, "c1").get("Log", [{"Output": first}])[-1]["Output"] != first, "a check of a later run")
+
+
+def test_boot(tare):
+    run(tare, "c1", "true", "--restart", "always")
+    wait_health(tare, "c1", "healthy")
+    reboot(tare)
+    assert health(tare, "c1")["Status"] == "unhealthy"
+    assert tare.ok("system", "boot").split() == ["c1"]
+    wait_health(tare, "c1", "healthy")
 
 
 def test_rename_and_update(tare):

@@ -400,7 +400,8 @@ def test_killed_while_somebody_pauses_it(tare, verb):
 
 
 def test_a_state_directory_that_becomes_read_only(tare):
-    """Neither the end of a run nor the delay can be put on record; the delay grows all the same."""
+    """Neither the end of a run nor the delay can be put on record; the delay grows all the same, and a monitor that is
+    killed then has a successor when the disk can be written to again."""
     script = """mount -t tmpfs none "$1" && cd / || exit 9
         folder=$1; shift; tare="$1 --root $folder/root --runroot $2"; state=$2/containers
         $tare run -d --name c1 --network none --restart always busybox sleep 0.01 >/dev/null 2>&1 || exit 8
@@ -408,15 +409,32 @@ def test_a_state_directory_that_becomes_read_only(tare):
         for i in $(seq 1000); do mount -o remount,ro "$folder" 2>/dev/null && break; sleep 0.01; done
         for i in $(seq 600); do grep -q '"restartDelay":1600000000' $state/*/state.json && break; sleep 0.05; done
         grep -o '"restartDelay":[0-9]*' $state/*/state.json
-        mount -o remount,rw "$folder"; $tare rm -f c1; ls $state"""
+        monitor() { grep -o 'monitor":{"pid":[0-9]*' $state/*/state.json | grep -o '[0-9]*$'; }
+        before=$(monitor); kill -9 $before; while kill -0 $before 2>/dev/null; do sleep 0.05; done; sleep 0.2
+        mount -o remount,rw "$folder"
+        for i in $(seq 300); do now=$(monitor); [ "$now" -a "$now" != $before ] && echo another && break; sleep 0.05; done
+        $tare rm -f c1; ls $state"""
     folder = tare.folder / "ro"
     folder.mkdir()
     done = subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", str(folder), tare.argv[0], str(tare.folder / "rorun")],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
-    assert done.stdout.splitlines() == ['"restartDelay":1600000000', "c1"], done.stdout
+    assert done.stdout.splitlines() == ['"restartDelay":1600000000', "another", "c1"], done.stdout
 
 
 # ---------------------------------------------------------------- a reboot
+
+def remove_group(path):
+    """Whether it is gone, with those below it; a process on its way out still holds one."""
+    try:
+        for inner in [p for p in path.iterdir() if p.is_dir()]:
+            inner.rmdir()
+        path.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
+
 
 def reboot(tare):
     """What a power cut leaves: no process, and nothing of /run, which is a tmpfs."""
@@ -432,10 +450,9 @@ def reboot(tare):
     ids = [p.name for p in (tare.root / "containers").iterdir()]
     wait_until(lambda: not [p for p in os.listdir("/proc") if p.isdigit() and
                             any(i in read_proc(p, "cgroup") for i in ids)], "all processes to be gone")
-    for folder, names, _ in os.walk("/sys/fs/cgroup", topdown=False):
-        for name in names:
-            if name in ids:
-                os.rmdir(os.path.join(folder, name))
+    groups = [p for p in pathlib.Path("/sys/fs/cgroup").glob("*/tare/*") if p.name in ids]
+    groups += [p for p in pathlib.Path("/sys/fs/cgroup").glob("tare/*") if p.name in ids]
+    wait_until(lambda: all([remove_group(p) for p in groups]), "the control groups to be gone")
     shutil.rmtree(tare.runroot)
 
 

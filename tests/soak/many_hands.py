@@ -28,7 +28,7 @@ from images import StoreView, docker_archive, entry, layer_tar
 SHARED = ["s%d:1" % i for i in range(4)]
 LONGEST = 30
 ORDINARY = re.compile(r"No such image|No such container|conflict: unable to|is being used by|reference does not exist|"
-                      r"must be forced|Unable to find image|registries are not there yet")
+                      r"a prune operation is already running|must be forced|Unable to find image|registries are not there yet")
 
 
 class Inputs:

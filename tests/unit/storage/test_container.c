@@ -62,7 +62,7 @@ static void looks_up(void **state)
 		 "aa0000000000000000000000000000000000000000000000000000000000000"},
 		{"cc", NULL, "No such container: cc"},
 		{"BB", NULL, "No such container: BB"},
-		{"", NULL, "No such container: "},
+		{"", NULL, "invalid container name or ID: value is empty"},
 		{"/", NULL, "No such container: /"},
 		{"ones", NULL, "No such container: ones"},
 		{"%", NULL, "No such container: %"},
