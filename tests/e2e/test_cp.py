@@ -14,18 +14,10 @@ import threading
 import pytest
 
 from conftest import wait_until
-from hostile import Canary
 from terminal import Terminal
 
 COPIES = int(os.environ.get("TARE_TEST_SWAPS", "300"))
 SEED = int(os.environ.get("TARE_TEST_SEED", "20260101"))
-
-
-@pytest.fixture
-def canary(tmp_path):
-    made = Canary(tmp_path / "canary")
-    yield made
-    made.check()
 
 
 @pytest.fixture(params=["created", "exited", "running", "paused"])

@@ -16,18 +16,10 @@ import time
 import pytest
 
 from conftest import PROGRAM, wait_until
-from hostile import Canary
 from test_cve import racer
 
 SWAPS = int(os.environ.get("TARE_TEST_SWAPS", "300"))
 STARTS = int(os.environ.get("TARE_TEST_STARTS", "15"))
-
-
-@pytest.fixture
-def canary(tmp_path):
-    made = Canary(tmp_path / "canary")
-    yield made
-    made.check()
 
 
 def volumes(tare):

@@ -165,7 +165,7 @@ static void host_parts(void **state)
 		"\"BlkioWeightDevice\":[{\"Path\":\"/dev/sdb\",\"Weight\":6}]",
 		"\"Memory\":100,",
 		"\"MemorySwap\":200,\"MemorySwappiness\":30,",
-		"\"PidsLimit\":-1,",
+		"\"PidsLimit\":null,",
 		"\"RestartPolicy\":{\"Name\":\"on-failure\",\"MaximumRetryCount\":3}",
 		"\"PortBindings\":{\"53/udp\":[{\"HostIp\":\"\",\"HostPort\":\"\"}],\"80/"
 		"tcp\":[{\"HostIp\":"
