@@ -211,7 +211,8 @@ static int read_logs(struct engine *engine, const char *id, const struct log_rea
 	int rc = 0;
 
 	if (dir < 0)
-		return err_sys(err, -dir, "open the log of container %.12s", id);
+		return dir == -ENOENT ? err_set(err, ERR_NOT_FOUND, "No such container: %s", id)
+				      : err_sys(err, -dir, "open the log of container %.12s", id);
 	show_open(&show);
 	raise_files();
 	read.unpacker = unpacker;

@@ -38,6 +38,7 @@
 #define MONITOR_LEAVES_MS 60000
 #define DEFAULT_STOP_S	  10
 #define GUARD_WAIT_MS	  1000
+#define START_WAIT_MS	  2000
 #define FREEZE_TIMEOUT_NS (10000 * 1000000ULL)
 
 /* ---- finding ---- */
@@ -76,6 +77,25 @@ int container_find(struct engine *engine, const char *ref, struct container_reco
 	return settle_overdue(engine, &ret->row, ret_state)
 		       ? err_set(err, ERR_NOT_FOUND, "No such container: %s", ref)
 		       : 0;
+}
+
+/* The same for who is to end REF: a start that is on its way, whose command may have been killed,
+ * is waited for. */
+static int find_to_end(struct engine *engine, const char *ref, struct container_record *ret,
+		       struct container_state *ret_state, struct err *err)
+{
+	int rc = container_find(engine, ref, ret, ret_state, err);
+
+	for (int i = 0; rc == 0 && i < START_WAIT_MS && !container_is_running(ret_state) &&
+			pending_is_held(engine, ret->row.id);
+	     i++) {
+		usleep(1000);
+		container_state_read(engine, ret->row.id, ret_state);
+	}
+	/* It may have come up after the look before. */
+	if (rc == 0 && !container_is_running(ret_state))
+		container_state_read(engine, ret->row.id, ret_state);
+	return rc;
 }
 
 int signal_parse(const char *name)
@@ -185,7 +205,8 @@ int engine_stop_found(struct engine *engine, const struct container_record *reco
 		return err_set(err, ERR_INVALID, "Invalid signal: %s",
 			       request->signal ? request->signal : "in the image");
 	container_set_stopping(engine, record->row.id,
-			       marks | RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &state);
+			       marks | RESTART_MARK_STOPPED | RESTART_MARK_CANCELED,
+			       marks & RESTART_MARK_KEPT, &state);
 	if (!container_has_process(&state)) {
 		event_container(engine, &record->row, "stop", NULL);
 		return 0;
@@ -199,7 +220,7 @@ int engine_stop(struct engine *engine, const char *ref, const struct stop_reques
 {
 	cleanup_container struct container_record record = {};
 	struct container_state state;
-	int rc = container_find(engine, ref, &record, &state, err);
+	int rc = find_to_end(engine, ref, &record, &state, err);
 
 	if (rc < 0 || !container_is_running(&state))
 		return rc;
@@ -225,7 +246,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 	struct container_state state;
 	int number = signal && *signal ? signal_parse(signal) : SIGKILL;
 	unsigned marks = 0;
-	int rc = container_find(engine, ref, &record, &state, err);
+	int rc = find_to_end(engine, ref, &record, &state, err);
 
 	if (rc < 0)
 		return *ref ? err_wrap(err, "cannot kill container: %s", ref) : rc;
@@ -236,16 +257,17 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 			       "cannot kill container: %s: container %s is not running", ref,
 			       record.row.id);
 	marks = marks_of_kill(&record, number);
-	container_set_stopping(engine, record.row.id, marks, &state);
+	container_set_stopping(engine, record.row.id, marks, false, &state);
 	if (!container_has_process(&state))
 		return 0;
 	/* A frozen process takes no signal; docker thaws it for one that ends it, no other. */
-	if (state.status == STATUS_PAUSED && marks & RESTART_MARK_CANCELED)
-		rc = container_thaw(engine, record.row.id, err);
+	if (state.status == STATUS_PAUSED && marks & RESTART_MARK_CANCELED &&
+	    container_thaw(engine, record.row.id, err) < 0)
+		return -err->code;
 	pidfd = process_open(state.pid, state.start_time);
-	if (pidfd >= 0 && rc == 0)
+	if (pidfd >= 0)
 		event_kill(engine, &record.row, number);
-	if (pidfd >= 0 && rc == 0)
+	if (pidfd >= 0)
 		rc = process_signal(pidfd, number);
 	if (rc < 0 && rc != -ESRCH)
 		return err_sys(err, -rc, "cannot kill container: %s", ref);
@@ -470,7 +492,8 @@ static int remove_kill(struct engine *engine, const struct container_record *rec
 	struct container_state state;
 	int rc = 0;
 
-	container_set_stopping(engine, id, RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, &state);
+	container_set_stopping(engine, id, RESTART_MARK_STOPPED | RESTART_MARK_CANCELED, true,
+			       &state);
 	if (!container_has_process(&state))
 		return 0;
 	plan_group(plan, "--force: the kernel ends it first");

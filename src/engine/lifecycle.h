@@ -28,7 +28,8 @@ struct stop_request {
  * fine. PLAN, where not NULL, gets the steps as they were done (plan_init is the caller's). */
 int engine_stop(struct engine *engine, const char *ref, const struct stop_request *request,
 		struct plan *plan, struct err *err);
-/* The same for a container that was found; MARKS of enum restart_mark are told to its monitor. */
+/* The same for a container that was found; MARKS of enum restart_mark are told to its monitor. With
+ * RESTART_MARK_KEPT the caller holds its entry. */
 int engine_stop_found(struct engine *engine, const struct container_record *record,
 		      const struct stop_request *request, unsigned marks, struct plan *plan,
 		      struct err *err);

@@ -166,9 +166,8 @@ void engine_remove_replaced(struct engine *engine)
 
 /* ---- taking away ---- */
 
-void engine_remove_run(struct engine *engine, const char *id)
+static void remove_group(struct engine *engine, const char *id)
 {
-	cleanup_free char *run = str_printf("%s/containers/%s", engine->runroot, id);
 	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	const struct cgroup_layout *layout = engine_get_cgroups(engine);
 	int rc = cgroup_kill(layout, cgroup, KILL_TIMEOUT_NS);
@@ -177,6 +176,14 @@ void engine_remove_run(struct engine *engine, const char *id)
 		rc = cgroup_remove(layout, cgroup, KILL_TIMEOUT_NS);
 	if (rc < 0)
 		log_debug("remove control group %s: %s", cgroup, strerrordesc_np(-rc));
+}
+
+void engine_remove_run(struct engine *engine, const char *id)
+{
+	cleanup_free char *run = str_printf("%s/containers/%s", engine->runroot, id);
+	int rc = 0;
+
+	remove_group(engine, id);
 	rc = fd_remove_tree_at(AT_FDCWD, run);
 	if (rc < 0)
 		log_debug("remove %s: %s", run, strerrordesc_np(-rc));
@@ -255,14 +262,14 @@ int engine_delete(struct engine *engine, const char *id, bool with_volumes, stru
 	return 1;
 }
 
-int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
+/* Ends what is left of a run and puts that on record. False when it still runs. */
+static bool end_run(struct engine *engine, const char *id)
 {
 	struct container_state state;
-	int rc = 0;
 
 	container_state_read_held(engine, id, &state);
 	if (container_is_running(&state) && !state.monitor_lost)
-		return 0;
+		return false;
 	if (state.monitor_lost) {
 		kill_orphan(&state);
 		/* Of one that ran only now what is on record counts. */
@@ -271,6 +278,16 @@ int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, 
 	/* A monitor killed between its last two acts has written the truth already. */
 	if (container_is_running(&state) || state.is_unknown)
 		write_unknown_exit(engine, id, &state);
+	remove_group(engine, id);
+	return true;
+}
+
+int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
+{
+	int rc = 0;
+
+	if (!end_run(engine, id))
+		return 0;
 	engine_remove_run(engine, id);
 	if (!auto_remove)
 		return 0;
@@ -281,20 +298,24 @@ int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, 
 	return rc < 0 ? rc : 1;
 }
 
+bool engine_settle_resumable(struct engine *engine, const char *id)
+{
+	struct container_state state;
+
+	container_state_read_held(engine, id, &state);
+	return state.monitor_lost && end_run(engine, id) && engine_is_resumable(engine, id);
+}
+
 /* The same where the guard may have been killed with the monitor: its work is to be done as well.
  * RET_RESUMES: it is. */
 static int settle_and_resume(struct engine *engine, const char *id, bool auto_remove,
 			     bool *ret_resumes, struct err *err)
 {
-	struct container_state state;
-	int rc = 0;
-
-	container_state_read_held(engine, id, &state);
-	rc = engine_settle_held(engine, id, auto_remove, err);
-	*ret_resumes = rc == 0 && state.monitor_lost && engine_is_resumable(engine, id);
-	if (*ret_resumes)
-		engine_resume_lost(engine, id);
-	return rc;
+	*ret_resumes = engine_settle_resumable(engine, id);
+	if (!*ret_resumes)
+		return engine_settle_held(engine, id, auto_remove, err);
+	engine_resume_lost(engine, id);
+	return 0;
 }
 
 int engine_settle(struct engine *engine, const char *id, bool auto_remove, struct err *err)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "engine/pending.h"
 #include "monitor/client.h"
 #include "json/value.h"
 
@@ -43,7 +44,7 @@ struct restart_rule restart_rule_read(const struct container_row *row)
 	return rule;
 }
 
-void container_set_stopping(struct engine *engine, const char *id, unsigned marks,
+void container_set_stopping(struct engine *engine, const char *id, unsigned marks, bool is_held,
 			    struct container_state *state)
 {
 	struct err err = ERR_INIT;
@@ -54,6 +55,11 @@ void container_set_stopping(struct engine *engine, const char *id, unsigned mark
 		int rc = 0;
 
 		container_state_read(engine, id, state);
+		/* Its guard is about to start it again, and cannot while we hold the entry. */
+		if (state->monitor_lost && !is_held) {
+			engine_settle(engine, id, false, &err);
+			container_state_read(engine, id, state);
+		}
 		if (!container_is_running(state) || state->monitor_lost)
 			return;
 		rc = dir < 0 ? dir : monitor_client_set_stopping(dir, marks, &err);

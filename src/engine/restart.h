@@ -11,9 +11,10 @@ struct restart_rule restart_rule_read(const struct container_row *row);
 
 /* Tells the monitor of container ID that a person stops it (MARKS of enum restart_mark), and reads
  * its state afterwards into STATE: one that waited to be started again has ended then, if MARKS
- * cancel that. One that just ended, or whose monitor was killed, has nobody to be told; a monitor
- * that takes no client for ten seconds is not waited for any longer. */
-void container_set_stopping(struct engine *engine, const char *id, unsigned marks,
+ * cancel that. One whose monitor was killed is settled first, unless the caller holds its entry
+ * (IS_HELD). One that just ended has nobody to be told; a monitor that takes no client for ten
+ * seconds is not waited for any longer. */
+void container_set_stopping(struct engine *engine, const char *id, unsigned marks, bool is_held,
 			    struct container_state *state);
 
 #endif

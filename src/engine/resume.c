@@ -140,7 +140,10 @@ static int settle_lost(struct resume_ctx *c, struct err *err)
 
 	if (rc <= 0)
 		return rc;
-	rc = engine_settle_held(c->engine, c->id, record.row.auto_remove, err);
+	/* Also without a trace of its run: somebody may have emptied the run directory. */
+	rc = engine_settle_resumable(c->engine, c->id)
+		     ? 0
+		     : engine_settle_held(c->engine, c->id, record.row.auto_remove, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	if (!is_resumable(c->engine, &record.row, &c->state))

@@ -134,6 +134,9 @@ int container_thaw(struct engine *engine, const char *id, struct err *err)
 	cleanup_close int dir = engine_open_run_dir(engine, id, false);
 	int rc = cgroup_freeze(engine_get_cgroups(engine), cgroup, false, FREEZE_TIMEOUT_NS);
 
+	/* The group has gone with what was in it. */
+	if (rc == -ENOENT || rc == -ENODEV)
+		return 0;
 	if (rc < 0)
 		return err_sys(err, -rc, "thaw container %.12s", id);
 	if (dir >= 0 && monitor_client_set_paused(dir, false, err) < 0)

@@ -17,7 +17,7 @@ int container_signal_and_wait(struct engine *engine, const char *id,
 /* Waits until the end of a container that was sent SIGKILL is on record, whoever freezes it
  * meanwhile. 0 or -ETIMEDOUT after KILL_TIMEOUT_MS. */
 int container_wait_killed(struct engine *engine, const char *id);
-/* Has a paused container go on. */
+/* Has a paused container go on; fine for one that has just ended. */
 int container_thaw(struct engine *engine, const char *id, struct err *err);
 
 #endif

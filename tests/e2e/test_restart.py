@@ -371,6 +371,36 @@ def test_a_monitor_killed_after_a_stop_was_asked_for(tare):
     assert tare.ok("inspect", "-f", "{{.State.ExitCode}}", "c1") == "255"
 
 
+def test_a_stop_while_it_starts(tare):
+    """Though the command that starts it was killed: its monitor goes on."""
+    tare.ok("create", "--name", "c1", *NONE, "busybox", "sleep", "1000")
+    starter = subprocess.Popen(["strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=clone3",
+                                "-e", "inject=clone3:delay_enter=700000"] + tare.argv + ["start", "c1"])
+    held = wait_until(lambda: list((tare.runroot / "pending").glob("*")), "the start")
+    child = int(wait_until(lambda: read_proc(str(starter.pid), "task/%d/children" % starter.pid).split(), "the command")[0])
+    wait_until(lambda: read_proc(str(child), "task/%d/children" % child).split(), "the monitor")
+    kill(child)
+    tare.ok("stop", "-t", "0", "c1")
+    assert held and tare.state("c1") == "exited"
+    starter.wait(20)
+    has_ended(tare, "c1")
+
+
+@pytest.mark.parametrize("verb", [("stop", "-t", "0"), ("kill",)])
+def test_a_stop_just_after_the_monitor_was_killed(tare, verb):
+    """The guard is about to start it again: the stop comes before or after, and is heeded."""
+    for n in range(8):
+        name = "c%d" % n
+        run(tare, name, "always", "sleep", "1000")
+        monitor = state_file(tare, name)["monitor"]["pid"]
+        wait_until(lambda: guard_of(monitor), "the guard")
+        kill(monitor)
+        time.sleep(n / 400)
+        tare.ok(*verb, name)
+        assert tare.state(name) == "exited"
+        has_ended(tare, name)
+
+
 def test_a_killed_guard_is_replaced_and_holds_nothing(tare):
     run(tare, "c1", "always", "sleep", "1000")
     monitor = state_file(tare, "c1")["monitor"]["pid"]
@@ -483,6 +513,18 @@ def test_boot(tare):
     pid = pid_of(tare, "always")
     assert tare.ok("system", "boot") == ""
     assert pid_of(tare, "always") == pid
+
+
+@pytest.mark.parametrize("left", ["", '{"exitCode":0,"oomKi'])
+def test_boot_after_a_power_cut_that_left_half_a_record(tare, left):
+    run(tare, "c1", "always", "sleep", "1000")
+    record = tare.root / "containers" / tare.ok("inspect", "-f", "{{.Id}}", "c1") / "exit.json"
+    reboot(tare)
+    record.write_text(left)
+    assert tare.ok("system", "boot", "--dry-run").split() == ["c1"]
+    assert tare.ok("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "c1") == "exited 255"
+    assert tare.ok("system", "boot").split() == ["c1"]
+    assert tare.state("c1") == "running"
 
 
 def test_boot_order_and_failures(tare):

@@ -298,6 +298,13 @@ def test_clone(tare):
     assert "get nosuch: no such volume" in tare("volume", "clone", "nosuch", "other").err
 
 
+def test_clone_is_an_event(tare):
+    tare.ok("volume", "create", "vol")
+    tare.ok("volume", "clone", "vol", "copy")
+    told = tare.ok("events", "--since", "1", "--until", str(int(time.time()) + 1), "--format", "{{.Action}} {{.Actor.ID}}")
+    assert told.splitlines() == ["create vol", "create copy"]
+
+
 def test_clone_knows_no_name_of_its_own(tare):
     """What the engine may use for itself elsewhere is a name like others in a volume."""
     tare.ok("run", "--rm", "-v", "vol:/v", "busybox", "sh", "-c",
