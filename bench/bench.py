@@ -256,6 +256,44 @@ def bench_monitor(b):
             {"name": "start of the last ten", "median_ns": statistics.median(took[-10:]), "rounds": 10}]
 
 
+def all_engines(b, setup, command, rounds):
+    """COMMAND by each engine that has done SETUP (once; None for nothing)."""
+    contenders = []
+    try:
+        if setup:
+            b.call(*setup)
+        contenders.append(b.tare(*command))
+    except Failed as e:
+        contenders.append(missing("tare", str(e)))
+    for peer in (b.podman, b.docker):
+        first = peer(*setup) if setup else None
+        try:
+            b.run_quietly(first)
+            contenders.append(first if first and not isinstance(first, Contender) else peer(*command))
+        except Failed as e:
+            contenders.append(missing(first.name, str(e)))
+    return interleave(contenders, rounds)
+
+
+def bench_volume(b):
+    """`run --rm -v VOLUME:/d busybox true`, a volume that has content"""
+    fill = ("run", "--rm", "--network", "none", "-v", "bench-volume:/d", "busybox", "touch", "/d/file")
+    return all_engines(b, fill, ("run", "--rm", "--network", "none", "-v", "bench-volume:/d", "busybox", "true"),
+                       max(5, b.args.rounds // 3))
+
+
+def bench_restart(b):
+    """`restart -t 0` of a running container"""
+    up = ("run", "-d", "--name", "bench-restart", "--network", "none", "busybox", "sleep", "100000")
+    return all_engines(b, up, ("restart", "-t", "0", "bench-restart"), max(5, b.args.rounds // 3))
+
+
+def bench_logs(b):
+    """`logs` of a container that printed 100,000 lines"""
+    out = ("run", "--name", "bench-logs", "--network", "none", "busybox", "seq", "100000")
+    return all_engines(b, out, ("logs", "bench-logs"), max(5, b.args.rounds // 3))
+
+
 def debian_tar():
     """A Debian root file system of about 170 MB, made once."""
     tar = CACHE / "debian-12.tar"
@@ -285,7 +323,8 @@ def bench_import(b):
 
 
 BENCHMARKS = {"run": bench_run, "run-engines": bench_run_engines, "exec": bench_exec, "version": bench_version,
-              "64-at-once": bench_parallel, "ps-1000": bench_ps, "monitor": bench_monitor, "import": bench_import,
+              "64-at-once": bench_parallel, "ps-1000": bench_ps, "monitor": bench_monitor, "volume": bench_volume,
+              "restart": bench_restart, "logs": bench_logs, "import": bench_import,
               **images.BENCHMARKS}
 
 

@@ -101,7 +101,7 @@ SAN_OPTIONS = "-Dstatic=false", "-Db_sanitize=address,undefined", "-Db_lundef=fa
 STAGES = [
     Stage("build-gcc", setup("build"), 2, [], None, 300),
     Stage("unit-gcc", unit("build"), 2, ["build-gcc"], lambda: count_meson("build"), 180),
-    Stage("e2e", pytest("e2e", "-n", WORKERS, "tests/e2e"), 2, ["build-gcc"], lambda: count_junit("e2e"), 1500),
+    Stage("e2e", pytest("e2e", "-n", WORKERS, "tests/e2e"), 2, ["build-gcc"], lambda: count_junit("e2e"), 2400),
     Stage("build-clang", setup("build-clang", cc="clang"), 2, [], None, 300),
     Stage("unit-clang", unit("build-clang"), 2, ["build-clang"], lambda: count_meson("build-clang"), 180),
     Stage("build-san", setup("build-san", *SAN_OPTIONS), 2, [], None, 300),
@@ -110,7 +110,7 @@ STAGES = [
     Stage("test-vm", "tests/vm/all.sh build", 1, ["build-gcc"],
           lambda: count_lines("test-vm"), 400),
     Stage("docker-cases", "%s tests/docker/check.py --tare '%s'" % (sys.executable, TARE), 1, ["build-gcc"],
-          lambda: count_lines("docker-cases"), 900),
+          lambda: count_lines("docker-cases"), 1800),
     Stage("lint", "JOBS=1 tools/lint.sh build", 1, ["build-gcc"], lambda: count_lines("lint"), 1200),
 ]
 

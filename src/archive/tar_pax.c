@@ -198,22 +198,12 @@ static int add_xattr(struct tar_pax *p, const char *name, struct value v, struct
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdefABCDEF";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	if (!at)
-		return -1;
-	return at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
-}
-
 /* "%41" to "A"; anything else as it stands. */
 static void decode_url(const char *text, struct str *ret)
 {
 	for (; *text; text++) {
-		int hi = *text == '%' ? hex_digit(text[1]) : -1;
-		int lo = hi >= 0 ? hex_digit(text[2]) : -1;
+		int hi = *text == '%' ? num_hex_digit(text[1]) : -1;
+		int lo = hi >= 0 ? num_hex_digit(text[2]) : -1;
 
 		if (lo < 0) {
 			str_add_char(ret, *text);

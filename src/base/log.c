@@ -188,7 +188,8 @@ static void write_line(const struct line *line)
 	errno = saved;
 }
 
-static void emit(enum log_level level, const char *why, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void emit(enum log_level level, const char *why,
+						       const char *fmt, va_list ap)
 {
 	struct line line;
 	char msg[TEXT_MAX];

@@ -90,16 +90,13 @@ static int scan_decimal(const char **s, double *ret)
 	return 0;
 }
 
-int num_parse_double(const char *s, double *ret)
+int num_hex_digit(char c)
 {
-	bool negative = *s == '-';
-	double v = 0;
-
-	s += *s == '-' || *s == '+';
-	if (scan_decimal(&s, &v) < 0 || *s)
-		return -EINVAL;
-	*ret = negative ? -v : v;
-	return 0;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
+		return (c | 0x20) - 'a' + 10;
+	return -1;
 }
 
 int num_parse_size(const char *s, int64_t *ret)
@@ -168,6 +165,44 @@ int num_parse_duration(const char *s, int64_t *ret_ns)
 		return -ERANGE;
 	*ret_ns = (int64_t)(negative ? -total : total);
 	return 0;
+}
+
+/* WHOLE and a fraction of DIGITS decimals, without the zeros at its end. */
+static void format_fraction(uint64_t whole, uint64_t fraction, int digits, const char *unit,
+			    char *buf, size_t len)
+{
+	char text[24];
+	int n = snprintf(text, sizeof(text), ".%0*llu", digits, (unsigned long long)fraction);
+
+	while (n > 0 && (text[n - 1] == '0' || text[n - 1] == '.'))
+		if (text[--n] == '.')
+			break;
+	snprintf(buf, len, "%llu%.*s%s", (unsigned long long)whole, n, text, unit);
+}
+
+void num_format_duration(int64_t ns, char buf[static NUM_DURATION_LEN])
+{
+	const uint64_t second = 1000000000;
+	uint64_t v = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
+	unsigned long long minutes = v / second / 60;
+	const char *sign = ns < 0 ? "-" : "";
+	char rest[24];
+
+	if (v == 0 || v >= second)
+		format_fraction(v / second % 60, v % second, 9, "s", rest, sizeof(rest));
+	else if (v >= 1000000)
+		format_fraction(v / 1000000, v % 1000000, 6, "ms", rest, sizeof(rest));
+	else if (v >= 1000)
+		format_fraction(v / 1000, v % 1000, 3, "\xc2\xb5s", rest, sizeof(rest));
+	else
+		format_fraction(v, 0, 0, "ns", rest, sizeof(rest));
+	if (minutes >= 60)
+		snprintf(buf, NUM_DURATION_LEN, "%s%lluh%llum%s", sign, minutes / 60, minutes % 60,
+			 rest);
+	else if (minutes > 0)
+		snprintf(buf, NUM_DURATION_LEN, "%s%llum%s", sign, minutes, rest);
+	else
+		snprintf(buf, NUM_DURATION_LEN, "%s%s", sign, rest);
 }
 
 int num_parse_bool(const char *s, bool *ret)

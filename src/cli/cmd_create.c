@@ -74,7 +74,7 @@ static int write_cidfile(const char *path, const char *id, struct err *err)
 
 static int make(struct run_ctx *c, struct err *err)
 {
-	const struct container_spec *spec = &c->request->spec;
+	struct container_spec *spec = &c->request->spec;
 	int rc = engine_create(&c->engine, spec, print_notice, &c->made, &c->warnings, err);
 
 	if (rc < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exec.
+ * exec, and the hidden health-check, by which a monitor has a check made.
  */
 #include "base/clock.h"
 #include "base/fd.h"
@@ -11,6 +11,7 @@
 #include "engine/create.h"
 #include "engine/event.h"
 #include "engine/exec.h"
+#include "engine/health_check.h"
 #include "engine/lifecycle.h"
 #include "plan/plan.h"
 
@@ -119,4 +120,14 @@ int cmd_exec(struct cli *cli, union verb_options *options, struct err *err)
 	strv_done(&request.args);
 	strv_done(&request.env);
 	return rc;
+}
+
+int cmd_health_check(struct cli *cli, union verb_options *options, struct err *err)
+{
+	cleanup_engine struct engine engine = {};
+	int rc = cli_seal(err);
+
+	if (rc == 0)
+		rc = engine_open(&engine, cli->root, cli->runroot, err);
+	return rc < 0 ? rc : engine_check_health(&engine, cli->args.items[0], STDOUT_FILENO, err);
 }

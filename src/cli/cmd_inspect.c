@@ -25,7 +25,8 @@
 #define STATUS_BAD_TEMPLATE 64
 #define INDENT		    4
 
-enum object_kind { KIND_ANY, KIND_CONTAINER, KIND_IMAGE, KIND_VOLUME };
+/* KIND_OTHER: what docker has and tare has none of. */
+enum object_kind { KIND_ANY, KIND_CONTAINER, KIND_IMAGE, KIND_VOLUME, KIND_OTHER };
 
 struct inspector {
 	struct engine *engine;
@@ -104,10 +105,26 @@ static int report_missing(const struct inspector *in, const char *name, struct e
 		return err_set(err, ERR_NOT_FOUND, "No such image: %s", full);
 	case KIND_VOLUME:
 		return err_set(err, ERR_NOT_FOUND, "get %s: no such volume", name);
+	case KIND_OTHER:
+		return err_set(err, ERR_NOT_FOUND, "No such %s: %s", in->options->type, name);
 	case KIND_ANY:
 		break;
 	}
 	return err_set(err, ERR_NOT_FOUND, "No such object: %s", name);
+}
+
+static int report_empty(const struct inspector *in, struct err *err)
+{
+	static const char *const names[] = {
+		[KIND_ANY] = "container",
+		[KIND_CONTAINER] = "container",
+		[KIND_VOLUME] = "volume",
+	};
+
+	if (in->kind == KIND_IMAGE)
+		return err_set(err, ERR_NOT_FOUND, "No such image: ");
+	return err_set(err, ERR_INVALID, "invalid %s name or ID: value is empty",
+		       in->kind == KIND_OTHER ? in->options->type : names[in->kind]);
 }
 
 static const struct {
@@ -124,6 +141,8 @@ static const struct {
 static int find(struct inspector *in, const char *name, json_t **ret,
 		const struct json_shape **ret_shape, struct err *err)
 {
+	if (!*name)
+		return report_empty(in, err);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		int rc = 0;
 
@@ -142,12 +161,21 @@ static int find(struct inspector *in, const char *name, json_t **ret,
 
 /* ---- showing ---- */
 
+/* A field that Go calls otherwise is none of docker's type: such a template runs on the JSON. */
+static int call_go_name(void *data, const json_t *receiver, const char *name, const json_t *args,
+			json_t **ret, struct err *err)
+{
+	if (describe_is_json_name(name) && json_object_get(receiver, name))
+		return err_set(err, ERR_INVALID, "can't evaluate field %s", name);
+	return call_go_alias(data, receiver, name, args, ret, err);
+}
+
 static int run_template(struct inspector *in, const json_t *object, const struct json_shape *shape,
 			struct err *err)
 {
 	cleanup_json json_t *typed = describe_with_nil_members(object, shape);
 	cleanup_str struct str out = STR_INIT;
-	const struct template_env first = {.shape = shape, .call = call_go_alias};
+	const struct template_env first = {.shape = shape, .call = call_go_name};
 	const struct template_env second = {.missing_key_error = true};
 
 	if (template_execute(in->template, typed, &first, &out, err) < 0) {
@@ -229,16 +257,21 @@ int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err)
 	static const struct {
 		const char *name;
 		enum object_kind kind;
-	} types[] = {{"", KIND_ANY},
-		     {"container", KIND_CONTAINER},
-		     {"image", KIND_IMAGE},
-		     {"volume", KIND_VOLUME}};
+	} types[] = {
+		{"", KIND_ANY},		 {"container", KIND_CONTAINER}, {"image", KIND_IMAGE},
+		{"volume", KIND_VOLUME}, {"config", KIND_OTHER},	{"network", KIND_OTHER},
+		{"node", KIND_OTHER},	 {"plugin", KIND_OTHER},	{"secret", KIND_OTHER},
+		{"service", KIND_OTHER}, {"task", KIND_OTHER}};
 	const char *type = o->inspect.type ? o->inspect.type : "";
 
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (strcmp(type, types[i].name) == 0)
 			return run(cli, o, types[i].kind, err);
-	return err_set(err, ERR_INVALID, "\"%s\" is not a valid value for --type", type);
+	return err_set(err, ERR_INVALID,
+		       "unknown type: \"%s\": must be one of \"config\", \"container\", "
+		       "\"image\", \"network\", \"node\", \"plugin\", \"secret\", \"service\", "
+		       "\"task\", \"volume\"",
+		       type);
 }
 
 int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *err)

@@ -204,6 +204,17 @@ static int list(struct ps *ps, struct err *err)
 	return list_containers(ps->engine, &options, filter, add_row, ps, err);
 }
 
+/* A whole row, too, has the size, though not that of --format json. */
+static bool wants_size(const char *format)
+{
+	static const char *const words[] = {".Size", "json .}}", "json . ", ". | json", ".|json"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strstr(format, words[i]))
+			return true;
+	return false;
+}
+
 static int run_ps(struct ps *ps, const char *format, struct err *err)
 {
 	const struct ps_options *o = ps->options;
@@ -220,7 +231,7 @@ static int run_ps(struct ps *ps, const char *format, struct err *err)
 
 	ps->only_id = o->quiet;
 	ps->all_fields = !o->quiet && !list_format_is_default(format);
-	ps->size = o->size || (ps->all_fields && strstr(format, ".Size"));
+	ps->size = o->size || (ps->all_fields && wants_size(format));
 	ps->now_ns = clock_real_ns();
 	if (o->format && *o->format && format_check(&spec, o->format, err) < 0)
 		return -err->code;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/operands.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/event.h"
@@ -62,9 +63,9 @@ static int check_still_there(struct engine *engine, const char *id, struct err *
 	return rc == 0 ? err_set(err, ERR_NOT_FOUND, "No such container: %s", id) : rc < 0 ? rc : 0;
 }
 
-static int restart_one(struct engine *engine, const char *ref, const struct stop_options *o,
-		       struct err *err)
+static int restart_one(struct engine *engine, const char *ref, void *options, struct err *err)
 {
+	const struct stop_options *o = options;
 	cleanup_container struct container_record record = {};
 	cleanup_made struct container_made made = {.pending_fd = -1};
 	struct container_state state;
@@ -95,7 +96,6 @@ int cmd_restart(struct cli *cli, union verb_options *options, struct err *err)
 {
 	const struct stop_options *o = &options->stop;
 	cleanup_engine struct engine engine = {};
-	bool failed = false;
 	int rc = 0;
 
 	if (o->has_time && o->has_timeout)
@@ -105,16 +105,5 @@ int cmd_restart(struct cli *cli, union verb_options *options, struct err *err)
 	if (rc < 0)
 		return rc;
 	pending_sweep(&engine);
-	strv_foreach (i, &cli->args) {
-		err_clear(err);
-		if (restart_one(&engine, cli->args.items[i], o, err) < 0) {
-			cli_print_error(err);
-			failed = true;
-		} else {
-			printf("%s\n", cli->args.items[i]);
-			fflush(stdout);
-		}
-	}
-	err_clear(err);
-	return failed ? 1 : 0;
+	return cli_each_operand(cli, &engine, restart_one, &options->stop, err);
 }

@@ -84,11 +84,19 @@ int cmd_resume(struct cli *cli, union verb_options *options, struct err *err)
 		      : engine_resume(&engine, cli->args.items[0], options->resume.is_lost, err);
 }
 
+static bool is_blank(const char *name)
+{
+	return name[strspn(name, " \t\n\v\f\r")] == '\0';
+}
+
 int cmd_rename(struct cli *cli, union verb_options *options, struct err *err)
 {
 	cleanup_engine struct engine engine = {};
-	int rc = engine_open(&engine, cli->root, cli->runroot, err);
+	int rc = 0;
 
+	if (is_blank(cli->args.items[0]) || is_blank(cli->args.items[1]))
+		return err_set(err, ERR_INVALID, "Neither old nor new names may be empty");
+	rc = engine_open(&engine, cli->root, cli->runroot, err);
 	if (rc == 0)
 		rc = engine_rename(&engine, cli->args.items[0], cli->args.items[1], err);
 	if (rc < 0 && *err->msg) {

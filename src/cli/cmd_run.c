@@ -57,12 +57,27 @@ static int finish_image(struct run_request *r, const struct strv *args, struct e
 	return 0;
 }
 
-static int finish_mounts(struct run_request *r, struct err *err)
+static int check_volumes(struct run_request *r, struct err *err)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < r->volumes.n; i++)
+		rc = mount_check_volume(r->volumes.items[i], err);
+	return rc;
+}
+
+static int finish_mounts(struct run_request *r, struct err *err)
+{
+	cleanup_strv struct strv seen = STRV_INIT;
+	int rc = 0;
+
+	/* The same words twice are one volume. */
+	for (size_t i = 0; rc == 0 && i < r->volumes.n; i++) {
+		if (strv_has(&seen, r->volumes.items[i]))
+			continue;
+		strv_add(&seen, r->volumes.items[i]);
 		rc = mount_parse_volume(&r->spec, r->volumes.items[i], err);
+	}
 	for (size_t i = 0; rc == 0 && i < r->tmpfs.n; i++)
 		rc = mount_parse_tmpfs(&r->spec, r->tmpfs.items[i], err);
 	return rc;
@@ -70,6 +85,7 @@ static int finish_mounts(struct run_request *r, struct err *err)
 
 static int finish_env(struct run_request *r, struct err *err)
 {
+	size_t n_from_files = 0;
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < r->env_files.n; i++)
@@ -78,8 +94,9 @@ static int finish_env(struct run_request *r, struct err *err)
 		rc = label_read_file(&r->spec.labels, r->label_files.items[i], err);
 	if (rc < 0)
 		return rc;
+	n_from_files = r->spec.env.n;
 	strv_foreach (i, &r->env)
-		env_add(&r->spec.env, r->env.items[i]);
+		env_set(&r->spec.env, n_from_files, r->env.items[i]);
 	strv_add_all(&r->spec.labels, &r->labels);
 	return 0;
 }
@@ -194,7 +211,7 @@ static int refuse_missing(const struct container_spec *spec, struct err *err)
 int run_request_finish(struct run_request *r, const struct strv *args, struct err *err)
 {
 	static int (*const phases[])(struct run_request *, struct err *) = {
-		finish_mounts, finish_network,	finish_devices,
+		check_volumes, finish_network,	finish_devices,
 		finish_env,    finish_security, finish_policies,
 	};
 	int rc = finish_image(r, args, err);
@@ -204,6 +221,8 @@ int run_request_finish(struct run_request *r, const struct strv *args, struct er
 	if (rc == 0)
 		rc = spec_validate_usage(&r->spec, err);
 	r->is_usable = rc == 0;
+	if (rc == 0)
+		rc = finish_mounts(r, err);
 	if (rc == 0)
 		rc = spec_validate(&r->spec, err);
 	if (rc == 0)

@@ -5,40 +5,24 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/operands.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/lifecycle.h"
 #include "plan/plan.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Does one operand; prints nothing. */
-typedef int (*operand_fn)(struct engine *engine, const char *ref, void *options, struct err *err);
-
-/* Every operand is tried; the good ones are printed on stdout, each error on stderr, and one error
- * makes the whole fail. */
+/* For verbs that need no more than the index. */
 static int for_each(struct cli *cli, operand_fn fn, void *options, struct err *err)
 {
 	cleanup_engine struct engine engine = {};
 	int rc = engine_open(&engine, cli->root, cli->runroot, err);
-	bool failed = false;
 
-	if (rc < 0)
-		return rc;
-	strv_foreach (i, &cli->args) {
-		err_clear(err);
-		if (fn(&engine, cli->args.items[i], options, err) < 0) {
-			cli_print_error(err);
-			failed = true;
-		} else {
-			printf("%s\n", cli->args.items[i]);
-			fflush(stdout);
-		}
-	}
-	err_clear(err);
-	return failed ? 1 : 0;
+	return rc < 0 ? rc : cli_each_operand(cli, &engine, fn, options, err);
 }
 
 /* ---- stop ---- */
@@ -74,6 +58,11 @@ static int stop_many(struct cli *cli, const struct stop_options *o, struct err *
 	fflush(stdout);
 	strv_foreach (i, &cli->args) {
 		children[i] = fork();
+		if (children[i] < 0) {
+			err_sys(err, errno, "stop %s: start a process", cli->args.items[i]);
+			cli_print_error(err);
+			err_clear(err);
+		}
 		if (children[i] != 0)
 			continue;
 		cleanup_engine struct engine engine = {};

@@ -4,6 +4,7 @@
  */
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/operands.h"
 #include "cli/verbs.h"
 #include "engine/update.h"
 
@@ -18,12 +19,23 @@ static int check(const struct update_options *o, struct container_spec *spec, st
 	return rc < 0 ? rc : engine_update_check(spec, err);
 }
 
+struct update {
+	const struct container_spec *spec;
+	struct strv warnings;
+};
+
+static int update_one(struct engine *engine, const char *ref, void *options, struct err *err)
+{
+	struct update *u = options;
+
+	return engine_update(engine, ref, u->spec, &u->warnings, err);
+}
+
 int cmd_update(struct cli *cli, union verb_options *options, struct err *err)
 {
 	struct update_options *o = &options->update;
 	cleanup_engine struct engine engine = {};
-	cleanup_strv struct strv warnings = STRV_INIT;
-	bool failed = false;
+	struct update update = {.spec = &o->spec, .warnings = STRV_INIT};
 	int rc = 0;
 
 	if (cli->n_options == 0)
@@ -34,19 +46,10 @@ int cmd_update(struct cli *cli, union verb_options *options, struct err *err)
 		rc = engine_open(&engine, cli->root, cli->runroot, err);
 	if (rc < 0)
 		return rc;
-	strv_foreach (i, &cli->args) {
-		err_clear(err);
-		if (engine_update(&engine, cli->args.items[i], &o->spec, &warnings, err) < 0) {
-			cli_print_error(err);
-			failed = true;
-			continue;
-		}
-		printf("%s\n", cli->args.items[i]);
-		fflush(stdout);
-	}
+	rc = cli_each_operand(cli, &engine, update_one, &update, err);
 	/* docker's place for them is standard output, after all names. */
-	strv_foreach (i, &warnings)
-		printf("%s\n", warnings.items[i]);
-	err_clear(err);
-	return failed ? 1 : 0;
+	strv_foreach (i, &update.warnings)
+		printf("%s\n", update.warnings.items[i]);
+	strv_done(&update.warnings);
+	return rc;
 }

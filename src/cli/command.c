@@ -215,8 +215,8 @@ static int command_parse_and_call(struct cli *cli, union verb_options *o, char *
 		return 0;
 	}
 	if (p.old_name)
-		fprintf(stderr, "Flag --%s has been deprecated, %s\n", p.old_name->name,
-			p.old_name->deprecated);
+		printf("Flag --%s has been deprecated, %s\n", p.old_name->name,
+		       p.old_name->deprecated);
 	rc = check_arguments(cli, o);
 	cli->n_options = p.n_given;
 	return rc ? rc : command_call(cli, o, p.refused);

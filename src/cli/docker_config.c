@@ -52,22 +52,29 @@ static struct docker_config *config_read(const struct cli *cli)
 	if (rc == -ENOENT || rc == -ENOTDIR)
 		return config;
 	if (rc < 0) {
-		fprintf(stderr, "WARNING: Error loading config file: open %s: %s\n", config->path,
-			strerror(-rc));
+		struct err err = ERR_INIT;
+
+		err_sys(&err, -rc, "open %s", config->path);
+		fprintf(stderr, "WARNING: Error loading config file: %s\n", err.msg);
 		str_truncate(&config->text, 0);
 	}
 	return config;
 }
 
-/* Fills the tree: an empty one, after a warning, when the text is no JSON object. */
+/* Fills the tree: an empty one, after a warning, when the text is no JSON object. The warning says
+ * where, but not what stands there: it may be a password. */
 static void config_parse(struct docker_config *config)
 {
 	struct err err = ERR_INIT;
+	char *quoted = NULL;
 
 	if (json_parse(str_get(&config->text), config->text.len, MAX_CONFIG, "config.json",
 		       &config->tree, &err) == 0 &&
 	    json_is_object(config->tree))
 		return;
+	quoted = strstr(err.msg, " near '");
+	if (quoted)
+		*quoted = '\0';
 	fprintf(stderr, "WARNING: Error parsing config file (%s): %s\n", config->path,
 		err.code == ERR_NONE ? "not an object" : err.msg);
 	json_decref(config->tree);

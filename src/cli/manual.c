@@ -132,12 +132,19 @@ static const struct manual_page pages[] = {
 	 "Makes a container of an image and starts a command in it: the one that is given, or "
 	 "the image's own. Without --detach it stays connected until the command ends, and "
 	 "ends as it did. --rm removes the container then.\n\nAn image that is not there is "
-	 "looked for among those that come with tare.\n\n--explain prints every step that was "
+	 "looked for among those that come with tare.\n\n--health-cmd is run again and again "
+	 "in the container, which is healthy while it succeeds and unhealthy after "
+	 "--health-retries failures in a row; ps, inspect and events tell. --health-on-failure "
+	 "says what is done then: none, kill (the restart policy goes on from there), stop, or "
+	 "restart.\n\n--explain prints every step that was "
 	 "taken, as shell commands, with its time; with --dry-run nothing is done and the "
 	 "output is a script that does the same.",
 	 "A shell in a new container that leaves nothing behind:\n\ttare run --rm -it "
 	 "busybox\nA service with a volume, a limit, and a policy for its end:\n\ttare run -d "
-	 "--name db -v data:/var/lib/db -m 512m --restart on-failure:3 db:1",
+	 "--name db -v data:/var/lib/db -m 512m --restart on-failure:3 db:1\nA service "
+	 "that is started anew when it does not answer:\n\ttare run -d --name web "
+	 "--health-cmd 'wget -qO- http://127.0.0.1/' --health-interval 10s "
+	 "--health-on-failure restart web:1",
 	 "create exec logs start stop"},
 	{"container", "start",
 	 "Starts containers that were created or have ended, with the configuration that they "

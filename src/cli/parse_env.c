@@ -42,6 +42,23 @@ void env_add(struct strv *env, const char *value)
 		strv_add(env, value);
 }
 
+void env_set(struct strv *env, size_t first, const char *value)
+{
+	size_t len = strcspn(value, "=");
+
+	env_add(env, value);
+	for (size_t i = first; i + 1 < env->n; i++) {
+		char *old = env->items[i];
+
+		if (strncmp(old, value, len) != 0 || (old[len] != '=' && old[len]))
+			continue;
+		env->items[i] = env->items[--env->n];
+		env->items[env->n] = NULL;
+		free(old);
+		return;
+	}
+}
+
 static bool is_utf8(const char *line)
 {
 	size_t left = strlen(line);
@@ -60,7 +77,8 @@ static bool is_utf8(const char *line)
 
 struct kv_reader {
 	const char *path;
-	bool from_host; /* a bare name takes the host's value or is dropped */
+	bool from_host; /* a bare name takes the host's value; else, and without one, it is dropped
+			 */
 	struct strv *out;
 };
 
@@ -74,11 +92,11 @@ static int read_line(const struct kv_reader *r, const char *line, struct err *er
 	if (strcspn(line, BLANKS) < len)
 		return err_set(err, ERR_INVALID, "variable '%.*s' contains whitespaces", (int)len,
 			       line);
-	if (line[len] || !r->from_host) {
+	if (line[len]) {
 		strv_add(r->out, line);
 		return 0;
 	}
-	host = getenv(line);
+	host = r->from_host ? getenv(line) : NULL;
 	if (host)
 		strv_addf(r->out, "%s=%s", line, host);
 	return 0;

@@ -99,6 +99,13 @@ static char *source_resolve(const char *source)
 	return str_printf("%s/%s", cwd, source);
 }
 
+static void lower_text(char *s)
+{
+	for (; *s; s++)
+		if (*s >= 'A' && *s <= 'Z')
+			*s = (char)(*s | 0x20);
+}
+
 static const struct {
 	const char *name;
 	enum mount_type type;
@@ -112,9 +119,7 @@ static const struct {
 static int key_type(struct mount_spec *m, const char *key, const char *value, struct err *err)
 {
 	str_replace(&m->type_name, value);
-	for (char *p = m->type_name; *p; p++)
-		if (*p >= 'A' && *p <= 'Z')
-			*p = (char)(*p | 0x20);
+	lower_text(m->type_name);
 	m->type = MOUNT_UNKNOWN;
 	for (size_t i = 0; i < ARRAY_LEN(mount_types); i++)
 		if (strcmp(m->type_name, mount_types[i].name) == 0)
@@ -158,7 +163,10 @@ static int key_create(struct mount_spec *m, const char *key, const char *value, 
 static int key_consistency(struct mount_spec *m, const char *key, const char *value,
 			   struct err *err)
 {
-	return 0; /* a hint for other systems: accepted, without effect */
+	/* A hint for other systems, without effect. */
+	str_replace(&m->consistency, value);
+	lower_text(m->consistency);
+	return 0;
 }
 
 static int key_propagation(struct mount_spec *m, const char *key, const char *value,
@@ -224,6 +232,7 @@ static int key_volume_subpath(struct mount_spec *m, const char *key, const char 
 static int key_image_subpath(struct mount_spec *m, const char *key, const char *value,
 			     struct err *err)
 {
+	m->has_image_options = true;
 	str_replace(&m->subpath, value);
 	return 0;
 }
@@ -316,18 +325,12 @@ static int field_apply(struct mount_spec *m, const char *field, struct err *err)
 	return fail("unexpected key '%.*s' in '%s'", (int)len, field, field);
 }
 
-static int check_mixture(const struct mount_spec *m, struct err *err)
+static int check_recursion(const struct mount_spec *m, struct err *err)
 {
-	const char *type = m->type_name ? m->type_name : "volume";
-
-	if (!m->target || !m->target[0])
-		return fail("target is required");
-	if (m->has_volume_options && m->type != MOUNT_VOLUME)
-		return fail("cannot mix 'volume-*' options with mount type '%s'", type);
-	if (m->has_bind_options && m->type != MOUNT_BIND)
-		return fail("cannot mix 'bind-*' options with mount type '%s'", type);
-	if (m->has_tmpfs_options && m->type != MOUNT_TMPFS)
-		return fail("cannot mix 'tmpfs-*' options with mount type '%s'", type);
+	if (m->recursion == MOUNT_RECURSIVE_WRITABLE && !m->read_only)
+		return fail(
+			"option 'bind-recursive=writable' requires 'readonly' to be specified in "
+			"conjunction");
 	if (m->recursion != MOUNT_RECURSIVE_READONLY)
 		return 0;
 	if (!m->read_only)
@@ -339,6 +342,25 @@ static int check_mixture(const struct mount_spec *m, struct err *err)
 			"option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to "
 			"be specified in conjunction");
 	return 0;
+}
+
+static int check_mixture(const struct mount_spec *m, struct err *err)
+{
+	const char *type = m->type_name ? m->type_name : "volume";
+
+	if (!*type)
+		return fail("type is required");
+	if (!m->target || !m->target[0])
+		return fail("target is required");
+	if (m->has_volume_options && m->type != MOUNT_VOLUME)
+		return fail("cannot mix 'volume-*' options with mount type '%s'", type);
+	if (m->has_image_options && m->type != MOUNT_IMAGE)
+		return fail("cannot mix 'image-*' options with mount type '%s'", type);
+	if (m->has_bind_options && m->type != MOUNT_BIND)
+		return fail("cannot mix 'bind-*' options with mount type '%s'", type);
+	if (m->has_tmpfs_options && m->type != MOUNT_TMPFS)
+		return fail("cannot mix 'tmpfs-*' options with mount type '%s'", type);
+	return check_recursion(m, err);
 }
 
 int mount_option_set(void *field, const char *value, struct err *err)
@@ -415,8 +437,7 @@ static bool mode_apply(struct mount_spec *m, const char *mode)
 		if (class == MODE_PROPAGATION)
 			str_replace(&m->propagation, word);
 		if (class == MODE_IDMAP)
-			str_replace(&m->idmap,
-				    word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
+			str_replace(&m->idmap, word[strlen(IDMAP)] ? word + strlen(IDMAP "=") : "");
 	}
 	return true;
 }
@@ -434,17 +455,27 @@ static void join_idmap(struct strv *parts)
 	parts->items[2] = joined;
 }
 
-static int volume_fields(const char *value, struct strv *parts, struct err *err)
+int mount_check_volume(const char *value, struct err *err)
 {
-	if (!*value)
+	size_t last = strlen(value);
+
+	if (!last)
 		return fail("invalid empty volume spec");
+	if (value[0] == ':' || value[last - 1] == ':' || strstr(value, "::"))
+		return fail("invalid spec: %s: empty section between colons", value);
+	return 0;
+}
+
+/* The fields of VALUE; *RET_WRONG (owned) is what docker's daemon would say of them, which is not
+ * for its client to say. */
+static int volume_fields(const char *value, struct strv *parts, char **ret_wrong, struct err *err)
+{
+	if (mount_check_volume(value, err) < 0)
+		return -err->code;
 	strv_split(parts, value, ':');
-	strv_foreach (i, parts)
-		if (!parts->items[i][0])
-			return fail("invalid spec: %s: empty section between colons", value);
 	join_idmap(parts);
 	if (parts->n == 0 || parts->n > 3 || (parts->n == 2 && mode_apply(NULL, parts->items[1])))
-		return fail("invalid volume specification: '%s'", value);
+		*ret_wrong = str_printf("invalid volume specification: '%s'", value);
 	return 0;
 }
 
@@ -453,11 +484,15 @@ int mount_parse_volume(struct container_spec *spec, const char *value, struct er
 	cleanup_strv struct strv parts = STRV_INIT;
 	cleanup_with(mount_spec_done) struct mount_spec m = {.type = MOUNT_VOLUME,
 							     .from_option_v = true};
-	int rc = volume_fields(value, &parts, err);
+	int rc = volume_fields(value, &parts, &m.wrong, err);
 
 	if (rc < 0)
 		return rc;
-	/* volume_fields fails unless there are one to three;
+	if (m.wrong) {
+		spec_add_mount(spec, &m);
+		return 0;
+	}
+	/* There are one to three;
 	 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
 	m.target = str_dup(parts.items[parts.n > 1]);
 	if (parts.n > 1)
@@ -465,13 +500,11 @@ int mount_parse_volume(struct container_spec *spec, const char *value, struct er
 	if (parts.n == 3)
 		m.mode = str_dup(parts.items[2]);
 	if (m.mode && !mode_apply(&m, m.mode))
-		return fail("invalid mode: %s", m.mode);
+		m.wrong = str_printf("invalid mode: %s", m.mode);
 	if (m.source && m.source[0] == '/') {
 		m.type = MOUNT_BIND;
 		m.create_source = true;
 	}
-	if (m.type == MOUNT_BIND && m.no_copy)
-		return fail("invalid mode: %s", m.mode);
 	spec_add_mount(spec, &m);
 	return 0;
 }

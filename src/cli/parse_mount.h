@@ -15,6 +15,8 @@ struct strv;
 /* option_set for --mount: FIELD is the struct container_spec. A relative source that starts with
  * "." is taken from the current directory. */
 int mount_option_set(void *field, const char *value, struct err *err);
+/* What docker's command line itself asks of -v; the rest is the engine's to refuse. */
+int mount_check_volume(const char *value, struct err *err);
 int mount_parse_volume(struct container_spec *spec, const char *value, struct err *err);
 int mount_parse_tmpfs(struct container_spec *spec, const char *value, struct err *err);
 

@@ -363,6 +363,7 @@ int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
 /* "top --all" takes no container. */
 bool top_stands_alone(const union verb_options *o);
 int cmd_resume(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_health_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_restart(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_boot(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_ps(struct cli *cli, union verb_options *o, struct err *err);

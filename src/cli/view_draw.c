@@ -72,6 +72,13 @@ static void cell_state(const struct view_item *item, char *buf)
 		snprintf(buf, CELL_LEN, "%s", container_status_name(item->state.status));
 }
 
+static void cell_health(const struct view_item *item, char *buf)
+{
+	enum health_status health = item->state.health;
+
+	snprintf(buf, CELL_LEN, "%s", health == HEALTH_NONE ? "-" : health_status_name(health));
+}
+
 static void cell_age(const struct view_item *item, char *buf)
 {
 	bool runs = container_is_running(&item->state);
@@ -141,7 +148,7 @@ static const struct column columns[] = {
 	{"CPU %", 6, 40, true, true, cell_cpu},	      {"MEMORY", 8, 50, true, true, cell_memory},
 	{"", BAR_WIDTH, 68, false, true, cell_bar},   {"NET I/O", 15, 80, true, true, cell_network},
 	{"BLOCK I/O", 15, 106, true, true, cell_io},  {"PIDS", 4, 60, true, true, cell_pids},
-	{"IMAGE", 24, 132, false, false, cell_image},
+	{"HEALTH", 9, 116, false, true, cell_health}, {"IMAGE", 24, 132, false, false, cell_image},
 };
 
 static size_t name_width(size_t screen)

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/cdi.h"
+#include "engine/health.h"
 #include "oci/runtime_default.h"
 #include "sys/caps.h"
 
@@ -34,7 +35,7 @@ static void set_env(struct image_run *run, const char *text)
 		image_run_set_env(run, name, eq + 1);
 		return;
 	}
-	/* A bare name that the host does not know removes the image's variable. */
+	/* A bare name that the host does not know removes the variable. */
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < run->env.n; i++) {
@@ -45,13 +46,34 @@ static void set_env(struct image_run *run, const char *text)
 	}
 }
 
+static bool names_variable(const struct strv *env, const char *item)
+{
+	size_t len = strcspn(item, "=");
+
+	strv_foreach (i, env)
+		if (strncmp(env->items[i], item, len) == 0 &&
+		    (env->items[i][len] == '=' || !env->items[i][len]))
+			return true;
+	return false;
+}
+
+/* As docker keeps it: the caller's, repeated and bare names included, then the rest of the image's.
+ */
+static void merge_env(const struct container_spec *spec, const struct image_run *image,
+		      struct image_run *ret)
+{
+	strv_add_all(&ret->env, &spec->env);
+	strv_foreach (i, &image->env)
+		if (!names_variable(&spec->env, image->env.items[i]))
+			strv_add(&ret->env, image->env.items[i]);
+}
+
 static void copy_run(const struct image_run *from, struct image_run *to)
 {
 	str_replace(&to->user, from->user);
 	str_replace(&to->working_dir, from->working_dir);
 	str_replace(&to->stop_signal, from->stop_signal);
 	strv_add_all(&to->exposed_ports, &from->exposed_ports);
-	strv_add_all(&to->env, &from->env);
 	strv_add_all(&to->volumes, &from->volumes);
 	strv_add_all(&to->label_keys, &from->label_keys);
 	strv_add_all(&to->label_values, &from->label_values);
@@ -87,8 +109,7 @@ int configure_run(const struct container_spec *spec, const struct image_run *ima
 	set_command(spec, image, ret);
 	if (!ret->entrypoint.n && !ret->cmd.n)
 		return err_set(err, ERR_INVALID, "no command specified");
-	strv_foreach (i, &spec->env)
-		set_env(ret, spec->env.items[i]);
+	merge_env(spec, image, ret);
 	strv_foreach (i, &spec->labels) {
 		const char *label = spec->labels.items[i];
 		const char *eq = strchr(label, '=');
@@ -105,7 +126,7 @@ int configure_run(const struct container_spec *spec, const struct image_run *ima
 		str_replace(&ret->working_dir, spec->workdir);
 	if (spec->stop_signal)
 		str_replace(&ret->stop_signal, spec->stop_signal);
-	return 0;
+	return health_merge(spec, &image->healthcheck, &ret->healthcheck, err);
 }
 
 /* ---- process ---- */
@@ -122,18 +143,22 @@ static bool env_has(const struct strv *env, const char *prefix)
 static void set_process_env(const struct container_spec *spec, const struct image_run *run,
 			    const char *hostname, struct strv *env)
 {
-	if (!env_has(&run->env, "PATH="))
+	cleanup_image_run struct image_run vars = {};
+
+	strv_foreach (i, &run->env)
+		set_env(&vars, run->env.items[i]);
+	if (!env_has(&vars.env, "PATH="))
 		strv_add(env, "PATH=" DEFAULT_PATH);
-	strv_foreach (i, &run->env)
-		if (str_has_prefix(run->env.items[i], "PATH="))
-			strv_add(env, run->env.items[i]);
-	if (!env_has(&run->env, "HOSTNAME="))
+	strv_foreach (i, &vars.env)
+		if (str_has_prefix(vars.env.items[i], "PATH="))
+			strv_add(env, vars.env.items[i]);
+	if (!env_has(&vars.env, "HOSTNAME="))
 		strv_addf(env, "HOSTNAME=%s", hostname);
-	if (spec->tty && !env_has(&run->env, "TERM="))
+	if (spec->tty && !env_has(&vars.env, "TERM="))
 		strv_add(env, "TERM=xterm");
-	strv_foreach (i, &run->env)
-		if (!str_has_prefix(run->env.items[i], "PATH="))
-			strv_add(env, run->env.items[i]);
+	strv_foreach (i, &vars.env)
+		if (!str_has_prefix(vars.env.items[i], "PATH="))
+			strv_add(env, vars.env.items[i]);
 }
 
 static int set_rlimit(const struct ulimit_spec *u, struct oci_runtime_config *ret,
@@ -355,6 +380,7 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 		oci_annotate(ret, OCI_NOTE_STDIN, spec->detach ? "open" : "once");
 	if (run->stop_signal)
 		oci_annotate(ret, OCI_NOTE_STOP_SIGNAL, run->stop_signal);
+	health_annotate(spec, run, ret);
 	strv_foreach (i, &spec->annotations) {
 		const char *text = spec->annotations.items[i];
 		const char *eq = strchrnul(text, '=');

@@ -7,23 +7,19 @@
  */
 #include "engine/cp.h"
 
-#include "archive/tar_read.h"
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/cp_apply.h"
 #include "engine/cp_path.h"
 #include "engine/cp_place.h"
 #include "engine/cp_root.h"
+#include "engine/cp_stream.h"
 #include "engine/engine.h"
 #include "engine/event.h"
-#include "engine/feeder.h"
-#include "storage/unpack.h"
 #include "sys/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
@@ -193,20 +189,8 @@ static int write_source(int out_fd, void *data, struct err *err)
 static int write_plain(int out_fd, void *data, struct err *err)
 {
 	const struct copy *c = data;
-	struct unpack_job job = UNPACK_JOB_INIT;
-	struct unpack_result result;
 
-	struct pollfd reader = {.fd = out_fd, .events = POLLOUT};
-	int rc = 0;
-
-	job.in_fd = STDIN_FILENO;
-	job.plain_fd = out_fd;
-	rc = unpack_run(c->engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err);
-	/* The helper's words do not tell a reader who stopped (POLLERR of a pipe) from other
-	 * failures. */
-	if (rc < 0 && poll(&reader, 1, 0) > 0 && reader.revents & POLLERR)
-		err->errnum = EPIPE;
-	return rc;
+	return cp_stream_plain(c->engine->store, STDIN_FILENO, out_fd, err);
 }
 
 /* Whether standard input ends at once: docker takes that for an archive of nothing. */
@@ -228,36 +212,6 @@ static bool is_input_empty(void)
 	fd_cleanup_close(&ends[0]);
 	fd_cleanup_close(&ends[1]);
 	return n == 0;
-}
-
-/* What comes behind the end of an archive is no error. */
-static void drain(int fd)
-{
-	char rest[4096];
-
-	while (fd_read_full(fd, rest, sizeof(rest)) > 0)
-		continue;
-}
-
-/* Unpacks what WRITE writes. */
-static int transfer(struct copy *c, feeder_fn write, int root_fd,
-		    const struct cp_apply_options *options, uint64_t *ret_bytes, struct err *err)
-{
-	cleanup_feeder struct feeder feeder = FEEDER_INIT;
-	cleanup_with(fd_source_done) struct fd_source in = {};
-	cleanup_tar_reader struct tar_reader *reader = NULL;
-	int rc = feeder_start(&feeder, write, c, err);
-	int fed = 0;
-
-	if (rc < 0)
-		return rc;
-	fd_source_init(&in, feeder.data_fd);
-	reader = tar_reader_new(&in.base);
-	rc = cp_apply(root_fd, reader, options, ret_bytes, err);
-	if (rc >= 0)
-		drain(feeder.data_fd);
-	fed = feeder_finish(&feeder, rc < 0, err);
-	return fed < 0 ? fed : rc;
 }
 
 static int copy_out(struct copy *c, uint64_t *ret_bytes, struct err *err)
@@ -282,7 +236,7 @@ static int copy_out(struct copy *c, uint64_t *ret_bytes, struct err *err)
 	if (dir < 0)
 		return err_sys(err, -dir, "stat %s", c->plan.dir);
 	options.shown = c->plan.dir;
-	return transfer(c, write_source, dir, &options, ret_bytes, err);
+	return cp_stream(dir, write_source, c, &options, ret_bytes, err);
 }
 
 static int copy_from_container(struct copy *c, struct cp_result *ret, struct err *err)
@@ -342,8 +296,8 @@ static int copy_in(struct copy *c, const struct cp_place *to, bool exists, uint6
 	options.base = options.shown = c->plan.dir;
 	if (is_stream(c) && is_input_empty())
 		return 0;
-	return transfer(c, is_stream(c) ? write_plain : write_source, c->root.fd, &options,
-			ret_bytes, err);
+	return cp_stream(c->root.fd, is_stream(c) ? write_plain : write_source, c, &options,
+			 ret_bytes, err);
 }
 
 static int copy_to_container(struct copy *c, struct cp_result *ret, struct err *err)

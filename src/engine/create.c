@@ -39,7 +39,7 @@
 
 struct create_ctx {
 	struct engine *engine;
-	const struct container_spec *spec;
+	struct container_spec *spec;
 	struct image image;
 	struct image_run run;
 	struct mount_points points;
@@ -240,6 +240,14 @@ static bool free_name(struct engine *engine, const char *holder)
 	return engine_settle(engine, holder, true, &err) == 1;
 }
 
+static void tell(const struct create_ctx *c, const struct container_row *row)
+{
+	for (size_t i = 0; i < c->points.n; i++)
+		if (c->points.items[i].is_new)
+			event_volume(c->engine, c->points.items[i].name, "create", NULL);
+	event_container(c->engine, row, "create", NULL);
+}
+
 static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 {
 	cleanup_free char *command = command_text(&c->made->config);
@@ -279,7 +287,7 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		c->made->name = str_dup(name);
 		c->made->image = str_dup(c->spec->image);
 		c->made->labels = take_ptr(labels);
-		event_container(c->engine, &row, "create", NULL);
+		tell(c, &row);
 	}
 	return rc;
 }
@@ -415,7 +423,7 @@ static int build(struct create_ctx *c, struct err *err)
 	return rc;
 }
 
-int engine_create(struct engine *engine, const struct container_spec *spec, engine_notice_fn notice,
+int engine_create(struct engine *engine, struct container_spec *spec, engine_notice_fn notice,
 		  struct container_made *ret, struct strv *warnings, struct err *err)
 {
 	struct create_ctx c = {.engine = engine, .spec = spec, .made = ret, .warnings = warnings};

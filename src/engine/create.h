@@ -41,7 +41,7 @@ int engine_find_image(struct engine *engine, const char *ref, enum pull_policy p
 /* Makes a container. Nothing of it is left when it fails; a death in between is cleaned up by the
  * next writer. The pending entry stays open in RET: close it by container_made_release once the
  * container is on its way. WARNINGS gets lines for the user. */
-int engine_create(struct engine *engine, const struct container_spec *spec, engine_notice_fn notice,
+int engine_create(struct engine *engine, struct container_spec *spec, engine_notice_fn notice,
 		  struct container_made *ret, struct strv *warnings, struct err *err);
 
 /* Closes the pending entry: the container is the user's from now on. */

@@ -43,5 +43,7 @@ json_t *describe_with_nil_members(const json_t *object, const struct json_shape 
 /* The member of JSON that docker's Go type calls NAME, as templates may ("NanoCPUs" is NanoCpus,
  * "ID" is Id); NULL when it has no other name. */
 const char *describe_go_alias(const char *name);
+/* Whether NAME is of JSON alone, where Go has another. */
+bool describe_is_json_name(const char *name);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "engine/describe.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -111,6 +112,8 @@ char *describe_config(const struct container_spec *spec, const struct image_run 
 	member_list(&out, "Cmd", &run->cmd, run->has_cmd ? "[]" : "null");
 	if (run->healthcheck.is_set)
 		write_healthcheck(&out, &run->healthcheck);
+	if (spec->health.on_failure && strcmp(spec->health.on_failure, "none") != 0)
+		member_text(&out, "HealthcheckOnFailureAction", spec->health.on_failure);
 	if (run->args_escaped)
 		member_bool(&out, "ArgsEscaped", true);
 	member_text(&out, "Image", spec->image);

@@ -115,6 +115,8 @@ static void write_mount(struct str *out, const struct mount_spec *m)
 	member_text(out, "Target", m->target);
 	if (m->read_only)
 		member_bool(out, "ReadOnly", true);
+	if (m->consistency && *m->consistency)
+		member_text(out, "Consistency", m->consistency);
 	if (m->type == MOUNT_BIND && m->has_bind_options)
 		write_bind_options(out, m);
 	if (m->type == MOUNT_TMPFS && m->has_tmpfs_options)
@@ -375,7 +377,7 @@ static void write_memory(struct str *out, const struct container_spec *spec)
 	else
 		member_int(out, "MemorySwappiness", spec->memory_swappiness);
 	member_bool(out, "OomKillDisable", spec->oom_kill_disable);
-	if (spec->has_pids_limit && spec->pids_limit != 0)
+	if (spec->has_pids_limit && spec->pids_limit > 0)
 		member_int(out, "PidsLimit", spec->pids_limit);
 	else
 		member_raw(out, "PidsLimit", "null");

@@ -16,9 +16,12 @@
 #include "runtime/exec_plan.h"
 #include "runtime/start.h"
 #include "sys/caps.h"
+#include "sys/cgroup_live.h"
 #include "sys/process.h"
 #include "sys/seccomp.h"
 
+#include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* "K=V" replaces or adds; a bare "K", which the caller's host does not know, removes. */
@@ -55,14 +58,30 @@ static void add_search(struct strv *env, const char *search)
 	strv_addf(env, "PATH=%s", search);
 }
 
+/* By these an image would have the shell or the linker of the tools run files of the container. */
+static void drop_hooks(struct strv *env)
+{
+	static const char *const names[] = {"BASH_ENV=", "ENV=", "LD_",	 "PROMPT_COMMAND=", "PS0=",
+					    "PS1=",	 "PS2=", "PS4=", "SHELLOPTS="};
+
+	for (size_t i = env->n; i-- > 0;)
+		for (size_t k = 0; k < ARRAY_LEN(names); k++)
+			if (str_has_prefix(env->items[i], names[k])) {
+				strv_remove(env, i);
+				break;
+			}
+}
+
 void exec_make_env(const struct oci_runtime_config *config, bool tty, const char *search,
 		   const struct strv *typed, struct strv *ret)
 {
 	strv_add_all(ret, &config->env);
 	if (tty)
 		set_env(ret, "TERM=xterm");
-	if (search)
+	if (search) {
+		drop_hooks(ret);
 		add_search(ret, search);
+	}
 	strv_foreach (i, typed)
 		set_env(ret, typed->items[i]);
 }
@@ -126,6 +145,27 @@ static int find_container(struct exec_ctx *c, struct err *err)
 	return 0;
 }
 
+/* Exchanges the container's group for the one below it in the hierarchy that lists processes. */
+static int enter_group(struct exec_ctx *c, struct err *err)
+{
+	cleanup_free char *outer = NULL;
+	cleanup_free char *inner = NULL;
+
+	if (!c->request->group)
+		return 0;
+	outer = cgroup_process_dir(engine_get_cgroups(c->engine), c->made.config.cgroup);
+	if (!outer)
+		return 0;
+	inner = str_printf("%s/%s", outer, c->request->group);
+	/* lint: a directory of the host's cgroupfs */
+	if (mkdir(inner, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "create %s", inner);
+	strv_foreach (i, &c->cgroups)
+		if (strcmp(c->cgroups.items[i], outer) == 0)
+			str_replace(&c->cgroups.items[i], inner);
+	return 0;
+}
+
 static int build_plan(struct exec_ctx *c, struct plan *plan, struct err *err)
 {
 	const struct oci_runtime_config *config = &c->made.config;
@@ -161,6 +201,9 @@ static int build_plan(struct exec_ctx *c, struct plan *plan, struct err *err)
 	if (rc < 0)
 		return rc;
 	collect_cgroups(c->engine, config, &c->cgroups);
+	rc = enter_group(c, err);
+	if (rc < 0)
+		return rc;
 	runtime_plan_exec(config, &exec, &c->info, plan);
 	return 0;
 }

@@ -10,6 +10,9 @@
 
 struct oci_runtime_config;
 
+/* The group of health checks. */
+#define EXEC_HEALTH_GROUP "tare-health"
+
 struct exec_request {
 	const char *ref;
 	struct strv args;
@@ -22,6 +25,9 @@ struct exec_request {
 	 * to the front of its PATH; NULL for none. */
 	const char *tools_path, *tools_search;
 	int tools_fd;
+	/* A group below the container's that the command is alone in, with what it starts, as far
+	 * as killing it goes (sys/cgroup_live.h); NULL: the container's own. */
+	const char *group;
 	bool dies_with_caller; /* also with a terminal: nobody can detach from it */
 };
 

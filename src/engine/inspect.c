@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "engine/disk_size.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/state.h"
 #include "monitor/log_writer.h"
 #include "storage/container.h"
@@ -80,6 +81,10 @@ static void add_state(struct inspection *in)
 	const struct container_state *s = &in->state;
 	bool is_paused = s->status == STATUS_PAUSED;
 	json_t *o = json_object();
+	/* Most have no checks: that costs them no look at a file. */
+	json_t *health = json_object_get(in->config, "Healthcheck")
+				 ? health_to_json(in->engine, in->row->id, s)
+				 : NULL;
 
 	set(o, "Status", json_string(container_status_name(s->status)));
 	set(o, "Running", json_boolean(container_is_running(s)));
@@ -92,6 +97,8 @@ static void add_state(struct inspection *in)
 	json_set_text(o, "Error", s->error);
 	set_time(o, "StartedAt", s->started_ns);
 	set_time(o, "FinishedAt", s->finished_ns);
+	if (health)
+		set(o, "Health", health);
 	set(in->result, "State", o);
 }
 

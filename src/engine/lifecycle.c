@@ -249,7 +249,7 @@ int engine_kill(struct engine *engine, const char *ref, const char *signal, stru
 	int rc = find_to_end(engine, ref, &record, &state, err);
 
 	if (rc < 0)
-		return rc;
+		return *ref ? err_wrap(err, "cannot kill container: %s", ref) : rc;
 	if (number < 0)
 		return err_set(err, ERR_INVALID, "Invalid signal: %s", signal);
 	if (!container_is_running(&state))
@@ -289,6 +289,8 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 
 	if (rc < 0)
 		return rc;
+	if (!pause && state.status != STATUS_PAUSED)
+		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!container_is_running(&state))
 		return err_set(err, ERR_CONFLICT, "Container %s is not running", record.row.id);
 	if (pause && state.status == STATUS_RESTARTING)
@@ -297,8 +299,6 @@ int engine_pause(struct engine *engine, const char *ref, bool pause, struct err 
 			       record.row.id);
 	if (pause && state.status == STATUS_PAUSED)
 		return err_set(err, ERR_CONFLICT, "Container %s is already paused", record.row.id);
-	if (!pause && state.status != STATUS_PAUSED)
-		return err_set(err, ERR_CONFLICT, "Container %s is not paused", record.row.id);
 	if (!pause) {
 		rc = container_thaw(engine, record.row.id, err);
 		if (rc == 0)
@@ -359,23 +359,22 @@ int engine_rename(struct engine *engine, const char *ref, const char *name, stru
 	const char *bare = name + (*name == '/');
 	int rc = 0;
 
-	if (!*name)
-		return err_set(err, ERR_INVALID, "Neither old nor new names may be empty");
 	rc = container_lookup_by_ref(engine->store, ref, &record, err);
 	if (rc < 0)
 		return rc;
 	if (!name_is_valid(bare))
-		return err_set(
-			err, ERR_INVALID,
-			"Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
-			bare);
+		return err_set(err, ERR_INVALID,
+			       "Error when allocating new name: Invalid container name (/%s), "
+			       "only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+			       bare);
 	if (strcmp(record.row.name, bare) == 0)
 		return err_set(err, ERR_INVALID,
 			       "Renaming a container with the same name as its current name");
 	rc = container_rename(engine->store, record.row.id, bare, holder, err);
 	if (rc == -ERR_CONFLICT && *holder)
 		return err_set(err, ERR_CONFLICT,
-			       "Conflict. The container name \"/%s\" is already in use by "
+			       "Error when allocating new name: Conflict. "
+			       "The container name \"/%s\" is already in use by "
 			       "container \"%s\". "
 			       "You have to remove (or rename) that container to be able to reuse "
 			       "that name.",
@@ -400,7 +399,6 @@ static int remove_files(struct engine *engine, const char *id, struct plan *plan
 	return plan_execute_from(plan, first, STEP_TEARDOWN, &run, err);
 }
 
-/* For who holds the entry. 1, or 0 when somebody has removed it meanwhile. */
 /* Until the monitor has gone: it had its part of the removal to do. */
 static void wait_for_monitor(int client_fd)
 {
@@ -412,25 +410,16 @@ static void wait_for_monitor(int client_fd)
 			return;
 }
 
+/* For who holds the entry. 1, or 0 when somebody has removed it meanwhile. */
 static int remove_stopped(struct engine *engine, const char *id, unsigned how, int client_fd,
 			  struct plan *plan, struct err *err)
 {
 	cleanup_free char *cgroup = container_cgroup_name(engine, id);
 	cleanup_free char *run_dir = str_printf("%s/containers/%s", engine->runroot, id);
-	cleanup_container struct container_record record = {};
-	/* First the name in the index, then the files: no listed container is ever half there. */
-	int rc = container_lookup(engine->store, id, &record, err);
-	int deleted = rc;
+	int rc = engine_delete(engine, id, how & REMOVE_VOLUMES, err);
 
-	if (rc >= 0)
-		deleted = how & REMOVE_VOLUMES
-				  ? container_delete_with_volumes(engine->store, id, err)
-				  : container_delete(engine->store, id, err);
-
-	if (deleted <= 0)
-		return deleted;
-	if (rc == 1)
-		event_container(engine, &record.row, "destroy", NULL);
+	if (rc <= 0)
+		return rc;
 	wait_for_monitor(client_fd);
 	rc = 0;
 	/* A monitor removes the run directory last: without one nothing is left to take down. */

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "engine/engine.h"
+#include "engine/health.h"
 #include "engine/list_private.h"
 #include "engine/pending.h"
 #include "storage/container.h"
@@ -21,7 +22,7 @@ struct listing {
 	const struct list_filter *filter;
 	bool all; /* also those that do not run */
 	bool needs_state;
-	struct strv ancestors;	 /* ids of images */
+	struct strv ancestors;	 /* ids of images, with those made from them */
 	struct strv overdue;	 /* ids of containers that are to be removed */
 	char before[ID_LEN + 1]; /* ids of containers; "" when not asked for */
 	char since[ID_LEN + 1];
@@ -62,7 +63,7 @@ static void find_ancestors(struct listing *l)
 		struct err ignored = ERR_INIT;
 
 		if (image_lookup(l->engine->store, names->items[i], &image, &ignored) > 0)
-			strv_add(&l->ancestors, image.id);
+			image_list_made_from(l->engine->store, image.id, &l->ancestors, &ignored);
 	}
 }
 
@@ -73,7 +74,8 @@ static int resolve(struct listing *l, struct err *err)
 	if (!l->filter)
 		return 0;
 	l->all = l->all || l->filter->values[FILTER_STATUS].n;
-	if (l->filter->values[FILTER_STATUS].n || l->filter->values[FILTER_EXITED].n)
+	if (l->filter->values[FILTER_STATUS].n || l->filter->values[FILTER_EXITED].n ||
+	    l->filter->values[FILTER_HEALTH].n)
 		l->needs_state = true;
 	find_ancestors(l);
 	if (find_container(l, FILTER_BEFORE, l->before, err) < 0)
@@ -137,6 +139,9 @@ static int list_row(const struct container_row *row, void *data, struct err *err
 		container_state_read(l->engine, row->id, &c.state);
 	if (is_left_over(l, row, &c.state))
 		return 0;
+	/* Of one that does not run it takes another look. */
+	if (l->filter && l->filter->values[FILTER_HEALTH].n)
+		c.state.health = health_read(l->engine, row->id, &c.state);
 	if (!passes(l, &c))
 		return 0;
 	l->n++;

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "base/str.h"
 #include "engine/pattern.h"
 #include "storage/container.h"
 #include "json/value.h"
@@ -121,9 +122,10 @@ static json_t *parsed(json_t **tree, const char *text)
 	return *tree;
 }
 
-static bool test_id(struct subject *s, struct pattern_set *patterns)
+/* No expression, and not "": `rm -f $(ps -aq -f id=$UNSET)` must not mean everybody. */
+static bool test_id(struct subject *s, const char *value)
 {
-	return pattern_set_matches(patterns, s->row->id);
+	return *value && str_has_prefix(s->row->id, value);
 }
 
 static bool test_name(struct subject *s, struct pattern_set *patterns)
@@ -253,10 +255,9 @@ static bool test_publish(struct subject *s, const char *value)
 	return false;
 }
 
-/* No container has a health state yet. */
 static bool test_health(struct subject *s, const char *value)
 {
-	return strcmp(value, "none") == 0;
+	return strcmp(health_status_name(s->state->health), value) == 0;
 }
 
 /* Tasks belong to swarms. */
@@ -268,8 +269,14 @@ static bool test_task(struct subject *s, const char *value)
 	return !on;
 }
 
+/* Of Windows; on Linux docker takes it for true. */
+static bool test_isolation(struct subject *s, const char *value)
+{
+	return true;
+}
+
 static const struct filter_key keys[] = {
-	[FILTER_ID] = {"id", .test_patterns = test_id},
+	[FILTER_ID] = {"id", NULL, test_id},
 	[FILTER_NAME] = {"name", .test_patterns = test_name},
 	[FILTER_LABEL] = {"label", NULL, test_label, .match_every = true},
 	[FILTER_EXITED] = {"exited", check_exited, test_exited},
@@ -283,6 +290,7 @@ static const struct filter_key keys[] = {
 	[FILTER_EXPOSE] = {"expose", check_ports, test_expose, .needs_json = true},
 	[FILTER_HEALTH] = {"health", check_health, test_health},
 	[FILTER_IS_TASK] = {"is-task", check_bool, test_task},
+	[FILTER_ISOLATION] = {"isolation", NULL, test_isolation},
 };
 _Static_assert(ARRAY_LEN(keys) == N_FILTERS, "one row for each key");
 

@@ -219,21 +219,15 @@ static int make_listed(struct resolver *r, const struct mount_spec *m, char **re
 			  : engine_create_volume(r->engine, &request, ret_name, err);
 }
 
-/* The row comes with the container's, so that no one is left of a container that came to nothing.
- */
-static int make_anonymous(struct resolver *r, const struct mount_spec *m, const char *name,
-			  struct err *err)
+/* It comes with the container, so that no one is left of a container that came to nothing. */
+static int check_anonymous(const struct resolver *r, const struct mount_spec *m, const char *name,
+			   struct err *err)
 {
-	static char labels[] = "{\"" VOLUME_ANONYMOUS_LABEL "\":\"\"}";
-	static char none[] = "null";
-	cleanup_free char *copy = str_dup(name);
-	const struct volume volume = {.name = copy, .labels = labels, .options = none};
-	const struct volume_request request = {.driver = m->volume_driver ? m->volume_driver
+	const struct volume_request request = {.name = name,
+					       .driver = m->volume_driver ? m->volume_driver
 									  : r->spec->volume_driver};
 
-	if (engine_check_volume(&request, err) < 0)
-		return -err->code;
-	return r->dry_run ? 0 : volume_make_files(r->engine->store, &volume, false, err);
+	return engine_check_volume(&request, err);
 }
 
 /* The mount of volume NAME, by its driver's options. */
@@ -268,7 +262,7 @@ static int add_volume(struct resolver *r, const struct mount_spec *m, struct err
 	struct mount_point *p = NULL;
 
 	rand_hex(ID_LEN / 2, id);
-	if ((is_plain(m) ? make_anonymous(r, m, id, err) : make_listed(r, m, &made, err)) < 0)
+	if ((is_plain(m) ? check_anonymous(r, m, id, err) : make_listed(r, m, &made, err)) < 0)
 		return -err->code;
 	p = add_point(r->points, m->target);
 	p->is_anonymous = !is_named;

@@ -43,13 +43,12 @@ void mount_points_done(struct mount_points *points);
 #define cleanup_mount_points __attribute__((cleanup(mount_points_done)))
 
 /* Fills RET for SPEC of an image that declares IMAGE->volumes; RET must be empty. Named volumes
- * that there are not yet are made; anonymous ones get a name and their files, and their row with
- * the container's. With DRY_RUN nothing is made. ERR_* with docker's words; what was
- * made until then is mount_points_forget's. */
+ * that there are not yet are made; anonymous ones get a name, and come with the container's row
+ * (container_insert). With DRY_RUN nothing is made. ERR_* with docker's words. */
 int mount_points_resolve(struct engine *engine, const struct container_spec *spec,
 			 const struct image_run *image, bool dry_run, struct mount_points *ret,
 			 struct err *err);
-/* Takes back what was made for a container that came to nothing. */
+/* Takes back what the row of a container that came to nothing would have brought. */
 void mount_points_forget(struct engine *engine, const struct mount_points *points);
 
 /* The uses for the container's row: an owned array of points->n, of borrowed strings, whose first

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "json/rune.h"
 
 enum {
@@ -107,15 +108,6 @@ static uint32_t take_rune(struct parser *p)
 	return rune;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
 /* What follows "\x": two digits, or any number of them in braces. */
 static uint32_t take_hex(struct parser *p)
 {
@@ -125,7 +117,7 @@ static uint32_t take_hex(struct parser *p)
 
 	p->p += in_braces;
 	for (; in_braces ? !at(p, "}") : n < 2; n++) {
-		int digit = p->p < p->end ? hex_digit(*p->p) : -1;
+		int digit = p->p < p->end ? num_hex_digit(*p->p) : -1;
 
 		if (digit < 0 || rune > PATTERN_MAX_RUNE) {
 			fail(p);
@@ -167,7 +159,7 @@ static uint32_t take_escaped(struct parser *p)
 	for (const char *l = letters; *l; l += 2)
 		if (rune == (uint32_t)l[0])
 			return (uint32_t)l[1];
-	if (rune >= 0x80 || hex_digit((char)rune) >= 0 || (rune >= 'A' && rune <= 'Z') ||
+	if (rune >= 0x80 || num_hex_digit((char)rune) >= 0 || (rune >= 'A' && rune <= 'Z') ||
 	    (rune >= 'a' && rune <= 'z'))
 		fail(p);
 	return rune;

@@ -6,10 +6,15 @@
  */
 #include "engine/peers.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/spec.h"
 #include "storage/container.h"
+
+#define JOINS "container:"
 
 static int check_link(struct engine *engine, const char *link, struct err *err)
 {
@@ -24,23 +29,27 @@ static int check_link(struct engine *engine, const char *link, struct err *err)
 	return 0;
 }
 
-static int check_mode(struct engine *engine, const char *mode, struct err *err)
+static int resolve_mode(struct engine *engine, char **mode, struct err *err)
 {
 	cleanup_container struct container_record record = {};
 
-	if (!mode || !str_has_prefix(mode, "container:"))
+	if (!*mode || !str_has_prefix(*mode, JOINS))
 		return 0;
-	return container_lookup_by_ref(engine->store, mode + strlen("container:"), &record, err);
+	if (container_lookup_by_ref(engine->store, *mode + strlen(JOINS), &record, err) < 0)
+		return -err->code;
+	free(*mode);
+	*mode = str_printf(JOINS "%s", record.row.id);
+	return 0;
 }
 
-int peers_check(struct engine *engine, const struct container_spec *spec, struct strv *warnings,
+int peers_check(struct engine *engine, struct container_spec *spec, struct strv *warnings,
 		struct err *err)
 {
-	const char *const modes[] = {spec->pid_mode, spec->ipc_mode, spec->uts_mode};
+	char **const modes[] = {&spec->pid_mode, &spec->ipc_mode, &spec->uts_mode};
 	int rc = 0;
 
 	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(modes); i++)
-		rc = check_mode(engine, modes[i], err);
+		rc = resolve_mode(engine, modes[i], err);
 	if (rc < 0)
 		return rc;
 	rc = 0;

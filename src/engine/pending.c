@@ -243,6 +243,25 @@ bool container_is_overdue(const struct container_state *state, bool auto_remove)
 	       (auto_remove && (state->status == STATUS_EXITED || state->was_started));
 }
 
+/* First the name in the index, then the files: no listed container is ever half there. */
+int engine_delete(struct engine *engine, const char *id, bool with_volumes, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	cleanup_strv struct strv volumes = STRV_INIT;
+	int found = container_lookup(engine->store, id, &record, err);
+	int rc = found;
+
+	if (rc >= 0)
+		rc = container_delete(engine->store, id, with_volumes, &volumes, err);
+	if (rc <= 0)
+		return rc;
+	strv_foreach (i, &volumes)
+		event_volume(engine, volumes.items[i], "destroy", NULL);
+	if (found == 1)
+		event_container(engine, &record.row, "destroy", NULL);
+	return 1;
+}
+
 /* Ends what is left of a run and puts that on record. False when it still runs. */
 static bool end_run(struct engine *engine, const char *id)
 {
@@ -265,7 +284,6 @@ static bool end_run(struct engine *engine, const char *id)
 
 int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err)
 {
-	cleanup_container struct container_record record = {};
 	int rc = 0;
 
 	if (!end_run(engine, id))
@@ -273,13 +291,9 @@ int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, 
 	engine_remove_run(engine, id);
 	if (!auto_remove)
 		return 0;
-	rc = container_lookup(engine->store, id, &record, err);
-	if (rc >= 0)
-		rc = container_delete(engine->store, id, err);
+	rc = engine_delete(engine, id, false, err);
 	if (rc < 0)
 		return rc;
-	if (rc == 1)
-		event_container(engine, &record.row, "destroy", NULL);
 	rc = engine_remove_traces(engine, id, err);
 	return rc < 0 ? rc : 1;
 }

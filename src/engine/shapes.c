@@ -51,11 +51,22 @@ static const struct json_field host_fields[] = {
 static const struct json_shape host_shape = {SHAPE_STRUCT, "*container.HostConfig", NULL,
 					     host_fields};
 
+static const struct json_field healthcheck_fields[] = {
+	{"Test", &json_shape_strings, OMIT_NIL},
+	{"Interval", &json_shape_duration, OMIT_ZERO},
+	{"Timeout", &json_shape_duration, OMIT_ZERO},
+	{"StartPeriod", &json_shape_duration, OMIT_ZERO},
+	{"StartInterval", &json_shape_duration, OMIT_ZERO},
+	{"Retries", &json_shape_struct, OMIT_ZERO},
+	{NULL, NULL},
+};
+static const struct json_shape healthcheck_shape = {SHAPE_STRUCT, NULL, NULL, healthcheck_fields};
+
 static const struct json_field config_fields[] = {
 	{"ExposedPorts", &json_shape_struct_map, OMIT_NIL},
 	{"Env", &json_shape_strings},
 	{"Cmd", &json_shape_strings},
-	{"Healthcheck", &json_shape_struct, OMIT_NIL},
+	{"Healthcheck", &healthcheck_shape, OMIT_NIL},
 	{"Volumes", &json_shape_struct_map},
 	{"Entrypoint", &json_shape_strings},
 	{"OnBuild", &json_shape_strings},
@@ -69,8 +80,14 @@ static const struct json_field config_fields[] = {
 static const struct json_shape config_shape = {SHAPE_STRUCT, "*container.Config", NULL,
 					       config_fields};
 
+static const struct json_field health_fields[] = {
+	{"Log", &json_shape_structs},
+	{NULL, NULL},
+};
+static const struct json_shape health_shape = {SHAPE_STRUCT, NULL, NULL, health_fields};
+
 static const struct json_field state_fields[] = {
-	{"Health", &json_shape_struct, OMIT_NIL},
+	{"Health", &health_shape, OMIT_NIL},
 	{NULL, NULL},
 };
 static const struct json_shape state_shape = {SHAPE_STRUCT, "*container.State", NULL, state_fields};
@@ -103,13 +120,23 @@ static const struct json_field network_fields[] = {
 static const struct json_shape network_shape = {SHAPE_STRUCT, "*container.NetworkSettings", NULL,
 						network_fields};
 
+static const struct json_field mount_fields[] = {
+	{"Type", &json_shape_struct, OMIT_TEXT},
+	{"Name", &json_shape_struct, OMIT_TEXT},
+	{"Driver", &json_shape_struct, OMIT_TEXT},
+	{NULL, NULL},
+};
+static const struct json_shape mount_shape = {SHAPE_STRUCT, "container.MountPoint", NULL,
+					      mount_fields};
+static const struct json_shape mounts_shape = {SHAPE_SLICE, NULL, &mount_shape, NULL};
+
 static const struct json_field container_fields[] = {
 	{"Args", &json_shape_strings},
 	{"State", &state_shape},
 	{"ExecIDs", &json_shape_strings},
 	{"HostConfig", &host_shape},
 	{"GraphDriver", &driver_shape},
-	{"Mounts", &json_shape_structs},
+	{"Mounts", &mounts_shape},
 	{"Config", &config_shape},
 	{"NetworkSettings", &network_shape},
 	{"SizeRw", &json_shape_struct, OMIT_NIL},
@@ -137,7 +164,7 @@ static const struct json_field image_config_fields[] = {
 	{"Labels", &json_shape_string_map, OMIT_NIL},
 	{"StopSignal", &json_shape_struct, OMIT_TEXT},
 	{"ArgsEscaped", &json_shape_struct, OMIT_FALSE},
-	{"Healthcheck", &json_shape_struct, OMIT_NIL},
+	{"Healthcheck", &healthcheck_shape, OMIT_NIL},
 	{"OnBuild", &json_shape_strings, OMIT_NIL},
 	{"Shell", &json_shape_strings, OMIT_NIL},
 	{NULL, NULL},
@@ -164,44 +191,75 @@ static void add_members(json_t *object, const struct json_shape *shape)
 			json_object_set_new(object, f->name, json_omitted_value(f->omit));
 }
 
+/* Whether a value of SHAPE, or what is inside of it, may have left out members. */
+static bool has_members(const struct json_shape *shape)
+{
+	return shape->fields || (shape->elem && shape->elem->fields);
+}
+
+static json_t *describe_elements(const json_t *array, const struct json_shape *shape)
+{
+	json_t *copy = json_array();
+	json_t *element = NULL;
+	size_t i = 0;
+
+	json_array_foreach (array, i, element)
+		json_array_append_new(copy, describe_with_nil_members(element, shape->elem));
+	return copy;
+}
+
 json_t *describe_with_nil_members(const json_t *object, const struct json_shape *shape)
 {
-	json_t *copy = json_copy((json_t *)(uintptr_t)object);
+	json_t *copy = NULL;
+	const char *key = NULL;
+	json_t *member = NULL;
 
+	if (json_is_array(object) && shape->elem)
+		return describe_elements(object, shape);
+	copy = json_copy((json_t *)(uintptr_t)object);
+	if (!json_is_object(copy))
+		return copy;
 	add_members(copy, shape);
-	for (const struct json_field *f = shape->fields; f && f->name; f++) {
-		const json_t *member = json_object_get(copy, f->name);
+	json_object_foreach (copy, key, member) {
+		const struct json_shape *inner = json_shape_child(shape, key);
 
-		if (json_is_object(member) && f->shape->kind == SHAPE_STRUCT)
-			json_object_set_new(copy, f->name,
-					    describe_with_nil_members(member, f->shape));
+		if (has_members(inner))
+			json_object_set_new(copy, key, describe_with_nil_members(member, inner));
 	}
 	return copy;
 }
 
+static const struct {
+	const char *go, *json;
+} aliases[] = {
+	{"ID", "Id"},
+	{"DNS", "Dns"},
+	{"DNSOptions", "DnsOptions"},
+	{"DNSSearch", "DnsSearch"},
+	{"CPUShares", "CpuShares"},
+	{"NanoCPUs", "NanoCpus"},
+	{"CPUPeriod", "CpuPeriod"},
+	{"CPUQuota", "CpuQuota"},
+	{"CPURealtimePeriod", "CpuRealtimePeriod"},
+	{"CPURealtimeRuntime", "CpuRealtimeRuntime"},
+	{"CPUCount", "CpuCount"},
+	{"CPUPercent", "CpuPercent"},
+	{"APIVersion", "ApiVersion"},
+	{"HostIP", "HostIp"},
+};
+
 const char *describe_go_alias(const char *name)
 {
-	static const struct {
-		const char *go, *json;
-	} aliases[] = {
-		{"ID", "Id"},
-		{"DNS", "Dns"},
-		{"DNSOptions", "DnsOptions"},
-		{"DNSSearch", "DnsSearch"},
-		{"CPUShares", "CpuShares"},
-		{"NanoCPUs", "NanoCpus"},
-		{"CPUPeriod", "CpuPeriod"},
-		{"CPUQuota", "CpuQuota"},
-		{"CPURealtimePeriod", "CpuRealtimePeriod"},
-		{"CPURealtimeRuntime", "CpuRealtimeRuntime"},
-		{"CPUCount", "CpuCount"},
-		{"CPUPercent", "CpuPercent"},
-		{"APIVersion", "ApiVersion"},
-		{"HostIP", "HostIp"},
-	};
-
 	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
 		if (strcmp(aliases[i].go, name) == 0)
 			return aliases[i].json;
 	return NULL;
+}
+
+bool describe_is_json_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(aliases); i++)
+		if (strcmp(aliases[i].json, name) == 0)
+			return true;
+	return false;
 }

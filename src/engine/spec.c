@@ -24,6 +24,8 @@ void mount_spec_done(struct mount_spec *m)
 	free(m->volume_driver);
 	free(m->idmap);
 	free(m->selinux);
+	free(m->consistency);
+	free(m->wrong);
 	strv_done(&m->volume_options);
 	strv_done(&m->volume_labels);
 	*m = (struct mount_spec){};
@@ -93,15 +95,15 @@ static void arrays_done(struct container_spec *spec)
 void spec_done(struct container_spec *spec)
 {
 	char **const strings[] = {
-		&spec->image,	       &spec->entrypoint,    &spec->user,
-		&spec->workdir,	       &spec->platform,	     &spec->name,
-		&spec->hostname,       &spec->domainname,    &spec->cidfile,
-		&spec->detach_keys,    &spec->stop_signal,   &spec->restart_name,
-		&spec->log_driver,     &spec->pid_mode,	     &spec->ipc_mode,
-		&spec->uts_mode,       &spec->userns_mode,   &spec->cgroupns_mode,
-		&spec->cgroup_parent,  &spec->cpuset_cpus,   &spec->cpuset_mems,
-		&spec->health.command, &spec->volume_driver, &spec->isolation,
-		&spec->runtime,
+		&spec->image,	       &spec->entrypoint,	 &spec->user,
+		&spec->workdir,	       &spec->platform,		 &spec->name,
+		&spec->hostname,       &spec->domainname,	 &spec->cidfile,
+		&spec->detach_keys,    &spec->stop_signal,	 &spec->restart_name,
+		&spec->log_driver,     &spec->pid_mode,		 &spec->ipc_mode,
+		&spec->uts_mode,       &spec->userns_mode,	 &spec->cgroupns_mode,
+		&spec->cgroup_parent,  &spec->cpuset_cpus,	 &spec->cpuset_mems,
+		&spec->health.command, &spec->health.on_failure, &spec->volume_driver,
+		&spec->isolation,      &spec->runtime,
 	};
 	struct strv *const vectors[] = {
 		&spec->command,		 &spec->env,	     &spec->labels,

@@ -47,8 +47,10 @@ struct mount_spec {
 	bool no_copy;	    /* volume-nocopy */
 	bool from_option_v; /* came from -v: listed in HostConfig.Binds */
 	bool from_tmpfs;    /* came from --tmpfs: listed in HostConfig.Tmpfs */
-	bool has_bind_options, has_volume_options,
-		has_tmpfs_options; /* for the checks of mixtures */
+	char *consistency;  /* kept for inspect; NULL */
+	char *wrong;	    /* what is said against it when the whole is validated; NULL */
+	bool has_bind_options, has_volume_options, has_tmpfs_options,
+		has_image_options; /* for the checks of mixtures */
 	enum mount_recursion recursion;
 	int64_t tmpfs_size;	    /* bytes; 0 when not said */
 	uint32_t tmpfs_mode;	    /* permission bits; 0 when not said */
@@ -111,6 +113,7 @@ struct health_spec {
 	char *command; /* shell form; NULL when the image decides */
 	int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns;
 	int64_t retries;
+	char *on_failure; /* the action as typed; NULL when not said */
 };
 
 struct container_spec {

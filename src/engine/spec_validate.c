@@ -9,8 +9,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/health.h"
 #include "engine/lifecycle.h"
 #include "engine/log_options.h"
+#include "engine/mount_point.h"
 #include "sys/cgroup.h"
 
 #include <inttypes.h>
@@ -308,6 +310,8 @@ static int check_mount_type(const struct mount_spec *m, struct err *err)
 	case MOUNT_BIND:
 		if (!m->source || !m->source[0])
 			return fail("field Source must not be empty");
+		if (m->no_copy)
+			return fail("field VolumeOptions must not be specified");
 		if (m->propagation && !is_in(m->propagation, modes, ARRAY_LEN(modes)))
 			return fail("invalid propagation mode: %s", m->propagation);
 		if (m->source[0] != '/')
@@ -336,6 +340,8 @@ static int check_mount(const struct mount_spec *m, struct err *err)
 {
 	int rc = 0;
 
+	if (m->wrong)
+		return fail("%s", m->wrong);
 	if (!m->target || !m->target[0])
 		rc = fail("field Target must not be empty");
 	else if (path_is_root(m->target))
@@ -414,29 +420,27 @@ static int check_tmpfs_options(const char *mode, struct err *err)
 	return 0;
 }
 
-/* Whether two paths name the same place once slashes are counted once. */
-static bool target_is_same(const char *a, const char *b)
-{
-	for (;;) {
-		size_t n = 0, m = 0;
-
-		a += strspn(a, "/");
-		b += strspn(b, "/");
-		n = strcspn(a, "/");
-		m = strcspn(b, "/");
-		if (n != m || memcmp(a, b, n) != 0)
-			return false;
-		if (n == 0)
-			return true;
-		a += n;
-		b += m;
-	}
-}
-
 /* -v /x only says that there is a volume; anything else that is mounted there goes before. */
 static bool is_declaration(const struct mount_spec *m)
 {
 	return m->type == MOUNT_VOLUME && m->from_option_v && !(m->source && *m->source);
+}
+
+static int check_duplicate(const struct container_spec *s, size_t index, struct err *err)
+{
+	const struct mount_spec *m = &s->mounts[index];
+	cleanup_free char *path = mount_clean_path(m->target);
+
+	for (size_t i = 0; i < index; i++) {
+		cleanup_free char *other = mount_clean_path(s->mounts[i].target);
+
+		/* docker's parser of -v has the clean path, --mount what was typed. */
+		if (!is_declaration(m) && !is_declaration(&s->mounts[i]) &&
+		    strcmp(path, other) == 0)
+			return fail("Duplicate mount point: %s",
+				    m->from_option_v ? path : m->target);
+	}
+	return 0;
 }
 
 static int check_mounts(const struct container_spec *s, struct err *err)
@@ -448,10 +452,8 @@ static int check_mounts(const struct container_spec *s, struct err *err)
 			rc = check_tmpfs_options(s->mounts[i].mode, err);
 		if (rc < 0)
 			return rc;
-		for (size_t j = 0; j < i; j++)
-			if (!is_declaration(&s->mounts[i]) && !is_declaration(&s->mounts[j]) &&
-			    target_is_same(s->mounts[i].target, s->mounts[j].target))
-				return fail("Duplicate mount point: %s", s->mounts[i].target);
+		if (check_duplicate(s, i, err) < 0)
+			return -err->code;
 	}
 	return 0;
 }
@@ -494,7 +496,7 @@ int spec_validate_usage(const struct container_spec *s, struct err *err)
 			    "non-user-defined network-modes");
 	if (s->log_options.n && str_is_equal(s->log_driver, "none"))
 		return fail("invalid logging opts for driver none");
-	return 0;
+	return health_validate_usage(s, err);
 }
 
 int spec_validate(const struct container_spec *spec, struct err *err)
@@ -502,7 +504,7 @@ int spec_validate(const struct container_spec *spec, struct err *err)
 	static int (*const groups[])(const struct container_spec *, struct err *) = {
 		spec_validate_usage, check_lifecycle, check_memory,	   check_cpu_and_io,
 		check_namespaces,    check_network,   check_identity,	   check_mounts,
-		check_logging,	     check_storage,   check_cgroup_parent,
+		check_logging,	     check_storage,   check_cgroup_parent, health_validate,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {

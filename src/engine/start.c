@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/event.h"
+#include "engine/exec.h"
+#include "engine/health.h"
 #include "engine/pending.h"
 #include "engine/seccomp_profile.h"
 #include "engine/start_private.h"
@@ -146,6 +148,17 @@ static void remove_late_cpuset(const struct start_ctx *c)
 		log_debug("remove %s: %m", dir);
 }
 
+/* Where it is not empty yet, it goes with the container's. */
+static void remove_health_group(const struct start_ctx *c)
+{
+	cleanup_free char *group = NULL;
+
+	if (!c->has_health)
+		return;
+	group = str_printf("%s/" EXEC_HEALTH_GROUP, c->made->config.cgroup);
+	cgroup_remove(&c->engine->cgroups, group, 0);
+}
+
 static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 {
 	struct start_ctx *c = ctx;
@@ -157,6 +170,7 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 
 	plan_mark(&c->start->plan, PLAN_ENDED);
 	plan_run_init(&run);
+	remove_health_group(c);
 	if (cgroup_read_oom_kills(cgroups, name, &oom_kills) == 0)
 		*ret_oom = oom_kills > 0;
 	/* With a pid namespace of another's, processes may be left that nobody ended. */
@@ -260,7 +274,12 @@ int start_ctx_plan(struct start_ctx *c, const struct start_request *request, str
 
 	if (rc == 0 && note_is(c->made, OCI_NOTE_VOLATILE, "true"))
 		forget_volatile(c);
-	return rc == 0 ? log_setup_load(c->engine, c->made, &c->log, err) : rc;
+	if (rc == 0)
+		rc = log_setup_load(c->engine, c->made, &c->log, err);
+	if (rc == 0)
+		rc = health_load(&c->made->config, &c->health.rule, NULL, err);
+	c->has_health = rc > 0;
+	return rc < 0 ? rc : 0;
 }
 
 /* execv takes what it does not change as if it did. */
@@ -297,11 +316,32 @@ void start_ctx_fill_commands(struct start_ctx *c, const char *id)
 	append(c->guard, (char *[]){word("resume"), word("--lost"), c->id, NULL});
 }
 
+static void fill_health_commands(struct start_ctx *c)
+{
+	const struct engine *e = c->engine;
+	const struct {
+		char **argv;
+		const char *verb;
+	} commands[] = {{c->check, "health-check"}, {c->stop, "stop"}, {c->restart, "restart"}};
+
+	if (!c->has_health)
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		append(commands[i].argv,
+		       (char *[]){e->exe, word("--root"), word(e->root), word("--runroot"),
+				  e->runroot, word("container"), word(commands[i].verb), c->id,
+				  NULL});
+	c->health.check_argv = c->check;
+	c->health.stop_argv = c->stop;
+	c->health.restart_argv = c->restart;
+}
+
 struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_request *request,
 				       int state_dir, int container_dir)
 {
 	const struct container_made *made = c->made;
 
+	fill_health_commands(c);
 	return (struct monitor_config){
 		.id = made->id,
 		.bundle = c->dir,
@@ -314,6 +354,7 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.log = c->log.config,
 		.client_flags = request->client_flags,
 		.settle_argv = c->settle,
+		.health = c->has_health ? &c->health : NULL,
 		.restart = made->restart,
 		.resume_argv = c->resume,
 		.guard_argv = c->guard,

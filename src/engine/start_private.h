@@ -11,6 +11,7 @@
 #include "engine/start.h"
 #include "engine/volume_shared.h"
 #include "journal/journal.h"
+#include "monitor/health.h"
 #include "monitor/monitor.h"
 #include "storage/container.h"
 
@@ -30,6 +31,10 @@ struct start_ctx {
 	 * ones below. */
 	char *settle[START_ARGV_MAX], *resume[START_ARGV_MAX], *guard[START_ARGV_MAX];
 	char *id, *guard_path;
+	/* Filled for a container with health checks. */
+	char *check[START_ARGV_MAX], *stop[START_ARGV_MAX], *restart[START_ARGV_MAX];
+	struct health_config health;
+	bool has_health;
 	struct log_setup log;
 	/* What events say of the container. */
 	struct container_record record; /* of one that was read back */

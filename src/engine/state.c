@@ -170,6 +170,8 @@ static bool read_live(const struct engine *engine, const char *id, struct contai
 		scan_exit(text, ret);
 	ret->started_ns = scan_time(text, "startedAt");
 	ret->history.count = (uint32_t)scan_number(find_value(text, "restartCount"));
+	scan_string(find_value(text, "health"), status, sizeof(status));
+	ret->health = health_status_parse(status);
 	return true;
 }
 
@@ -266,6 +268,13 @@ bool container_has_process(const struct container_state *state)
 	return state->status == STATUS_RUNNING || state->status == STATUS_PAUSED;
 }
 
+static const char *const health_texts[N_HEALTH_STATUSES] = {
+	[HEALTH_NONE] = "",
+	[HEALTH_STARTING] = " (health: starting)",
+	[HEALTH_HEALTHY] = " (healthy)",
+	[HEALTH_UNHEALTHY] = " (unhealthy)",
+};
+
 void container_status_format(const struct container_state *state, int64_t now_ns,
 			     char buf[static STATUS_TEXT_LEN])
 {
@@ -276,7 +285,8 @@ void container_status_format(const struct container_state *state, int64_t now_ns
 	case STATUS_PAUSED:
 		clock_format_human(now_ns - state->started_ns, age, sizeof(age));
 		snprintf(buf, STATUS_TEXT_LEN, "Up %s%s", age,
-			 state->status == STATUS_PAUSED ? " (Paused)" : "");
+			 state->status == STATUS_PAUSED ? " (Paused)"
+							: health_texts[state->health]);
 		break;
 	case STATUS_RESTARTING:
 	case STATUS_EXITED:

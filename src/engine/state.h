@@ -7,6 +7,7 @@
  * running; nothing here is guessed from the index.
  */
 #include "base/err.h"
+#include "monitor/health_state.h"
 #include "monitor/restart_policy.h"
 
 #include <stdbool.h>
@@ -30,9 +31,10 @@ struct container_state {
 	uint64_t start_time;
 	pid_t monitor_pid;
 	uint64_t monitor_start_time;
-	bool monitor_lost; /* its monitor was killed: engine_settle has work to do */
-	bool is_unknown;   /* nobody has written down how it ended */
-	bool was_started;  /* its files tell of a start, though no end is on record */
+	bool monitor_lost;	   /* its monitor was killed: engine_settle has work to do */
+	bool is_unknown;	   /* nobody has written down how it ended */
+	bool was_started;	   /* its files tell of a start, though no end is on record */
+	enum health_status health; /* while it has a process; HEALTH_NONE without checks */
 	int exit_code;
 	bool oom_killed;
 	int64_t started_ns, finished_ns; /* 0: never */
@@ -45,8 +47,8 @@ struct container_state {
  * leave: Created, or Exited (255) when it is known to have started. */
 void container_state_read(const struct engine *engine, const char *id, struct container_state *ret);
 
-/* The same for who holds the container's entry (engine/pending.h): a start that is on record without
- * an end is not on its way then, but was cut short. */
+/* The same for who holds the container's entry (engine/pending.h): a start that is on record
+ * without an end is not on its way then, but was cut short. */
 void container_state_read_held(const struct engine *engine, const char *id,
 			       struct container_state *ret);
 
@@ -61,8 +63,8 @@ bool container_was_started(const struct engine *engine, const char *id);
 
 /* "created", "running", "paused", "restarting", "exited", "dead": State.Status of inspect. */
 const char *container_status_name(enum container_status status);
-/* STATUS of ps: "Up 3 minutes (Paused)", "Restarting (1) 5 seconds ago", "Exited (0) 2 hours ago",
- * "Created". NOW_NS as clock_real_ns. */
+/* STATUS of ps: "Up 3 minutes (Paused)", "Up 3 minutes (healthy)", "Restarting (1) 5 seconds ago",
+ * "Exited (0) 2 hours ago", "Created". NOW_NS as clock_real_ns. */
 #define STATUS_TEXT_LEN 96
 void container_status_format(const struct container_state *state, int64_t now_ns,
 			     char buf[static STATUS_TEXT_LEN]);

@@ -65,7 +65,8 @@ static int read_limits(const struct container_spec *spec, struct oci_runtime_con
 		return rc;
 	if (spec->memory_swap)
 		ret->limits.memory_swap = (struct cgroup_limit){spec->memory_swap, LIMIT_USER};
-	if (!spec->has_pids_limit)
+	/* 0 is none asked for; without any is -1. */
+	if (!spec->has_pids_limit || spec->pids_limit == 0)
 		ret->limits.pids = (struct cgroup_limit){};
 	return 0;
 }
@@ -93,10 +94,10 @@ static int check_cpu(const struct cgroup_limits *now, const struct cgroup_limits
 		return conflict("Nano CPUs", "CPU Period", err);
 	if (asked->nano_cpus.value > 0 && now->cpu_quota.value > 0)
 		return conflict("Nano CPUs", "CPU Quota", err);
-	if (asked->cpu_quota.value > 0 && now->nano_cpus.value > 0)
-		return conflict("CPU Quota", "NanoCPUs", err);
 	if (asked->cpu_period.value > 0 && now->nano_cpus.value > 0)
 		return conflict("CPU Period", "NanoCPUs", err);
+	if (asked->cpu_quota.value > 0 && now->nano_cpus.value > 0)
+		return conflict("CPU Quota", "NanoCPUs", err);
 	return 0;
 }
 
@@ -254,7 +255,8 @@ static void describe_limits(const struct cgroup_limits *limits, json_t *host)
 	set_number(host, "MemoryReservation", &limits->reservation);
 	set_number(host, "MemorySwap", &limits->memory_swap);
 	if (limits->pids.source == LIMIT_USER)
-		set_number(host, "PidsLimit", &limits->pids);
+		json_object_set_new(host, "PidsLimit",
+				    json_integer(limits->pids.value > 0 ? limits->pids.value : 0));
 	if (limits->cpuset_cpus)
 		json_set_text(host, "CpusetCpus", limits->cpuset_cpus);
 	if (limits->cpuset_mems)

@@ -102,16 +102,19 @@ int engine_create_volume(struct engine *engine, const struct volume_request *req
 	cleanup_free char *labels = pairs_to_json(request->labels,
 						  is_named ? NULL : VOLUME_ANONYMOUS_LABEL);
 	cleanup_free char *options = pairs_to_json(request->options, NULL);
+	struct volume_request named = *request;
 	char id[ID_LEN + 1];
-	int rc = engine_check_volume(request, err);
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
 	rand_hex(ID_LEN / 2, id);
-	rc = volume_ensure(engine->store, is_named ? request->name : id, labels, options, err);
+	if (!is_named)
+		named.name = id;
+	rc = engine_check_volume(&named, err);
+	if (rc == 0)
+		rc = volume_ensure(engine->store, named.name, labels, options, err);
 	if (rc < 0)
 		return rc;
-	*ret_name = str_dup(is_named ? request->name : id);
+	*ret_name = str_dup(named.name);
 	event_volume(engine, *ret_name, "create", NULL);
 	return 0;
 }

@@ -6,24 +6,19 @@
  */
 #include "engine/volume_content.h"
 
-#include "archive/source.h"
-#include "archive/tar_reader.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "engine/cp_apply.h"
+#include "engine/cp_stream.h"
 #include "engine/engine.h"
-#include "engine/feeder.h"
 #include "engine/volume.h"
 #include "engine/volume_options.h"
 #include "engine/volume_shared.h"
 #include "plan/mount_text.h"
 #include "storage/layer_write.h"
-#include "storage/unpack.h"
 #include "sys/mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 
 /* ---- where it is ---- */
 
@@ -103,30 +98,11 @@ struct import {
 	int in_fd;
 };
 
-/* The archive, decompressed by the helper. */
 static int write_plain(int out_fd, void *data, struct err *err)
 {
 	const struct import *in = data;
-	struct unpack_job job = UNPACK_JOB_INIT;
-	struct unpack_result result;
-	struct pollfd reader = {.fd = out_fd, .events = POLLOUT};
-	int rc = 0;
 
-	job.in_fd = in->in_fd;
-	job.plain_fd = out_fd;
-	rc = unpack_run(in->engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err);
-	/* A reader who stopped has his own error. */
-	if (rc < 0 && poll(&reader, 1, 0) > 0 && reader.revents & POLLERR)
-		err->errnum = EPIPE;
-	return rc;
-}
-
-static void drain(int fd)
-{
-	char rest[4096];
-
-	while (fd_read_full(fd, rest, sizeof(rest)) > 0)
-		continue;
+	return cp_stream_plain(in->engine->store, in->in_fd, out_fd, err);
 }
 
 int engine_import_volume(struct engine *engine, const char *name, int in_fd, struct err *err)
@@ -135,22 +111,9 @@ int engine_import_volume(struct engine *engine, const char *name, int in_fd, str
 		.base = "", .shown = name, .uid = (uid_t)-1, .gid = (gid_t)-1, .sets_root = true};
 	struct import in = {.engine = engine, .in_fd = in_fd};
 	cleanup_close int content = volume_open_content(engine, name, err);
-	cleanup_feeder struct feeder feeder = FEEDER_INIT;
-	cleanup_with(fd_source_done) struct fd_source source = {};
-	cleanup_tar_reader struct tar_reader *reader = NULL;
 	uint64_t bytes = 0;
-	int rc = content < 0 ? content : feeder_start(&feeder, write_plain, &in, err);
-	int fed = 0;
 
-	if (rc < 0)
-		return rc;
-	fd_source_init(&source, feeder.data_fd);
-	reader = tar_reader_new(&source.base);
-	rc = cp_apply(content, reader, &options, &bytes, err);
-	if (rc >= 0)
-		drain(feeder.data_fd);
-	fed = feeder_finish(&feeder, rc < 0, err);
-	return fed < 0 ? fed : rc;
+	return content < 0 ? content : cp_stream(content, write_plain, &in, &options, &bytes, err);
 }
 
 /* ---- clone ---- */

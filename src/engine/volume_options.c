@@ -120,10 +120,13 @@ int volume_add_idmap(const struct container_spec *spec, const struct mount_spec 
 			return err_set(err, ERR_INVALID, "invalid mode: idmap=%s", m->idmap);
 	} else {
 		/* lint: path chosen by the user of the host; the engine's own of a volume */
-		if (stat(mount->source ? mount->source : source, &st) < 0)
+		int rc = stat(mount->source ? mount->source : source, &st);
+
+		if (rc < 0 && errno != ENOENT)
 			return err_sys(err, errno, "idmap: look at %s", source);
-		disk_uid = st.st_uid;
-		disk_gid = st.st_gid;
+		/* What is not there yet will be root's. */
+		disk_uid = rc < 0 ? 0 : st.st_uid;
+		disk_gid = rc < 0 ? 0 : st.st_gid;
 	}
 	strv_addf(&mount->options, OCI_MOUNT_IDMAP "=%u:%u:%u:%u", disk_uid, disk_gid, uid, gid);
 	return 0;

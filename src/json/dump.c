@@ -19,6 +19,7 @@ static const struct json_shape shape_slice = {SHAPE_SLICE, NULL, NULL, NULL};
 
 const struct json_shape json_shape_any = {SHAPE_ANY, "interface {}", NULL, NULL};
 const struct json_shape json_shape_struct = {SHAPE_STRUCT, NULL, NULL, NULL};
+const struct json_shape json_shape_duration = {SHAPE_STRUCT, "time.Duration", NULL, NULL};
 const struct json_shape json_shape_strings = {SHAPE_SLICE, "[]string", NULL, NULL};
 const struct json_shape json_shape_structs = {SHAPE_SLICE, NULL, NULL, NULL};
 const struct json_shape json_shape_string_map = {SHAPE_MAP, "map[string]string", NULL, NULL};
@@ -205,6 +206,8 @@ json_t *json_omitted_value(enum json_omit omit)
 		return json_string("");
 	case OMIT_FALSE:
 		return json_false();
+	case OMIT_ZERO:
+		return json_integer(0);
 	case OMIT_NIL:
 	case OMIT_NEVER:
 		break;
@@ -220,6 +223,8 @@ static bool is_omitted(const struct json_shape *shape, const char *key, const js
 		f++;
 	if (!f || !f->name || f->omit == OMIT_NEVER)
 		return false;
+	if (json_is_integer(v))
+		return f->omit == OMIT_ZERO && json_integer_value(v) == 0;
 	return json_is_null(v) || json_is_false(v) || (json_is_string(v) && !json_string_length(v));
 }
 

@@ -34,6 +34,7 @@ enum json_omit {
 	OMIT_NIL,  /* a nil slice, map or pointer */
 	OMIT_TEXT, /* "" */
 	OMIT_FALSE,
+	OMIT_ZERO,
 };
 
 struct json_field {
@@ -44,6 +45,7 @@ struct json_field {
 
 extern const struct json_shape json_shape_any;
 extern const struct json_shape json_shape_struct;
+extern const struct json_shape json_shape_duration;   /* time.Duration: 1m30s in a template */
 extern const struct json_shape json_shape_strings;    /* []string */
 extern const struct json_shape json_shape_structs;    /* slice of structs */
 extern const struct json_shape json_shape_string_map; /* map[string]string */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "json/rune.h"
 #include "json/template.h"
@@ -154,6 +155,14 @@ static void format_object(struct str *out, const struct conversion *f, const str
 	format_struct(out, &inside, v);
 }
 
+static void format_duration(struct str *out, const struct conversion *f, const struct value *v)
+{
+	char text[NUM_DURATION_LEN];
+
+	num_format_duration(json_integer_value(v->json), text);
+	conversion_pad(out, f, text, strlen(text));
+}
+
 void conversion_format(struct str *out, const struct conversion *f, const struct value *v)
 {
 	struct conversion inside;
@@ -163,7 +172,10 @@ void conversion_format(struct str *out, const struct conversion *f, const struct
 		conversion_format_string(out, f, v);
 		return;
 	case JSON_INTEGER:
-		conversion_format_integer(out, f, v);
+		if (v->shape == &json_shape_duration && (f->verb == 'v' || f->verb == 's'))
+			format_duration(out, f, v);
+		else
+			conversion_format_integer(out, f, v);
 		return;
 	case JSON_REAL:
 		conversion_format_real(out, f, v);

@@ -6,25 +6,17 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/num.h"
 #include "base/str.h"
 #include "json/rune.h"
 #include "json/template_lex.h"
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
 
 /* N digits of BASE at *P; -EINVAL when one is missing. */
 static int unquote_digits(const char **p, const char *end, int n, int base, uint32_t *ret)
 {
 	*ret = 0;
 	for (int i = 0; i < n; i++) {
-		int d = *p < end ? hex_digit(**p) : -1;
+		int d = *p < end ? num_hex_digit(**p) : -1;
 
 		if (d < 0 || d >= base)
 			return -EINVAL;

@@ -9,6 +9,7 @@
 #include "monitor/log_entry.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "monitor/log_scan.h"
 
@@ -119,15 +120,6 @@ struct cursor {
 	uint8_t *end;
 };
 
-static int hex_value(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 32) >= 'a' && (c | 32) <= 'f')
-		return (c | 32) - 'a' + 10;
-	return -1;
-}
-
 /* Four hexadecimal digits, or -1. */
 static int take_hex4(struct cursor *c)
 {
@@ -136,7 +128,7 @@ static int take_hex4(struct cursor *c)
 	if (c->end - c->p < 4)
 		return -1;
 	for (int i = 0; i < 4; i++) {
-		int d = hex_value(*c->p++);
+		int d = num_hex_digit((char)*c->p++);
 
 		if (d < 0)
 			return -1;

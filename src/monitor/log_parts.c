@@ -6,6 +6,7 @@
 #include "monitor/log_parts.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "sys/path.h"
@@ -246,6 +247,10 @@ int log_parts_extend(struct log_parts *parts)
 
 int log_parts_open(struct log_parts *parts, int container_dir_fd, bool follows)
 {
+	/* Its lock must be held before there is a first part: the writer makes neither without
+	 * output, and may be several parts further before its directory is noticed. */
+	if (follows && mkdirat(container_dir_fd, LOG_DIR_NAME, 0700) < 0 && errno != EEXIST)
+		log_debug("create the directory of a log: %m");
 	*parts = (struct log_parts){
 		.dir_fd = openat(container_dir_fd, LOG_DIR_NAME,
 				 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};

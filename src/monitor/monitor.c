@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "monitor/health.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
 #include "monitor/state.h"
@@ -135,6 +136,8 @@ int monitor_write_state(struct monitor *m, const char *status)
 					    .monitor_start_time = m->monitor_start_time,
 					    .started_ns = m->started_ns,
 					    .restart_count = m->history.count,
+					    .health = m->is_waiting ? HEALTH_NONE
+								    : health_get_status(m),
 					    .last = m->is_waiting ? &m->last : NULL};
 
 	return monitor_state_write(m->config->state_dir_fd, &state);

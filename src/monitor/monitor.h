@@ -26,6 +26,7 @@
 #include "monitor/restart_policy.h"
 
 struct err;
+struct health_config;
 struct journal;
 struct journal_container;
 struct monitor;
@@ -78,6 +79,7 @@ struct monitor_config {
 	const struct journal_container *container; /* what they say; with journal */
 	const struct monitor_volume *volumes;
 	size_t n_volumes;
+	const struct health_config *health; /* NULL: no checks */
 	struct restart_rule restart;
 	struct restart_history history; /* of this run */
 	/* What starts the container again; the attach socket and the guard go with it as

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "monitor/health.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
 #include "monitor/state.h"
@@ -148,6 +149,7 @@ static void close_stdin(struct monitor *m)
 static int set_paused(struct monitor *m, bool is_paused)
 {
 	m->is_paused = is_paused;
+	health_set_paused(m, is_paused);
 	if (!m->is_waiting)
 		monitor_write_state(m, is_paused ? "paused" : "running");
 	return 0;
@@ -330,6 +332,7 @@ static int on_exit_event(void *data, uint32_t events)
 	exit.finished_ns = clock_real_ns();
 	loop_remove(&m->loop, &m->exit);
 	set_reading(m, false);
+	health_end(m);
 	if (m->config->finish)
 		m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
 	fd_cleanup_close(&m->tty_peer_fd);
@@ -353,6 +356,9 @@ int monitor_loop(struct monitor *m)
 	if (rc < 0)
 		return rc;
 	m->is_timer_set = true;
+	rc = health_begin(m);
+	if (rc < 0)
+		return rc;
 	/* A starting command that is gone already does not matter. */
 	if (m->client_fd >= 0)
 		fanout_add(&m->fanout, take_fd(m->client_fd), m->config->client_flags);

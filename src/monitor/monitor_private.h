@@ -12,6 +12,8 @@
 #include "monitor/monitor.h"
 #include "monitor/state.h"
 
+struct health;
+
 /* One output of the container. */
 struct monitor_stream {
 	struct loop_source source;
@@ -41,6 +43,7 @@ struct monitor {
 	int64_t started_ns;
 	uint64_t began_ns; /* the same on CLOCK_MONOTONIC */
 
+	struct health *health; /* owned; NULL without checks, and when the run has ended */
 	struct restart_rule restart;
 	struct restart_history history;
 	unsigned marks; /* RESTART_MARK_* */

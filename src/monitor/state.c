@@ -81,6 +81,8 @@ int monitor_state_write(int dir_fd, const struct monitor_state *state)
 	add_time(&s, "startedAt", state->started_ns);
 	if (state->restart_count)
 		str_addf(&s, ",\"restartCount\":%u", state->restart_count);
+	if (state->health != HEALTH_NONE)
+		str_addf(&s, ",\"health\":\"%s\"", health_status_name(state->health));
 	if (state->last)
 		add_last(&s, state->last);
 	str_add(&s, "}\n");

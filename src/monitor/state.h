@@ -7,6 +7,7 @@
  * container's own directory (how it last ended). Keys as the OCI runtime specification names them,
  * plus ours.
  */
+#include "monitor/health_state.h"
 #include "monitor/restart_policy.h"
 
 #include <stdbool.h>
@@ -43,13 +44,15 @@ struct monitor_state {
 	uint64_t monitor_start_time;
 	int64_t started_ns; /* since 1970 */
 	uint32_t restart_count;
+	enum health_status health;
 	/* The run before, while the container waits to be started again; NULL else. */
 	const struct monitor_exit *last;
 };
 
 /* {"ociVersion":…,"id":…,"status":…,"pid":…,"bundle":…,"starttime":…,"bootId":…,
- * "monitor":{"pid":…,"starttime":…},"startedAt":…} under DIR_FD, "restartCount" unless it is 0, and
- * of the run before "exitCode", "oomKilled", "finishedAt", "error"; 0 or -errno. */
+ * "monitor":{"pid":…,"starttime":…},"startedAt":…} under DIR_FD, "restartCount" unless it is 0,
+ * "health" unless there are no checks, and of the run before "exitCode", "oomKilled", "finishedAt",
+ * "error"; 0 or -errno. */
 int monitor_state_write(int dir_fd, const struct monitor_state *state);
 
 #endif

@@ -29,6 +29,7 @@
 #define OCI_NOTE_LOG_OPTIONS "io.tare.log.options" /* JSON object (engine/log_setup.c) */
 #define OCI_NOTE_AUTO_REMOVE "io.tare.auto-remove" /* "true": --rm */
 #define OCI_NOTE_STOP_SIGNAL "io.tare.stop-signal"
+#define OCI_NOTE_HEALTH	     "io.tare.health" /* JSON object (engine/health.c) */
 
 struct oci_mount {
 	char *destination, *type, *source;

@@ -14,8 +14,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 static int run_own_mounts(struct plan_run *run, const struct step *step, struct err *err)
@@ -47,12 +49,35 @@ void plan_own_mounts(struct plan *plan)
 	plan_add(plan, &step_own_mounts, STEP_INSIDE);
 }
 
+/* Of the kernel's making: no process of the container can put anything in its place. */
+static bool is_kernel_dir(int fd)
+{
+	static const unsigned long types[] = {SYSFS_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,
+					      SECURITYFS_MAGIC, PSTOREFS_MAGIC};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		if ((unsigned long)fs.f_type == types[i])
+			return true;
+	return false;
+}
+
+/* The command finds its tools by this path again, with the rights that it was given: so it must not
+ * be one that the container can lead elsewhere. */
 static int run_tools(struct plan_run *run, const struct step *step, struct err *err)
 {
-	cleanup_close int target = path_open_in_root(run->root_fd, step->path, O_PATH | O_DIRECTORY,
-						     0);
-	int rc = target < 0 ? target : mount_attach((int)step->number[0], target);
+	cleanup_close int target = path_open_no_links(run->root_fd, step->path,
+						      O_PATH | O_DIRECTORY);
+	int rc = 0;
 
+	if (target == -ELOOP || target == -ENOENT || (target >= 0 && !is_kernel_dir(target)))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the container's %s is not the kernel's: there is no safe place for "
+			       "the tools",
+			       step->path);
+	rc = target < 0 ? target : mount_attach((int)step->number[0], target);
 	return rc < 0 ? err_sys(err, -rc, "mount the tools on %s", step->path) : 0;
 }
 

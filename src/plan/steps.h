@@ -77,7 +77,10 @@ struct step *plan_mount(struct plan *plan, const char *type, const char *source,
  * INDEX is what plan_bind takes. */
 void plan_open_source(struct plan *plan, size_t index, const char *path, bool recursive,
 		      const char *flag);
-/* HOST: the same of a volume's content, whose directory PATH is the engine's own: no link is
+/* HOST: the mount that PATH lies on must be as PROPAGATION (MS_SHARED, MS_SLAVE) needs it. */
+void plan_check_propagation(struct plan *plan, const char *path, uint64_t propagation,
+			    const char *flag);
+/* HOST: opens the same of a volume's content, whose directory PATH is the engine's own: no link is
  * followed there, nor out of it on the way to SUBPATH (NULL for all of it). */
 void plan_open_volume(struct plan *plan, size_t index, const char *path, const char *subpath,
 		      bool recursive, const char *flag);

@@ -96,12 +96,36 @@ static void add_id_map(struct build *b, size_t index, const struct oci_mount *m)
 		plan_map_ids(b->plan, index, m->source, ids, is_recursive(m), m->flag);
 }
 
+/* Splits OPTIONS into attributes of the mount and options of the file system. */
+static void split_options(const struct oci_mount *m, uint64_t *attrs, uint64_t *propagation,
+			  struct strv *rest)
+{
+	*attrs = 0;
+	*propagation = 0;
+	strv_foreach (i, &m->options) {
+		const char *word = m->options.items[i];
+
+		if (mount_attrs_parse(word, attrs, propagation) || strcmp(word, "bind") == 0 ||
+		    strcmp(word, "rbind") == 0 || strcmp(word, "rro") == 0 ||
+		    str_has_prefix(word, OCI_MOUNT_IDMAP "="))
+			continue;
+		strv_add(rest, word);
+	}
+}
+
 static void add_bind_source(struct build *b, size_t index, const struct oci_mount *m)
 {
+	cleanup_strv struct strv rest = STRV_INIT;
+	uint64_t attrs = 0;
+	uint64_t propagation = 0;
+
 	if (m->volume)
 		plan_open_volume(b->plan, index, m->source, m->subpath, is_recursive(m), m->flag);
 	else
 		plan_open_source(b->plan, index, m->source, is_recursive(m), m->flag);
+	split_options(m, &attrs, &propagation, &rest);
+	if (propagation & (MS_SHARED | MS_SLAVE))
+		plan_check_propagation(b->plan, m->source, propagation, m->flag);
 	add_id_map(b, index, m);
 }
 
@@ -207,23 +231,6 @@ static void add_image(struct build *b, const struct oci_mount *m)
 	strv_foreach (i, &ids)
 		strv_addf(&dirs, "%s/%s/diff", b->place->layers, ids.items[i]);
 	plan_mount_image(b->plan, &dirs, m->subpath, m->destination)->flag = str_dup(m->flag);
-}
-
-/* Splits OPTIONS into attributes of the mount and options of the file system. */
-static void split_options(const struct oci_mount *m, uint64_t *attrs, uint64_t *propagation,
-			  struct strv *rest)
-{
-	*attrs = 0;
-	*propagation = 0;
-	strv_foreach (i, &m->options) {
-		const char *word = m->options.items[i];
-
-		if (mount_attrs_parse(word, attrs, propagation) || strcmp(word, "bind") == 0 ||
-		    strcmp(word, "rbind") == 0 || strcmp(word, "rro") == 0 ||
-		    str_has_prefix(word, OCI_MOUNT_IDMAP "="))
-			continue;
-		strv_add(rest, word);
-	}
 }
 
 static void add_devices(struct build *b)

@@ -14,6 +14,8 @@
 #include "oci/image_config.h"
 #include "storage/change_words.h"
 
+#define HEALTH_DURATION_MIN 1000000 /* ns */
+
 struct change {
 	const char *name; /* in capitals */
 	const char *args;
@@ -268,40 +270,79 @@ static int apply_expose(const struct change *c, struct err *err)
 	return 0;
 }
 
-/* Takes "--name=value" options off the front of *ARGS. */
-static int take_health_options(const char **args, struct image_healthcheck *check, struct err *err)
-{
-	const struct {
-		const char *prefix;
-		int64_t *to;
-		bool is_count;
-	} options[] = {
-		{"--interval=", &check->interval_ns, false},
-		{"--timeout=", &check->timeout_ns, false},
-		{"--start-period=", &check->start_period_ns, false},
-		{"--start-interval=", &check->start_interval_ns, false},
-		{"--retries=", &check->retries, true},
-	};
+enum { N_HEALTH_FLAGS = 5, HEALTH_RETRIES = N_HEALTH_FLAGS - 1 };
 
+static const char *const health_flags[N_HEALTH_FLAGS] = {
+	"interval", "timeout", "start-period", "start-interval", [HEALTH_RETRIES] = "retries",
+};
+
+/* Takes "--name=value" flags off the front of *ARGS into VALUES (owned strings). */
+static int take_health_flags(const char **args, char *values[static N_HEALTH_FLAGS],
+			     struct err *err)
+{
 	while (str_has_prefix(*args, "--")) {
 		size_t len = strcspn(*args, " \t");
-		cleanup_free char *word = str_ndup(*args, len);
+		size_t name_len = strcspn(*args + 2, "= \t");
+		const char *name = *args + 2;
 		size_t i = 0;
 
-		while (i < ARRAY_LEN(options) && !str_has_prefix(word, options[i].prefix))
+		while (i < N_HEALTH_FLAGS && (strlen(health_flags[i]) != name_len ||
+					      strncmp(health_flags[i], name, name_len) != 0))
 			i++;
-		if (i == ARRAY_LEN(options))
-			return err_set(err, ERR_INVALID, "unknown flag: %.*s",
-				       (int)strcspn(word, "="), word);
-		const char *value = word + strlen(options[i].prefix);
-		int rc = options[i].is_count ? num_parse_i64(value, options[i].to)
-					     : num_parse_duration(value, options[i].to);
-
-		if (rc < 0 || *options[i].to < 0)
-			return err_set(err, ERR_INVALID, "HEALTHCHECK: invalid value of %s", word);
+		if (i == N_HEALTH_FLAGS)
+			return err_set(err, ERR_INVALID, "Unknown flag: %.*s", (int)name_len, name);
+		if (values[i])
+			return err_set(err, ERR_INVALID, "Duplicate flag specified: %s",
+				       health_flags[i]);
+		if (name[name_len] != '=')
+			return err_set(err, ERR_INVALID, "Missing a value on flag: %s",
+				       health_flags[i]);
+		values[i] = str_ndup(name + name_len + 1, len - name_len - 3);
 		*args += len + strspn(*args + len, " \t");
 	}
 	return 0;
+}
+
+static int parse_health_duration(const char *name, const char *text, int64_t *ret, struct err *err)
+{
+	int64_t n = 0;
+
+	if (num_parse_duration(text, ret) < 0)
+		return err_set(err, ERR_INVALID, "time: %s \"%s\"",
+			       num_parse_i64(text, &n) == 0 ? "missing unit in duration"
+							    : "invalid duration",
+			       text);
+	if (*ret < HEALTH_DURATION_MIN)
+		return err_set(err, ERR_INVALID, "Interval \"%s\" cannot be less than 1ms", name);
+	return 0;
+}
+
+static int parse_health_retries(const char *text, int64_t *ret, struct err *err)
+{
+	if (num_parse_i64(text, ret) < 0)
+		return err_set(err, ERR_INVALID, "strconv.ParseInt: parsing \"%s\": invalid syntax",
+			       text);
+	return *ret < 1 ? err_set(err, ERR_INVALID, "--retries must be at least 1 (not %s)", text)
+			: 0;
+}
+
+/* An empty value is one that was not said. */
+static int parse_health_flags(char *const values[static N_HEALTH_FLAGS],
+			      struct image_healthcheck *check, struct err *err)
+{
+	int64_t *const to[N_HEALTH_FLAGS] = {&check->interval_ns, &check->timeout_ns,
+					     &check->start_period_ns, &check->start_interval_ns,
+					     &check->retries};
+	int rc = 0;
+
+	for (size_t i = 0; i < N_HEALTH_FLAGS && rc == 0; i++) {
+		if (!values[i] || !*values[i])
+			continue;
+		rc = i == HEALTH_RETRIES
+			     ? parse_health_retries(values[i], to[i], err)
+			     : parse_health_duration(health_flags[i], values[i], to[i], err);
+	}
+	return rc;
 }
 
 static int set_health_test(const char *args, struct strv *test, struct err *err)
@@ -323,6 +364,8 @@ static int set_health_test(const char *args, struct strv *test, struct err *err)
 		return err_set(err, ERR_INVALID, "Missing command after HEALTHCHECK CMD");
 	strv_add(test, "CMD");
 	rc = words_parse_json(command, test, err);
+	if (rc > 0 && test->n == 1)
+		return err_set(err, ERR_INVALID, "Missing command after HEALTHCHECK CMD");
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	str_replace(&test->items[0], "CMD-SHELL");
@@ -330,15 +373,28 @@ static int set_health_test(const char *args, struct strv *test, struct err *err)
 	return 0;
 }
 
+static int parse_healthcheck(const char *args, struct image_healthcheck *check, struct err *err)
+{
+	char *values[N_HEALTH_FLAGS] = {};
+	int rc = take_health_flags(&args, values, err);
+
+	if (rc == 0 && !*args)
+		rc = err_set(err, ERR_INVALID, "HEALTHCHECK requires at least one argument");
+	if (rc == 0)
+		rc = set_health_test(args, &check->test, err);
+	/* NONE takes flags, and has no use for them. */
+	if (rc == 0 && check->test.n > 1)
+		rc = parse_health_flags(values, check, err);
+	for (size_t i = 0; i < N_HEALTH_FLAGS; i++)
+		free(values[i]);
+	return rc;
+}
+
 static int apply_healthcheck(const struct change *c, struct err *err)
 {
 	struct image_healthcheck check = {.is_set = true};
-	const char *args = c->args;
 
-	if (!*args)
-		return err_set(err, ERR_INVALID, "HEALTHCHECK requires at least one argument");
-	if (take_health_options(&args, &check, err) < 0 ||
-	    set_health_test(args, &check.test, err) < 0) {
+	if (parse_healthcheck(c->args, &check, err) < 0) {
 		strv_done(&check.test);
 		return -err->code;
 	}

@@ -131,9 +131,9 @@ static int check_image(struct store *store, const struct container_row *row, str
 	return rc < 0 ? rc : 0;
 }
 
-/* The row of a volume that comes with its container, or the certainty that it is still there. */
-static int ensure_volume_row(struct store *store, const struct container_use *use,
-			     int64_t created_ns, struct err *err)
+/* The volume that comes with its container, or the certainty that it is still there. */
+static int ensure_volume(struct store *store, const struct container_use *use, int64_t created_ns,
+			 struct err *err)
 {
 	static char labels[] = "{\"" VOLUME_ANONYMOUS_LABEL "\":\"\"}";
 	static char none[] = "null";
@@ -142,8 +142,11 @@ static int ensure_volume_row(struct store *store, const struct container_use *us
 	const struct volume volume = {
 		.name = name, .labels = labels, .options = none, .created_ns = created_ns};
 
-	return use->is_new ? volume_insert_row(store, &volume, err)
-			   : volume_find(store, use->volume, &found, err);
+	if (!use->is_new)
+		return volume_find(store, use->volume, &found, err);
+	if (volume_make_files(store, &volume, false, err) < 0)
+		return -err->code;
+	return volume_insert_row(store, &volume, err);
 }
 
 static int insert_use(struct store *store, const struct container_row *row,
@@ -152,7 +155,7 @@ static int insert_use(struct store *store, const struct container_row *row,
 	cleanup_free char *object = str_printf("%s:%s", use->volume ? "volume" : "image",
 					       use->volume ? use->volume : use->image);
 	struct container_row image = {.image_id = use->image, .image_ref = use->image};
-	int rc = use->volume ? ensure_volume_row(store, use, row->created_ns, err)
+	int rc = use->volume ? ensure_volume(store, use, row->created_ns, err)
 			     : check_image(store, &image, err);
 
 	if (rc < 0)
@@ -267,8 +270,11 @@ int container_lookup(struct store *store, const char *ref, struct container_reco
 int container_lookup_by_ref(struct store *store, const char *ref, struct container_record *ret,
 			    struct err *err)
 {
-	int rc = container_lookup(store, ref, ret, err);
+	int rc = 0;
 
+	if (!*ref)
+		return err_set(err, ERR_INVALID, "invalid container name or ID: value is empty");
+	rc = container_lookup(store, ref, ret, err);
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
 	return rc;
@@ -337,21 +343,6 @@ int container_update_json(struct store *store, const char *id, const char *confi
 	return db_commit(store, err);
 }
 
-int container_set_auto_remove(struct store *store, const char *id, bool on, struct err *err)
-{
-	cleanup_transaction struct store *tx = NULL;
-	int n = 0;
-
-	if (db_begin(store, false, err) < 0)
-		return -err->code;
-	tx = store;
-	n = db_run(store, err, "UPDATE container SET auto_remove=? WHERE id=?", "it", (int64_t)on,
-		   id);
-	if (check_changed(n, id, err) < 0)
-		return -err->code;
-	return db_commit(store, err);
-}
-
 /* What goes with a container. */
 struct deletion {
 	const char *id;
@@ -415,7 +406,8 @@ static int delete_rows(struct store *store, struct deletion *d, struct err *err)
 	return 1;
 }
 
-static int try_delete(struct store *store, const char *id, bool with_volumes, struct err *err)
+static int try_delete(struct store *store, const char *id, bool with_volumes,
+		      struct strv *ret_volumes, struct err *err)
 {
 	cleanup_with(deletion_done) struct deletion d = {.id = id, .with_volumes = with_volumes};
 	cleanup_garbage struct garbage garbage = GARBAGE_INIT;
@@ -437,26 +429,19 @@ static int try_delete(struct store *store, const char *id, bool with_volumes, st
 	storage_remove_garbage(store, &garbage);
 	strv_foreach (i, &d.gone)
 		volume_remove_files(store, d.gone.items[i]);
+	if (ret_volumes)
+		strv_add_all(ret_volumes, &d.gone);
 	return 1;
 }
 
-static int delete (struct store *store, const char *id, bool with_volumes, struct err *err)
+int container_delete(struct store *store, const char *id, bool with_volumes,
+		     struct strv *ret_volumes, struct err *err)
 {
-	int rc = try_delete(store, id, with_volumes, err);
+	int rc = try_delete(store, id, with_volumes, ret_volumes, err);
 
 	if (rc >= 0 || (err->errnum != ENOSPC && err->errnum != EDQUOT) ||
 	    !store_release_reserve(store))
 		return rc;
 	err_clear(err);
-	return try_delete(store, id, with_volumes, err);
-}
-
-int container_delete(struct store *store, const char *id, struct err *err)
-{
-	return delete (store, id, false, err);
-}
-
-int container_delete_with_volumes(struct store *store, const char *id, struct err *err)
-{
-	return delete (store, id, true, err);
+	return try_delete(store, id, with_volumes, ret_volumes, err);
 }

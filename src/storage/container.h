@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct store;
+struct strv;
 
 struct container_row {
 	const char *id;		/* 64 digits */
@@ -67,7 +68,7 @@ int container_insert(struct store *store, const struct container_row *row,
  * IDs found with provided prefix: x". */
 int container_lookup(struct store *store, const char *ref, struct container_record *ret,
 		     struct err *err);
-/* The same; absent is ERR_NOT_FOUND "No such container: x". */
+/* The same; absent is ERR_NOT_FOUND "No such container: x", an empty REF ERR_INVALID. */
 int container_lookup_by_ref(struct store *store, const char *ref, struct container_record *ret,
 			    struct err *err);
 
@@ -84,13 +85,11 @@ int container_rename(struct store *store, const char *id, const char *name,
 /* Replaces the JSON columns; NULL keeps one as it is. ERR_NOT_FOUND. */
 int container_update_json(struct store *store, const char *id, const char *config, const char *host,
 			  const char *extra, struct err *err);
-/* ERR_NOT_FOUND. */
-int container_set_auto_remove(struct store *store, const char *id, bool on, struct err *err);
 /* Removes the row. Returns 1, or 0 when there was none. An image that was removed by force before
  * and that only this container kept goes with it; so do its anonymous volumes that no other
- * container has when it was to be removed at its end. The container's directory is the caller's. */
-int container_delete(struct store *store, const char *id, struct err *err);
-/* The same with its anonymous volumes in any case. */
-int container_delete_with_volumes(struct store *store, const char *id, struct err *err);
+ * container has, WITH_VOLUMES or when it was to be removed at its end: their names are appended to
+ * RET_VOLUMES (may be NULL). The container's directory is the caller's. */
+int container_delete(struct store *store, const char *id, bool with_volumes,
+		     struct strv *ret_volumes, struct err *err);
 
 #endif

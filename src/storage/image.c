@@ -282,6 +282,22 @@ int image_get_tags(struct store *store, const char *id, struct strv *ret, struct
 	return rc;
 }
 
+int image_list_made_from(struct store *store, const char *id, struct strv *ret, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(store, &stmt, err,
+			    "WITH RECURSIVE made(id) AS (SELECT ? UNION"
+			    " SELECT i.id FROM image i JOIN made m ON i.parent=m.id)"
+			    " SELECT id FROM made",
+			    "t", id);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = db_step(store, stmt, err)) > 0)
+		strv_add(ret, db_text(stmt, 0));
+	return rc;
+}
+
 /* Docker's two refusals beyond the grammar. */
 static int parse_target(const char *target, struct reference *ret, struct err *err)
 {
@@ -302,13 +318,24 @@ static int parse_target(const char *target, struct reference *ret, struct err *e
 	return 0;
 }
 
+static int find_source(struct store *store, const char *source, struct image *ret, struct err *err)
+{
+	int rc = image_find(store, source, ret, err);
+
+	return rc == -ERR_INVALID
+		       ? err_wrap(err,
+				  "Error parsing reference: \"%s\" is not a valid repository/tag",
+				  source)
+		       : rc;
+}
+
 static int tag_in_transaction(struct store *store, const char *source, const char *canonical,
 			      struct garbage *garbage, struct err *err)
 {
 	cleanup_image struct image image = IMAGE_INIT;
 	cleanup_free char *target = NULL;
 
-	if (image_find(store, source, &image, err) < 0 ||
+	if (find_source(store, source, &image, err) < 0 ||
 	    get_target(store, &image, &target, err) < 0 ||
 	    image_set_tag(store, canonical, image.id, target, err) < 0)
 		return -err->code;

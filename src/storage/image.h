@@ -36,6 +36,8 @@ void image_done(struct image *image);
  * of an id. Returns 1 and fills RET, or 0 when there is none. ERR_INVALID with docker's words for a
  * reference that is none. */
 int image_lookup(struct store *store, const char *ref, struct image *ret, struct err *err);
+/* Appends the ids of image ID and of all that were made from it, by commit for one. */
+int image_list_made_from(struct store *store, const char *id, struct strv *ret, struct err *err);
 /* The same; absent is ERR_NOT_FOUND "No such image: busybox:latest". */
 int image_find(struct store *store, const char *ref, struct image *ret, struct err *err);
 

@@ -61,8 +61,8 @@ static int load_containers(struct removal *r, struct err *err)
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int rc = db_prepare(r->store, &stmt, err,
 			    "SELECT id FROM container WHERE image_id=?1 OR id IN (SELECT container"
-			    " FROM mount_use WHERE object='image:'||?1) ORDER BY seq DESC", "t",
-			    r->id);
+			    " FROM mount_use WHERE object='image:'||?1) ORDER BY seq DESC",
+			    "t", r->id);
 
 	while (rc >= 0 && (rc = db_step(r->store, stmt, err)) > 0)
 		strv_add(&r->containers, db_text(stmt, 0));

@@ -75,16 +75,6 @@ void store_cleanup(struct store **store)
 	*store = NULL;
 }
 
-const char *store_get_root(const struct store *store)
-{
-	return store->root;
-}
-
-const char *store_get_runroot(const struct store *store)
-{
-	return store->runroot;
-}
-
 int store_get_root_fd(const struct store *store)
 {
 	return store->root_fd;

@@ -22,10 +22,7 @@ void storage_close(struct store *store);
 void store_cleanup(struct store **store);
 #define cleanup_store __attribute__((cleanup(store_cleanup)))
 
-/* Borrowed: */
-const char *store_get_root(const struct store *store);
-const char *store_get_runroot(const struct store *store);
-/* An O_PATH descriptor of the root. */
+/* An O_PATH descriptor of the root, borrowed. */
 int store_get_root_fd(const struct store *store);
 
 /* ROOT/reserve is space put by: on a full disk what removes things gives it up, so that there is a

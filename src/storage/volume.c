@@ -87,8 +87,11 @@ int volume_lookup(struct store *store, const char *name, struct volume *ret, str
 
 int volume_find(struct store *store, const char *name, struct volume *ret, struct err *err)
 {
-	int rc = volume_lookup(store, name, ret, err);
+	int rc = 0;
 
+	if (!*name)
+		return err_set(err, ERR_INVALID, "invalid volume name or ID: value is empty");
+	rc = volume_lookup(store, name, ret, err);
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "get %s: no such volume", name);
 	return rc < 0 ? rc : 0;
@@ -129,14 +132,6 @@ int volume_list_users(struct store *store, const char *name, struct strv *ret, s
 			  "SELECT DISTINCT c.id FROM mount_use u JOIN container c ON"
 			  " c.id=u.container WHERE u.object='volume:'||? ORDER BY c.seq",
 			  name, ret, err);
-}
-
-int volume_list_used(struct store *store, const char *id, struct strv *ret, struct err *err)
-{
-	return list_texts(store,
-			  "SELECT DISTINCT substr(object,8) FROM mount_use WHERE container=?"
-			  " AND object GLOB 'volume:*' ORDER BY 1",
-			  id, ret, err);
 }
 
 /* ---- making ---- */

@@ -65,8 +65,6 @@ int volume_list(struct store *store, volume_fn fn, void *data, struct err *err);
 
 /* Appends the ids of the containers that use NAME, in the order in which they were made. */
 int volume_list_users(struct store *store, const char *name, struct strv *ret, struct err *err);
-/* Appends the names of the volumes that container ID uses. */
-int volume_list_used(struct store *store, const char *id, struct strv *ret, struct err *err);
 
 /* Removes NAME with its content. ERR_NOT_FOUND as volume_find; ERR_CONFLICT "remove NAME: volume is
  * in use - [IDS]". */

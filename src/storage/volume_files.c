@@ -160,13 +160,18 @@ static void remove_aside(int parent_fd, const char *name)
 		log_debug("remove what was volume %s: %s", name, strerrordesc_np(-rc));
 }
 
-/* Takes NAME away, which has no row and no record. */
-static void put_aside(int parent_fd, const char *name)
+/* Takes the name from NAME, which has no row and no record: true, and the name that it has now. */
+static bool put_aside(int parent_fd, const char *name, char aside[static VOLUME_ASIDE_LEN])
+{
+	make_aside_name(aside);
+	return renameat(parent_fd, name, parent_fd, aside) == 0;
+}
+
+static void put_away(int parent_fd, const char *name)
 {
 	char aside[VOLUME_ASIDE_LEN];
 
-	make_aside_name(aside);
-	if (renameat(parent_fd, name, parent_fd, aside) == 0)
+	if (put_aside(parent_fd, name, aside))
 		remove_aside(parent_fd, aside);
 }
 
@@ -182,7 +187,7 @@ int volume_make_files(struct store *store, const struct volume *volume, bool dur
 	/* Content whose row is lost is not thrown away for an empty one. */
 	if (has_record(parent_fd, volume->name))
 		return 0;
-	put_aside(parent_fd, volume->name);
+	put_away(parent_fd, volume->name);
 	make_aside_name(aside);
 	rc = fill(parent_fd, aside, volume, durable, err);
 	if (rc == 0 && renameat(parent_fd, aside, parent_fd, volume->name) < 0)
@@ -205,14 +210,31 @@ void volume_mark_removed(struct store *store, const char *name)
 		log_debug("volume %s: %m", name);
 }
 
+/* Somebody may have made a new one of that name already: that has a record, and whoever makes one
+ * has the lock. */
+static bool take_name(struct store *store, int parent_fd, const char *name,
+		      char aside[static VOLUME_ASIDE_LEN])
+{
+	cleanup_transaction struct store *tx = NULL;
+	struct err err = ERR_INIT;
+
+	if (db_begin(store, false, &err) < 0) {
+		log_debug("volume %s is left to the next sweep: %s", name, err.msg);
+		return false;
+	}
+	tx = store;
+	return !has_record(parent_fd, name) && put_aside(parent_fd, name, aside);
+}
+
 void volume_remove_files(struct store *store, const char *name)
 {
 	cleanup_close int parent_fd = openat(store->root_fd, STORE_VOLUMES,
 					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char aside[VOLUME_ASIDE_LEN];
 
-	/* Somebody may have made a new one of that name already: that has a record. */
-	if (parent_fd >= 0 && !has_record(parent_fd, name))
-		put_aside(parent_fd, name);
+	if (parent_fd >= 0 && faccessat(parent_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    take_name(store, parent_fd, name, aside))
+		remove_aside(parent_fd, aside);
 }
 
 int volume_rename_files(struct store *store, const char *name, const struct volume *volume,
@@ -227,7 +249,7 @@ int volume_rename_files(struct store *store, const char *name, const struct volu
 	if (dir_fd < 0)
 		return err_sys(err, errno, "open volume %s", name);
 	if (!has_record(parent_fd, volume->name))
-		put_aside(parent_fd, volume->name);
+		put_away(parent_fd, volume->name);
 	/* Who finds the new name without its row knows from the record which row is meant. */
 	if (write_record(dir_fd, volume, name, true, err) < 0)
 		return -err->code;
@@ -262,7 +284,7 @@ static int take_place(struct store *store, int from_fd, const struct volume *vol
 	if (parent_fd < 0)
 		return parent_fd;
 	if (!has_record(parent_fd, volume->name))
-		put_aside(parent_fd, volume->name);
+		put_away(parent_fd, volume->name);
 	if (renameat2(from_fd, "volume", parent_fd, volume->name, RENAME_NOREPLACE) < 0 ||
 	    fsync(parent_fd) < 0)
 		return err_sys(err, errno, "create volume %s", volume->name);
@@ -362,14 +384,16 @@ static bool has_row(struct store *store, const char *name, struct err *err)
 	return volume_lookup(store, name, &volume, err) != 0;
 }
 
-/* With the writers' lock. */
-static int settle(struct store *store, int parent_fd, const char *name, struct err *err)
+/* With the writers' lock. What is to be removed without it is appended to RET_ASIDE. */
+static int settle(struct store *store, int parent_fd, const char *name, struct strv *ret_aside,
+		  struct err *err)
 {
 	cleanup_volume struct volume volume = VOLUME_INIT;
+	char aside[VOLUME_ASIDE_LEN];
 	int rc = 0;
 
 	if (name[0] == '.') {
-		remove_aside(parent_fd, name);
+		strv_add(ret_aside, name);
 		return 0;
 	}
 	if (has_row(store, name, err))
@@ -380,7 +404,8 @@ static int settle(struct store *store, int parent_fd, const char *name, struct e
 	/* Made for a container that never came to be. */
 	if (!volume_read_record(store, name, &volume) ||
 	    (volume_is_anonymous(&volume) && is_empty(store, name))) {
-		put_aside(parent_fd, name);
+		if (put_aside(parent_fd, name, aside))
+			strv_add(ret_aside, aside);
 		return 0;
 	}
 	log_warn("volume %s was not in the index, and is again", name);
@@ -419,6 +444,7 @@ void volume_sweep(struct store *store)
 					     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_transaction struct store *tx = NULL;
 	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_strv struct strv aside = STRV_INIT;
 	struct err err = ERR_INIT;
 	int rc = 0;
 
@@ -433,7 +459,12 @@ void volume_sweep(struct store *store)
 	tx = store;
 	strv_foreach (i, &names)
 		if (rc >= 0)
-			rc = settle(store, parent_fd, names.items[i], &err);
-	if (rc < 0 || db_commit(store, &err) < 0)
+			rc = settle(store, parent_fd, names.items[i], &aside, &err);
+	if (rc < 0 || db_commit(store, &err) < 0) {
 		log_debug("volumes: %s", err.msg);
+		return;
+	}
+	/* Nobody's any more, and perhaps large: not while others wait for the lock. */
+	strv_foreach (i, &aside)
+		remove_aside(parent_fd, aside.items[i]);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef STORAGE_VOLUME_PRIVATE_H
 #define STORAGE_VOLUME_PRIVATE_H
-/* What the files about volumes share, and container.c, which removes volumes with their last
- * container. Everything here is for who holds the writers' lock. */
+/* What the files about volumes share, and container.c, which makes and removes volumes with their
+ * containers. Everything here is for who holds the writers' lock, but for volume_remove_files. */
 #include "storage/volume.h"
 
 #define VOLUME_RECORD	  "volume.json"
@@ -19,7 +19,7 @@ int volume_make_files(struct store *store, const struct volume *volume, bool dur
 		      struct err *err);
 /* Before its row goes: a directory without a row is garbage from now on. */
 void volume_mark_removed(struct store *store, const char *name);
-/* After that: nobody finds it any more; and its content goes. */
+/* After that, without the lock, which it takes for a moment: its content goes. */
 void volume_remove_files(struct store *store, const char *name);
 /* Renames the directory, and writes the record of VOLUME in it. */
 int volume_rename_files(struct store *store, const char *name, const struct volume *volume,

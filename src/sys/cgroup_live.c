@@ -78,8 +78,7 @@ static bool is_v2(const struct cgroup_layout *layout)
 	return layout->mode == CGROUP_V2;
 }
 
-/* The directory that lists the group's processes: freezer's where there is one, else any. */
-static char *process_dir(const struct cgroup_layout *layout, const char *name)
+char *cgroup_process_dir(const struct cgroup_layout *layout, const char *name)
 {
 	const struct cgroup_hierarchy *h = cgroup_find(layout, CGROUP_FREEZER);
 
@@ -176,7 +175,7 @@ static int visit_pids(int parent_fd, const char *name, void *arg)
 
 static int list_pids(const struct cgroup_layout *layout, const char *name, struct pid_list *list)
 {
-	cleanup_free char *dir = process_dir(layout, name);
+	cleanup_free char *dir = cgroup_process_dir(layout, name);
 
 	list->n = 0;
 	return dir ? visit_tree(AT_FDCWD, dir, 0, visit_pids, list) : -ENOENT;
@@ -199,7 +198,7 @@ int cgroup_list_pids(const struct cgroup_layout *layout, const char *name, pid_t
 
 int cgroup_is_frozen(const struct cgroup_layout *layout, const char *name)
 {
-	cleanup_free char *dir = process_dir(layout, name);
+	cleanup_free char *dir = cgroup_process_dir(layout, name);
 	cleanup_str struct str text = STR_INIT;
 	uint64_t frozen = 0;
 	int rc = 0;
@@ -226,7 +225,7 @@ static int write_frozen(const struct cgroup_layout *layout, const char *dir, boo
 int cgroup_freeze(const struct cgroup_layout *layout, const char *name, bool frozen,
 		  uint64_t timeout_ns)
 {
-	cleanup_free char *dir = process_dir(layout, name);
+	cleanup_free char *dir = cgroup_process_dir(layout, name);
 	struct wait wait = wait_begin(timeout_ns);
 	int rc = 0, now = 0;
 
@@ -276,7 +275,7 @@ static void kill_batch(const struct cgroup_layout *layout, const char *name,
 
 int cgroup_kill(const struct cgroup_layout *layout, const char *name, uint64_t timeout_ns)
 {
-	cleanup_free char *dir = process_dir(layout, name);
+	cleanup_free char *dir = cgroup_process_dir(layout, name);
 	cleanup_with(pid_list_done) struct pid_list list = {};
 	struct wait wait = wait_begin(timeout_ns);
 	bool by_kernel = dir && is_v2(layout) && write_file(dir, "cgroup.kill", "1") == 0;

@@ -13,6 +13,9 @@
 /* How many processes of the group the kernel killed for lack of memory; -ENOENT without the group
  * or without a memory controller. */
 int cgroup_read_oom_kills(const struct cgroup_layout *layout, const char *name, uint64_t *ret);
+/* Owned path of the one directory whose processes the functions below mean by the group's: on v1
+ * the freezer's, where there is one. NULL without any hierarchy. */
+char *cgroup_process_dir(const struct cgroup_layout *layout, const char *name);
 /* Process ids of the group and of the groups below it, owned array (NULL for none). Only numbers:
  * see cgroup_kill for how to signal safely. */
 int cgroup_list_pids(const struct cgroup_layout *layout, const char *name, pid_t **ret,

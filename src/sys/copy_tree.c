@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One walk, depth first. Files are written under a name of their own and renamed without replacing
- * anything; only one process copies into a directory at a time (callers hold a lock), so what
- * stands under that name is a dead one's. A second name of a file that was copied is linked to the
- * first, which is looked up again without following links: whoever exchanged it in between gets a
- * copy of its own instead.
+ * One walk, depth first. Files are written without a name (O_TMPFILE) and get theirs when they are
+ * whole, without replacing anything. Where the file system has no such files they are written under
+ * a name of the engine's own and renamed; only one process copies into a directory at a time
+ * (callers hold a lock), so what stands under that name is a dead one's. A second name of a file
+ * that was copied is linked to the first, which is looked up again without following links: whoever
+ * exchanged it in between gets a copy of its own instead.
  */
 /* lint file: single components of directories that are open; see the head */
 #include "sys/copy_tree.h"
@@ -42,6 +43,7 @@ struct link {
 struct copy {
 	int root_fd;
 	size_t n_entries;
+	bool is_named;	    /* files need a name while they are written */
 	struct str path;    /* where the walk is, below the destination */
 	struct link *links; /* a hash table with open addressing; at most half full */
 	size_t n_links, cap_links;
@@ -144,8 +146,10 @@ static int copy_content(int from, int to, off_t size)
 		int rc = 0;
 
 		data = lseek(from, data, SEEK_DATA);
+		if (data < 0 && errno == ENXIO)
+			break; /* a hole up to the end */
 		if (data < 0)
-			break;
+			return -errno;
 		hole = lseek(from, data, SEEK_HOLE);
 		rc = copy_range(from, to, data, hole < 0 ? size : hole);
 		if (rc < 0)
@@ -153,6 +157,40 @@ static int copy_content(int from, int to, off_t size)
 		data = hole < 0 ? size : hole;
 	}
 	return ftruncate(to, size) < 0 ? -errno : 0;
+}
+
+/* A file to write to; c->is_named says whether it is PART_NAME. */
+static int create_part(struct copy *c, int to_dir)
+{
+	int fd = -1;
+
+	if (!c->is_named) {
+		fd = openat(to_dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+		if (fd >= 0)
+			return fd;
+		if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
+			return -errno;
+		c->is_named = true;
+	}
+	if (unlinkat(to_dir, PART_NAME, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(to_dir, PART_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Gives the part its name, unless something has that already. */
+static int name_part(const struct copy *c, int part, int to_dir, const char *name)
+{
+	int rc = 0;
+
+	if (!c->is_named)
+		return linkat(part, "", to_dir, name, AT_EMPTY_PATH) < 0 && errno != EEXIST ? -errno
+											    : 0;
+	if (renameat2(to_dir, PART_NAME, to_dir, name, RENAME_NOREPLACE) < 0) {
+		rc = errno == EEXIST ? 0 : -errno;
+		unlinkat(to_dir, PART_NAME, 0);
+	}
+	return rc;
 }
 
 static int copy_file(struct copy *c, int from_dir, int to_dir, const char *name,
@@ -168,18 +206,15 @@ static int copy_file(struct copy *c, int from_dir, int to_dir, const char *name,
 		return -errno;
 	if (!S_ISREG(now.st_mode))
 		return -EAGAIN;
-	if (unlinkat(to_dir, PART_NAME, 0) < 0 && errno != ENOENT)
-		return -errno;
-	to = openat(to_dir, PART_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	to = create_part(c, to_dir);
 	if (to < 0)
-		return -errno;
+		return to;
 	rc = copy_content(from, to, now.st_size);
 	if (rc == 0)
 		rc = copy_attributes(from, to, &now);
-	if (rc == 0 && renameat2(to_dir, PART_NAME, to_dir, name, RENAME_NOREPLACE) < 0 &&
-	    errno != EEXIST)
-		rc = -errno;
-	if (rc < 0)
+	if (rc == 0)
+		return name_part(c, to, to_dir, name);
+	if (c->is_named)
 		unlinkat(to_dir, PART_NAME, 0);
 	return rc;
 }
@@ -350,8 +385,10 @@ static int copy_dir(struct copy *c, int from, int to, const struct stat *st, uns
 	closedir(dir);
 	if (rc < 0)
 		return rc;
-	rc = unlinkat(to, PART_NAME, 0) < 0 && errno != ENOENT ? -errno : 0;
-	return rc < 0 ? rc : copy_attributes(from, to, st);
+	/* Of a copy that was cut short. */
+	if (c->is_named && unlinkat(to, PART_NAME, 0) < 0 && errno != ENOENT)
+		return -errno;
+	return copy_attributes(from, to, st);
 }
 
 int copy_tree(int from_fd, int to_fd, size_t *ret_n)

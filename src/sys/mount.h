@@ -27,6 +27,16 @@ int mount_clone_from(int namespace_fd, const char *path);
  * MS_PRIVATE, MS_UNBINDABLE. RECURSIVE applies to all mounts below. */
 int mount_change(int fd, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive);
 
+/* What /proc/self/mountinfo says of a mount. */
+struct mount_peers {
+	char *mount_point; /* owned */
+	bool is_shared, is_slave;
+};
+/* Of the mount that FD lies on; -ENOENT when it is not attached in this mount namespace. */
+int mount_find_peers(int fd, struct mount_peers *ret);
+/* The same of mount ID in the text of a mountinfo file. */
+int mount_parse_peers(const char *text, uint64_t id, struct mount_peers *ret);
+
 /* Maps ids of the detached mount FD (with all below when RECURSIVE) as the user namespace USERNS_FD
  * does: what is its inside is the disk. -EINVAL where a file system cannot. */
 int mount_map_ids(int fd, int userns_fd, bool recursive);

@@ -3,10 +3,10 @@
  * Path walks that cannot be led astray, by openat2(2) (since Linux 5.6).
  *
  * Creation is the hard part: openat2 resolves a whole path or nothing, so a missing directory is
- * made by resolving the longest existing prefix in the root, creating one component there by
- * mkdirat(2), and resolving again. Each round starts from the pinned root, so a component that is
- * exchanged for a symlink between two rounds is followed inside the root like any other, and can
- * never point outside (CVE-2024-45310, CVE-2026-55686).
+ * made by resolving one prefix after the other in the root, and creating the component that is
+ * missing by mkdirat(2) in the prefix before it. Each walk starts from the pinned root, so a
+ * component that is exchanged for a symlink between two walks is followed inside the root like any
+ * other, and can never point outside (CVE-2024-45310, CVE-2026-55686).
  */
 #include "sys/path.h"
 
@@ -55,11 +55,22 @@ int path_open_beneath(int dir_fd, const char *path, int flags, mode_t mode)
 	return open_resolved(dir_fd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 }
 
+int path_open_no_links(int root_fd, const char *path, int flags)
+{
+	return open_resolved(root_fd, path, flags, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+}
+
 int path_open_strict(int dir_fd, const char *path, int flags)
 {
 	return open_resolved(dir_fd, path, flags, 0,
 			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
 }
+
+struct new_dir {
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+};
 
 /* Creates NAME as a directory in PARENT with exact mode and owner; one that exists is fine. */
 static int make_dir(int parent, const char *name, mode_t mode, uid_t uid, gid_t gid)
@@ -84,40 +95,60 @@ static int make_dir(int parent, const char *name, mode_t mode, uid_t uid, gid_t 
 	return fchmod(made, mode) < 0 ? -errno : 0;
 }
 
-/* Creates the first missing component of PATH (a copy, cut in place). */
-static int make_first_missing(int root_fd, char *path, mode_t mode, uid_t uid, gid_t gid)
+/* Whether one of PATH's components is "..": nothing goes up out of what is not there. */
+static bool goes_up(const char *path)
 {
-	for (;;) {
-		size_t len = strlen(path);
-		cleanup_close int parent = -1;
-		char *name = NULL;
+	for (const char *p = strstr(path, ".."); p; p = strstr(p + 1, ".."))
+		if ((p == path || p[-1] == '/') && (p[2] == '/' || p[2] == '\0'))
+			return true;
+	return false;
+}
 
-		while (len && path[len - 1] == '/')
-			path[--len] = '\0';
-		name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-		if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-			return -ENOENT;
-		cleanup_free char *up = str_ndup(path, (size_t)(name - path));
-		parent = path_open_in_root(root_fd, up, O_PATH | O_DIRECTORY, 0);
-		if (parent >= 0)
-			return make_dir(parent, name, mode, uid, gid);
-		if (parent != -ENOENT)
-			return parent;
-		*name = '\0';
+/* Makes NAME in PARENT, which is the directory PREFIX; its descriptor. */
+static int make_component(int root_fd, int parent, const char *prefix, const char *name,
+			  const struct new_dir *how)
+{
+	int rc = make_dir(parent, name, how->mode, how->uid, how->gid);
+
+	return rc < 0 ? rc : path_open_in_root(root_fd, prefix, O_PATH | O_DIRECTORY, 0);
+}
+
+/* Makes what is missing of PATH, from the front, so that it costs no more than a walk for each
+ * component. Whatever is exchanged meanwhile, the next walk starts from the root again. */
+static int make_missing(int root_fd, const char *path, const struct new_dir *how)
+{
+	cleanup_close int parent = path_open_in_root(root_fd, "/", O_PATH | O_DIRECTORY, 0);
+	size_t at = strspn(path, "/");
+
+	while (parent >= 0 && path[at]) {
+		size_t len = strcspn(path + at, "/");
+		cleanup_free char *prefix = str_ndup(path, at + len);
+		int fd = path_open_in_root(root_fd, prefix, O_PATH | O_DIRECTORY, 0);
+
+		if (fd == -ENOENT && !goes_up(path + at))
+			fd = make_component(root_fd, parent, prefix, prefix + at, how);
+		if (fd < 0)
+			return fd;
+		close(parent);
+		parent = fd;
+		at += len;
+		at += strspn(path + at, "/");
 	}
+	return parent < 0 ? parent : 0;
 }
 
 static int ensure_dir(int root_fd, const char *path, mode_t mode, uid_t uid, gid_t gid)
 {
-	/* One component a round; more rounds than components means that somebody removes them. */
-	for (int round = 0; round < PATH_MAX / 2; round++) {
-		cleanup_free char *copy = str_dup(path);
+	const struct new_dir how = {mode, uid, gid};
+
+	/* More than one round means that somebody removes what was made. */
+	for (int round = 0; round < MAX_TRIES; round++) {
 		int fd = path_open_in_root(root_fd, path, O_PATH | O_DIRECTORY, 0);
 		int rc = 0;
 
 		if (fd != -ENOENT)
 			return fd;
-		rc = make_first_missing(root_fd, copy, mode, uid, gid);
+		rc = make_missing(root_fd, path, &how);
 		if (rc < 0)
 			return rc;
 	}

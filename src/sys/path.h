@@ -16,6 +16,9 @@ int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 /* Opens PATH below DIR_FD; -EXDEV when anything in it leads out (symlink, "..", absolute path). */
 int path_open_beneath(int dir_fd, const char *path, int flags, mode_t mode);
 
+/* Opens PATH under ROOT_FD, across mounts, without following any symlink at all; -ELOOP. */
+int path_open_no_links(int root_fd, const char *path, int flags);
+
 /* Opens PATH below DIR_FD without following any symlink at all, nor crossing a mount: for the
  * engine's own procfs (attr, sysctl) and cgroup files. */
 int path_open_strict(int dir_fd, const char *path, int flags);

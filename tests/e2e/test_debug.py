@@ -57,6 +57,39 @@ def test_confined_as_exec_unless_privileged(tare):
     assert "Seccomp:\t0" in status and "CapEff:\t0000000000000001" not in status
 
 
+HOOKS = ("ENV=/evil", "BASH_ENV=/evil", "PS1=$(/evil)", "PS4=$(/evil)", "LD_PRELOAD=/evil.so", "LD_AUDIT=/evil.so")
+
+
+@pytest.mark.parametrize("how", ["running", "stopped"])
+def test_an_image_cannot_have_the_shell_run_its_files(tare, terminal, how):  # noqa: F811
+    evil = "printf '#!/bin/sh\\necho %s >/proof\\n' evil >/evil; chmod +x /evil; "
+    args = [x for hook in HOOKS for x in ("-e", hook)]
+    tare.ok("run", "-d", "--name", "up", *args, "busybox", "sh", "-c", evil + "sleep 1000")
+    wait_until(lambda: tare("exec", "up", "test", "-x", "/evil").rc == 0)
+    if how == "stopped":
+        tare.ok("kill", "up")
+        tare.wait_state("up", "exited")
+    shell = terminal(tare.argv + ["debug", "--privileged", "-e", "PS2=mine", "up"])
+    wait_until(shell.is_raw, "the terminal to be raw")
+    shell.write(b"echo seen=$(env | grep -c -e evil -e PS2=mine); set -x; exit 7\n")
+    shell.expect(b"seen=1\r\n")
+    assert shell.wait() == 7
+    assert tare("debug", "up", "test", "-e", "/proof").rc == 1
+
+
+@pytest.mark.parametrize("how", ["running", "stopped"])
+def test_tools_are_mounted_on_the_kernel_s_own_only(tare, how):
+    """Where the container could put a link in the place of the tools, its programs would run as them."""
+    tare.ok("run", "-d", "--name", "up", "-v", "sys:/sys", "busybox", "sh", "-c",
+            "mkdir -p /sys/kernel/debug /own; touch /sys/done; sleep 1000")
+    wait_until(lambda: tare("exec", "up", "test", "-e", "/sys/done").rc == 0)
+    if how == "stopped":
+        tare.ok("kill", "up")
+        tare.wait_state("up", "exited")
+    done = tare("debug", "up", "true")
+    assert done.rc != 0 and "/sys/kernel/debug is not the kernel's" in done.err
+
+
 def test_user_workdir_env(bare):
     assert bare.ok("debug", "-u", "12:34", "-w", "/proc", "-e", "A=b", "up", "sh", "-c",
                    "id -u; id -g; pwd; echo $A; echo $HOME") == "12\n34\n/proc\nb\n/"

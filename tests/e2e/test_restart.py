@@ -453,6 +453,19 @@ def test_a_state_directory_that_becomes_read_only(tare):
 
 # ---------------------------------------------------------------- a reboot
 
+def remove_group(path):
+    """Whether it is gone, with those below it; a process on its way out still holds one."""
+    try:
+        for inner in [p for p in path.iterdir() if p.is_dir()]:
+            inner.rmdir()
+        path.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
 def reboot(tare):
     """What a power cut leaves: no process, and nothing of /run, which is a tmpfs."""
     for state in (tare.runroot / "containers").glob("*/state.json"):
@@ -467,10 +480,9 @@ def reboot(tare):
     ids = [p.name for p in (tare.root / "containers").iterdir()]
     wait_until(lambda: not [p for p in os.listdir("/proc") if p.isdigit() and
                             any(i in read_proc(p, "cgroup") for i in ids)], "all processes to be gone")
-    for folder, names, _ in os.walk("/sys/fs/cgroup", topdown=False):
-        for name in names:
-            if name in ids:
-                os.rmdir(os.path.join(folder, name))
+    groups = [p for p in pathlib.Path("/sys/fs/cgroup").glob("*/tare/*") if p.name in ids]
+    groups += [p for p in pathlib.Path("/sys/fs/cgroup").glob("tare/*") if p.name in ids]
+    wait_until(lambda: all([remove_group(p) for p in groups]), "the control groups to be gone")
     shutil.rmtree(tare.runroot)
 
 

@@ -236,3 +236,11 @@ def test_proxies(tare, config):
     assert "HTTP_PROXY=mine" in out and "http_proxy=http://p:1" in out
     tare.ok("run", "-d", "--name", "up", "busybox", "sleep", "1000")
     assert "proxy" not in tare("exec", "up", "env", env=config).out.lower()
+
+
+def test_docker_config_that_is_none(tare, tmp_path):
+    """A warning that says where, but repeats nothing: what stands there may be a password."""
+    (tmp_path / "config.json").write_text('{"psFormat": "x",\n"auths": {"r": {"auth" "c2VjcmV0"}}}')
+    got = tare("--config", tmp_path, "ps")
+    assert got.rc == 0 and "config.json: line 2, column " in got.err, got
+    assert "c2VjcmV0" not in got.err

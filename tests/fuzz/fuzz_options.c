@@ -3,16 +3,19 @@
  * Option values: the first byte chooses the syntax, the rest is the value. No input may crash a
  * parser, and what a spec was filled with must be freeable and checkable.
  */
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "cli/option.h"
+#include "cli/parse_device.h"
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_net.h"
 #include "cli/quote.h"
 #include "engine/spec.h"
+#include "monitor/log_address.h"
 
 #include <stdint.h>
 
@@ -83,6 +86,19 @@ static int host_set(void *spec, const char *value, struct err *err)
 	return host_option_set(&((struct container_spec *)spec)->extra_hosts, value, err);
 }
 
+static int point_set(void *spec, const char *value, struct err *err)
+{
+	return clock_parse_point(value, CLOCK_NS_PER_S, &((struct container_spec *)spec)->memory,
+				 err);
+}
+
+static int address_set(void *spec, const char *value, struct err *err)
+{
+	struct log_address ignored;
+
+	return log_address_parse(value, &ignored, err);
+}
+
 /* A letter for each, so that seeds can be read: "m" for --mount, "v" for -v, ... */
 static const struct {
 	char letter;
@@ -105,6 +121,10 @@ static const struct {
 	{'h', host_set},
 	{'R', device_rule_option_check},
 	{'y', sysctl_option_check},
+	{'g', gpus_option_set},
+	{'l', link_option_check},
+	{'w', point_set},
+	{'a', address_set},
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,7 +8,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 build=${1:-build}
 failed=0
-for job in cgroup2 limits stats; do
+for job in cgroup2 health limits stats; do
 	status=0
 	out=$(tests/vm/run-vm.sh -b "$build" "tests/vm/$job.sh" 2>&1) || status=$?
 	printf '%s\n' "$out"

@@ -105,13 +105,61 @@ static void printing(void **state)
 	}
 }
 
+/* As Go prints them. */
+static void durations_in_words(void **state)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} rows[] = {
+		{0, "0s"},
+		{1, "1ns"},
+		{1100, "1.1\xc2\xb5s"},
+		{2200000, "2.2ms"},
+		{300000000, "300ms"},
+		{1000000000, "1s"},
+		{1500000000, "1.5s"},
+		{3300000000, "3.3s"},
+		{60000000000, "1m0s"},
+		{90000000000, "1m30s"},
+		{245001000000, "4m5.001s"},
+		{3600000000000, "1h0m0s"},
+		{18367001000000, "5h6m7.001s"},
+		{-1500000000, "-1.5s"},
+		{INT64_MAX, "2562047h47m16.854775807s"},
+		{INT64_MIN, "-2562047h47m16.854775808s"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char buf[NUM_DURATION_LEN];
+
+		num_format_duration(rows[i].ns, buf);
+		assert_string_equal(buf, rows[i].text);
+	}
+}
+
+static void hexadecimal_digits(void **state)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++) {
+		assert_int_equal(num_hex_digit(digits[i]), i);
+		assert_int_equal(num_hex_digit((char)(i < 10 ? digits[i] : digits[i] - 32)), i);
+	}
+	for (const char *p = "/:@G`g \x10\xb0"; *p; p++)
+		assert_int_equal(num_hex_digit(*p), -1);
+	assert_int_equal(num_hex_digit('\0'), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(durations),
+		cmocka_unit_test(durations_in_words),
 		cmocka_unit_test(integers),
 		cmocka_unit_test(printing),
+		cmocka_unit_test(hexadecimal_digits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,8 +67,7 @@ static const struct {
 	{"version", 0, "Client:\n Version:           ", NULL},
 	{"version -f {{.Server.Version}}", 0, "0.", NULL},
 	{"version --format {{.Client.Os}}/{{.Server.Arch}}", 0, "linux/", NULL},
-	{"version -f json", 0, "{\"Client\":{\"Version\":\"",
-	 NULL},
+	{"version -f json", 0, "{\"Client\":{\"Version\":\"", NULL},
 	{"version -f {{", 64, NULL, "tare: template parsing error: template: "},
 	/* The newline comes after what was printed, and that is nothing here, as docker does it. */
 	{"version -f {{.Nosuch}}", 1, "\n", "tare: template: "},

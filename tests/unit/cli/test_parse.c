@@ -81,7 +81,7 @@ static void env_files(void **state)
 		{"\xef\xbb\xbf"
 		 "A=1\r\nB=2\r\n",
 		 "A=1|B=2", "A=1|B=2"},
-		{"FROM_HOST\nNOT_ON_HOST\n", "FROM_HOST=yes", "FROM_HOST|NOT_ON_HOST"},
+		{"FROM_HOST\nNOT_ON_HOST\n", "FROM_HOST=yes", ""},
 		{"A B=c\n", "!variable 'A B' contains whitespaces",
 		 "!variable 'A B' contains whitespaces"},
 		{"A =c\n", "!variable 'A ' contains whitespaces",

@@ -198,6 +198,15 @@ static const struct row rows[] = {
 	{{"--mount", "type=tmpfs,target=/y,volume-nocopy", "b"},
 	 "invalid argument \"type=tmpfs,target=/y,volume-nocopy\" for \"--mount\" flag: cannot mix "
 	 "'volume-*' options with mount type 'tmpfs'"},
+	{{"--mount", "type=bind,source=/x,target=/y,image-subpath=z", "b"},
+	 "invalid argument \"type=bind,source=/x,target=/y,image-subpath=z\" for \"--mount\" flag: "
+	 "cannot mix 'image-*' options with mount type 'bind'"},
+	{{"--mount", "type=,target=/y", "b"},
+	 "invalid argument \"type=,target=/y\" for \"--mount\" flag: type is required"},
+	{{"--mount", "type=bind,source=/x,target=/y,bind-recursive=writable", "b"},
+	 "invalid argument \"type=bind,source=/x,target=/y,bind-recursive=writable\" for "
+	 "\"--mount\" flag: option 'bind-recursive=writable' requires 'readonly' to be specified "
+	 "in conjunction"},
 	{{"--mount", "type=bind,source=/x,target=/y,bind-recursive=foo", "b"},
 	 "invalid argument \"type=bind,source=/x,target=/y,bind-recursive=foo\" for \"--mount\" "
 	 "flag: invalid value for bind-recursive: foo (must be \"enabled\", \"disabled\", "
@@ -309,7 +318,10 @@ static const struct row rows[] = {
 	{{"-v", "/foo:rw", "b"}, "invalid volume specification: '/foo:rw'"},
 	{{"-v", "/a:/b:foo", "b"}, "invalid mode: foo"},
 	{{"-v", "/a:/b:ro,rw", "b"}, "invalid mode: ro,rw"},
-	{{"-v", "/a:/b:nocopy", "b"}, "invalid mode: nocopy"},
+	{{"-v", "/a:/b:nocopy", "b"},
+	 "invalid volume specification: '/a:/b:nocopy': invalid mount config for type \"bind\": "
+	 "field VolumeOptions must not be specified"},
+	{{"-v", "va:/b/../c", "-v", "vb:/c/", "b"}, "Duplicate mount point: /c"},
 	{{"-v", "/x:/", "b"},
 	 "invalid volume specification: '/x:/': invalid mount config for type \"bind\": invalid "
 	 "specification: destination can't be '/'"},
@@ -317,14 +329,14 @@ static const struct row rows[] = {
 	 "invalid volume specification: '/x:y': invalid mount config for type \"bind\": invalid "
 	 "mount "
 	 "path: 'y' mount path must be absolute"},
-	{{"-v", "/a:/x", "-v", "/b:/x/", "b"}, "Duplicate mount point: /x/"},
+	{{"-v", "/a:/x", "-v", "/b:/x/", "b"}, "Duplicate mount point: /x"},
 	{{"--tmpfs", "/x", "-v", "/a:/x", "b"}, "Duplicate mount point: /x"},
 	{{"-v", "/a:/b:ro,Z,rshared,cached", "b"}, NULL},
 	{{"-v", "name:/x", "b"}, NULL},
 	{{"-v", "/x", "b"}, NULL},
 	{{"-v", "/x", "-v", "/x", "b"}, NULL},
 	{{"-v", "v:/x", "-v", "/x", "b"}, NULL},
-	{{"-v", "va:/x", "-v", "vb:/x/", "b"}, "Duplicate mount point: /x/"},
+	{{"-v", "va:/x", "-v", "vb:/x/", "b"}, "Duplicate mount point: /x"},
 	{{"--mount", "target=/x", "b"}, NULL},
 	{{"-v", "va:/x:rslave", "b"},
 	 "invalid volume specification: 'va:/x:rslave': invalid mount config for type \"volume\": "

@@ -12,17 +12,24 @@
 
 #include "../unit.h"
 
-static void add(struct view_model *m, char digit, const char *name, enum container_status status,
-		struct usage usage)
+static void add_state(struct view_model *m, char digit, const char *name,
+		      const struct container_state *state, const struct usage *usage)
 {
 	char id[ID_LEN + 1];
 	struct container_row row = {
 		.id = id, .name = name, .image_ref = "busybox", .image_is_current = true};
-	struct container_state state = {.status = status, .exit_code = 137};
 
 	memset(id, digit, ID_LEN);
 	id[ID_LEN] = '\0';
-	view_model_add(m, &row, &state, &usage);
+	view_model_add(m, &row, state, usage);
+}
+
+static void add(struct view_model *m, char digit, const char *name, enum container_status status,
+		struct usage usage)
+{
+	const struct container_state state = {.status = status, .exit_code = 137};
+
+	add_state(m, digit, name, &state, &usage);
 }
 
 /* Two readings, a second apart: web uses half a CPU, db a quarter, old has ended. */
@@ -185,6 +192,36 @@ static void the_list_on_80_by_24(void **state)
 	view_model_done(&m);
 }
 
+static void health_where_there_is_room(void **state)
+{
+	struct view_model m = {};
+	struct view_screen s = {.model = &m, .message = ""};
+	struct grid g = {};
+
+	view_model_begin(&m);
+	add(&m, 'a', "plain", STATUS_RUNNING, (struct usage){});
+	add_state(&m, 'b', "sick",
+		  &(struct container_state){.status = STATUS_RUNNING, .health = HEALTH_UNHEALTHY},
+		  &(struct usage){});
+	add(&m, 'c', "old", STATUS_EXITED, (struct usage){});
+	view_model_end(&m);
+	view_model_arrange(&m);
+	for (size_t columns = 115; columns <= 116; columns++) {
+		const size_t rows[] = {1, 3};
+		const char *const texts[] = {"HEALTH", "unhealthy"};
+
+		grid_resize(&g, 10, columns);
+		view_draw(&g, &s);
+		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+			cleanup_free char *text = row_text(&g, rows[i]);
+
+			assert_int_equal(strstr(text, texts[i]) != NULL, columns == 116);
+		}
+	}
+	grid_done(&g);
+	view_model_done(&m);
+}
+
 static void the_selected_line_is_in_sight(void **state)
 {
 	struct view_model m = {};
@@ -298,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(order_and_filter),
 		cmocka_unit_test(selection_stays_with_its_container),
+		cmocka_unit_test(health_where_there_is_room),
 		cmocka_unit_test(the_list_on_80_by_24),
 		cmocka_unit_test(the_selected_line_is_in_sight),
 		cmocka_unit_test(a_log_is_scrolled_from_its_end),

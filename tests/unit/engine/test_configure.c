@@ -129,7 +129,9 @@ static const struct {
 	{"", "", DEFAULT_PATH "|HOSTNAME=0123456789ab|TERM=xterm", true},
 	{"A=1|PATH=/bin", "", "PATH=/bin|HOSTNAME=0123456789ab|A=1", false},
 	{"A=1|B=2", "A=3", DEFAULT_PATH "|HOSTNAME=0123456789ab|A=3|B=2", false},
-	{"A=1", "C=x=y|A=", DEFAULT_PATH "|HOSTNAME=0123456789ab|A=|C=x=y", false},
+	{"A=1", "C=x=y|A=", DEFAULT_PATH "|HOSTNAME=0123456789ab|C=x=y|A=", false},
+	/* The caller's come first; of those that are repeated the last one counts. */
+	{"A=1|B=2", "D=1|A=3|D=2", DEFAULT_PATH "|HOSTNAME=0123456789ab|D=2|A=3|B=2", false},
 	/* A bare name that the host does not have takes the image's away, and only that one. */
 	{"A=1|AB=2", "A", DEFAULT_PATH "|HOSTNAME=0123456789ab|AB=2", false},
 	{"", "PATH=/x|TERM=dumb|HOSTNAME=h", "PATH=/x|TERM=dumb|HOSTNAME=h", true},

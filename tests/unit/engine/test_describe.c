@@ -272,6 +272,40 @@ static void nil_members(void **state)
 	assert_null(describe_go_alias("Name"));
 }
 
+/* docker's types of a health check: durations, and what was left out. */
+static void health_members(void **state)
+{
+	static const struct {
+		const char *template, *output;
+	} rows[] = {
+		{"{{.Config.Healthcheck.Interval}}", "1m30s"},
+		{"{{printf \"%s|%d|%6v\" .Config.Healthcheck.Interval .Config.Healthcheck.Interval "
+		 ".Config.Healthcheck.Timeout}}",
+		 "1m30s|90000000000|    0s"},
+		{"{{.Config.Healthcheck.Retries}} {{.Config.Healthcheck.Test}}", "0 [CMD true]"},
+		{"{{json .Config.Healthcheck}}",
+		 "{\"Test\":[\"CMD\",\"true\"],\"Interval\":90000000000}"},
+		{"{{.State.Health}}", "{starting 0 []}"},
+		{"{{len .State.Health.Log}}", "0"},
+	};
+	cleanup_json json_t *object = json_pack(
+		"{s:{s:{s:s,s:i,s:[]}},s:{s:{s:[s,s],s:I}},s:{}}", "State", "Health", "Status",
+		"starting", "FailingStreak", 0, "Log", "Config", "Healthcheck", "Test", "CMD",
+		"true", "Interval", (json_int_t)90000000000, "HostConfig");
+	cleanup_json json_t *typed = describe_with_nil_members(object, &container_shape);
+	const struct template_env env = {.shape = &container_shape};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_template struct template *t = NULL;
+		cleanup_str struct str out = STR_INIT;
+		struct err err = ERR_INIT;
+
+		assert_int_equal(template_parse(rows[i].template, &t, &err), 0);
+		assert_int_equal(template_execute(t, typed, &env, &out, &err), 0);
+		assert_string_equal(str_get(&out), rows[i].output);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +316,7 @@ int main(void)
 		cmocka_unit_test(host_parts),
 		cmocka_unit_test(unconfined),
 		cmocka_unit_test(nil_members),
+		cmocka_unit_test(health_members),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,7 @@ static void looks_up(void **state)
 		 "aa0000000000000000000000000000000000000000000000000000000000000"},
 		{"cc", NULL, "No such container: cc"},
 		{"BB", NULL, "No such container: BB"},
-		{"", NULL, "No such container: "},
+		{"", NULL, "invalid container name or ID: value is empty"},
 		{"/", NULL, "No such container: /"},
 		{"ones", NULL, "No such container: ones"},
 		{"%", NULL, "No such container: %"},
@@ -111,8 +111,8 @@ static void keeps_names_and_ids_unique(void **state)
 	assert_int_equal(container_rename(f->store, ID_C, "new", holder, &err), -ERR_NOT_FOUND);
 	assert_int_equal(container_rename(f->store, ID_A, "free", holder, &err), 0);
 	assert_int_equal(container_rename(f->store, ID_B, "one", holder, &err), 0);
-	assert_int_equal(container_delete(f->store, ID_A, &err), 1);
-	assert_int_equal(container_delete(f->store, ID_A, &err), 0);
+	assert_int_equal(container_delete(f->store, ID_A, false, NULL, &err), 1);
+	assert_int_equal(container_delete(f->store, ID_A, false, NULL, &err), 0);
 	add(f->store, ID_C, "free");
 }
 
@@ -148,14 +148,11 @@ static void updates(void **state)
 
 	add(f->store, ID_A, "one");
 	assert_int_equal(container_update_json(f->store, ID_A, NULL, "{\"c\":3}", NULL, &err), 0);
-	assert_int_equal(container_set_auto_remove(f->store, ID_A, false, &err), 0);
 	assert_int_equal(container_update_json(f->store, ID_B, "x", NULL, NULL, &err),
 			 -ERR_NOT_FOUND);
-	assert_int_equal(container_set_auto_remove(f->store, ID_B, true, &err), -ERR_NOT_FOUND);
 	assert_int_equal(container_lookup(f->store, "one", &record, &err), 1);
 	assert_string_equal(record.row.config, "{\"a\":1}");
 	assert_string_equal(record.row.host, "{\"c\":3}");
-	assert_false(record.row.auto_remove);
 }
 
 /* Eight processes create the database and 20 rows each at the same time, all with one name in

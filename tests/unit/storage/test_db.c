@@ -164,7 +164,7 @@ static void version_2_is_upgraded(void **state)
 	assert_int_equal(container_lookup(f->store, "old", &record, &err), 1);
 	assert_int_equal(record.row.n_volumes, 0);
 	expect_volumes_work(f);
-	assert_int_equal(container_delete(f->store, CHAIN, &err), 1);
+	assert_int_equal(container_delete(f->store, CHAIN, false, NULL, &err), 1);
 }
 
 static void newer_versions_are_refused(void **state)

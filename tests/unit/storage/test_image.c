@@ -239,7 +239,7 @@ static void refuses_while_used(void **state)
 
 	assert_int_equal(image_lookup(f->store, one, &image, &err), 0);
 	assert_int_equal(count_entries(f, "layers"), 1);
-	assert_int_equal(container_delete(f->store, CONTAINER, &err), 1);
+	assert_int_equal(container_delete(f->store, CONTAINER, false, NULL, &err), 1);
 	assert_int_equal(count_entries(f, "layers"), 0);
 	assert_int_equal(count_entries(f, "blobs/sha256"), 0);
 }

@@ -140,8 +140,8 @@ static void used_ones_stay(void **state)
 	assert_int_equal(volume_remove(f->store, "data", &err), -ERR_CONFLICT);
 	assert_string_equal(err.msg, "remove data: volume is in use - [" ID_A ", " ID_B "]");
 	assert_int_equal(volume_rename(f->store, "data", "other", &err), -ERR_CONFLICT);
-	assert_int_equal(container_delete_with_volumes(f->store, ID_A, &err), 1);
-	assert_int_equal(container_delete_with_volumes(f->store, ID_B, &err), 1);
+	assert_int_equal(container_delete(f->store, ID_A, true, NULL, &err), 1);
+	assert_int_equal(container_delete(f->store, ID_B, true, NULL, &err), 1);
 	/* One with a name never goes with its containers. */
 	assert_true(exists(f, "data/_data"));
 	assert_int_equal(volume_remove(f->store, "data", &err), 0);
@@ -153,15 +153,22 @@ static void anonymous_ones_go_with_the_last(void **state)
 	const struct container_use first = {
 		.volume = ANON, .target = "/d", .is_anonymous = true, .is_new = true};
 	const struct container_use from = {.volume = ANON, .target = "/d", .is_anonymous = true};
+	cleanup_strv struct strv gone = STRV_INIT;
 	cleanup_volume struct volume volume = VOLUME_INIT;
 	struct err err = ERR_INIT;
 
 	assert_int_equal(insert(f, ID_A, "one", &first, 1, &err), 0);
 	assert_int_equal(insert(f, ID_B, "two", &from, 1, &err), 0);
-	assert_int_equal(container_delete_with_volumes(f->store, ID_A, &err), 1);
+	/* Its files come with the row: a sweep never sees them without. */
+	assert_true(exists(f, ANON "/_data"));
+	assert_int_equal(container_delete(f->store, ID_A, true, &gone, &err), 1);
+	assert_int_equal(gone.n, 0);
 	assert_int_equal(volume_lookup(f->store, ANON, &volume, &err), 1);
 	assert_true(volume_is_anonymous(&volume));
-	assert_int_equal(container_delete_with_volumes(f->store, ID_B, &err), 1);
+	assert_int_equal(container_delete(f->store, ID_B, true, &gone, &err), 1);
+	assert_int_equal(gone.n, 1);
+	assert_string_equal(gone.items[0], ANON);
+	assert_false(exists(f, ANON));
 	volume_done(&volume);
 	assert_int_equal(volume_lookup(f->store, ANON, &volume, &err), 0);
 }

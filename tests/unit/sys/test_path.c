@@ -243,7 +243,24 @@ static void directories(void **state)
 			assert_int_equal(mode_of(f, table[i].made), S_IFDIR | 0751);
 	}
 	check_outside(f);
+	assert_int_equal(fstatat(f->root, "far", &(struct stat){}, AT_SYMLINK_NOFOLLOW), -1);
 	assert_int_equal(mode_of(f, "etc"), S_IFDIR | 0700); /* kept: made through the umask */
+}
+
+/* As deep as a path can be: seconds, where every missing component began a search of its own. */
+static void deep_directories(void **state)
+{
+	const struct fixture *f = *state;
+	cleanup_str struct str path = STR_INIT;
+	int fd = -1;
+
+	for (int i = 0; i < 2000; i++)
+		str_add(&path, "d/");
+	alarm(60);
+	fd = path_ensure_dir(f->root, str_get(&path), 0755, 0, 0);
+	alarm(0);
+	assert_true(fd >= 0);
+	close(fd);
 }
 
 static void files(void **state)
@@ -297,6 +314,7 @@ int main(void)
 		cmocka_unit_test(magic_links_are_refused),
 		cmocka_unit_test_setup_teardown(parents, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(directories, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(deep_directories, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(files, set_up, tear_down),
 		cmocka_unit_test(names_of_descriptors),
 	};
