@@ -45,7 +45,7 @@ cpp() {
 }
 
 # Jobs of the virtual machine have no first line of their own; all of them are for a plain sh.
-shells() { find tools tests bench examples .ci -type f \( -name '*.sh' -o -name run \) -exec shellcheck -s dash -S warning -e SC2148,SC2187 {} +; }
+shells() { find tools tests bench examples contrib .ci -type f \( -name '*.sh' -o -name '*.init.in' -o -name run \) -exec shellcheck -s dash -S warning -e SC2148,SC2187 {} +; }
 
 check source-checker tools/check-source.py
 check clang-format layout

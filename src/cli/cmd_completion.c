@@ -65,7 +65,9 @@ static const char bash_script[] =
 	"\"${word#\"$prefix\"}\")\n"
 	"\tfi\n"
 	"}\n"
-	"complete -o default -F _tare tare\n";
+	"complete -o default -F _tare tare\n"
+	"# An alias that is made later wants this line after it.\n"
+	"if [[ ${BASH_ALIASES[docker]-} == tare ]]; then complete -o default -F _tare docker; fi\n";
 
 static const char zsh_script[] = "#compdef tare\n"
 				 "# zsh completion of tare\n"

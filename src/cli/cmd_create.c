@@ -259,11 +259,6 @@ static int foreground(struct run_ctx *c, struct err *err)
 	cli_explain_total(&c->start.plan, c->request->explain,
 			  c->start.plan.marks[PLAN_RUNNING] - c->began_ns);
 	container_made_release(&c->engine, &c->made);
-	/* -a stdin alone feeds a container that is otherwise detached: its id is the output. */
-	if (!(streams & (CLIENT_STDOUT | CLIENT_STDERR))) {
-		printf("%s\n", c->made.id);
-		fflush(stdout);
-	}
 	rc = session(c, streams, &result, err);
 	if (rc == 0 && result.outcome == SESSION_EXITED) {
 		struct err ignored = ERR_INIT;
@@ -286,8 +281,6 @@ static int foreground(struct run_ctx *c, struct err *err)
 
 		engine_settle(&c->engine, c->made.id, spec->auto_remove, &ignored);
 	}
-	if (rc == 0 && !(streams & (CLIENT_STDOUT | CLIENT_STDERR)))
-		return 0;
 	return rc < 0 ? rc : cli_session_status(&result, err);
 }
 

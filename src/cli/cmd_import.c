@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "cli/command.h"
 #include "cli/progress.h"
+#include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/event.h"
@@ -17,8 +18,6 @@
 #include "storage/image.h"
 #include "storage/import.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,25 +27,12 @@
 
 static int open_archive(const char *name, struct err *err)
 {
-	int fd = -1;
-
 	if (str_has_prefix(name, "http://") || str_has_prefix(name, "https://")) {
 		err_set(err, ERR_UNSUPPORTED, "%s: imports over the network are not there yet",
 			name);
 		return err_hint(err, "curl -L %s | tare import - NAME", name);
 	}
-	if (strcmp(name, "-") == 0)
-		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	else
-		fd = open(name, O_RDONLY | O_CLOEXEC); /* lint: path typed by the user */
-	if (fd < 0)
-		return err_sys(err, errno, "open %s", name);
-	if (strcmp(name, "-") == 0 && isatty(fd)) {
-		close(fd);
-		err_set(err, ERR_INVALID, "standard input is a terminal, not an archive");
-		return err_hint(err, "tare import - NAME <rootfs.tar");
-	}
-	return fd;
+	return cli_open_archive(name, "tare import - NAME <rootfs.tar", err);
 }
 
 /* Bytes that will be read from FD; 0 when nobody knows. */

@@ -6,6 +6,7 @@
 #include "base/num.h"
 #include "cli/command.h"
 #include "cli/list_common.h"
+#include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/pattern.h"
@@ -16,8 +17,6 @@
 #include "json/value.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -365,27 +364,11 @@ int cmd_volume_export(struct cli *cli, union verb_options *options, struct err *
 	return to_file ? new_file_commit(&file, true, err) : 0;
 }
 
-static int open_input(const char *name, struct err *err)
-{
-	int fd = -1;
-
-	if (strcmp(name, "-") == 0)
-		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	else
-		fd = open(name, O_RDONLY | O_CLOEXEC); /* lint: path typed by the user */
-	if (fd < 0)
-		return err_sys(err, errno, "open %s", name);
-	if (!isatty(fd))
-		return fd;
-	close(fd);
-	err_set(err, ERR_INVALID, "standard input is a terminal, not an archive");
-	return err_hint(err, "tare volume import VOLUME <FILE.tar");
-}
-
 int cmd_volume_import(struct cli *cli, union verb_options *options, struct err *err)
 {
 	cleanup_engine struct engine engine = {};
-	cleanup_close int in_fd = open_input(cli->args.n > 1 ? cli->args.items[1] : "-", err);
+	cleanup_close int in_fd = cli_open_archive(cli->args.n > 1 ? cli->args.items[1] : "-",
+						   "tare volume import VOLUME <FILE.tar", err);
 
 	if (in_fd < 0 || engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;

@@ -27,8 +27,14 @@ int env_option_check(void *field, const char *value, struct err *err)
 
 int label_option_check(void *field, const char *value, struct err *err)
 {
-	if (!value[0] || value[0] == '=')
+	const char *key = value + strspn(value, BLANKS);
+	size_t len = strcspn(key, "=");
+
+	if (!len)
 		return err_set(err, ERR_INVALID, "invalid label '%s': empty name", value);
+	if (strcspn(key, BLANKS) < len)
+		return err_set(err, ERR_INVALID, "label '%.*s' contains whitespaces", (int)len,
+			       key);
 	return 0;
 }
 

@@ -11,7 +11,7 @@ struct err;
 struct strv;
 
 /* option_set checks for -e ("invalid environment variable: =x") and -l ("invalid label '=x': empty
- * name"); they store nothing. */
+ * name", "label 'a b' contains whitespaces"); they store nothing. */
 int env_option_check(void *field, const char *value, struct err *err);
 int label_option_check(void *field, const char *value, struct err *err);
 

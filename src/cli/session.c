@@ -12,10 +12,13 @@
 #include "sys/process.h"
 #include "sys/pty.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static char **program_argv;
@@ -83,6 +86,22 @@ static bool is_reader_gone(int fd)
 	struct pollfd p = {.fd = fd};
 
 	return poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
+}
+
+int cli_open_archive(const char *name, const char *hint, struct err *err)
+{
+	bool is_stdin = strcmp(name, "-") == 0;
+	int fd = -1;
+
+	if (is_stdin && isatty(STDIN_FILENO)) {
+		err_set(err, ERR_INVALID, "standard input is a terminal, not an archive");
+		return err_hint(err, "%s", hint);
+	}
+	if (is_stdin)
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(name, O_RDONLY | O_CLOEXEC); /* lint: path typed by the user */
+	return fd < 0 ? err_sys(err, errno, "open %s", name) : fd;
 }
 
 int cli_session_status(const struct session_result *result, struct err *err)

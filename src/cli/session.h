@@ -18,6 +18,9 @@ void cli_terminal_size(unsigned short *rows, unsigned short *columns);
  * anything was started: "Invalid WORD keys (x) provided". */
 int cli_find_detach_keys(struct cli *cli, const char *typed, bool tty, const char *word,
 			 const char **ret, struct err *err);
+/* A descriptor of the archive NAME; "-" is standard input, which must be no terminal: HINT says
+ * what to type then. Owned, or -code. */
+int cli_open_archive(const char *name, const char *hint, struct err *err);
 /* What a session's end means for the exit status; prints what docker prints. LOST is an error. */
 int cli_session_status(const struct session_result *result, struct err *err);
 /* Exits by the signal that ended the session, as the shell expects it. */

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "engine/mount_point.h"
 #include "json/value.h"
 
 #include <ctype.h>
@@ -27,6 +28,8 @@
 #define FILE_MAX  (1 << 20)
 #define FILES_MAX 256
 #define GPU_KIND  "nvidia.com/gpu"
+#define MAJOR_MAX ((1U << 12) - 1) /* of the kernel's dev_t */
+#define MINOR_MAX ((1U << 20) - 1)
 
 struct cdi_file {
 	char *path; /* owned */
@@ -221,18 +224,37 @@ static int add_env(struct cdi *cdi, const json_t *edits, const char *name, struc
 	return 0;
 }
 
+/* Replaces *VALUE by member KEY where there is one: false when that is no number up to MAX. */
+static bool take_number(const json_t *node, const char *key, uint32_t max, uint32_t *value)
+{
+	const json_t *member = json_object_get(node, key);
+
+	if (!member || json_is_null(member))
+		return true;
+	if (!json_is_integer(member) || json_integer_value(member) < 0 ||
+	    json_integer_value(member) > max)
+		return false;
+	*value = (uint32_t)json_integer_value(member);
+	return true;
+}
+
 /* What the file does not say of a node is read off the host's. */
 static int stat_node(const json_t *node, const char *host, const char *name, struct stat *ret,
 		     struct err *err)
 {
 	const char *type = json_get_string(node, "type", "");
 	bool is_said = *type && json_object_get(node, "major") && json_object_get(node, "minor");
+	uint32_t major_number = 0;
+	uint32_t minor_number = 0;
 
 	*ret = (struct stat){};
+	if ((*type && strcmp(type, "b") != 0 && strcmp(type, "c") != 0 && strcmp(type, "u") != 0) ||
+	    !take_number(node, "major", MAJOR_MAX, &major_number) ||
+	    !take_number(node, "minor", MINOR_MAX, &minor_number))
+		return refuse(name, "a device node of an unknown type or number", err);
 	if (is_said) {
-		ret->st_mode = (strcmp(type, "b") == 0 ? S_IFBLK : S_IFCHR) | 0660;
-		ret->st_rdev = makedev((unsigned)json_get_int(node, "major", 0),
-				       (unsigned)json_get_int(node, "minor", 0));
+		ret->st_mode = (*type == 'b' ? S_IFBLK : S_IFCHR) | 0660;
+		ret->st_rdev = makedev(major_number, minor_number);
 	} else if (stat(host, ret) < 0) { /* lint: named by a file of the host's administrator */
 		return err_sys(err, errno, "CDI device %s: %s", name, host);
 	}
@@ -244,7 +266,7 @@ static int stat_node(const json_t *node, const char *host, const char *name, str
 static int add_node(struct cdi *cdi, const json_t *node, const char *name, struct err *err)
 {
 	const char *path = json_get_string(node, "path", "");
-	const char *perms = json_get_string(node, "permissions", "rwm");
+	const char *perms = json_get_string(node, "permissions", "");
 	struct device_rule rule = {};
 	struct stat st;
 	mode_t mode = 0;
@@ -254,14 +276,17 @@ static int add_node(struct cdi *cdi, const json_t *node, const char *name, struc
 			      err);
 	if (stat_node(node, json_get_string(node, "hostPath", path), name, &st, err) < 0)
 		return -err->code;
-	mode = (mode_t)json_get_int(node, "fileMode", st.st_mode & 07777) & 07777;
-	oci_add_device(cdi->config, path, (st.st_mode & S_IFMT) | mode, st.st_rdev,
-		       (uid_t)json_get_int(node, "uid", st.st_uid),
-		       (gid_t)json_get_int(node, "gid", st.st_gid));
+	mode = st.st_mode & 0777;
+	if (!take_number(node, "fileMode", UINT32_MAX, &mode) ||
+	    !take_number(node, "uid", INT32_MAX, &st.st_uid) ||
+	    !take_number(node, "gid", INT32_MAX, &st.st_gid))
+		return refuse(name, "a device node with an owner or a mode out of range", err);
+	oci_add_device(cdi->config, path, (st.st_mode & S_IFMT) | (mode & 0777), st.st_rdev,
+		       st.st_uid, st.st_gid);
 	rule.type = S_ISBLK(st.st_mode) ? 'b' : 'c';
 	rule.major = major(st.st_rdev);
 	rule.minor = minor(st.st_rdev);
-	for (const char *p = perms; *p; p++)
+	for (const char *p = *perms ? perms : "rwm"; *p; p++)
 		rule.access |= *p == 'r' ? DEVICE_READ : *p == 'w' ? DEVICE_WRITE : DEVICE_MKNOD;
 	cgroup_limits_add_device(&cdi->config->limits, &rule);
 	return 0;
@@ -270,7 +295,7 @@ static int add_node(struct cdi *cdi, const json_t *node, const char *name, struc
 static int add_mount(struct cdi *cdi, const json_t *mount, const char *name, struct err *err)
 {
 	const char *source = json_get_string(mount, "hostPath", "");
-	const char *target = json_get_string(mount, "containerPath", "");
+	cleanup_free char *target = mount_clean_path(json_get_string(mount, "containerPath", ""));
 	cleanup_strv struct strv options = STRV_INIT;
 	struct oci_mount *m = NULL;
 
@@ -304,10 +329,17 @@ static void add_groups(struct cdi *cdi, const json_t *edits)
 
 static int apply_edits(struct cdi *cdi, const json_t *edits, const char *name, struct err *err)
 {
+	static const char *const lists[] = {"deviceNodes", "mounts", "hooks", "additionalGids"};
 	size_t i = 0;
 	json_t *item = NULL;
 	int rc = 0;
 
+	/* What is not understood might be what the device cannot do without. */
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+		item = json_object_get(edits, lists[k]);
+		if (item && !json_is_null(item) && !json_is_array(item))
+			return refuse(name, "an edit that has to be a list is none", err);
+	}
 	if (json_array_size(json_object_get(edits, "hooks")) > 0)
 		return refuse(name,
 			      "it needs hooks, programs of the host for each container, which are "

@@ -132,8 +132,11 @@ static int open_container(struct copy *c, struct err *err)
 	cleanup_free char *rooted = str_printf("/%s", c->inside);
 	cleanup_free char *clean = cp_clean(rooted);
 
-	if (cp_root_open(c->engine, c->ref, clean, &c->root, err) < 0)
-		return -err->code;
+	return cp_root_open(c->engine, c->ref, clean, &c->root, err);
+}
+
+static int check_inside(const struct copy *c, struct err *err)
+{
 	return *c->inside ? 0 : err_set(err, ERR_INVALID, "bad parameter: path cannot be empty");
 }
 
@@ -222,6 +225,7 @@ static int copy_out(struct copy *c, uint64_t *ret_bytes, struct err *err)
 					   .gid = keep ? (gid_t)-1 : getegid()};
 	cleanup_cp_place struct cp_place to = CP_PLACE_INIT;
 	cleanup_cp_path struct cp_path from = CP_PATH_INIT;
+	cleanup_free char *clean = NULL;
 	cleanup_close int dir = -1;
 	int rc = cp_place_find(c->host_fd, c->host_path, false, true, &to);
 
@@ -235,7 +239,8 @@ static int copy_out(struct copy *c, uint64_t *ret_bytes, struct err *err)
 	dir = path_open_in_root(c->host_fd, c->plan.dir, O_RDONLY | O_DIRECTORY, 0);
 	if (dir < 0)
 		return err_sys(err, -dir, "stat %s", c->plan.dir);
-	options.shown = c->plan.dir;
+	clean = cp_clean(c->plan.dir);
+	options.shown = clean;
 	return cp_stream(dir, write_source, c, &options, ret_bytes, err);
 }
 
@@ -245,7 +250,7 @@ static int copy_from_container(struct copy *c, struct cp_result *ret, struct err
 
 	if (!is_stream(c) && (open_host(c, err) < 0 || check_output(c, err) < 0))
 		return -err->code;
-	if (open_container(c, err) < 0 || find_inside(c, err) < 0)
+	if (open_container(c, err) < 0 || check_inside(c, err) < 0 || find_inside(c, err) < 0)
 		return -err->code;
 	if (!is_stream(c)) {
 		if (copy_out(c, &ret->bytes, err) < 0)
@@ -280,6 +285,7 @@ static int copy_in(struct copy *c, const struct cp_place *to, bool exists, uint6
 {
 	struct cp_apply_options options = {.uid = (uid_t)-1, .gid = (gid_t)-1};
 	cleanup_cp_path struct cp_path from = CP_PATH_INIT;
+	cleanup_free char *clean = NULL;
 	cleanup_close int dir = -1;
 
 	if (is_stream(c)) {
@@ -293,7 +299,8 @@ static int copy_in(struct copy *c, const struct cp_place *to, bool exists, uint6
 	dir = open_extraction(c, c->plan.dir, err);
 	if (dir < 0)
 		return -err->code;
-	options.base = options.shown = c->plan.dir;
+	clean = cp_clean(c->plan.dir);
+	options.base = options.shown = clean;
 	if (is_stream(c) && is_input_empty())
 		return 0;
 	return cp_stream(c->root.fd, is_stream(c) ? write_plain : write_source, c, &options,
@@ -307,10 +314,14 @@ static int copy_to_container(struct copy *c, struct cp_result *ret, struct err *
 
 	if (!is_stream(c) && (open_host(c, err) < 0 || find_host_source(c, err) < 0))
 		return -err->code;
-	if (open_container(c, err) < 0)
+	if (open_container(c, err) < 0 || (is_stream(c) && check_inside(c, err) < 0))
 		return -err->code;
-	/* Whatever is wrong with it shows when it is written to. */
-	exists = cp_place_find(c->root.fd, c->inside, true, true, &to) == 0;
+	/* Whatever is wrong with it shows when it is written to. No path is, as in docker, one that
+	 * is not there: what is in a directory goes to the root then. */
+	if (*c->inside)
+		exists = cp_place_find(c->root.fd, c->inside, true, true, &to) == 0;
+	else
+		cp_path_parse(".", true, &to.path);
 	if (check_destination(c, &to, exists, err) < 0 ||
 	    copy_in(c, &to, exists, &ret->bytes, err) < 0)
 		return -err->code;

@@ -60,17 +60,22 @@ static int follow_link(struct cp_place *place)
 
 int cp_place_find(int root_fd, const char *path, bool rooted, bool follow, struct cp_place *ret)
 {
+	int rc = 0;
+
 	*ret = (struct cp_place)CP_PLACE_INIT;
 	cp_path_parse(path, rooted, &ret->path);
-	for (int links = 0; links < MAX_LINKS; links++) {
-		int rc = look(root_fd, ret);
-
-		if (rc < 0 || !follow || !S_ISLNK(ret->st.st_mode))
+	for (int links = 0; rc == 0 && links < MAX_LINKS; links++) {
+		rc = look(root_fd, ret);
+		if ((rc < 0 && rc != -ELOOP) || !follow || !S_ISLNK(ret->st.st_mode))
 			return rc;
-		rc = follow_link(ret);
-		if (rc < 0)
-			return rc;
+		if (rc == 0)
+			rc = follow_link(ret);
 	}
+	if (rc < 0 && rc != -ELOOP)
+		return rc;
+	/* Links that lead to themselves lead nowhere: the place is the one that was named. */
+	cp_path_done(&ret->path);
+	cp_path_parse(path, rooted, &ret->path);
 	return -ELOOP;
 }
 

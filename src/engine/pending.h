@@ -43,13 +43,13 @@ void engine_remove_replaced(struct engine *engine);
 int engine_settle(struct engine *engine, const char *id, bool auto_remove, struct err *err);
 /* The same for who holds the entry. */
 int engine_settle_held(struct engine *engine, const char *id, bool auto_remove, struct err *err);
-/* Ends the run of a container whose monitor was killed and puts that on record, if its policy has it
- * start again: true then. What is left in its run directory tells others meanwhile that it will not
- * stay down; a new monitor takes that over. The caller holds its entry. */
-bool engine_settle_resumable(struct engine *engine, const char *id);
 /* Removes ID from the index, and with it what goes with it (storage/container.h), and tells so: 1,
  * 0 when it was not there, or -code. The caller holds its entry. */
 int engine_delete(struct engine *engine, const char *id, bool with_volumes, struct err *err);
+/* Ends the run of a container whose monitor was killed and puts that on record, if its policy has
+ * it start again: true then. What is left in its run directory tells others meanwhile that it will
+ * not stay down; a new monitor takes that over. The caller holds its entry. */
+bool engine_settle_resumable(struct engine *engine, const char *id);
 /* Removes everything of ID but its row: processes, control groups, run directory, container
  * directory. The caller holds its entry. */
 int engine_remove_traces(struct engine *engine, const char *id, struct err *err);

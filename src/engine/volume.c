@@ -166,11 +166,20 @@ static int read_filters(struct prune *p, struct err *err)
 	return 0;
 }
 
+static bool has_options(const struct volume *volume)
+{
+	return strcmp(volume->options, "null") != 0 && strcmp(volume->options, "{}") != 0;
+}
+
 static int collect(const struct volume *volume, void *data, struct err *err)
 {
 	struct prune *p = data;
 
 	if (volume->n_users > 0 || (!p->all && !volume_is_anonymous(volume)))
+		return 0;
+	/* Of a volume with options of its driver nobody knows what is behind it; docker keeps it.
+	 */
+	if (has_options(volume))
 		return 0;
 	strv_foreach (i, p->filters) {
 		const char *filter = p->filters->items[i];

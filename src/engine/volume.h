@@ -32,8 +32,9 @@ int engine_check_volume(const struct volume_request *request, struct err *err);
 int engine_remove_volume(struct engine *engine, const char *name, struct err *err);
 
 /* Removes the volumes that no container uses and that all FILTERS ("label=k[=v]", "label!=k[=v]",
- * "all=true") let through: the anonymous ones, with ALL also those with a name. Appends their names
- * to REMOVED and adds their bytes to FREED. ERR_INVALID "invalid filter 'x'". */
+ * "all=true") let through: the anonymous ones, with ALL also those with a name, but none that
+ * has options of its driver. Appends their names to REMOVED and adds their bytes to FREED.
+ * ERR_INVALID "invalid filter 'x'". */
 int engine_prune_volumes(struct engine *engine, const struct strv *filters, bool all,
 			 struct strv *removed, int64_t *freed, struct err *err);
 

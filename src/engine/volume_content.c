@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "engine/cp_stream.h"
 #include "engine/engine.h"
+#include "engine/event.h"
 #include "engine/volume.h"
 #include "engine/volume_options.h"
 #include "engine/volume_shared.h"
@@ -134,10 +135,13 @@ int engine_clone_volume(struct engine *engine, const char *name, const char *to,
 			       "clone %s: there is already a volume with the name %s", name, to);
 	/* With options it has no content of its own. */
 	if (rc == 0 && strcmp(volume.options, "null") != 0)
-		return volume_ensure(engine->store, to, volume.labels, volume.options, err) < 0
-			       ? -err->code
-			       : 0;
-	if (rc == 0)
+		rc = volume_ensure(engine->store, to, volume.labels, volume.options, err);
+	else if (rc == 0)
 		rc = content = volume_open(engine->store, name, err);
-	return rc < 0 ? rc : volume_clone_files(engine->store, content, to, volume.labels, err);
+	if (content >= 0)
+		rc = volume_clone_files(engine->store, content, to, volume.labels, err);
+	if (rc < 0)
+		return rc;
+	event_volume(engine, to, "create", NULL);
+	return 0;
 }

@@ -220,7 +220,11 @@ int journal_write(const struct journal *journal, const struct str *records)
 		else if (rc != -ESTALE)
 			return rc;
 	}
-	/* Somebody is stuck: once to make a file that is missing, once to write to it. */
-	rc = try_write(journal, records, false);
-	return rc == -ESTALE ? try_write(journal, records, false) : rc;
+	/* Somebody is stuck, or many are at work: without waiting for them. */
+	for (int i = 0; i < WRITE_TRIES; i++) {
+		rc = try_write(journal, records, false);
+		if (rc != -ESTALE)
+			break;
+	}
+	return rc;
 }

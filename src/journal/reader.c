@@ -131,15 +131,23 @@ static int read_part(struct journal_reader *r)
 
 /* ---- files ---- */
 
-/* Whether another file is current by now. While none is, there is nothing to go on to. */
-static bool is_over(const struct journal_reader *r)
+enum current { IS_NONE, IS_OTHER, IS_THIS };
+
+/* What is current, seen from the file FD. */
+static enum current look_at_current(const struct journal_reader *r, int fd)
 {
 	char path[PATH_OF_FILE_MAX];
 	struct stat mine, named;
 
-	if (lstat(path_of(r, JOURNAL_CURRENT, path), &named) < 0 || fstat(r->fd, &mine) < 0)
-		return false;
-	return mine.st_ino != named.st_ino || mine.st_dev != named.st_dev;
+	if (lstat(path_of(r, JOURNAL_CURRENT, path), &named) < 0 || fstat(fd, &mine) < 0)
+		return IS_NONE;
+	return mine.st_ino == named.st_ino && mine.st_dev == named.st_dev ? IS_THIS : IS_OTHER;
+}
+
+/* Whether another file is current by now. While none is, there is nothing to go on to. */
+static bool is_over(const struct journal_reader *r)
+{
+	return look_at_current(r, r->fd) == IS_OTHER;
 }
 
 /* Opens the file after the one that was read, or the first there is. 0 when there is none. */
@@ -154,8 +162,10 @@ static int open_next(struct journal_reader *r)
 		cleanup_close int older_fd = open_part(r, JOURNAL_OLDER, &older);
 		bool uses_older = older_fd >= 0 && older > r->part;
 
-		/* Renamed between the two: look again. */
-		if (older_fd >= 0 && current_fd >= 0 && older >= current && current > r->part)
+		/* Renamed between the two: look again. If it was not, two have one number, as a
+		 * writer that did not wait for a stuck one may give it. */
+		if (older_fd >= 0 && current_fd >= 0 && older >= current && current > r->part &&
+		    look_at_current(r, current_fd) != IS_THIS)
 			continue;
 		if (current_fd < 0 && !uses_older)
 			return current_fd == -ENOENT ? 0 : current_fd;

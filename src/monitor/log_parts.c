@@ -217,11 +217,12 @@ static int add_next(struct log_parts *parts, uint64_t after)
 		if (rc == 0 && x.next == 0) {
 			rc = add_current(parts, after, &x, &again);
 		} else if (rc == 0) {
-			if (parts->n > 0 && x.next > after + 1 && add_held(parts, after + 1))
+			bool is_missed = (parts->n > 0 || parts->is_new) && x.next > after + 1;
+
+			if (is_missed && add_held(parts, after + 1))
 				return 1;
 			rc = add_complete(parts, x.next);
-			if (rc == 1 && parts->n > 1 && x.next > after + 1)
-				parts->has_gap = true;
+			parts->has_gap |= rc == 1 && is_missed;
 		}
 		if (rc != 0 || !again)
 			return rc;
@@ -247,6 +248,8 @@ int log_parts_extend(struct log_parts *parts)
 
 int log_parts_open(struct log_parts *parts, int container_dir_fd, bool follows)
 {
+	int rc = 0;
+
 	/* Its lock must be held before there is a first part: the writer makes neither without
 	 * output, and may be several parts further before its directory is noticed. */
 	if (follows && mkdirat(container_dir_fd, LOG_DIR_NAME, 0700) < 0 && errno != EEXIST)
@@ -259,7 +262,9 @@ int log_parts_open(struct log_parts *parts, int container_dir_fd, bool follows)
 	/* Where locks are not to be had the parts with names are all there is. */
 	if (follows && flock(parts->dir_fd, LOCK_SH) < 0 && errno == EINTR)
 		return -EINTR;
-	return log_parts_extend(parts);
+	rc = log_parts_extend(parts);
+	parts->is_new = follows && rc == 0 && parts->n == 0;
+	return rc;
 }
 
 void log_parts_unfollow(struct log_parts *parts)

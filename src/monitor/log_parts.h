@@ -41,6 +41,7 @@ struct log_parts {
 	struct log_part *items; /* owned; oldest first */
 	size_t n, cap;
 	pid_t writer; /* who writes the log, and may hold parts without a name; 0: not known */
+	bool is_new;  /* followed since before its first file: part 1 is the first to be read */
 	bool has_gap; /* parts before the newest were removed before they could be opened */
 };
 
@@ -50,8 +51,9 @@ struct log_parts {
 	}
 
 /* Opens every part of the log in CONTAINER_DIR_FD. Who FOLLOWS takes a shared lock of the
- * directory, which tells the writer to keep open what it removes. No log at all is an empty list
- * (dir_fd -1 when there is no directory yet). 0 or -errno. */
+ * directory, which tells the writer to keep open what it removes, and makes the directory when
+ * there is none: a writer may fill and remove several files before anybody can look. No log at all
+ * is an empty list (dir_fd -1 when there is no directory). 0 or -errno. */
 int log_parts_open(struct log_parts *parts, int container_dir_fd, bool follows);
 /* Gives that lock up: no part will be added that is not there now. */
 void log_parts_unfollow(struct log_parts *parts);

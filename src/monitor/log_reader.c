@@ -224,16 +224,21 @@ static int part_fd(struct log_reader *r, struct err *err)
 	return rc < 0 ? rc : r->pipe_fd;
 }
 
+/* Who writes the log: asked while it lives, when it has ended nobody knows any more. */
+static void ask_writer(struct log_reader *r)
+{
+	if (r->ask->writer && r->parts.writer == 0)
+		r->parts.writer = r->ask->writer(r->ask->ctx);
+}
+
 /* Looks for new parts; what cannot be opened now is tried again when something was read. */
 static int extend(struct log_reader *r, struct err *err)
 {
 	size_t n = r->parts.n;
 	int rc = log_parts_extend(&r->parts);
 
-	/* Asked while it lives: when it has ended nobody knows any more. */
-	if (r->parts.n != n && r->ask->writer && r->parts.writer == 0)
-		r->parts.writer = r->ask->writer(r->ask->ctx);
-
+	if (r->parts.n != n)
+		ask_writer(r);
 	return rc == 0 || rc == -EMFILE || rc == -ENOENT ? 0 : err_sys(err, -rc, "open log");
 }
 
@@ -320,8 +325,7 @@ static int open_parts(struct log_reader *r, struct err *err)
 		rc = log_seek_since(&r->parts, r->ask->since_ns, &since);
 	if (rc < 0)
 		return err_sys(err, -rc, "open log");
-	if (r->ask->writer && r->parts.writer == 0)
-		r->parts.writer = r->ask->writer(r->ask->ctx);
+	ask_writer(r);
 	r->is_open = r->parts.n > 0;
 	r->at = later(&tail, &since);
 	for (size_t i = 0; i < r->at.index; i++)
@@ -352,6 +356,13 @@ static int watch_log(struct log_reader *r, struct err *err)
 		r->is_log_watched = watch(r, r->parts.dir_fd, LOG_EVENTS) >= 0;
 	if (r->is_open)
 		return 0;
+	/* There was nothing: all that comes is read from its beginning. */
+	if (r->parts.is_new) {
+		ask_writer(r);
+		rc = extend(r, err);
+		r->is_open = r->parts.n > 0;
+		return rc;
+	}
 	log_parts_close(&r->parts);
 	rc = open_parts(r, err);
 	if (!r->is_log_watched && r->parts.dir_fd >= 0)

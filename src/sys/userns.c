@@ -137,29 +137,50 @@ static int direct_child(pid_t pid, int fd, struct userns *ret)
 	return ret->user_fd < 0 ? ret->user_fd : 0;
 }
 
-int userns_create(struct userns *ret)
+/* The child that a namespace needs to be made, and our end of the line to it. */
+struct helper {
+	pid_t pid;
+	int fd;
+};
+
+static int helper_start(struct helper *h, void (*run)(int fd))
 {
-	cleanup_userns struct userns ns = USERNS_INIT;
 	cleanup_close int ours = -1, theirs = -1;
-	int ends[2], rc = 0;
-	pid_t pid = 0;
+	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
 	ours = ends[0];
 	theirs = ends[1];
-	pid = fork();
-	if (pid < 0)
+	h->pid = fork();
+	if (h->pid < 0)
 		return -errno;
-	if (pid == 0) {
+	if (h->pid == 0) {
 		fd_cleanup_close(&ours);
-		run_child(theirs);
+		run(theirs);
 	}
-	fd_cleanup_close(&theirs);
-	rc = direct_child(pid, ours, &ns);
-	fd_cleanup_close(&ours);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	h->fd = take_fd(ours);
+	return 0;
+}
+
+/* Hanging up ends it. */
+static void helper_end(struct helper *h)
+{
+	fd_cleanup_close(&h->fd);
+	while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+}
+
+int userns_create(struct userns *ret)
+{
+	cleanup_userns struct userns ns = USERNS_INIT;
+	struct helper helper;
+	int rc = helper_start(&helper, run_child);
+
+	if (rc < 0)
+		return rc;
+	rc = direct_child(helper.pid, helper.fd, &ns);
+	helper_end(&helper);
 	if (rc < 0)
 		return rc;
 	*ret = ns;
@@ -197,26 +218,13 @@ static int map_holder(pid_t pid, int fd, const char *uid_map, const char *gid_ma
 
 int userns_create_map(const char *uid_map, const char *gid_map)
 {
-	cleanup_close int ours = -1, theirs = -1;
-	int ends[2], rc = 0;
-	pid_t pid = 0;
+	struct helper helper;
+	int rc = helper_start(&helper, run_holder);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	ours = ends[0];
-	theirs = ends[1];
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		fd_cleanup_close(&ours);
-		run_holder(theirs);
-	}
-	fd_cleanup_close(&theirs);
-	rc = map_holder(pid, ours, uid_map, gid_map);
-	fd_cleanup_close(&ours);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (rc < 0)
+		return rc;
+	rc = map_holder(helper.pid, helper.fd, uid_map, gid_map);
+	helper_end(&helper);
 	return rc;
 }
 

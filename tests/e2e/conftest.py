@@ -25,6 +25,8 @@ import time
 
 import pytest
 
+from hostile import Canary
+
 REPO = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("TARE") or str(pathlib.Path(os.environ.get("TARE_BUILD", REPO / "build")).resolve() / "tare")
 DEADLINE = 30
@@ -287,6 +289,14 @@ def tare_factory(request):
             shutil.rmtree(tare.folder, ignore_errors=True)
     if problems:
         pytest.fail("left behind, or wrong:\n  " + "\n  ".join(problems[:20]), pytrace=False)
+
+
+@pytest.fixture
+def canary(tmp_path):
+    """A tree on the host that must neither change nor be read."""
+    made = Canary(tmp_path / "canary")
+    yield made
+    made.check()
 
 
 @pytest.fixture

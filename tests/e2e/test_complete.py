@@ -155,6 +155,13 @@ def test_bash(lot, shell, line, offered):
     assert shell("bash", script, line) == offered
 
 
+def test_bash_with_the_alias(shell):
+    """`alias docker=tare` completes too; without the alias docker's own completion is left alone."""
+    script = "shopt -s expand_aliases\n%s\n. \"$1\"; complete -p docker 2>/dev/null; true"
+    assert shell("bash", script % "alias docker=tare") == ["complete -o default -F _tare docker"]
+    assert shell("bash", script % ":") == []
+
+
 def test_bash_for_a_person(lot, shell, terminal, tmp_path):
     """Really typed: the tab key finishes the word, and a blank follows."""
     shell("bash", "true")

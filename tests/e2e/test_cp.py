@@ -14,18 +14,10 @@ import threading
 import pytest
 
 from conftest import wait_until
-from hostile import Canary
 from terminal import Terminal
 
 COPIES = int(os.environ.get("TARE_TEST_SWAPS", "300"))
 SEED = int(os.environ.get("TARE_TEST_SEED", "20260101"))
-
-
-@pytest.fixture
-def canary(tmp_path):
-    made = Canary(tmp_path / "canary")
-    yield made
-    made.check()
 
 
 @pytest.fixture(params=["created", "exited", "running", "paused"])
@@ -203,6 +195,28 @@ def test_cve_2019_10152_race_in(tare, raced, tmp_path, canary):
             tare("cp", str(tmp_path / "d") + "/.", "up:/shared/a/")
     assert good > 0 and sorted(os.listdir("/")) == host
     canary.check()
+
+
+def test_no_path_at_all(tare, box, tmp_path):
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "dir/inner").write_text("x")
+    assert tare("cp", tmp_path / "dir/inner", box + ":").err == "tare: no such directory\n"
+    tare.ok("cp", tmp_path / "dir", box + ":")
+    tare.ok("cp", box + ":/inner", tmp_path / "back")
+    assert (tmp_path / "back").read_text() == "x"
+    assert "bad parameter: path cannot be empty" in tare("cp", box + ":", tmp_path).err
+
+
+def test_links_in_a_circle_are_replaced(tare, box, tmp_path):
+    """As docker does: what leads nowhere is not followed, and makes place."""
+    for name, to in (("loop", "loop"), ("way", "loop")):
+        os.symlink(to, tmp_path / name)
+        tare.ok("cp", tmp_path / name, "%s:/%s" % (box, name))
+    (tmp_path / "file").write_text("new\n")
+    tare.ok("cp", tmp_path / "file", "%s:/way" % box)
+    listing = subprocess.run(["tar", "t", "-v"], input=tare("cp", "%s:/" % box, "-", binary=True).out,
+                             stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert "/loop -> loop" in listing and "/way ->" not in listing and "/way" in listing
 
 
 def test_race_inside_the_container(tare, canary, tmp_path):

@@ -16,19 +16,12 @@ import time
 import pytest
 
 from conftest import PROGRAM, read_proc, wait_until
-from hostile import Canary, Rootfs, busybox
+from hostile import Rootfs, busybox
 from terminal import Terminal
 
 CORE_PATTERN = pathlib.Path("/proc/sys/kernel/core_pattern")
 SWAPS = int(os.environ.get("TARE_TEST_SWAPS", "300"))
 SEED = int(os.environ.get("TARE_TEST_SEED", "20260101"))
-
-
-@pytest.fixture
-def canary(tmp_path):
-    made = Canary(tmp_path / "canary")
-    yield made
-    made.check()
 
 
 @pytest.fixture

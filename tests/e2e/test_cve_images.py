@@ -17,20 +17,13 @@ import generate_images
 import hostile_driver
 import write_images
 from conftest import PROGRAM, wait_until
-from hostile import Canary, Rootfs, busybox
+from hostile import Rootfs, busybox
 from hostile_images import HEX, Raw, dump, sha256
 from make_tar import DIR, END, FILE, HARD, SYMLINK, header, member
 from test_cve import racer
 
 SWAPS = int(os.environ.get("TARE_TEST_SWAPS", "300"))
 CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]}}
-
-
-@pytest.fixture
-def canary(tmp_path):
-    made = Canary(tmp_path / "canary")
-    yield made
-    made.check()
 
 
 class Bytes:

@@ -24,7 +24,9 @@ def log_dir(tare, name="cc"):
 
 
 def parts(tare, name="cc"):
-    return sorted(p.name for p in log_dir(tare, name).iterdir())
+    """The names of its files; none before the first output, which makes their directory."""
+    folder = log_dir(tare, name)
+    return sorted(os.listdir(folder)) if folder.exists() else []
 
 
 # ---------------------------------------------------------------- options

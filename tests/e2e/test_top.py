@@ -23,6 +23,8 @@ def cells(text):
 def test_processes_and_those_of_exec(tare):
     tare.ok("run", "-d", "--name", "c1", "busybox", "sleep", "1111")
     tare.ok("exec", "-d", "c1", "sleep", "2222")
+    # ps may look while the second one is still becoming its program.
+    wait_until(lambda: "sleep 2222" in tare.ok("top", "c1"))
     head, *lines = cells(tare.ok("top", "c1"))
     assert head == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]
     assert [line[7:] for line in lines] == [["sleep", "1111"], ["sleep", "2222"]]

@@ -146,6 +146,8 @@ def test_cpus_and_quota_exclude_each_other(tare):
             ("quota", "--cpus", "0.5", "Nano CPUs cannot be updated as CPU Quota has already been set")]:
         done = tare("update", option, value, name)
         assert done.rc == 1 and "Conflicting options: " + text in done.err
+    both = tare("update", "--cpu-period", "100000", "--cpu-quota", "20000", "nano")
+    assert "CPU Period cannot be updated" in both.err
 
 
 def test_several(up):

@@ -16,18 +16,10 @@ import time
 import pytest
 
 from conftest import PROGRAM, wait_until
-from hostile import Canary
 from test_cve import racer
 
 SWAPS = int(os.environ.get("TARE_TEST_SWAPS", "300"))
 STARTS = int(os.environ.get("TARE_TEST_STARTS", "15"))
-
-
-@pytest.fixture
-def canary(tmp_path):
-    made = Canary(tmp_path / "canary")
-    yield made
-    made.check()
 
 
 def volumes(tare):
@@ -304,6 +296,13 @@ def test_clone(tare):
     assert tare.ok("volume", "inspect", "-f", "{{json .Labels}}", "copy") == '{"k":"v"}'
     assert "already a volume with the name copy" in tare("volume", "clone", "vol", "copy").err
     assert "get nosuch: no such volume" in tare("volume", "clone", "nosuch", "other").err
+
+
+def test_clone_is_an_event(tare):
+    tare.ok("volume", "create", "vol")
+    tare.ok("volume", "clone", "vol", "copy")
+    told = tare.ok("events", "--since", "1", "--until", str(int(time.time()) + 1), "--format", "{{.Action}} {{.Actor.ID}}")
+    assert told.splitlines() == ["create vol", "create copy"]
 
 
 def test_clone_knows_no_name_of_its_own(tare):

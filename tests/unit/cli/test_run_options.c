@@ -70,6 +70,8 @@ static const struct row rows[] = {
 	 "parsing \"99999999999999999999\": value out of range"},
 	{{"-l", "=x", "b"},
 	 "invalid argument \"=x\" for \"-l, --label\" flag: invalid label '=x': empty name"},
+	{{"-l", "c d=x", "b"},
+	 "invalid argument \"c d=x\" for \"-l, --label\" flag: label 'c d' contains whitespaces"},
 	{{"-e", "=", "b"},
 	 "invalid argument \"=\" for \"-e, --env\" flag: invalid environment variable: ="},
 	{{"-e", "", "b"},

@@ -144,6 +144,24 @@ static void refused(void **state)
 		{"{\"hooks\":[{\"hookName\":\"createRuntime\",\"path\":\"/bin/sh\"}]}",
 		 "it needs hooks"},
 		{"{\"intelRdt\":{}}", "it needs intelRdt"},
+		{"{\"deviceNodes\":[{\"path\":\"/dev/x\",\"hostPath\":\"/dev/"
+		 "null\",\"type\":\"c\",\"major\":1099511627776,\"minor\":3}]}",
+		 "unknown type or number"},
+		{"{\"deviceNodes\":[{\"path\":\"/dev/x\",\"hostPath\":\"/dev/"
+		 "null\",\"type\":\"c\",\"major\":-1,\"minor\":3}]}",
+		 "unknown type or number"},
+		{"{\"deviceNodes\":[{\"path\":\"/dev/x\",\"hostPath\":\"/dev/"
+		 "null\",\"type\":\"zz\",\"major\":1,\"minor\":3}]}",
+		 "unknown type or number"},
+		{"{\"deviceNodes\":[{\"path\":\"/dev/x\",\"hostPath\":\"/dev/"
+		 "null\",\"uid\":8589934592}]}",
+		 "out of range"},
+		{"{\"deviceNodes\":[{\"path\":\"/dev/x\",\"hostPath\":\"/dev/null\",\"gid\":-4}]}",
+		 "out of range"},
+		{"{\"hooks\":{\"path\":\"/bin/sh\"}}", "has to be a list"},
+		{"{\"deviceNodes\":\"x\"}", "has to be a list"},
+		{"{\"mounts\":[{\"hostPath\":\"/etc\",\"containerPath\":\"//\"}]}",
+		 "without absolute paths"},
 		{"{\"env\":[\"=x\"]}", "no NAME=VALUE"},
 		{"{\"env\":[\"x\"]}", "no NAME=VALUE"},
 		{"{\"env\":[1]}", "no list of texts"},

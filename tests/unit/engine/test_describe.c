@@ -165,7 +165,7 @@ static void host_parts(void **state)
 		"\"BlkioWeightDevice\":[{\"Path\":\"/dev/sdb\",\"Weight\":6}]",
 		"\"Memory\":100,",
 		"\"MemorySwap\":200,\"MemorySwappiness\":30,",
-		"\"PidsLimit\":-1,",
+		"\"PidsLimit\":null,",
 		"\"RestartPolicy\":{\"Name\":\"on-failure\",\"MaximumRetryCount\":3}",
 		"\"PortBindings\":{\"53/udp\":[{\"HostIp\":\"\",\"HostPort\":\"\"}],\"80/"
 		"tcp\":[{\"HostIp\":"
@@ -247,13 +247,19 @@ static void nil_members(void **state)
 	static const struct {
 		const char *template, *output;
 	} rows[] = {
-		{"{{.State.Health}}", "<nil>"},		 {"{{.Config.Entrypoint}}", "[]"},
-		{"{{.Config.ExposedPorts}}", "map[]"},	 {"{{.HostConfig.Tmpfs}}", "map[]"},
-		{"{{.HostConfig.Init}}", "<nil>"},	 {"{{.Config.StopSignal}}", ""},
+		{"{{.State.Health}}", "<nil>"},
+		{"{{.Config.Entrypoint}}", "[]"},
+		{"{{.Config.ExposedPorts}}", "map[]"},
+		{"{{.HostConfig.Tmpfs}}", "map[]"},
+		{"{{.HostConfig.Init}}", "<nil>"},
+		{"{{.Config.StopSignal}}", ""},
 		{"{{json .Config.Entrypoint}}", "null"},
+		{"{{range .Mounts}}[{{.Name}}]{{.Source}}{{json .}}{{end}}",
+		 "[]/s{\"Source\":\"/s\"}"},
 	};
-	cleanup_json json_t *object = json_pack("{s:{},s:{s:n},s:{}}", "State", "Config",
-						"Entrypoint", "HostConfig");
+	cleanup_json json_t *object = json_pack("{s:{},s:{s:n},s:{},s:[{s:s}]}", "State", "Config",
+						"Entrypoint", "HostConfig", "Mounts", "Source",
+						"/s");
 	cleanup_json json_t *typed = describe_with_nil_members(object, &container_shape);
 	const struct template_env env = {.shape = &container_shape};
 
@@ -270,6 +276,8 @@ static void nil_members(void **state)
 	assert_null(json_get(object, "State.Health"));
 	assert_string_equal(describe_go_alias("NanoCPUs"), "NanoCpus");
 	assert_null(describe_go_alias("Name"));
+	assert_true(describe_is_json_name("NanoCpus"));
+	assert_false(describe_is_json_name("NanoCPUs"));
 }
 
 /* docker's types of a health check: durations, and what was left out. */

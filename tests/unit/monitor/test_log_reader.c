@@ -343,6 +343,57 @@ static void holds_what_it_has_not_read(void **state)
 	assert_string_equal(str_get(&sink.text[LOG_STDOUT]), str_get(&want));
 }
 
+/* The writer of a log, in this process: it fills several files before the reader looks again. */
+struct ahead {
+	struct sink sink; /* first: emit's context */
+	struct log_writer log;
+	bool is_over;
+};
+
+static pid_t write_ahead(void *ctx)
+{
+	struct ahead *a = ctx;
+
+	for (int i = 0; i < 100 && !a->is_over; i++) {
+		char text[16];
+
+		log_writer_write(&a->log, LOG_STDOUT, text,
+				 (size_t)snprintf(text, sizeof(text), "%d\n", i), SECOND);
+	}
+	a->is_over = true;
+	return getpid();
+}
+
+static bool is_written(void *ctx)
+{
+	return ((const struct ahead *)ctx)->is_over;
+}
+
+/* Who follows from before the first output has it from the first line on, also when the first files
+ * have lost their names by the time it looks. */
+static void follows_from_the_first_line(void **state)
+{
+	struct fixture *f = *state;
+	struct ahead ahead = {.log = LOG_WRITER_INIT};
+	const struct log_read read = {.tail = -1,
+				      .follow = true,
+				      .is_over = is_written,
+				      .writer = write_ahead,
+				      .emit = emit,
+				      .ctx = &ahead};
+	cleanup_str struct str want = STR_INIT;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(open_writer(&ahead.log, f->fd, 300, 3), 0);
+	assert_int_equal(log_read_run(&read, f->fd, &err), 0);
+	log_writer_close(&ahead.log, SECOND);
+	log_writer_release(&ahead.log);
+	for (int i = 0; i < 100; i++)
+		str_addf(&want, "%d\n", i);
+	assert_string_equal(str_get(&ahead.sink.text[LOG_STDOUT]), str_get(&want));
+	sink_done(&ahead.sink);
+}
+
 static void follow_ends_at_until(void **state)
 {
 	struct fixture *f = *state;
@@ -369,6 +420,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(no_log_is_empty, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(follows_through_rotation, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(holds_what_it_has_not_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(follows_from_the_first_line, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(follow_ends_at_until, set_up, tear_down),
 	};
 
