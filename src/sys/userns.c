@@ -174,7 +174,7 @@ static void helper_end(struct helper *h)
 int userns_create(struct userns *ret)
 {
 	cleanup_userns struct userns ns = USERNS_INIT;
-	struct helper helper;
+	struct helper helper = {.fd = -1};
 	int rc = helper_start(&helper, run_child);
 
 	if (rc < 0)
@@ -218,7 +218,7 @@ static int map_holder(pid_t pid, int fd, const char *uid_map, const char *gid_ma
 
 int userns_create_map(const char *uid_map, const char *gid_map)
 {
-	struct helper helper;
+	struct helper helper = {.fd = -1};
 	int rc = helper_start(&helper, run_holder);
 
 	if (rc < 0)
