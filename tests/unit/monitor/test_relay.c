@@ -162,8 +162,10 @@ static void passes_signals_on(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		/* The shell says that its trap is set, and the signal is sent by the shell itself.
-		 */
-		struct relay_process p = spawn("trap 'exit 9' HUP; kill -HUP $PPID; read x", false);
+		 * Not a `read`, which would sleep on when the signal comes just before it. */
+		struct relay_process p = spawn("trap 'exit 9' HUP; kill -HUP $PPID;"
+					       "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.5; done",
+					       false);
 		struct session_result r = {};
 		struct err err = ERR_INIT;
 		const struct session_config c = {
