@@ -205,6 +205,7 @@ int engine_remove_traces(struct engine *engine, const char *id, struct err *err)
 	int rc = 0;
 
 	engine_remove_run(engine, id);
+	engine_remove_run_aside(engine, id);
 	rc = fd_remove_tree_at(AT_FDCWD, dir);
 	return rc < 0 ? err_sys(err, -rc, "remove %s", dir) : 0;
 }

@@ -167,7 +167,8 @@ def test_it_runs_as_the_container_does(tare):
 def test_it_gives_the_check_no_ignored_signals(tare):
     run(tare, "c1", "grep SigIgn /proc/self/status; grep SigBlk /proc/self/status")
     out = wait_health(tare, "c1", "healthy")["Log"][0]["Output"].split()
-    assert int(out[1], 16) == 0 and int(out[3], 16) == 0
+    # The C library keeps 32 and 33 for itself and leaves them as they came.
+    assert int(out[1], 16) & ~(3 << 31) == 0 and int(out[3], 16) == 0
 
 
 @pytest.mark.parametrize("argv, code, text", [

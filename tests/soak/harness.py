@@ -110,7 +110,8 @@ class State:
         for base, allowed in ((self.root / "containers", listed), (self.runroot / "containers", (*running, *ended)),
                               (self.runroot / "pending", ()), (self.root / "staging", ())):
             if base.is_dir():
-                found += ["%s" % p for p in base.iterdir() if p.name not in allowed]
+                # A monitor puts its directory aside before it removes it.
+                found += ["%s" % p for p in base.iterdir() if p.name.removesuffix(".ended") not in allowed]
         found += ["cgroup %s" % p for p in self.cgroups() if os.path.basename(p) not in running]
         if not running:
             found += ["process %d: %s" % (p, read("/proc/%d/cmdline" % p).replace("\0", " ")) for p in self.processes()]
