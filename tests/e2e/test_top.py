@@ -322,7 +322,7 @@ def test_a_crash_gives_the_terminal_back(tare, screen, number):
 def test_suspended_and_continued(tare, screen):
     """By a shell with job control, as a person does it."""
     tare.ok("run", "-d", "--name", "web", "busybox", "sleep", "1000")
-    s = screen(["bash", "--norc", "-i"], env={"PS1": "sh> "})
+    s = screen(["bash", "--norc", "-i"], env={"PS1": "sh> ", "HISTFILE": "/dev/null"})
     s.shows("sh>")
     s.write((" ".join(tare.argv) + " top --all\n").encode())
     s.shows("running   cpu")
