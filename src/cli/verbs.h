@@ -133,6 +133,54 @@ struct volume_export_options {
 	char *output;
 };
 
+struct network_create_options {
+	bool attachable, internal, ipv4, ipv6, config_only, ingress;
+	char *driver, *ipam_driver, *config_from, *scope;
+	struct strv aux_addresses, gateways, ip_ranges, ipam_options, labels, options, subnets;
+	enum explain_mode explain;
+};
+
+struct network_connect_options {
+	struct strv aliases, driver_options, links, link_local;
+	char *ip4, *ip6;
+	int64_t gateway_priority;
+	enum explain_mode explain;
+};
+
+struct network_disconnect_options {
+	bool force;
+	enum explain_mode explain;
+};
+
+struct network_inspect_options {
+	bool verbose;
+	char *format;
+};
+
+struct network_ls_options {
+	bool no_trunc, quiet;
+	char *format;
+	struct strv filters;
+};
+
+struct network_rm_options {
+	bool force;
+	enum explain_mode explain;
+};
+
+struct network_prune_options {
+	bool force;
+	struct strv filters;
+};
+
+struct network_audit_options {
+	char *format;
+};
+
+struct network_graph_options {
+	char *output; /* NULL: draw on the terminal */
+};
+
 struct kill_options {
 	char *signal; /* NULL for KILL */
 };
@@ -302,6 +350,15 @@ union verb_options {
 	struct volume_rm_options volume_rm;
 	struct volume_prune_options volume_prune;
 	struct volume_export_options volume_export;
+	struct network_create_options network_create;
+	struct network_connect_options network_connect;
+	struct network_disconnect_options network_disconnect;
+	struct network_inspect_options network_inspect;
+	struct network_ls_options network_ls;
+	struct network_rm_options network_rm;
+	struct network_prune_options network_prune;
+	struct network_audit_options network_audit;
+	struct network_graph_options network_graph;
 };
 
 extern const struct option container_options[]; /* run and create */
@@ -318,6 +375,10 @@ extern const struct option update_options[], stats_options[], top_options[], eve
 	system_prune_options[], system_boot_options[], debug_options[], resume_options[];
 extern const struct option volume_create_options[], volume_ls_options[], volume_rm_options[],
 	volume_prune_options[], volume_export_options[];
+extern const struct option network_create_options[], network_connect_options[],
+	network_disconnect_options[], network_inspect_options[], network_ls_options[],
+	network_rm_options[], network_prune_options[], network_audit_options[],
+	network_graph_options[];
 
 /* option_set for --explain[=shell|json]; the field is an enum explain_mode. */
 int explain_option_set(void *field, const char *value, struct err *err);
@@ -331,6 +392,7 @@ void pull_options_init(union verb_options *o);
 void history_options_init(union verb_options *o);
 void commit_options_init(union verb_options *o);
 void update_options_init(union verb_options *o);
+void network_create_options_init(union verb_options *o);
 void update_options_done(union verb_options *o);
 
 /* Turns what was collected into a checked spec: image and command from ARGS, env and label files,

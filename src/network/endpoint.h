@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETWORK_ENDPOINT_H
+#define NETWORK_ENDPOINT_H
+/*
+ * A container's place in a network. Two things are told apart:
+ *
+ * - what was asked for (endpoint_request): kept with the container in the index, there whether it
+ *   runs or not;
+ * - what it has while it runs (endpoint): addresses, links, names; kept as files below
+ *   RUNROOT, gone after a boot (network/live.h).
+ */
+#include "network/network.h"
+
+/* One --network of a container, or one `network connect`. Strings are owned. */
+struct endpoint_request {
+	char *network;		    /* name or id as typed; resolved at each start */
+	struct ip_addr ip4, ip6;    /* none: any free one */
+	uint8_t mac[6];		    /* all zero: made from the address */
+	struct strv aliases;	    /* as typed */
+	struct strv links;	    /* "CONTAINER:ALIAS" */
+	struct strv link_local;	    /* addresses */
+	struct strv driver_options; /* "key=value" */
+	int64_t gateway_priority;
+};
+
+/* Frees what is inside; a zeroed one is fine. */
+void endpoint_request_done(struct endpoint_request *request);
+
+/* One link of a running container. Strings are owned. */
+struct endpoint {
+	char network_id[ID_LEN + 1];
+	char id[ID_LEN + 1]; /* docker's EndpointID */
+	char *network_name;
+	char ifname[IFNAMSIZ];	    /* inside: "eth0" */
+	char host_ifname[IFNAMSIZ]; /* on the host: "veth1a2b3c4"; "" of macvlan and ipvlan */
+	uint8_t mac[6];
+	struct ip_prefix ip4, ip6; /* family IP_NONE: none */
+	struct ip_addr gateway4, gateway6;
+	bool is_gateway4, is_gateway6; /* its default route goes through this endpoint */
+	struct strv names;   /* what DNS answers to: name, aliases, the id's first 12 digits */
+	struct strv sysctls; /* "net.ipv4.conf.IFNAME.x=v" as typed */
+	struct strv link_local;
+};
+
+/* The same for an endpoint. */
+void endpoint_done(struct endpoint *endpoint);
+
+#endif

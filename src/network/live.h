@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETWORK_LIVE_H
+#define NETWORK_LIVE_H
+/*
+ * What networks have at this moment, as files below RUNROOT: gone after a boot, as the links are.
+ *
+ *	RUNROOT/networks/lock                 held (flock) by who changes bridges or rules
+ *	                 rules                what the firewall was when we last saw it
+ *(network/rules.h) ID/addresses/IP      a lease: a symlink whose text is the container's id.
+ *	                                      symlink(2) takes it, whoever else wants it: no lock
+ *	                 ID/endpoints/CID     who is there: lines "key value" (below), by rename
+ *	                 ID/dns.sock          where the network's name server listens
+ *	RUNROOT/containers/CID/network.json   all endpoints and published ports of one container
+ *
+ * Lines of an endpoint file, in this order, which is all that the name server reads:
+ *	name TEXT       one for each name: the container's, its aliases, the first 12 digits of its
+ *id ip4 ADDRESS     without the prefix ip6 ADDRESS mac 02:42:... ifname eth0 host vethXXXXXXX
+ *	endpoint HEX    its id
+ *
+ * A lease whose container is neither running nor being started belongs to nobody: who wants the
+ * address takes it over.
+ */
+#include "network/endpoint.h"
+
+/* One published port of a running container. */
+struct published_port {
+	char proto[8];		/* "tcp", "udp", "sctp" */
+	struct ip_addr host_ip; /* 0.0.0.0 or :: for every address */
+	uint16_t host_port;
+	uint16_t container_port;
+};
+
+/* network.json of one container. */
+struct live_network {
+	struct endpoint *endpoints; /* owned */
+	size_t n_endpoints;
+	struct published_port *ports; /* owned */
+	size_t n_ports;
+};
+
+/* Frees what is inside; a zeroed one is fine. */
+void live_network_done(struct live_network *live);
+#define cleanup_live_network __attribute__((cleanup(live_network_done)))
+
+/* Reads network.json of the run directory STATE_DIR (a descriptor); one that is missing is empty. 0
+ * or -code. */
+int live_network_read(int state_dir, struct live_network *ret, struct err *err);
+/* Writes it by rename. */
+int live_network_write(int state_dir, const struct live_network *live, struct err *err);
+
+#endif

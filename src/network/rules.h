@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef NETWORK_RULES_H
+#define NETWORK_RULES_H
+/*
+ * The firewall: one inet table (and a bridge table while a network has icc=false), loaded once.
+ * What changes afterwards are elements of its maps and sets, one for each network and each
+ * published port, whatever the number of containers.
+ *
+ * Every state directory has tables of its own, so that several engines can live on one host: "tare"
+ * for the default one, else "tare_" and eight digits made of its path.
+ *
+ * Whether somebody has changed the rules is seen by the generation that the kernel counts for each
+ * network namespace: while it is the one noted after our own last change, nothing is looked at.
+ * Otherwise the tables are compared with what they must be, and made anew in one transaction. All
+ * changes are made under RUNROOT/networks/lock.
+ */
+#include "network/live.h"
+#include "plan/plan.h"
+
+#define RULES_TABLE_LEN 32
+
+/* What the tables must say: all networks that are up, and all ports of running containers. */
+struct rules_network {
+	const struct network *network;
+};
+struct rules_port {
+	struct published_port port;
+	struct ip_addr container_ip; /* of the family of the host's address */
+	const char *bridge;	     /* the network's link: for routed and unprotected modes */
+	enum network_gateway_mode mode;
+};
+struct rules_state {
+	char table[RULES_TABLE_LEN];
+	struct rules_network *networks;
+	size_t n_networks;
+	struct rules_port *ports;
+	size_t n_ports;
+};
+
+/* The name of the tables for the engine whose state is in ROOT. */
+void rules_table_name(const char *root, char buf[static RULES_TABLE_LEN]);
+
+/* Whether the tables are as we left them: RUNROOT/networks/rules against the kernel's generation.
+ */
+bool rules_are_current(const char *runroot);
+/* Adds the steps that make the tables what STATE says, in one transaction, whatever is there; and
+ * note the generation. STATE is borrowed until the plan has run. */
+void rules_plan_load(struct plan *plan, enum step_where where, const struct rules_state *state,
+		     const char *runroot);
+/* One network more or less; the tables must be there. */
+void rules_plan_network(struct plan *plan, enum step_where where, const char *table,
+			const struct network *network, bool add, const char *runroot);
+/* Ports of one container more or less: one element each. PORTS is borrowed until the plan has run
+ * (a step before may fill in a port that the kernel chose). */
+void rules_plan_ports(struct plan *plan, enum step_where where, const char *table,
+		      const struct rules_port *ports, size_t n, bool add, const char *runroot);
+/* Removes the tables, and the rule in DOCKER-USER. */
+void rules_plan_remove(struct plan *plan, enum step_where where, const char *table,
+		       const char *runroot);
+
+#endif
