@@ -53,7 +53,7 @@ static uint64_t namespace_id(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
 		return cookie;
 #endif
-	/* Linux before 5.14. lint: the kernel's file */
+	/* lint: Linux before 5.14; a name of the kernel itself */
 	return stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
 }
 
