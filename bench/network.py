@@ -160,6 +160,19 @@ def bare_pair(b, lab, other):
     return server, Path("bare pair of links", lab.prefix, b.build / "bench/netload", "10.254.1.2")
 
 
+def bare_bridge(b, lab, holders):
+    """A bridge with two namespaces and nothing else: what one container pays to reach another in any case."""
+    lab.run("ip", "link", "add", "bare-br", "type", "bridge", "forward_delay", "0")
+    lab.run("ip", "link", "set", "bare-br", "up")
+    for i, other in enumerate(holders):
+        lab.run("ip", "link", "add", "port%d" % i, "master", "bare-br", "type", "veth", "peer", "name", "inner", "netns",
+                other.holder.pid)
+        lab.run("ip", "link", "set", "port%d" % i, "up")
+        other.run("ip", "addr", "add", "10.254.2.%d/24" % (i + 1), "dev", "inner")
+        other.run("ip", "link", "set", "inner", "up")
+    return Path("bare bridge with two pairs", holders[1].prefix, b.build / "bench/netload", "10.254.2.1")
+
+
 def engine_paths(name, call, prefix, engine, program):
     """From the host's side to a container, and from one container to another, of one engine."""
     up = ("run", "-d", "-v", "%s:/netload:ro" % program)
@@ -197,10 +210,10 @@ def bench_throughput(b):
     """one TCP connection: bytes per second, and the round trip of one byte"""
     program = b.work / "netload"
     shutil.copy(b.build / "bench/netload", program)
-    with Lab(b, "throughput") as lab, Lab(b, "bare") as other:
+    with Lab(b, "throughput") as lab, Lab(b, "bare") as other, Lab(b, "bare-2") as third:
         server, bare = bare_pair(b, lab, other)
         try:
-            paths = [bare, *attempt("tare", engine_paths, "tare", lab.call, lab.prefix, lab.prefix + lab.state, program),
+            paths = [bare, bare_bridge(b, lab, (other, third)), *attempt("tare", engine_paths, "tare", lab.call, lab.prefix, lab.prefix + lab.state, program),
                      *attempt("docker", docker_paths, b, program)]
             there = [p for p in paths if isinstance(p, Path)]
             rounds = max(5, b.args.rounds // 3)

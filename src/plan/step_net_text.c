@@ -36,16 +36,23 @@ void step_net_explain_commit(const struct step *step, enum step_text mode, struc
 			 closes ? "   " : "");
 }
 
-static void add_ipv6(const char *ifname, bool on, struct str *out)
+/* Writes VALUE into a parameter that each link has. */
+static void add_parameter(int value, const char *family, const char *ifname, const char *name,
+			  struct str *out)
 {
 	cleanup_str struct str path = STR_INIT;
 
+	str_addf(&path, "/proc/sys/net/%s/conf/%s/%s", family, ifname, name);
+	str_addf(out, "echo %d > ", value);
+	str_add_shell(out, str_get(&path));
+}
+
+static void add_ipv6(const char *ifname, bool on, struct str *out)
+{
 	/* Not there without IPv6, which is as good as off. */
 	if (!on)
-		str_addf(out, "[ ! -d /proc/sys/net/ipv6 ] || ");
-	str_addf(&path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
-	str_addf(out, "echo %d > ", on ? 0 : 1);
-	str_add_shell(out, str_get(&path));
+		str_add(out, "[ ! -d /proc/sys/net/ipv6 ] || ");
+	add_parameter(on ? 0 : 1, "ipv6", ifname, "disable_ipv6", out);
 }
 
 static void add_address(const char *verb, const char *prefix, const char *ifname, struct str *out)
@@ -69,7 +76,9 @@ void step_net_explain_bridge(const struct step *step, enum step_text mode, struc
 	add_mtu(step, out);
 	str_add(out, " type bridge stp_state 0 forward_delay 0\n");
 	add_ipv6(step->path, step->number[1], out);
-	str_addf(out, "\necho 1 > /proc/sys/net/ipv4/conf/%s/route_localnet\n", step->path);
+	str_add_char(out, '\n');
+	add_parameter(1, "ipv4", step->path, "route_localnet", out);
+	str_add_char(out, '\n');
 	strv_foreach (i, &step->words) {
 		add_address("replace", step->words.items[i], step->path, out);
 		str_add_char(out, '\n');
