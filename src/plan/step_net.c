@@ -160,6 +160,19 @@ void plan_net_open(struct plan *plan)
 	plan_add(plan, &step_open, STEP_HOST);
 }
 
+static int run_close(struct plan_run *run, const struct step *step, struct err *err)
+{
+	fd_cleanup_close(&run->net_fd[NET_HOST]);
+	return 0;
+}
+
+static const struct step_op step_close = {"net close", run_close, step_net_explain_close};
+
+void plan_net_close(struct plan *plan)
+{
+	plan_add(plan, &step_close, STEP_INSIDE);
+}
+
 /* ---- IPv6 ---- */
 
 /* A kernel parameter of the network namespace that the caller is in: below /proc/sys/net every
@@ -507,4 +520,28 @@ void plan_net_route(struct plan *plan, enum step_where where, const struct ip_pr
 	step->text = str_dup(ip_prefix_format(to, text));
 	if (gateway && gateway->family != IP_NONE)
 		step->type = str_dup(ip_format(gateway, text));
+}
+
+static int run_ready(struct plan_run *run, const struct step *step, struct err *err)
+{
+	enum net_side side = (enum net_side)step->number[0];
+	int rc = get_batch(run, step, side, err) ? rtnl_settle(run->net_fd[side], step->path) : 0;
+
+	if (err->code)
+		return -err->code;
+	/* A driver that cannot be asked puts nothing off. */
+	if (rc < 0 && rc != -EOPNOTSUPP)
+		return err_sys(err, -rc, "find link %s", step->path);
+	return 0;
+}
+
+static const struct step_op step_ready = {"link ready", run_ready, step_net_explain_ready};
+
+void plan_net_ready(struct plan *plan, enum step_where where, enum net_side side,
+		    const char *ifname)
+{
+	struct step *step = plan_add(plan, &step_ready, where);
+
+	step->path = str_dup(ifname);
+	step->number[0] = side;
 }

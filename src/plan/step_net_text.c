@@ -25,15 +25,15 @@ void step_net_explain_open(const struct step *step, enum step_text mode, struct 
 	str_add(out, "exec 9</proc/self/ns/net");
 }
 
+void step_net_explain_close(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_add(out, "exec 9<&-");
+}
+
 void step_net_explain_commit(const struct step *step, enum step_text mode, struct str *out)
 {
-	bool closes = step->where == STEP_INSIDE && step->number[0] == NET_HOST;
-
-	if (closes)
-		str_add(out, "exec 9<&-");
 	if (mode == TEXT_TRACE)
-		str_addf(out, "%s# netlink: the messages of the steps above, in one call",
-			 closes ? "   " : "");
+		str_add(out, "# netlink: the messages of the steps above, in one call");
 }
 
 /* Writes VALUE into a parameter that each link has. */
@@ -190,6 +190,15 @@ void step_net_explain_up(const struct step *step, enum step_text mode, struct st
 {
 	add_word(out, "ip link set ", step->path);
 	str_add(out, " up");
+}
+
+/* For one link by name, `ip` asks the kernel the question that has it settle the link's state. */
+void step_net_explain_ready(const struct step *step, enum step_text mode, struct str *out)
+{
+	if (step->number[0] == NET_HOST)
+		begin_host(step, out);
+	add_word(out, "ip link show dev ", step->path);
+	str_add(out, " >/dev/null");
 }
 
 void step_net_explain_address(const struct step *step, enum step_text mode, struct str *out)

@@ -358,6 +358,9 @@ static void add_network(struct plan *plan)
 	plan_net_route(plan, STEP_INSIDE, &all6, &six.addr, "eth0");
 	plan_net_route(plan, STEP_INSIDE, &point, NULL, "eth0");
 	plan_net_commit(plan, STEP_INSIDE, NET_OWN);
+	plan_net_ready(plan, STEP_INSIDE, NET_HOST, "veth9");
+	plan_net_ready(plan, STEP_INSIDE, NET_OWN, "eth0");
+	plan_net_close(plan);
 	plan_net_down(plan, STEP_TEARDOWN, "veth9");
 	plan_net_delete(plan, STEP_TEARDOWN, "br9");
 }
