@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,11 +26,120 @@
 #include "engine/network_private.h"
 #include "engine/network_request.h"
 #include "engine/prune.h"
+#include "plan/steps.h"
 #include "storage/network.h"
 
-#define UNTIL "until="
+#define UNTIL	 "until="
+#define MAX_MARK (1 << 20)
+
+/* Takes what NETWORK has on the host away, by steps of PLAN. */
+static int take_down(struct engine *engine, const struct network *network, struct plan *plan,
+		     struct err *err)
+{
+	struct plan_run run;
+	int rc = 0;
+
+	engine_network_take_down(engine, plan, STEP_TEARDOWN, network);
+	plan_run_init(&run);
+	rc = plan_execute(plan, STEP_TEARDOWN, &run, err);
+	plan_run_done(&run);
+	return rc;
+}
+
+static int ignore_row(const struct network_row *row, void *data, struct err *err)
+{
+	return 0;
+}
+
+/* ---- what deaths leave ---- */
+
+static int has_row(struct engine *engine, const char *id)
+{
+	struct err ignored = ERR_INIT;
+
+	/* When the index cannot say, nothing is touched. */
+	return network_lookup(engine->store, id, ignore_row, NULL, &ignored) != 0;
+}
+
+/* Completes the removal of network ID, which has no row any more. */
+static void finish_removal(struct engine *engine, const char *id)
+{
+	cleanup_free char *path = network_up_path(engine, id);
+	cleanup_network struct network network = {};
+	cleanup_str struct str text = STR_INIT;
+	cleanup_with(plan_done) struct plan plan = {};
+	struct err err = ERR_INIT;
+
+	if (fd_read_file_at(AT_FDCWD, path, MAX_MARK, &text) >= 0 &&
+	    network_parse(id, id, network_driver_name(NETWORK_BRIDGE), 0, str_get(&text), &network,
+			  &err) == 0 &&
+	    plan_init(&plan, &err) == 0 && take_down(engine, &network, &plan, &err) == 0)
+		log_info("network %.12s is removed now, which somebody began", id);
+	else
+		log_debug("network %.12s: %s", id, err.msg);
+}
+
+/* Networks below RUNROOT that have no row. */
+static void sweep(struct engine *engine)
+{
+	cleanup_free char *path = str_printf("%s/networks", engine->runroot);
+	DIR *dir = opendir(path);
+
+	network_sweep(engine->store);
+	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
+		if (hex_is_valid(e->d_name, ID_LEN) && !has_row(engine, e->d_name))
+			finish_removal(engine, e->d_name);
+	if (dir)
+		closedir(dir);
+}
 
 /* ---- create ---- */
+
+static int bring_up(struct engine *engine, const struct network *network, struct plan *plan,
+		    struct err *err)
+{
+	struct plan_run run;
+	int rc = engine_network_bring_up(engine, plan, network, err);
+
+	if (rc <= 0)
+		return rc;
+	plan_run_init(&run);
+	rc = plan_execute(plan, STEP_HOST, &run, err);
+	plan_run_done(&run);
+	return rc;
+}
+
+/* A failure leaves nothing. */
+static void undo(struct engine *engine, const struct network *network)
+{
+	cleanup_with(plan_done) struct plan plan = {};
+	struct err err = ERR_INIT;
+
+	if (network_delete(engine->store, network->id, &err) < 0 || plan_init(&plan, &err) < 0 ||
+	    take_down(engine, network, &plan, &err) < 0)
+		log_warn("network %s: %s", network->name, err.msg);
+}
+
+/* Whether somebody else's link has the bridge's name: it stays when the network goes. */
+static void look_for_link(struct network *network)
+{
+	network->is_foreign_link = network_has_bridge(network) &&
+				   if_nametoindex(network->bridge) > 0;
+}
+
+static int bring_up_new(struct engine *engine, const struct network *network, struct plan *plan,
+			struct err *err)
+{
+	int rc = bring_up(engine, network, plan, err);
+
+	if (rc >= 0)
+		return 0;
+	undo(engine, network);
+	if (rc == -ERR_CONFLICT && network->is_foreign_link)
+		return err_set(err, ERR_CONFLICT, "existing interface %s is not a bridge",
+			       network->bridge);
+	return rc;
+}
 
 int engine_create_network(struct engine *engine, const struct network_request *request,
 			  struct plan *plan, char ret_id[static ID_LEN + 1], struct err *err)
@@ -41,10 +151,14 @@ int engine_create_network(struct engine *engine, const struct network_request *r
 	if (network_request_parse(request, &network, err) < 0 ||
 	    engine_networks_ensure(engine, err) < 0)
 		return -err->code;
-	network_sweep(engine->store);
+	sweep(engine);
 	network_set_link(engine, &network);
 	pools = engine_lock_pools(err);
-	if (pools < 0 || network_insert_chosen(engine, &network, 1, err) < 0)
+	if (pools < 0)
+		return pools;
+	look_for_link(&network);
+	if (network_insert_chosen(engine, pools, &network, 1, err) < 0 ||
+	    bring_up_new(engine, &network, plan, err) < 0)
 		return -err->code;
 	event_network(engine, &network, "create");
 	memcpy(ret_id, network.id, sizeof(network.id));
@@ -81,17 +195,8 @@ static int check_unused(struct engine *engine, const struct network *network, st
 	return rc;
 }
 
-static void remove_live(const struct engine *engine, const char *id)
-{
-	cleanup_free char *path = str_printf("%s/networks/%s", engine->runroot, id);
-	int rc = fd_remove_tree_at(AT_FDCWD, path);
-
-	if (rc < 0)
-		log_debug("remove %s: %s", path, strerrordesc_np(-rc));
-}
-
-static int remove_found(struct engine *engine, const struct network *network, struct plan *plan,
-			struct err *err)
+/* Takes the row away, which is the moment from which there is no such network. */
+static int remove_row(struct engine *engine, const struct network *network, struct err *err)
 {
 	cleanup_close int lock = engine_lock_networks(engine, true, err);
 	int rc = lock;
@@ -101,9 +206,19 @@ static int remove_found(struct engine *engine, const struct network *network, st
 	rc = network_delete(engine->store, network->id, err);
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "network %s not found", network->name);
-	if (rc < 0)
-		return rc;
-	remove_live(engine, network->id);
+	return rc < 0 ? rc : 0;
+}
+
+static int remove_found(struct engine *engine, const struct network *network, struct plan *plan,
+			struct err *err)
+{
+	struct err later = ERR_INIT;
+
+	if (remove_row(engine, network, err) < 0)
+		return -err->code;
+	if (take_down(engine, network, plan, &later) < 0)
+		log_warn("network %s: %s", network->name, later.msg);
+	network_forget_subnets(engine);
 	event_network(engine, network, "destroy");
 	return 0;
 }
@@ -113,6 +228,7 @@ int engine_remove_network(struct engine *engine, const char *ref, struct plan *p
 {
 	cleanup_network struct network network = {};
 
+	sweep(engine);
 	if (engine_find_network(engine, ref, &network, err) < 0)
 		return -err->code;
 	if (network.is_predefined)
@@ -207,7 +323,7 @@ int engine_prune_networks(struct engine *engine, const struct strv *filters, str
 		rc = lock = engine_lock_prune(engine, "networks", err);
 	if (rc < 0)
 		return rc;
-	network_sweep(engine->store);
+	sweep(engine);
 	rc = engine_list_networks(engine, collect, &p, err);
 	if (rc >= 0)
 		remove_each(engine, &p.ids, removed);
