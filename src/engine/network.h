@@ -51,7 +51,8 @@ int engine_lock_networks(const struct engine *engine, bool exclusive, struct err
  * Networks without a bridge need nothing. */
 int engine_network_bring_up(struct engine *engine, struct plan *plan, const struct network *network,
 			    struct err *err);
-/* Adds the steps that take NETWORK away from the host. */
+/* Adds the steps that take NETWORK from the host: its bridge, unless that was there before, and its
+ * place in the firewall. What RUNROOT knows of it stays. */
 void engine_network_take_down(struct engine *engine, struct plan *plan, enum step_where where,
 			      const struct network *network);
 

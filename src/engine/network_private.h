@@ -33,6 +33,13 @@ int engine_take_networks(struct engine *engine,
 			 int (*fn)(struct network *network, void *data, struct err *err),
 			 void *data, struct err *err);
 
+/* Takes what NETWORK has on the host and below RUNROOT away, by steps that are added to PLAN. */
+int network_take_down_now(struct engine *engine, const struct network *network, struct plan *plan,
+			  struct err *err);
+/* Completes what others have left: records without rows, networks below RUNROOT without rows. Costs
+ * a look at two directories when there is nothing. Failures are only logged. */
+void network_sweep_live(struct engine *engine);
+
 /* RUNROOT/networks/ID/up: owned path. */
 char *network_up_path(const struct engine *engine, const char *id);
 
