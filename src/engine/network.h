@@ -9,9 +9,9 @@
  * the first start after a boot does it again.
  *
  * The lock RUNROOT/networks/lock: who adds an endpoint holds it shared from finding the network
- * until the endpoint's file is written (network/live.h), so that `network rm`, which holds it
- * exclusively, either sees it or has removed the row before. The firewall's steps take it
- * themselves, so nobody holds it while a plan runs.
+ * until the endpoint's file is written (network/live.h). Who removes a network, or takes an idle
+ * one down, holds it exclusively, and so sees either the endpoint or nobody who wants one. The
+ * firewall has a lock of its own, which its steps take.
  */
 #include "engine/engine.h"
 #include "network/network.h"

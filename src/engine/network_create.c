@@ -73,6 +73,7 @@ int engine_create_network(struct engine *engine, const struct network_request *r
 {
 	cleanup_network struct network network = {.created_ns = clock_real_ns()};
 	cleanup_close int pools = -1;
+	cleanup_close int lock = -1;
 
 	rand_hex(ID_LEN / 2, network.id);
 	if (network_request_parse(request, &network, err) < 0 ||
@@ -81,8 +82,9 @@ int engine_create_network(struct engine *engine, const struct network_request *r
 	network_sweep_live(engine);
 	network_set_link(engine, &network);
 	pools = engine_lock_pools(err);
-	if (pools < 0)
-		return pools;
+	lock = pools < 0 ? pools : engine_lock_networks(engine, false, err);
+	if (lock < 0)
+		return lock;
 	look_for_link(&network);
 	if (network_insert_chosen(engine, pools, &network, 1, err) < 0 ||
 	    bring_up_new(engine, &network, plan, err) < 0)

@@ -254,47 +254,52 @@ static int note_user(const struct network_user *user, void *data, struct err *er
 	return 0;
 }
 
-/* Takes away the mark that NETWORK is up: 1, or 0 when somebody is in it or nothing of it is there.
- * From then on a start brings it up again, whatever we do to its bridge. */
-static int claim_idle(struct engine *engine, const struct network *network, struct err *err)
+struct idle {
+	struct engine *engine;
+	bool is_up, has_users; /* any network */
+};
+
+static int look_at(struct network *network, void *data, struct err *err)
 {
-	cleanup_close int lock = engine_lock_networks(engine, true, err);
+	struct idle *idle = data;
+	cleanup_free char *up = network_up_path(idle->engine, network->id);
+
+	idle->is_up |= network_has_bridge(network) && access(up, F_OK) == 0;
+	return engine_list_network_users(idle->engine, network->id, note_user, &idle->has_users,
+					 err);
+}
+
+/* With the lock. Removes the firewall's rules when no network is up, and none is coming up. */
+static int plan_no_rules(struct engine *engine, struct plan *plan, struct err *err)
+{
+	cleanup_free char *note = str_printf("%s/networks/rules", engine->runroot);
+	struct idle idle = {.engine = engine};
+	char table[RULES_TABLE_LEN];
+
+	if (access(note, F_OK) < 0)
+		return 0;
+	if (engine_take_networks(engine, look_at, &idle, err) < 0)
+		return -err->code;
+	if (idle.is_up || idle.has_users)
+		return 0;
+	rules_table_name(engine->root, table);
+	rules_plan_remove(plan, STEP_TEARDOWN, table, engine->runroot);
+	plan_remove_tree(plan, note);
+	return 0;
+}
+
+/* With the lock. From the removal of its mark on a start would bring the network up again. */
+static int plan_no_bridge(struct engine *engine, const struct network *network, struct plan *plan,
+			  struct err *err)
+{
 	cleanup_free char *up = network_up_path(engine, network->id);
 	bool is_used = false;
 
-	if (lock < 0 ||
-	    engine_list_network_users(engine, network->id, note_user, &is_used, err) < 0)
+	if (engine_list_network_users(engine, network->id, note_user, &is_used, err) < 0)
 		return -err->code;
-	return !is_used && (unlink(up) == 0 || if_nametoindex(network->bridge) > 0);
-}
-
-/* Whether the firewall has rules of ours, and no network that they are about. */
-static bool are_rules_idle(struct engine *engine)
-{
-	cleanup_free char *note = str_printf("%s/networks/rules", engine->runroot);
-	struct err ignored = ERR_INIT;
-	struct rules_state *state = NULL;
-	bool is_idle = false;
-
-	if (access(note, F_OK) < 0)
-		return false;
-	state = engine_rules_state(engine, NULL, &ignored);
-	is_idle = state && !state->n_networks;
-	engine_rules_state_free(state);
-	return is_idle;
-}
-
-/* Somebody may have started a container meanwhile, and lost what he had just made. */
-static int bring_up_again(struct engine *engine, const struct network *network, struct err *err)
-{
-	cleanup_free char *up = network_up_path(engine, network->id);
-	cleanup_with(plan_done) struct plan plan = {};
-
-	if (unlink(up) < 0)
-		return 0;
-	if (plan_init(&plan, err) < 0 || engine_network_bring_up(engine, &plan, network, err) < 0)
-		return -err->code;
-	return execute(&plan, STEP_HOST, err);
+	if (!is_used && (unlink(up) == 0 || if_nametoindex(network->bridge) > 0))
+		engine_network_take_down(engine, plan, STEP_TEARDOWN, network);
+	return 0;
 }
 
 /* Takes the default network's bridge and, when no other network is up, the firewall's rules from
@@ -303,23 +308,14 @@ static int prune_default(struct engine *engine, struct err *err)
 {
 	cleanup_network struct network network = {};
 	cleanup_with(plan_done) struct plan plan = {};
-	char table[RULES_TABLE_LEN];
-	int claimed = 0;
-	int rc = 0;
+	cleanup_close int lock = engine_lock_networks(engine, true, err);
 
-	if (engine_find_network(engine, NETWORK_DEFAULT_NAME, &network, err) < 0 ||
-	    plan_init(&plan, err) < 0)
+	if (lock < 0 || plan_init(&plan, err) < 0 ||
+	    engine_find_network(engine, NETWORK_DEFAULT_NAME, &network, err) < 0 ||
+	    plan_no_bridge(engine, &network, &plan, err) < 0 ||
+	    plan_no_rules(engine, &plan, err) < 0)
 		return -err->code;
-	claimed = claim_idle(engine, &network, err);
-	if (claimed < 0)
-		return claimed;
-	if (claimed)
-		engine_network_take_down(engine, &plan, STEP_TEARDOWN, &network);
-	rules_table_name(engine->root, table);
-	if (are_rules_idle(engine))
-		rules_plan_remove(&plan, STEP_TEARDOWN, table, engine->runroot);
-	rc = execute(&plan, STEP_TEARDOWN, err);
-	return rc < 0 || !claimed ? rc : bring_up_again(engine, &network, err);
+	return execute(&plan, STEP_TEARDOWN, err);
 }
 
 int engine_prune_networks(struct engine *engine, const struct strv *filters, struct strv *removed,
