@@ -65,42 +65,6 @@ int host_option_set(void *strv, const char *value, struct err *err)
 	return 0;
 }
 
-int network_option_set(void *strv, const char *value, struct err *err)
-{
-	cleanup_strv struct strv fields = STRV_INIT;
-	static const char *const later[] = {
-		"alias", "ip", "ip6", "mac-address", "link-local-ip", "driver-opt", "gw-priority"};
-	const char *name = NULL;
-
-	if (!strchr(value, '=')) {
-		strv_add(strv, value);
-		return 0;
-	}
-	if (csv_split(value, &fields, err) < 0)
-		return -err->code;
-	strv_foreach (i, &fields) {
-		size_t len = strcspn(fields.items[i], "=");
-
-		if (!fields.items[i][len])
-			return fail("invalid field %s", fields.items[i]);
-		if (len == 4 && strncasecmp(fields.items[i], "name", 4) == 0) {
-			name = fields.items[i] + 5;
-			continue;
-		}
-		for (size_t j = 0; j < ARRAY_LEN(later); j++)
-			if (strlen(later[j]) == len &&
-			    strncasecmp(fields.items[i], later[j], len) == 0)
-				return fail(
-					"%s needs user-defined networks, which are not there yet",
-					later[j]);
-		return fail("invalid field key %.*s", (int)len, fields.items[i]);
-	}
-	if (!name)
-		return fail("network name must be specified");
-	strv_add(strv, name);
-	return 0;
-}
-
 int filter_option_set(void *strv, const char *value, struct err *err)
 {
 	cleanup_free char *copy = str_dup(value);

@@ -14,7 +14,6 @@ int dns_option_check(void *field, const char *value, struct err *err);
 int dns_search_option_check(void *field, const char *value, struct err *err);
 
 int host_option_set(void *strv, const char *value, struct err *err);	/* "name:ip", "name=ip" */
-int network_option_set(void *strv, const char *value, struct err *err); /* NAME or name=NAME */
 int filter_option_set(void *strv, const char *value, struct err *err);	/* "key=value", key lower */
 
 #endif

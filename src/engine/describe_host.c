@@ -420,7 +420,7 @@ static void write_life(struct str *out, const struct container_spec *spec)
 		    spec->log_driver && *spec->log_driver ? spec->log_driver : "json-file");
 	member_map(out, "Config", &spec->log_options);
 	str_add_char(out, '}');
-	member_text(out, "NetworkMode", strcmp(mode, "default") == 0 ? "none" : mode);
+	member_text(out, "NetworkMode", mode);
 	write_ports(out, spec);
 	member_open(out, "RestartPolicy", '{');
 	member_text(out, "Name", restart);
