@@ -278,24 +278,6 @@ static bool is_host(const char *mode)
 	return mode && strcmp(mode, "host") == 0;
 }
 
-/* What was typed and is not there is refused, never replaced by something else. */
-static int check_network(const struct container_spec *spec, struct err *err)
-{
-	static const char *const known[] = {"default", "none", "host"};
-	const char *mode = spec_network_mode(spec);
-
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (strcmp(mode, known[i]) == 0)
-			return 0;
-	if (str_has_prefix(mode, "container:"))
-		return 0;
-	if (strcmp(mode, "bridge") == 0) {
-		err_set(err, ERR_UNSUPPORTED, "--network bridge: there is no bridge yet");
-		return err_hint(err, "--network none, host and container:NAME are there");
-	}
-	return err_set(err, ERR_NOT_FOUND, "network %s not found", mode);
-}
-
 static void set_namespaces(const struct container_spec *spec, struct oci_runtime_config *ret)
 {
 	oci_add_namespace(ret, CLONE_NEWNS, NULL);
@@ -412,10 +394,8 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 		  struct oci_runtime_config *ret, struct strv *warnings, struct err *err)
 {
 	cleanup_free char *parent = NULL;
-	int rc = check_network(spec, err);
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
 	oci_config_set_defaults(ret, spec->shm_size ? spec->shm_size : DEFAULT_SHM_SIZE,
 				spec->privileged);
 	set_names(spec, id, ret);

@@ -169,6 +169,7 @@ static bool test_network(struct subject *s, const char *value)
 {
 	const char *mode = s->row->network_mode;
 
+	/* "default": of one that was made when there was no bridge yet. */
 	return strcmp(strcmp(mode, "default") == 0 ? "none" : mode, value) == 0;
 }
 

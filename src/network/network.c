@@ -4,6 +4,9 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
+#include <string.h>
+
 void network_done(struct network *network)
 {
 	free(network->name);
@@ -23,8 +26,41 @@ void network_done(struct network *network)
 
 const struct network_pool *network_pool(const struct network *network, int family)
 {
+	if (family == IP_V6 ? !network->is_ipv6 : !network->is_ipv4)
+		return NULL;
 	for (size_t i = 0; i < network->n_pools; i++)
 		if (network->pools[i].subnet.addr.family == family)
 			return &network->pools[i];
 	return NULL;
+}
+
+bool network_has_bridge(const struct network *network)
+{
+	return network->driver == NETWORK_BRIDGE;
+}
+
+enum network_gateway_mode network_gateway_mode(const struct network *network, int family)
+{
+	return network->gateway_mode[family == IP_V6];
+}
+
+static const char *const drivers[] = {
+	[NETWORK_BRIDGE] = "bridge", [NETWORK_MACVLAN] = "macvlan", [NETWORK_IPVLAN] = "ipvlan",
+	[NETWORK_HOST] = "host",     [NETWORK_NULL] = "null",
+};
+
+const char *network_driver_name(enum network_driver driver)
+{
+	return drivers[driver];
+}
+
+int network_driver_parse(const char *name, enum network_driver *ret)
+{
+	for (size_t i = 0; i < ARRAY_LEN(drivers); i++) {
+		if (strcmp(drivers[i], name) != 0)
+			continue;
+		*ret = (enum network_driver)i;
+		return 0;
+	}
+	return -EINVAL;
 }

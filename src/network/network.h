@@ -53,7 +53,9 @@ struct network_pool {
 		range; /* what containers get their addresses from; family IP_NONE: subnet */
 	struct network_aux *aux; /* owned */
 	size_t n_aux;
-	bool has_typed_gateway; /* a person has said it: inspect shows it in any case */
+	/* Nobody has named the gateway of a subnet that somebody named: inspect does not show it,
+	 * as docker does not. */
+	bool is_gateway_implied;
 };
 
 struct network {
@@ -74,11 +76,14 @@ struct network {
 	char bridge[IFNAMSIZ]; /* the link on the host: bridge or, of macvlan and ipvlan, "" */
 	char parent[IFNAMSIZ]; /* of macvlan and ipvlan; "" for one of its own */
 	char mode[16];	       /* "bridge", "private", "vepa", "passthru"; "l2", "l3", "l3s" */
+	char flag[16];	       /* of ipvlan: "bridge", "private", "vepa" */
 	char ifname_prefix[IFNAMSIZ]; /* of links in containers, "eth" */
 	uint32_t mtu;		      /* 0: the kernel's */
 	bool is_icc;		      /* containers of it may talk to each other */
 	bool is_masquerade;
 	bool is_default_bridge;	  /* no names, no aliases */
+	bool is_inhibited_ipv4;	  /* the bridge does not get the gateway's address */
+	bool is_foreign_link;	  /* the bridge was there before: it is not ours to remove */
 	struct ip_addr host_ipv4; /* where ports are published when nobody says; none: default */
 	enum network_gateway_mode gateway_mode[2]; /* of IPv4, IPv6 */
 };
@@ -87,8 +92,28 @@ struct network {
 void network_done(struct network *network);
 #define cleanup_network __attribute__((cleanup(network_done)))
 
-/* The pool of FAMILY (IP_V4, IP_V6) that the first address of a container comes from; NULL. */
+/* The pool of FAMILY (IP_V4, IP_V6) that the first address of a container comes from; NULL, also
+ * when the network was not asked to have that family. */
 const struct network_pool *network_pool(const struct network *network, int family);
+
+/* Whether the network has a bridge on the host. */
+bool network_has_bridge(const struct network *network);
+/* The mode of FAMILY (IP_V4, IP_V6). */
+enum network_gateway_mode network_gateway_mode(const struct network *network, int family);
+/* "bridge", "macvlan", "ipvlan", "host", "null". */
+const char *network_driver_name(enum network_driver driver);
+/* 0, or -EINVAL for no driver of ours. */
+int network_driver_parse(const char *name, enum network_driver *ret);
+
+/* What a network is when no option says otherwise: fills what options mean, for the driver that is
+ * set. */
+void network_set_defaults(struct network *network);
+/* Reads what NETWORK's options mean into their fields (network_set_defaults first). ERR_INVALID
+ * with docker's words for a value, and for an option of docker's that this driver has not. */
+int network_apply_options(struct network *network, struct err *err);
+/* Whether OPTION ("key=value") means something to DRIVER; what does not is kept and shown, as
+ * docker does. */
+bool network_knows_option(enum network_driver driver, const char *option);
 
 /* The text that the index keeps: everything but id, name, driver and time. Owned. */
 char *network_format(const struct network *network);

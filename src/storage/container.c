@@ -21,7 +21,7 @@
 
 #define TEXT_COLUMNS                                                                           \
 	"c.id,c.name,c.image_id,c.image_ref,c.image_name,c.command,c.labels,c.network_mode,c." \
-	"mounts"
+	"mounts,c.networks"
 #define LIST_COLUMNS \
 	TEXT_COLUMNS \
 	",c.created_ns,c.auto_remove,c.n_volumes,c.image_name='' OR t.image_id=c.image_id"
@@ -30,15 +30,16 @@
 	"SELECT " LIST_COLUMNS ",j.config,j.host,j.extra" LIST_TABLES \
 	" LEFT JOIN container_json j ON j.seq=c.seq"
 
-enum { N_TEXT = 9, COL_CREATED = N_TEXT, COL_AUTO_REMOVE, COL_VOLUMES, COL_CURRENT, COL_JSON };
+enum { N_TEXT = 10, COL_CREATED = N_TEXT, COL_AUTO_REMOVE, COL_VOLUMES, COL_CURRENT, COL_JSON };
 
 static const size_t text_columns[] = {
 	offsetof(struct container_row, id),	    offsetof(struct container_row, name),
 	offsetof(struct container_row, image_id),   offsetof(struct container_row, image_ref),
 	offsetof(struct container_row, image_name), offsetof(struct container_row, command),
 	offsetof(struct container_row, labels),	    offsetof(struct container_row, network_mode),
-	offsetof(struct container_row, mounts),	    offsetof(struct container_row, config),
-	offsetof(struct container_row, host),	    offsetof(struct container_row, extra),
+	offsetof(struct container_row, mounts),	    offsetof(struct container_row, networks),
+	offsetof(struct container_row, config),	    offsetof(struct container_row, host),
+	offsetof(struct container_row, extra),
 };
 
 static const char **column_of(struct container_row *row, size_t i)
@@ -180,12 +181,12 @@ static int insert_rows(struct store *store, const struct container_row *row, str
 	int rc = db_run(
 		store, err,
 		"INSERT INTO container(id,name,image_id,image_ref,image_name,command,labels,"
-		"network_mode,mounts,created_ns,auto_remove,n_uses,n_volumes)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		"tttttttttiiii", row->id, row->name, row->image_id ? row->image_id : "",
+		"network_mode,mounts,networks,created_ns,auto_remove,n_uses,n_volumes)"
+		" VALUES(?,?,?,?,?,?,?,?,?,nullif(?,''),?,?,?,?)",
+		"ttttttttttiiii", row->id, row->name, row->image_id ? row->image_id : "",
 		row->image_ref, row->image_name ? row->image_name : "", row->command, row->labels,
-		row->network_mode, row->mounts, row->created_ns, (int64_t)row->auto_remove,
-		(int64_t)row->n_uses, count_volumes(row));
+		row->network_mode, row->mounts, row->networks, row->created_ns,
+		(int64_t)row->auto_remove, (int64_t)row->n_uses, count_volumes(row));
 
 	if (rc < 0 && err->code == ERR_CONFLICT)
 		return err_set(err, ERR_CONFLICT, "a container with the id %s exists already",
@@ -338,6 +339,22 @@ int container_update_json(struct store *store, const char *id, const char *confi
 		   "UPDATE container_json SET config=ifnull(?1,config),host=ifnull(?2,host),"
 		   "extra=ifnull(?3,extra) WHERE seq=(SELECT seq FROM container WHERE id=?4)",
 		   "tttt", config, host, extra, id);
+	if (check_changed(n, id, err) < 0)
+		return -err->code;
+	return db_commit(store, err);
+}
+
+int container_update_networks(struct store *store, const char *id, const char *networks,
+			      struct err *err)
+{
+	cleanup_transaction struct store *tx = NULL;
+	int n = 0;
+
+	if (db_begin(store, false, err) < 0)
+		return -err->code;
+	tx = store;
+	n = db_run(store, err, "UPDATE container SET networks=nullif(?,'') WHERE id=?", "tt",
+		   networks, id);
 	if (check_changed(n, id, err) < 0)
 		return -err->code;
 	return db_commit(store, err);

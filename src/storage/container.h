@@ -25,6 +25,9 @@ struct container_row {
 	const char *labels;	/* JSON object */
 	const char *network_mode;
 	const char *mounts; /* text for ps */
+	/* JSON array of what was asked of networks (endpoint_requests_format); "" or NULL: nothing
+	 * but the default one. "" in output. */
+	const char *networks;
 	const char *config; /* JSON, docker's Config; these three NULL where not asked for */
 	const char *host;   /* JSON, docker's HostConfig */
 	const char *extra;  /* JSON, whatever else the engine keeps */
@@ -85,6 +88,9 @@ int container_rename(struct store *store, const char *id, const char *name,
 /* Replaces the JSON columns; NULL keeps one as it is. ERR_NOT_FOUND. */
 int container_update_json(struct store *store, const char *id, const char *config, const char *host,
 			  const char *extra, struct err *err);
+/* Replaces what was asked of networks; NULL: nothing but the default one. ERR_NOT_FOUND. */
+int container_update_networks(struct store *store, const char *id, const char *networks,
+			      struct err *err);
 /* Removes the row. Returns 1, or 0 when there was none. An image that was removed by force before
  * and that only this container kept goes with it; so do its anonymous volumes that no other
  * container has, WITH_VOLUMES or when it was to be removed at its end: their names are appended to

@@ -168,14 +168,16 @@ static int enter_wal(struct store *store, struct err *err)
 	return rc == SQLITE_OK ? 0 : db_error(store, rc, err);
 }
 
-static bool has_volumes(struct store *store)
+/* Whether directory PATH has an entry of ours: an id, or a name. What is not whole yet has a dot in
+ * front. */
+static bool has_entry(struct store *store, const char *path, bool is_id)
 {
-	int fd = openat(store->root_fd, STORE_VOLUMES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(store->root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	bool found = false;
 
 	for (const struct dirent *e = dir ? readdir(dir) : NULL; e && !found; e = readdir(dir))
-		found = e->d_name[0] != '.';
+		found = is_id ? hex_is_valid(e->d_name, ID_LEN) : e->d_name[0] != '.';
 	if (dir)
 		closedir(dir);
 	return found;
@@ -185,20 +187,8 @@ static bool has_volumes(struct store *store)
  * that was just made, and a new one would let everything be collected. */
 static bool has_content(struct store *store)
 {
-	static const char *const parts[] = {STORE_LAYERS, STORE_CONTAINERS};
-	bool found = has_volumes(store);
-
-	for (size_t i = 0; i < ARRAY_LEN(parts) && !found; i++) {
-		int fd = openat(store->root_fd, parts[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-
-		for (const struct dirent *e = dir ? readdir(dir) : NULL; e && !found;
-		     e = readdir(dir))
-			found = hex_is_valid(e->d_name, ID_LEN);
-		if (dir)
-			closedir(dir);
-	}
-	return found;
+	return has_entry(store, STORE_VOLUMES, false) || has_entry(store, STORE_NETWORKS, false) ||
+	       has_entry(store, STORE_LAYERS, true) || has_entry(store, STORE_CONTAINERS, true);
 }
 
 static int index_is_lost(struct store *store, struct err *err)
@@ -206,6 +196,23 @@ static int index_is_lost(struct store *store, struct err *err)
 	err_set(err, ERR_SYSTEM, "index %s/" DB_NAME " is lost", store->root);
 	err->errnum = EUCLEAN;
 	return err_hint(err, "tare system repair");
+}
+
+static int upgrade(struct store *store, int version, struct err *err)
+{
+	static const char *const upgrades[] = {
+		[0] = db_schema,
+		[1] = db_upgrade_from_1,
+		[2] = db_upgrade_from_2,
+		[3] = db_upgrade_from_3,
+	};
+
+	if (version == 0)
+		return exec_sql(store, upgrades[0], err);
+	for (size_t i = (size_t)version; i < ARRAY_LEN(upgrades); i++)
+		if (exec_sql(store, upgrades[i], err) < 0)
+			return -err->code;
+	return 0;
 }
 
 /* Makes a database of any older version one of this version. */
@@ -229,9 +236,7 @@ static int prepare_schema(struct store *store, struct err *err)
 	if ((version == 0 && enter_wal(store, err) < 0) || db_begin(store, false, err) < 0)
 		return -err->code;
 	tx = store;
-	if ((version == 0 && exec_sql(store, db_schema, err) < 0) ||
-	    (version == 1 && exec_sql(store, db_upgrade_from_1, err) < 0) ||
-	    (version > 0 && exec_sql(store, db_upgrade_from_2, err) < 0))
+	if (upgrade(store, version, err) < 0)
 		return -err->code;
 	return db_commit(store, err);
 }

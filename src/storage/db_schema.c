@@ -24,13 +24,19 @@
 	"PRIMARY KEY(object,container,target))WITHOUT ROWID;"                                   \
 	"CREATE INDEX mount_user ON mount_use(container);"
 
+/* What a network's config says is the network module's; who is connected is not here. */
+#define NETWORK_TABLE                                                         \
+	"CREATE TABLE network(id TEXT PRIMARY KEY,name TEXT NOT NULL UNIQUE," \
+	"driver TEXT NOT NULL,created_ns INTEGER NOT NULL,config TEXT NOT NULL)WITHOUT ROWID;"
+
 /*
  * container: what lists need, small rows; container_json: what one container's inspect and start
  * need. seq grows with each container, so the newest are at the end without a sort. A hidden image
  * was removed by force while a container still needs its layers; a parent is the image that one was
  * committed from. A target is the manifest or index as which a name came in and goes out again;
  * target_blob names every blob it needs, itself included. n_uses are the container's rows of
- * mount_use, n_volumes those of volumes: who has none is not looked for.
+ * mount_use, n_volumes those of volumes: who has none is not looked for. networks is a JSON array
+ * of what was asked of networks, NULL for nothing but the default one.
  */
 const char db_schema[] =
 	"CREATE TABLE layer(chain_id TEXT PRIMARY KEY, diff_id TEXT NOT NULL, size INTEGER NOT "
@@ -51,9 +57,9 @@ const char db_schema[] =
 	" name TEXT NOT NULL UNIQUE, image_id TEXT, image_ref TEXT, image_name TEXT,"
 	" created_ns INTEGER NOT NULL, auto_remove INTEGER NOT NULL, command TEXT, labels TEXT,"
 	" network_mode TEXT, mounts TEXT, n_uses INTEGER NOT NULL DEFAULT 0,"
-	" n_volumes INTEGER NOT NULL DEFAULT 0);"
+	" n_volumes INTEGER NOT NULL DEFAULT 0, networks TEXT);"
 	"CREATE TABLE container_json(seq INTEGER PRIMARY KEY, config TEXT, host TEXT, extra "
-	"TEXT);" VOLUME_TABLES "PRAGMA user_version=3;";
+	"TEXT);" VOLUME_TABLES NETWORK_TABLE "PRAGMA user_version=4;";
 
 /* Version 1 kept no blobs of layers, no targets and no parents. */
 const char db_upgrade_from_1[] =
@@ -67,5 +73,8 @@ const char db_upgrade_from_1[] =
 /* Version 2 had no volumes. */
 const char db_upgrade_from_2[] =
 	"ALTER TABLE container ADD COLUMN n_uses INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE container ADD COLUMN n_volumes INTEGER NOT NULL DEFAULT 0;" VOLUME_TABLES
-	"PRAGMA user_version=3;";
+	"ALTER TABLE container ADD COLUMN n_volumes INTEGER NOT NULL DEFAULT 0;" VOLUME_TABLES;
+
+/* Version 3 had no networks. */
+const char db_upgrade_from_3[] = "ALTER TABLE container ADD COLUMN networks TEXT;" NETWORK_TABLE
+				 "PRAGMA user_version=4;";

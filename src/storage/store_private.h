@@ -11,6 +11,7 @@
 #define STORE_LAYERS	 "layers"
 #define STORE_CONTAINERS "containers"
 #define STORE_VOLUMES	 "volumes"
+#define STORE_NETWORKS	 "networks"
 #define STORE_STAGING	 "staging"
 #define STORE_RESERVE	 "reserve"
 #define STORE_INDEX	 "tare.db"

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SYS_RTNL_H
+#define SYS_RTNL_H
+/*
+ * Links, addresses and routes: messages for a batch of sys/netlink.h, and questions about what is
+ * there. SOCKET is always a netlink_open(NETLINK_ROUTE); its network namespace is the one that is
+ * asked and changed, whichever the caller is in.
+ */
+#include "sys/ip.h"
+#include "sys/netlink.h"
+
+#include <net/if.h>
+#include <stdbool.h>
+
+/* ---- messages ---- */
+
+/* Where the inner end of a new link goes: the namespace of descriptor FD, or (FD < 0) that of
+ * process PID as the caller's pid namespace numbers it. */
+struct rtnl_target {
+	int fd;
+	pid_t pid;
+};
+
+struct rtnl_link {
+	const char *kind;	 /* "veth", "macvlan", "ipvlan" */
+	const char *host_ifname; /* of veth: the outer end, up and a port of the bridge LINK */
+	const char *ifname;	 /* the inner end; of veth down, as the kernel has it */
+	unsigned link;		 /* index of the bridge of a veth (0: none), else of the parent */
+	uint8_t mac[6];		 /* all zero: the kernel's; never of ipvlan */
+	uint32_t mtu;		 /* 0: the kernel's */
+	uint32_t mode;		 /* rtnl_parse_mode */
+	struct rtnl_target target;
+};
+
+/* A new bridge, down: no spanning tree, no delay, an address of its own that does not change with
+ * its ports. */
+void rtnl_add_bridge(struct netlink_batch *batch, const char *ifname, const uint8_t mac[6],
+		     uint32_t mtu);
+/* The link with index INDEX, which must be a bridge (else EOPNOTSUPP): up, and what is sent to
+ * 127.0.0.0/8 may leave through it. */
+void rtnl_set_bridge(struct netlink_batch *batch, unsigned index, uint32_t mtu);
+/* The pair of links, or the link on a parent, each end where it belongs, in one message. */
+void rtnl_add_link(struct netlink_batch *batch, const struct rtnl_link *link);
+/* A VLAN of its parent, or (ID 0) a link to nowhere; up. One that is there is fine. */
+void rtnl_add_vlan(struct netlink_batch *batch, const char *ifname, unsigned parent, uint16_t id);
+/* The port IFNAME of a bridge: not to talk to others that are isolated as well. */
+void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname);
+void rtnl_set_up(struct netlink_batch *batch, unsigned index);
+/* A missing one is fine. */
+void rtnl_set_down(struct netlink_batch *batch, const char *ifname);
+void rtnl_delete(struct netlink_batch *batch, const char *ifname);
+/* Usable at once, also of IPv6. One that is there is fine. */
+void rtnl_add_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr);
+void rtnl_delete_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr);
+/* TO of length 0 is the default route; GATEWAY none: on the link itself. Takes the place of another
+ * route to the same. */
+void rtnl_set_route(struct netlink_batch *batch, unsigned index, const struct ip_prefix *to,
+		    const struct ip_addr *gateway);
+
+/* The kernel's number of a mode's word ("bridge", "l3s"; NULL and "": the first): 0 or -EINVAL. */
+int rtnl_parse_mode(const char *kind, const char *word, uint32_t *ret);
+
+/* ---- questions ---- */
+
+/* The index of a link > 0, or -ENODEV. One system call. */
+int rtnl_index(int socket, const char *ifname);
+/* IFF_UP and the others, or -ENODEV. One system call. */
+int rtnl_flags(int socket, const char *ifname);
+
+/* An address of the host with its subnet, or what it has a route to. */
+struct rtnl_subnet {
+	struct ip_prefix prefix; /* of an address all its bits */
+	char ifname[IFNAMSIZ];	 /* "" of a route without a link */
+	bool is_route;
+};
+
+/* < 0 stops with that value; NULL: forget what came, all of it comes again. */
+typedef int (*rtnl_subnet_fn)(const struct rtnl_subnet *subnet, void *data);
+
+/* All addresses, then all unicast routes but those of the table "local", default routes too. 0 or
+ * -errno. */
+int rtnl_dump_subnets(int socket, rtnl_subnet_fn fn, void *data);
+
+/* The same as a list. */
+struct rtnl_subnets {
+	struct rtnl_subnet *items; /* owned */
+	size_t n;
+};
+int rtnl_list_subnets(struct rtnl_subnets *ret);
+void rtnl_subnets_done(struct rtnl_subnets *subnets);
+#define cleanup_rtnl_subnets __attribute__((cleanup(rtnl_subnets_done)))
+/* The first that has an address in common with SUBNET; NULL: none. Default routes, and what belongs
+ * to link EXCEPT (may be NULL), do not count. */
+const struct rtnl_subnet *rtnl_find_overlap(const struct rtnl_subnets *subnets,
+					    const struct ip_prefix *subnet, const char *except);
+
+#endif
