@@ -17,8 +17,9 @@ run="iproute2 util-linux"
 test="clang clang-format clang-tidy cppcheck libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-pyte
 	shellcheck zsh fish mandoc strace tmux xfsprogs e2fsprogs mmdebstrap zstd xz-utils procps
 	qemu-system-x86 qemu-system-common cpio kmod
-	podman docker.io skopeo buildah umoci runc crun libcap2-bin"
-bench="crun runc podman docker.io bubblewrap containernetworking-plugins mmdebstrap"
+	podman docker.io skopeo buildah umoci runc crun libcap2-bin
+	nftables iptables bind9-dnsutils netcat-openbsd iperf3 containernetworking-plugins"
+bench="crun runc podman docker.io bubblewrap containernetworking-plugins mmdebstrap iptables iperf3"
 
 case ${1:-} in
 build) wanted="$build $run" ;;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -209,6 +210,60 @@ int monitor_client_set_restart(int state_dir_fd, enum restart_policy policy, uin
 
 	frame_put_u32(payload + 1, max);
 	return request(state_dir_fd, FRAME_POLICY, payload, sizeof(payload), err);
+}
+
+int monitor_client_open(int state_dir_fd, struct err *err)
+{
+	cleanup_close int fd = monitor_client_connect(state_dir_fd, 0, err);
+	struct monitor_started started = {};
+	int rc = fd < 0 ? fd : monitor_client_wait_started(fd, &started, err);
+
+	if (rc < 0)
+		return rc;
+	return started.has_exited ? err_set(err, ERR_CONFLICT, "the container has ended")
+				  : take_fd(fd);
+}
+
+/* Sends KIND and PAYLOAD, and reads the answer. */
+static int send_companion(int fd, enum frame_type frame, enum companion_kind kind,
+			  const struct iovec *payload, const int *fds, size_t n, struct err *err)
+{
+	static const char what[] = "hand descriptors to the container's monitor";
+	uint8_t bytes[FRAME_REQUEST_MAX] = {(uint8_t)kind};
+	uint8_t answer[sizeof(*err)];
+	enum frame_type type = 0;
+	int rc = 0;
+
+	if (payload->iov_len > COMPANION_PAYLOAD_MAX)
+		return err_sys(err, EMSGSIZE, "%s", what);
+	memcpy(bytes + 1, payload->iov_base, payload->iov_len);
+	rc = frame_send_fds(fd, frame, bytes, 1 + payload->iov_len, fds, n);
+	if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET)
+		return err_sys(err, -rc, "%s", what);
+	rc = receive_frame(fd, &type, answer, sizeof(answer), NULL, err);
+	if (rc < 0 || type == FRAME_DONE)
+		return rc;
+	if (type != FRAME_REFUSED)
+		return err_set(err, ERR_CONFLICT, "the container has ended");
+	rc = (int)frame_get_u32(answer);
+	return rc == ENOENT ? err_set(err, ERR_NOT_FOUND, "the container's monitor has none")
+			    : err_sys(err, rc, "%s", what);
+}
+
+int monitor_client_adopt(int socket_fd, enum companion_kind kind, const void *payload, size_t len,
+			 const int *fds, size_t n, struct err *err)
+{
+	const struct iovec bytes = {.iov_base = (void *)(uintptr_t)payload, .iov_len = len};
+
+	return send_companion(socket_fd, FRAME_ADOPT, kind, &bytes, fds, n, err);
+}
+
+int monitor_client_release(int socket_fd, enum companion_kind kind, const void *key, size_t len,
+			   struct err *err)
+{
+	const struct iovec bytes = {.iov_base = (void *)(uintptr_t)key, .iov_len = len};
+
+	return send_companion(socket_fd, FRAME_RELEASE, kind, &bytes, NULL, 0, err);
 }
 
 static void signal_monitor(void *ctx, int number)

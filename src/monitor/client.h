@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "monitor/companion.h"
 #include "monitor/protocol.h"
 #include "monitor/restart_policy.h"
 #include "monitor/session.h"
@@ -52,6 +53,18 @@ int monitor_client_set_paused(int state_dir_fd, bool is_paused, struct err *err)
  * -ERR_CONFLICT when the run ended meanwhile, or as connect and wait_started: look at the state
  * again. */
 int monitor_client_set_stopping(int state_dir_fd, unsigned marks, struct err *err);
+/* A connection for the two below, to a container that runs: the socket, or -code as
+ * monitor_client_set_stopping. */
+int monitor_client_open(int state_dir_fd, struct err *err);
+/* Has the monitor keep the N <= COMPANION_FDS_MAX descriptors FDS (borrowed) until the container
+ * ends, as a companion of KIND with LEN bytes of PAYLOAD (monitor/companion.h); waits until it
+ * does. With N = 0 one that is there gets another payload. 0; -ERR_NOT_FOUND for that where none is
+ * there, -ERR_CONFLICT when the container has ended, -ERR_SYSTEM when it could not. */
+int monitor_client_adopt(int socket_fd, enum companion_kind kind, const void *payload, size_t len,
+			 const int *fds, size_t n, struct err *err);
+/* Has it close the one whose key is KEY. As above. */
+int monitor_client_release(int socket_fd, enum companion_kind kind, const void *key, size_t len,
+			   struct err *err);
 /* Gives the container another restart policy from now on (MAX: on-failure's, 0 without limit). What
  * is on disk is the caller's: write the container's HostConfig first. 0, or -code as
  * monitor_client_set_stopping. */

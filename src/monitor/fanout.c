@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "sys/path.h"
+#include "sys/pty.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +42,7 @@ int fanout_init(struct fanout *fanout, struct loop *loop, const struct fanout_op
 				  .cap = QUEUE_CAP};
 	for (size_t i = 0; i < FANOUT_CLIENTS_MAX; i++)
 		fanout->clients[i].source.fd = -1;
+	_Static_assert(COMPANION_FDS_MAX == PTY_FDS_MAX, "what a message carries");
 	return 0;
 }
 
@@ -88,6 +90,22 @@ static bool is_wanted(const struct fanout_client *c, uint8_t type)
 	}
 }
 
+static void close_fds(struct fanout_client *c)
+{
+	for (size_t i = 0; i < COMPANION_FDS_MAX; i++)
+		fd_cleanup_close(&c->fds[i]);
+}
+
+size_t fanout_client_take_fds(struct fanout_client *client, int ret[static COMPANION_FDS_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < COMPANION_FDS_MAX; i++)
+		if (client->fds[i] >= 0)
+			ret[n++] = take_fd(client->fds[i]);
+	return n;
+}
+
 static void client_drop(struct fanout_client *c)
 {
 	struct fanout *f = c->fanout;
@@ -96,6 +114,7 @@ static void client_drop(struct fanout_client *c)
 
 	loop_remove(f->loop, &c->source);
 	close(fd);
+	close_fds(c);
 	c->is_greeted = false;
 	if (was_greeted)
 		f->ops->gone(f->ctx, c->flags);
@@ -191,8 +210,11 @@ static struct fanout_client *client_new(struct fanout *f, int socket_fd)
 
 	if (!c)
 		return NULL;
-	*c = (struct fanout_client){
-		.fanout = f, .age = f->n_accepted++, .offset = f->len, .frame_end = f->len};
+	*c = (struct fanout_client){.fanout = f,
+				    .fds = {-1, -1, -1, -1},
+				    .age = f->n_accepted++,
+				    .offset = f->len,
+				    .frame_end = f->len};
 	frame_parser_init(&c->parser, c->request, sizeof(c->request));
 	if (loop_add(f->loop, &c->source, fd, EPOLLIN, on_client, c) < 0)
 		return NULL;
@@ -241,12 +263,17 @@ static int client_receive(struct fanout_client *c)
 {
 	uint8_t buf[512];
 	const uint8_t *p = buf;
-	ssize_t n = recv(c->source.fd, buf, sizeof(buf), MSG_DONTWAIT);
+	int fds[PTY_FDS_MAX];
+	ssize_t n = pty_recv_fds(c->source.fd, buf, sizeof(buf), fds, MSG_DONTWAIT);
 	size_t len = n > 0 ? (size_t)n : 0;
 	int rc = 1;
 
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return n == -EAGAIN ? 0 : (int)n;
+	/* The kernel ends what it gives behind a message with descriptors: they belong to the last
+	 * frame in it. */
+	close_fds(c);
+	memcpy(c->fds, fds, sizeof(c->fds));
 	if (n == 0)
 		return -EPIPE;
 	while (rc > 0) {
@@ -387,6 +414,7 @@ void fanout_done(struct fanout *fanout)
 
 			loop_remove(fanout->loop, &fanout->clients[i].source);
 			close(fd);
+			close_fds(&fanout->clients[i]);
 		}
 	}
 	loop_remove(fanout->loop, &fanout->listen);

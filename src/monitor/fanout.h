@@ -33,9 +33,10 @@ struct fanout_client {
 	bool is_greeted;
 	bool has_exit; /* was sent EXIT whole */
 	uint32_t flags;
-	uint32_t age;	  /* number of the accept */
-	size_t offset;	  /* sent so far of the queue */
-	size_t frame_end; /* of the frame being sent */
+	uint32_t age;		    /* number of the accept */
+	size_t offset;		    /* sent so far of the queue */
+	size_t frame_end;	    /* of the frame being sent */
+	int fds[COMPANION_FDS_MAX]; /* owned: came with the last bytes; -1: none */
 	struct frame_parser parser;
 	uint8_t request[FRAME_REQUEST_MAX];
 };
@@ -69,6 +70,9 @@ int fanout_init(struct fanout *fanout, struct loop *loop, const struct fanout_op
 /* Creates the attach socket, mode 0600, in DIR_FD; a stale one is replaced. Connections wait until
  * fanout_begin. 0 or -errno. */
 int fanout_listen(struct fanout *fanout, int dir_fd);
+/* Takes the descriptors that came with the client's last frame: stored in RET, the caller's; their
+ * number. */
+size_t fanout_client_take_fds(struct fanout_client *client, int ret[static COMPANION_FDS_MAX]);
 /* The container runs as PID (0: not yet) with standard input STDIN_FD (borrowed, -1: none): take
  * clients. Again when that changes. */
 int fanout_begin(struct fanout *fanout, pid_t pid, int stdin_fd);

@@ -32,7 +32,6 @@
 #define MONITOR_COMM "tare-monitor"
 /* The kernel never chooses such a process when memory runs out, proc_pid_oom_score_adj(5). */
 #define OOM_SCORE_ADJ_NEVER "-1000"
-#define KEEP_FDS_MAX	    64
 
 int monitor_start_exit_code(const struct err *err)
 {
@@ -160,6 +159,12 @@ int monitor_publish(struct monitor *monitor, const struct monitor_process *proce
 	return rc < 0 ? err_sys(err, -rc, "write " MONITOR_STATE_NAME) : 0;
 }
 
+int monitor_keep(struct monitor *monitor, enum companion_kind kind, const void *payload, size_t len,
+		 const int *fds, size_t n)
+{
+	return companions_add(&monitor->companions, kind, payload, len, fds, n);
+}
+
 /* Whether the directory DIR still is NAME under PARENT: another start may have made its own. */
 static bool has_name(int dir, int parent, const char *name)
 {
@@ -212,25 +217,30 @@ static void close_others(int *fds, size_t n)
 void monitor_drop_caller(struct monitor *m)
 {
 	const struct monitor_config *c = m->config;
-	int fds[KEEP_FDS_MAX + FANOUT_CLIENTS_MAX] = {c->state_dir_fd,
-						      c->container_dir_fd,
-						      m->loop.epoll_fd,
-						      m->fanout.listen_fd,
-						      log_driver_fd(&m->log),
-						      m->process.pid_fd,
-						      m->streams[LOG_STDOUT].fd,
-						      m->streams[LOG_STDERR].fd,
-						      m->stdin_fd,
-						      m->tty_peer_fd,
-						      m->client_fd,
-						      m->guard.fd};
-	size_t n = 12;
+	const int own[] = {c->state_dir_fd,
+			   c->container_dir_fd,
+			   m->loop.epoll_fd,
+			   m->fanout.listen_fd,
+			   log_driver_fd(&m->log),
+			   m->process.pid_fd,
+			   m->streams[LOG_STDOUT].fd,
+			   m->streams[LOG_STDERR].fd,
+			   m->stdin_fd,
+			   m->tty_peer_fd,
+			   m->client_fd,
+			   m->guard.fd};
+	size_t n = ARRAY_LEN(own);
+	size_t cap = n + c->n_keep_fds + FANOUT_CLIENTS_MAX +
+		     companions_get_fds(&m->companions, NULL);
+	cleanup_free int *fds = mem_realloc_array(NULL, cap, sizeof(*fds));
 	/* lint: the host's null device */
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	for (size_t i = 0; i < c->n_keep_fds && n < KEEP_FDS_MAX; i++)
+	memcpy(fds, own, sizeof(own));
+	for (size_t i = 0; i < c->n_keep_fds; i++)
 		fds[n++] = c->keep_fds[i];
 	n += fanout_get_fds(&m->fanout, fds + n);
+	n += companions_get_fds(&m->companions, fds + n);
 	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
 		dup2(null_fd, fd);
 	log_set_file(c->container_dir_fd, MONITOR_DIAGNOSTICS_NAME);
@@ -323,6 +333,7 @@ struct monitor *monitor_new(const struct monitor_config *config, int client_fd)
 	m->history = config->history;
 	m->guard = (struct guard)GUARD_INIT;
 	m->loop.epoll_fd = -1;
+	m->companions = (struct companions){.loop = &m->loop, .config = config};
 	m->log = (struct log_driver)LOG_DRIVER_INIT;
 	m->process = (struct monitor_process){.pid_fd = -1, .console_fd = -1};
 	m->streams[LOG_STDOUT] = (struct monitor_stream){

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "monitor/companion.h"
 #include "monitor/log_driver.h"
 #include "monitor/protocol.h"
 #include "monitor/restart_policy.h"
@@ -141,6 +142,12 @@ __attribute__((noreturn)) void monitor_resume(const struct monitor_resume *resum
  * Optional. */
 int monitor_publish(struct monitor *monitor, const struct monitor_process *process,
 		    struct err *err);
+
+/* Has the monitor keep the N descriptors FDS (O_CLOEXEC; handed over in every case) until the
+ * container ends, for a start callback, as companions_add does (monitor/companion.h): 0 or -errno.
+ */
+int monitor_keep(struct monitor *monitor, enum companion_kind kind, const void *payload, size_t len,
+		 const int *fds, size_t n);
 
 /* The exit code on record for a container that did not start: 126, 127 or 128. */
 int monitor_start_exit_code(const struct err *err);

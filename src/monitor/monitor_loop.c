@@ -182,6 +182,33 @@ static int set_policy(struct monitor *m, const uint8_t *payload)
 	return 0;
 }
 
+/* While it waits for its next run there is nothing to add to: that run makes its own. */
+static int on_companion(struct monitor *m, struct fanout_client *client,
+			const struct frame_span *frame)
+{
+	int fds[COMPANION_FDS_MAX];
+	size_t n = fanout_client_take_fds(client, fds);
+	uint8_t number[4];
+	int rc = 0;
+
+	if (frame->type == FRAME_ADOPT && !m->is_waiting) {
+		rc = companions_adopt(&m->companions, frame->data[0], frame->data + 1,
+				      frame->len - 1, fds, n);
+		n = 0;
+	} else if (!m->is_waiting) {
+		rc = companions_release(&m->companions, frame->data[0], frame->data + 1,
+					frame->len - 1);
+	} else {
+		rc = -EAGAIN;
+	}
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	if (rc == 0)
+		return frame_send(client->source.fd, FRAME_DONE, NULL, 0, -1);
+	frame_put_u32(number, (uint32_t)-rc);
+	return frame_send(client->source.fd, FRAME_REFUSED, number, sizeof(number), -1);
+}
+
 /* What is answered by DONE. A client that comes when the run has just ended is dropped: it looks
  * at the state again. */
 static int on_order(struct monitor *m, struct fanout_client *client, const struct frame_span *frame)
@@ -195,8 +222,10 @@ static int on_order(struct monitor *m, struct fanout_client *client, const struc
 		rc = set_paused(m, frame->data[0] != 0);
 	else if (frame->type == FRAME_STOPPING)
 		rc = set_stopping(m, frame->data[0]);
-	else
+	else if (frame->type == FRAME_POLICY)
 		rc = set_policy(m, frame->data);
+	else
+		return on_companion(m, client, frame);
 	return rc < 0 ? rc : frame_send(client->source.fd, FRAME_DONE, NULL, 0, -1);
 }
 
@@ -233,6 +262,8 @@ static int on_request(void *ctx, struct fanout_client *client, const struct fram
 	case FRAME_PAUSED:
 	case FRAME_STOPPING:
 	case FRAME_POLICY:
+	case FRAME_ADOPT:
+	case FRAME_RELEASE:
 		return on_order(m, client, frame);
 	default:
 		return -EPROTO;
@@ -333,6 +364,7 @@ static int on_exit_event(void *data, uint32_t events)
 	loop_remove(&m->loop, &m->exit);
 	set_reading(m, false);
 	health_end(m);
+	companions_end(&m->companions);
 	if (m->config->finish)
 		m->config->finish(m->config->ctx, exit.code, &exit.oom_killed);
 	fd_cleanup_close(&m->tty_peer_fd);

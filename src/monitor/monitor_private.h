@@ -6,6 +6,7 @@
  * (monitor_loop.c) and how it goes on to the next run (monitor_restart.c). For these files only.
  */
 #include "event/loop.h"
+#include "monitor/companion.h"
 #include "monitor/fanout.h"
 #include "monitor/guard.h"
 #include "monitor/log_driver.h"
@@ -34,6 +35,7 @@ struct monitor {
 	int stdin_fd;	 /* owned: write end, or another descriptor of the master */
 	int tty_peer_fd; /* owned: keeps the terminal from hanging up while the container lives */
 	int client_fd;	 /* owned until the fan-out takes it */
+	struct companions companions;
 	struct loop_source exit;
 	struct loop_timer idle_timer;
 	bool is_timer_set;

@@ -29,6 +29,9 @@ static const struct {
 	[FRAME_EXIT] = {FRAME_EXIT_LEN, FRAME_EXIT_LEN},
 	[FRAME_STOPPING] = {1, 1},
 	[FRAME_POLICY] = {FRAME_POLICY_LEN, FRAME_POLICY_LEN},
+	[FRAME_ADOPT] = {1, FRAME_REQUEST_MAX},
+	[FRAME_RELEASE] = {1, FRAME_REQUEST_MAX},
+	[FRAME_REFUSED] = {4, 4},
 };
 
 void frame_put_u16(uint8_t *to, uint16_t v)
@@ -143,18 +146,23 @@ int frame_parser_next(struct frame_parser *parser, const uint8_t **data, size_t 
 	return take_control(parser, data, len, ret);
 }
 
-int frame_send(int socket_fd, enum frame_type type, const void *payload, size_t len, int fd)
+int frame_send_fds(int socket_fd, enum frame_type type, const void *payload, size_t len,
+		   const int *fds, size_t n)
 {
-	uint8_t frame[FRAME_HEADER_LEN + 16];
-	ssize_t n = 0;
+	uint8_t frame[FRAME_HEADER_LEN + FRAME_REQUEST_MAX];
+	ssize_t sent = 0;
 
-	assert(len <= 16);
+	assert(len <= FRAME_REQUEST_MAX);
 	frame_put_header(frame, type, len);
 	if (len > 0)
 		memcpy(frame + FRAME_HEADER_LEN, payload, len);
-	n = pty_send_fds(socket_fd, frame, FRAME_HEADER_LEN + len, &fd, fd >= 0 ? 1 : 0,
-			 MSG_DONTWAIT);
-	if (n < 0)
-		return (int)n;
-	return (size_t)n == FRAME_HEADER_LEN + len ? 0 : -EAGAIN;
+	sent = pty_send_fds(socket_fd, frame, FRAME_HEADER_LEN + len, fds, n, MSG_DONTWAIT);
+	if (sent < 0)
+		return (int)sent;
+	return (size_t)sent == FRAME_HEADER_LEN + len ? 0 : -EAGAIN;
+}
+
+int frame_send(int socket_fd, enum frame_type type, const void *payload, size_t len, int fd)
+{
+	return frame_send_fds(socket_fd, type, payload, len, &fd, fd >= 0 ? 1 : 0);
 }

@@ -13,8 +13,10 @@
  *   SIGNAL   u32 number                                 input as a descriptor if CLIENT_STDIN
  *   STDIN_EOF                                STDOUT, STDERR  bytes
  *   PAUSED   u8 bool: write it down          STDIN_EOF  close the descriptor you were given
- *   STOPPING u8 RESTART_MARK_*: heed them    DONE       answers PAUSED, STOPPING and POLICY
- *   POLICY   u8 restart policy, u32 maximum
+ *   STOPPING u8 RESTART_MARK_*: heed them    DONE       answers PAUSED, STOPPING, POLICY,
+ *   POLICY   u8 restart policy, u32 maximum             ADOPT and RELEASE
+ *   ADOPT    u8 kind, payload; with descriptors
+ *   RELEASE  u8 kind, key                    REFUSED    u32 errno: instead of DONE
  *                                            ERROR      struct err: the container did not start
  *                                            EXIT       i32 code, u8 out of memory; the last one
  *
@@ -24,13 +26,15 @@
  *
  * The parser takes garbage: an unknown type or a wrong length is -EPROTO, and the peer is dropped.
  */
+#include "monitor/companion.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 #define FRAME_HEADER_LEN  5
 #define FRAME_PAYLOAD_MAX 65536
 /* Control frames from a client fit here. */
-#define FRAME_REQUEST_MAX 8
+#define FRAME_REQUEST_MAX (1 + COMPANION_PAYLOAD_MAX)
 
 enum frame_type {
 	FRAME_HELLO = 1,
@@ -46,6 +50,9 @@ enum frame_type {
 	FRAME_EXIT,
 	FRAME_STOPPING,
 	FRAME_POLICY,
+	FRAME_ADOPT,
+	FRAME_RELEASE,
+	FRAME_REFUSED,
 	N_FRAME_TYPES,
 };
 
@@ -95,8 +102,11 @@ void frame_parser_init(struct frame_parser *parser, uint8_t *control, size_t cap
 int frame_parser_next(struct frame_parser *parser, const uint8_t **data, size_t *len,
 		      struct frame_span *ret);
 
-/* Sends one frame of up to 16 payload bytes in one call, with descriptor FD unless it is negative.
+/* Sends one frame of up to FRAME_REQUEST_MAX payload bytes in one call, with the N descriptors FDS.
  * 0, or -errno; -EAGAIN when the socket had no room for all of it: give the peer up. */
+int frame_send_fds(int socket_fd, enum frame_type type, const void *payload, size_t len,
+		   const int *fds, size_t n);
+/* The same with descriptor FD unless it is negative. */
 int frame_send(int socket_fd, enum frame_type type, const void *payload, size_t len, int fd);
 
 #endif

@@ -10,6 +10,11 @@ After each test its containers are removed by `tare rm -f`; whatever of the test
 (mounts, named namespaces, control groups, processes, files under the two directories) fails it. What
 belongs to the test is recognised by its directories and by the ids of the containers it made, so tests
 beside it do not disturb.
+
+Each test has a network namespace of its own (netns.py), so that bridges, rules and ports of tests do not
+meet. What networks leave in it is looked at too: leases at once, rules and bridges (after `network prune`,
+which takes 50 ms) in the tests of networks and in every eighth of the others, and links a while later,
+because the kernel removes a container's in the background.
 """
 import collections
 import json
@@ -22,10 +27,13 @@ import signal
 import subprocess
 import tempfile
 import time
+import zlib
 
 import pytest
 
+import netns
 from hostile import Canary
+from outside import internet, outside  # noqa: F401 (fixtures)
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("TARE") or str(pathlib.Path(os.environ.get("TARE_BUILD", REPO / "build")).resolve() / "tare")
@@ -53,16 +61,26 @@ def tare_cgroups():
 def pytest_sessionstart(session):
     if not hasattr(session.config, "workerinput"):
         session.config.cgroups_before = tare_cgroups()
+        session.config.left_by_workers = []
 
 
 def pytest_sessionfinish(session):
-    """Groups of containers that a test had removed itself: no test knows their ids any more."""
+    """Groups of containers that a test had removed itself: no test knows their ids any more. Links that
+    are there a while after the last tests."""
+    left = look_back(0, 5)
     if hasattr(session.config, "workerinput"):
+        session.config.workeroutput["left"] = left
         return
-    left = tare_cgroups() - session.config.cgroups_before
+    left += session.config.left_by_workers + sorted(tare_cgroups() - session.config.cgroups_before)
     if left:
-        print("\nleft behind by some test:\n  " + "\n  ".join(sorted(left)[:20]))
+        print("\nleft behind by some test:\n  " + "\n  ".join(left[:20]))
         session.exitstatus = 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """A worker of xdist tells what it found at its end; one that died has told nothing."""
+    node.config.left_by_workers += getattr(node, "workeroutput", {}).get("left", [])
 
 
 # ---------------------------------------------------------------- waiting
@@ -234,9 +252,59 @@ def leaked_files(tare):
     return found
 
 
+def leaked_leases(tare):
+    return ["lease: %s" % p for kind in ("addresses", "endpoints")
+            for p in (tare.runroot / "networks").glob("*/%s/*" % kind)]
+
+
 def leaks(tare, ids):
     return (leaked_processes(tare, ids) + leaked_mounts(tare) + leaked_cgroups(ids) + leaked_namespaces(ids) +
-            leaked_files(tare))
+            leaked_files(tare) + leaked_leases(tare))
+
+
+def own_links():
+    """Of bridges that tests name themselves, `network prune` says enough when it fails."""
+    return [name for name in netns.links() if re.match("tare|veth", name)]
+
+
+def networks_are_checked(node):
+    return "test_network" in node.nodeid or zlib.crc32(node.nodeid.encode()) % 8 == 0
+
+
+def check_networks(tare):
+    """After `network prune` there is neither a bridge nor a rule of the state: nobody uses them."""
+    if not (tare.runroot / "networks").is_dir():
+        return []
+    got = tare("network", "prune", "-f")
+    if got.rc:
+        return ["network prune: " + got.err.strip()]
+    return (["network: " + n for n in tare.ok("network", "ls", "--filter", "type=custom", "-q").split()] +
+            ["link: " + n for n in own_links() if not n.startswith("veth")] +
+            ["rules: table " + t for t in netns.tables() if t.split()[1].startswith("tare")])
+
+
+# Namespaces of tests that have ended: (id of the test, descriptor, time).
+ended = collections.deque()
+
+
+def leaked_links(node):
+    """Of NODE's test, which has ended: it may have had state that was removed with its namespace."""
+    return ["link of %s: %s" % (node, n) for n in netns.links() if n.startswith("veth")]
+
+
+def look_back(age, wait=0):
+    """What tests that ended AGE or more seconds ago still have in their namespaces after WAIT seconds."""
+    found = []
+    while ended and time.monotonic() - ended[0][2] >= age:
+        node, fd, _ = ended.popleft()
+        end = time.monotonic() + wait
+        left = netns.inside(fd, lambda: leaked_links(node))
+        while left and time.monotonic() < end:
+            select.select([], [], [], 0.02)
+            left = netns.inside(fd, lambda: leaked_links(node))
+        os.close(fd)
+        found += left
+    return found
 
 
 def kill_leaked(found):
@@ -260,8 +328,19 @@ def check_store(tare):
     return [] if got.rc == 0 else ["system check: " + line for line in (got.out + got.err).splitlines()]
 
 
+@pytest.fixture(autouse=True)
+def network(request):
+    """The test's own network namespace, entered before whatever else the test asks for."""
+    netns.unshare()
+    yield
+    ended.append((request.node.nodeid, netns.here(), time.monotonic()))
+    left = look_back(3, 2)
+    if left:
+        pytest.fail("left behind:\n  " + "\n  ".join(left[:20]), pytrace=False)
+
+
 @pytest.fixture
-def tare_factory(request):
+def tare_factory(request, network):
     """Makes any number of separate states in one test; each is checked for leaks, and its store for
     whatever is wrong in it, at its end. A test marked `damages` leaves a store that is not whole."""
     made = []
@@ -283,6 +362,8 @@ def tare_factory(request):
             found = leaks(tare, ids)
         kill_leaked(found)
         problems += found
+        if networks_are_checked(request.node):
+            problems += check_networks(tare)
         if not request.node.get_closest_marker("damages"):
             problems += check_store(tare)
         if not any(line.startswith("mount") for line in found):

@@ -2,7 +2,8 @@
 """A real root filesystem: Debian 12 made of Debian's packages, imported, run, and worked in.
 
 The archive is made once by mmdebstrap, with the host's own apt settings for proxies, and kept beside
-the program (about 30 seconds, 170 MB); packages inside the container come by the host's network.
+the program (about 30 seconds, 170 MB); packages inside the container come by the network that the test
+sees as its host's.
 """
 import fcntl
 import json
@@ -14,6 +15,7 @@ import subprocess
 
 import pytest
 
+import netns
 from conftest import PROGRAM
 from terminal import terminal  # noqa: F401 (a fixture)
 
@@ -33,7 +35,8 @@ def make_debian(path):
     part = path.with_suffix(".part.tar")
     argv = ["mmdebstrap", "--variant=minbase", "--mode=root", "--include=" + PACKAGES]
     argv += ["--aptopt=" + option.rstrip(";") for option in apt_options()]
-    subprocess.run(argv + ["bookworm", str(part)], check=True, stdin=subprocess.DEVNULL, timeout=300)
+    subprocess.run(argv + ["bookworm", str(part)], check=True, stdin=subprocess.DEVNULL, timeout=300,
+                   preexec_fn=netns.to_machine)
     part.rename(path)
 
 
@@ -61,7 +64,7 @@ def sh(tare, script, *options):
 # ---------------------------------------------------------------- packages, users, capabilities
 
 # One import for all of it: an archive of 8,000 files is cheap to bring in, not to remove.
-def test_debian_works(debian):
+def test_debian_works(debian, internet):
     check_packages(debian)
     check_users_and_file_capabilities(debian)
     check_no_new_privileges(debian)

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 
+import netns
 from conftest import PROGRAM, wait_until
 from terminal import Terminal
 from test_debian import apt_options
@@ -32,7 +33,8 @@ def make_postgres(path):
     part = path.with_suffix(".part.tar")
     argv = ["mmdebstrap", "--variant=minbase", "--mode=root", "--include=postgresql-15,postgresql-client-15"]
     argv += ["--aptopt=" + option.rstrip(";") for option in apt_options()]
-    subprocess.run(argv + ["bookworm", str(part)], check=True, stdin=subprocess.DEVNULL, timeout=400)
+    subprocess.run(argv + ["bookworm", str(part)], check=True, stdin=subprocess.DEVNULL, timeout=400,
+                   preexec_fn=netns.to_machine)
     part.rename(path)
 
 

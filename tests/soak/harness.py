@@ -17,10 +17,16 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
 REPO = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(REPO / "tests" / "e2e"))
+import netns  # noqa: E402
+
+# Bridges, rules and ports of the whole script are made here, and end with it.
+netns.unshare()
 PROGRAM = os.environ.get("TARE") or str(pathlib.Path(os.environ.get("TARE_BUILD", REPO / "build")).resolve() / "tare")
 COMMAND_TIMEOUT = 40
 

@@ -11,12 +11,14 @@
 #include "base/str.h"
 #include "monitor/client.h"
 #include "monitor/fanout.h"
+#include "monitor/forward.h"
 #include "monitor/log_reader.h"
 #include "monitor/monitor.h"
 #include "monitor/state.h"
 #include "sys/path.h"
 #include "sys/pty.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -643,6 +645,83 @@ static void heeds_a_stop_that_was_told(void **state)
 
 /* A policy given while it runs counts; the run is on record, and what is executed has the socket.
  */
+/* A socket that is bound, on a port of the kernel's choice, and what the monitor is told of it. */
+static int bind_port(uint8_t payload[static FORWARD_PAYLOAD_LEN], struct sockaddr_in *ret)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct forward_port port = {.proto = IPPROTO_TCP};
+	socklen_t len = sizeof(addr);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	assert_int_equal(ip_parse("127.0.0.1", &port.host), 0);
+	port.host_port = ntohs(addr.sin_port);
+	forward_format(&port, payload);
+	*ret = addr;
+	return fd;
+}
+
+static bool is_taken(const struct sockaddr_in *addr)
+{
+	cleanup_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc = bind(fd, (const struct sockaddr *)addr, sizeof(*addr));
+
+	assert_true(rc == 0 || errno == EADDRINUSE);
+	return rc < 0;
+}
+
+/* A descriptor given to a monitor is its own until it is released or the container has ended; what
+ * makes no sense is refused and costs nothing. */
+static void keeps_what_it_is_given(void **state)
+{
+	static const char *const argv[] = {"cat", NULL};
+	struct box b;
+	struct err err = ERR_INIT;
+	uint8_t payload[FORWARD_PAYLOAD_LEN], other[FORWARD_PAYLOAD_LEN];
+	struct sockaddr_in first, second;
+	struct session_result result;
+
+	box_init(&b, *state, argv);
+	b.config.open_stdin = true;
+	box_start(&b);
+	cleanup_close int fd = monitor_client_open(b.state_fd, &err);
+	int one = bind_port(payload, &first);
+	int two = bind_port(other, &second);
+
+	assert_true(fd >= 0);
+	assert_int_equal(
+		monitor_client_adopt(fd, COMPANION_PORT, payload, sizeof(payload), NULL, 0, &err),
+		-ERR_NOT_FOUND);
+	assert_int_equal(
+		monitor_client_adopt(fd, COMPANION_PORT, payload, sizeof(payload), &one, 1, &err),
+		0);
+	assert_int_equal(
+		monitor_client_adopt(fd, COMPANION_PORT, other, sizeof(other), &two, 1, &err), 0);
+	close(one);
+	close(two);
+	assert_int_equal(
+		monitor_client_adopt(fd, COMPANION_PORT, payload, sizeof(payload), NULL, 0, &err),
+		0);
+	assert_int_equal(monitor_client_adopt(fd, COMPANION_PORT, payload, sizeof(payload) - 1, &fd,
+					      1, &err),
+			 -ERR_SYSTEM);
+	assert_int_equal(monitor_client_adopt(fd, 77, payload, 1, &fd, 1, &err), -ERR_SYSTEM);
+	assert_true(is_taken(&first) && is_taken(&second));
+	assert_int_equal(monitor_client_release(fd, COMPANION_PORT, payload, FORWARD_KEY_LEN, &err),
+			 0);
+	assert_int_equal(monitor_client_release(fd, COMPANION_PORT, payload, FORWARD_KEY_LEN, &err),
+			 -ERR_NOT_FOUND);
+	assert_true(!is_taken(&first) && is_taken(&second));
+	fd_cleanup_close(&fd);
+	assert_int_equal(monitor_client_signal(b.client_fd, SIGKILL), 0);
+	assert_int_equal(monitor_client_wait_exit(b.client_fd, &result, &err), 0);
+	assert_false(is_taken(&second));
+	box_end(&b);
+}
+
 static void goes_on_to_the_next_run(void **state)
 {
 	static const char *const argv[] = {"sleep", "1000", NULL};
@@ -696,6 +775,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_killed_monitor_is_noticed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(settles_when_nobody_else_does, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(heeds_a_stop_that_was_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(keeps_what_it_is_given, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(goes_on_to_the_next_run, set_up, tear_down),
 	};
 
