@@ -9,6 +9,7 @@
 #include "base/rand.h"
 #include "engine/pending.h"
 #include "network/lease.h"
+#include "plan/steps.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -360,7 +361,7 @@ void endpoints_choose_gateway(struct live_network *live, const int64_t *prioriti
 /* ---- steps ---- */
 
 void endpoint_plan_link(struct plan *plan, enum step_where where, const struct network *network,
-			const struct endpoint *endpoint, int netns_fd)
+			const struct endpoint *endpoint, int netns_fd, const char *netns_path)
 {
 	static const char *const kinds[] = {[NETWORK_BRIDGE] = "veth",
 					    [NETWORK_MACVLAN] = "macvlan",
@@ -373,6 +374,7 @@ void endpoint_plan_link(struct plan *plan, enum step_where where, const struct n
 				 .ifname = endpoint->ifname,
 				 .mtu = network->mtu,
 				 .netns_fd = netns_fd,
+				 .netns_path = netns_path,
 				 .is_isolated = is_bridge && !network->is_icc};
 
 	/* All links of an ipvlan have their parent's. */
@@ -415,6 +417,24 @@ void endpoint_plan_routes(struct plan *plan, enum step_where where,
 		plan_net_route(plan, where, &all4, &endpoint->gateway4, endpoint->ifname);
 	if (endpoint->is_gateway6)
 		plan_net_route(plan, where, &all6, &endpoint->gateway6, endpoint->ifname);
+}
+
+void endpoint_plan_sysctls(struct plan *plan, const struct endpoint *endpoint)
+{
+	strv_foreach (i, &endpoint->sysctls) {
+		const char *text = endpoint->sysctls.items[i];
+		const char *place = strstr(text, ".IFNAME.");
+		const char *equals = strchr(text, '=');
+		cleanup_free char *key = NULL;
+
+		if (!place || !equals || place > equals)
+			continue;
+		/* A slash stands for a dot in a name. */
+		key = str_printf("%.*s.%s%.*s", (int)(place - text), text, endpoint->ifname,
+				 (int)(equals - place - strlen(".IFNAME")),
+				 place + strlen(".IFNAME"));
+		plan_sysctl(plan, key, equals + 1, "com.docker.network.endpoint.sysctls");
+	}
 }
 
 void endpoint_plan_down(struct plan *plan, enum step_where where, const struct endpoint *endpoint)

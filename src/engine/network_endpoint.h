@@ -39,16 +39,18 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
  * its network's name among equals. PRIORITIES has one number for each. */
 void endpoints_choose_gateway(struct live_network *live, const int64_t *priorities);
 
-/* Adds the link of ENDPOINT, whose inner end goes to NETNS_FD (-1: the namespace that the step runs
- * in): a message for the host's socket. */
+/* Adds the link of ENDPOINT, whose inner end goes to NETNS_FD, NETNS_PATH for people (-1, NULL: the
+ * namespace that the step runs in): a message for the host's socket. */
 void endpoint_plan_link(struct plan *plan, enum step_where where, const struct network *network,
-			const struct endpoint *endpoint, int netns_fd);
+			const struct endpoint *endpoint, int netns_fd, const char *netns_path);
 /* Adds its addresses, and sets it up: for the container's namespace. */
 void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 			     const struct endpoint *endpoint);
 /* Its default routes, if it has them. */
 void endpoint_plan_routes(struct plan *plan, enum step_where where,
 			  const struct endpoint *endpoint);
+/* The kernel parameters of its link that were asked for; INSIDE. */
+void endpoint_plan_sysctls(struct plan *plan, const struct endpoint *endpoint);
 /* Sets its end on the host down. */
 void endpoint_plan_down(struct plan *plan, enum step_where where, const struct endpoint *endpoint);
 

@@ -13,7 +13,6 @@
 #include "network/live.h"
 #include "runtime/container_plan.h"
 
-struct host_lines;
 struct oci_runtime_config;
 
 /* Who is started. All borrowed. */
@@ -36,6 +35,11 @@ struct start_networks {
 	struct live_network live;
 	bool is_script;
 };
+
+/* What a container of MODE that asked TEXT of networks (its row says both) is to be in: RET is the
+ * caller's (endpoint_requests_free). 0 or -code. */
+int network_requests_read(const char *mode, const char *text, struct endpoint_request **ret,
+			  size_t *ret_n, struct err *err);
 
 /* Finds the networks, takes addresses, writes the files. Containers without a network namespace of
  * their own, and those of "none", need nothing. Nothing is left when it fails. 0 or -code. */
