@@ -26,6 +26,8 @@ void network_done(struct network *network)
 
 const struct network_pool *network_pool(const struct network *network, int family)
 {
+	if (family == IP_V6 ? !network->is_ipv6 : !network->is_ipv4)
+		return NULL;
 	for (size_t i = 0; i < network->n_pools; i++)
 		if (network->pools[i].subnet.addr.family == family)
 			return &network->pools[i];

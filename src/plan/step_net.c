@@ -413,7 +413,7 @@ void plan_net_link(struct plan *plan, enum step_where where, const struct plan_l
 	step->number[0] = link->mtu;
 	for (size_t i = 0; i < 6; i++)
 		step->number[1] |= (uint64_t)link->mac[i] << (8 * i);
-	step->number[2] = (uint64_t)(link->netns_fd + 1);
+	step->number[2] = (uint64_t)link->netns_fd + 1;
 	step->number[3] = link->is_isolated;
 }
 
