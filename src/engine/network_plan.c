@@ -56,6 +56,28 @@ int network_requests_read(const char *mode, const char *text, struct endpoint_re
 	return 0;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void network_names_read(const char *mode, const char *text, struct strv *ret)
+{
+	struct endpoint_request *requests = NULL;
+	struct err ignored = ERR_INIT;
+	size_t n = 0;
+
+	if (network_requests_read(mode, text, &requests, &n, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		strv_add(ret, requests[i].network);
+	endpoint_requests_free(requests, n);
+	if (ret->n > 1)
+		qsort(ret->items, ret->n, sizeof(*ret->items), compare_names);
+	if (!n && !(text && *text) && !str_has_prefix(mode, "container:"))
+		strv_add(ret, strcmp(mode, "default") == 0 ? NETWORK_NONE_NAME : mode);
+}
+
 static int find_networks(struct start_networks *s, struct err *err)
 {
 	int rc = 0;
@@ -181,20 +203,8 @@ int start_networks_bring_up(struct start_networks *s, struct plan *plan, struct 
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc >= 0 && i < s->live.n_endpoints; i++) {
-		cleanup_network_up struct network_up up = NETWORK_UP_INIT;
-		size_t first = plan->n;
-		struct plan_run run;
-
-		rc = engine_network_bring_up(s->engine, plan, &s->networks[i], &up, err);
-		if (rc <= 0 || s->is_script)
-			continue;
-		plan_run_init(&run);
-		rc = plan_execute_from(plan, first, STEP_HOST, &run, err);
-		plan_run_done(&run);
-		/* The monitor runs the rest. */
-		plan->n_done = plan->n;
-	}
+	for (size_t i = 0; rc >= 0 && i < s->live.n_endpoints; i++)
+		rc = engine_network_bring_up(s->engine, plan, &s->networks[i], err);
 	return rc < 0 ? rc : 0;
 }
 
@@ -276,36 +286,47 @@ static int run_forget(struct plan_run *run, const struct step *step, struct err 
 	return unlink(path) < 0 && errno != ENOENT ? err_sys(err, errno, "remove %s", path) : 0;
 }
 
-/* Files that only this program's own commands have: nothing for a script. */
+/* Files that only this program's own commands have: nothing for a script. The plan is explained when
+ * the endpoints may be gone. */
 static void explain_forget(const struct step *step, enum step_text mode, struct str *out)
 {
-	const struct live_network *live = step->data;
-	char text[IP_TEXT_LEN];
-
 	if (mode == TEXT_SCRIPT)
 		return;
 	str_add(out, "rm -f");
-	for (size_t i = 0; i < live->n_endpoints; i++) {
-		const struct endpoint *e = &live->endpoints[i];
-		const struct ip_addr *const addrs[] = {&e->ip4.addr, &e->ip6.addr};
-
-		str_addf(out, " %s/networks/%s/endpoints/%s", step->path, e->network_id,
-			 step->text);
-		for (size_t k = 0; k < ARRAY_LEN(addrs); k++)
-			if (addrs[k]->family)
-				str_addf(out, " %s/networks/%s/addresses/%s", step->path,
-					 e->network_id, ip_format(addrs[k], text));
+	strv_foreach (i, &step->words) {
+		str_add_char(out, ' ');
+		str_add_shell(out, step->words.items[i]);
 	}
-	str_addf(out, " %s/containers/%s/" LIVE_NETWORK_FILE, step->path, step->text);
 }
 
 static const struct step_op step_forget = {"forget addresses", run_forget, explain_forget};
 
+static void plan_forget(struct plan *plan, const char *runroot, const char *container,
+			const struct live_network *live)
+{
+	struct step *step = plan_add(plan, &step_forget, STEP_TEARDOWN);
+	char text[IP_TEXT_LEN];
+
+	step->path = str_dup(runroot);
+	step->text = str_dup(container);
+	step->data = live;
+	for (size_t i = 0; i < live->n_endpoints; i++) {
+		const struct endpoint *e = &live->endpoints[i];
+		const struct ip_addr *const addrs[] = {&e->ip4.addr, &e->ip6.addr};
+
+		strv_addf(&step->words, "%s/networks/%s/endpoints/%s", runroot, e->network_id,
+			  container);
+		for (size_t k = 0; k < ARRAY_LEN(addrs); k++)
+			if (addrs[k]->family)
+				strv_addf(&step->words, "%s/networks/%s/addresses/%s", runroot,
+					  e->network_id, ip_format(addrs[k], text));
+	}
+	strv_addf(&step->words, "%s/containers/%s/" LIVE_NETWORK_FILE, runroot, container);
+}
+
 static void plan_end(struct plan *plan, const char *runroot, const char *container,
 		     const struct live_network *live, bool is_script)
 {
-	struct step *step = NULL;
-
 	if (!live->n_endpoints)
 		return;
 	plan_group(plan, "its links, which the kernel removes with the namespace; its addresses, "
@@ -313,12 +334,8 @@ static void plan_end(struct plan *plan, const char *runroot, const char *contain
 	for (size_t i = 0; i < live->n_endpoints; i++)
 		endpoint_plan_down(plan, STEP_TEARDOWN, &live->endpoints[i]);
 	plan_net_commit(plan, STEP_TEARDOWN, NET_HOST);
-	if (!is_script) {
-		step = plan_add(plan, &step_forget, STEP_TEARDOWN);
-		step->path = str_dup(runroot);
-		step->text = str_dup(container);
-		step->data = live;
-	}
+	if (!is_script)
+		plan_forget(plan, runroot, container, live);
 	plan_group(plan, NULL);
 }
 

@@ -41,12 +41,15 @@ struct start_networks {
 int network_requests_read(const char *mode, const char *text, struct endpoint_request **ret,
 			  size_t *ret_n, struct err *err);
 
+/* The names by which lists show the networks of such a container, sorted: "bridge", "host", "none";
+ * none for one that shares another's. A network that was asked for by its id is shown by that. */
+void network_names_read(const char *mode, const char *text, struct strv *ret);
+
 /* Finds the networks, takes addresses, writes the files. Containers without a network namespace of
  * their own, and those of "none", need nothing. Nothing is left when it fails. 0 or -code. */
 int start_networks_prepare(struct start_networks *s, struct engine *engine,
 			   const struct network_subject *subject, struct err *err);
-/* Executes what the networks lack on the host (bridges, firewall), as HOST steps of PLAN that are
- * done when it returns. */
+/* Adds the HOST steps that make on the host what the networks lack: bridges, firewall. */
 int start_networks_bring_up(struct start_networks *s, struct plan *plan, struct err *err);
 /* Has PLACE add the links. S is borrowed until the plan has run. */
 void start_networks_place(struct start_networks *s, struct runtime_place *place);

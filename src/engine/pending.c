@@ -12,6 +12,7 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "engine/event.h"
+#include "engine/network_connect.h"
 #include "engine/network_plan.h"
 #include "engine/resume.h"
 #include "engine/state.h"
@@ -335,13 +336,16 @@ int engine_settle(struct engine *engine, const char *id, bool auto_remove, struc
 
 /* ---- the sweep ---- */
 
-/* A start that died between taking an address and writing that down. */
-static void release_cut_short(struct engine *engine, const char *id)
+/* A start that died between taking an address and writing that down, or a network connect or
+ * disconnect that was cut short. */
+static void finish_networks(struct engine *engine, const char *id)
 {
 	struct container_state state;
 
 	container_state_read(engine, id, &state);
-	if (!container_is_running(&state))
+	if (container_has_process(&state))
+		engine_reconcile_networks(engine, id);
+	else if (!container_is_running(&state))
 		engine_release_networks(engine, id, true);
 }
 
@@ -366,7 +370,7 @@ static void finish_one(struct engine *engine, const char *id)
 		if (rc == 0)
 			engine_update_finish(engine, &record);
 		if (!resumes)
-			release_cut_short(engine, id);
+			finish_networks(engine, id);
 	}
 	if (rc < 0)
 		log_debug("finish %s: %s", id, err.msg);

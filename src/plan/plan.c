@@ -147,8 +147,7 @@ int plan_execute_from(struct plan *plan, size_t first, enum step_where where, st
 		struct err later = ERR_INIT;
 		int rc = 0;
 
-		if (plan->steps[i]->where != where || plan->steps[i]->op == &step_note ||
-		    (where == STEP_HOST && i < plan->n_done))
+		if (plan->steps[i]->where != where || plan->steps[i]->op == &step_note)
 			continue;
 		rc = run_step(plan, i, run, failed ? &later : err);
 		/* Inside, the standard streams are the container's. */

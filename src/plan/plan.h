@@ -63,7 +63,6 @@ struct plan {
 	struct step **steps; /* owned; pointers stay valid while the plan lives */
 	size_t n;
 	size_t cap;
-	size_t n_done;		     /* HOST steps below this index were run before the others */
 	const char *comment;	     /* the group that the next step opens */
 	struct step_result *results; /* shared memory, PLAN_MAX_STEPS of them */
 	uint64_t *marks;	     /* shared memory: PLAN_N_MARKS points in time */
