@@ -13,7 +13,7 @@
 #include "cli/parse_env.h"
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
-#include "cli/parse_net.h"
+#include "cli/parse_port.h"
 #include "cli/verbs.h"
 
 #include <errno.h>

@@ -447,6 +447,8 @@ int cmd_cp(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_copy(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_audit(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_graph(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_prune(struct cli *cli, union verb_options *o, struct err *err);

@@ -235,9 +235,9 @@ static void write_binding(struct str *out, const struct port_spec *p)
 {
 	char host[16] = "";
 
-	if (p->host_first && p->host_last > p->host_first)
+	if (p->host_last > p->host_first)
 		snprintf(host, sizeof(host), "%u-%u", p->host_first, p->host_last);
-	else if (p->host_first)
+	else if (p->has_host)
 		snprintf(host, sizeof(host), "%u", p->host_first);
 	element_begin(out);
 	str_add_char(out, '{');

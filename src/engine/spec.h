@@ -96,6 +96,7 @@ struct throttle_list {
 struct port_spec {
 	char *host_ip;			/* NULL for every address */
 	uint16_t host_first, host_last; /* 0 for any */
+	bool has_host;			/* a port, 0 among them, was said */
 	uint16_t container_port;
 	char proto[8]; /* "tcp", "udp", "sctp" */
 };

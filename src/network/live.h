@@ -28,6 +28,7 @@ struct published_port {
 	struct ip_addr host_ip; /* 0.0.0.0 or :: for every address */
 	uint16_t host_port;
 	uint16_t container_port;
+	bool is_relayed; /* the monitor passes everything on: it has no element in the rules */
 };
 
 /* network.json of one container. */

@@ -93,6 +93,9 @@ struct network {
 void network_done(struct network *network);
 #define cleanup_network __attribute__((cleanup(network_done)))
 
+/* An owned copy. */
+struct network *network_copy(const struct network *network);
+
 /* The pool of FAMILY (IP_V4, IP_V6) that the first address of a container comes from; NULL, also
  * when the network was not asked to have that family. */
 const struct network_pool *network_pool(const struct network *network, int family);

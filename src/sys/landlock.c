@@ -67,23 +67,40 @@ static struct ruleset handled(int abi)
 	return r;
 }
 
-int landlock_confine(int dir_fd, bool devices)
+/* Lays RULES on the caller, but for ACCESS below DIR_FD. */
+static int confine(const struct ruleset *rules, int dir_fd, uint64_t access)
 {
-	cleanup_close int fd = -1;
-	struct landlock_path_beneath_attr below = {.parent_fd = dir_fd};
-	struct ruleset rules;
-	int abi = landlock_abi();
+	struct landlock_path_beneath_attr below = {.parent_fd = dir_fd,
+						   .allowed_access = rules->fs & access};
+	cleanup_close int fd = (int)syscall(SYS_landlock_create_ruleset, rules, sizeof(*rules), 0);
 
-	if (abi < 2)
-		return abi < 0 ? abi : -EOPNOTSUPP;
-	rules = handled(abi);
-	below.allowed_access = rules.fs &
-			       (TREE_ACCESS | (devices ? LANDLOCK_ACCESS_FS_MAKE_BLOCK : 0));
-	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (fd < 0)
 		return -errno;
 	if (dir_fd >= 0 &&
 	    syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0)
 		return -errno;
 	return syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : 0;
+}
+
+int landlock_confine(int dir_fd, bool devices)
+{
+	struct ruleset rules;
+	int abi = landlock_abi();
+
+	if (abi < 2)
+		return abi < 0 ? abi : -EOPNOTSUPP;
+	rules = handled(abi);
+	return confine(&rules, dir_fd, TREE_ACCESS | (devices ? LANDLOCK_ACCESS_FS_MAKE_BLOCK : 0));
+}
+
+int landlock_confine_reading(int dir_fd)
+{
+	struct ruleset rules;
+	int abi = landlock_abi();
+
+	if (abi < 1)
+		return abi < 0 ? abi : -EOPNOTSUPP;
+	rules = handled(abi);
+	rules.net &= ~NET_CONNECT_TCP;
+	return confine(&rules, dir_fd, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
 }

@@ -15,4 +15,8 @@ int landlock_abi(void);
  * can be linked into another directory. Needs no_new_privs or CAP_SYS_ADMIN. */
 int landlock_confine(int dir_fd, bool devices);
 
+/* The same for a process that reads files and directories below DIR_FD and does nothing else with
+ * any; it may connect by TCP. 0 or -errno. */
+int landlock_confine_reading(int dir_fd);
+
 #endif

@@ -14,6 +14,7 @@
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_net.h"
+#include "cli/parse_port.h"
 #include "cli/quote.h"
 #include "engine/spec.h"
 #include "monitor/log_address.h"
