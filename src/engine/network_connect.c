@@ -241,7 +241,8 @@ static int announce(struct change *c, const struct network *network,
 
 	if (rc < 0)
 		return rc;
-	c->live.endpoints = mem_realloc_array(c->live.endpoints, c->live.n_endpoints + 1, sizeof(e));
+	c->live.endpoints = mem_realloc_array(c->live.endpoints, c->live.n_endpoints + 1,
+					      sizeof(e));
 	c->live.endpoints[c->live.n_endpoints++] = e;
 	choose_gateway(c);
 	rc = live_network_write(c->run_dir, &c->live, err);

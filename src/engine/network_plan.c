@@ -114,11 +114,10 @@ static int make_endpoints(struct start_networks *s, struct err *err)
 	for (size_t i = 0; rc == 0 && i < s->n_requests; i++) {
 		struct endpoint e = {};
 
-		rc = s->is_script
-			     ? endpoint_make_unleased(&s->networks[i], &s->requests[i], &owner,
-						      &s->live, &e, err)
-			     : endpoint_make(s->engine, &s->networks[i], &s->requests[i], &owner,
-					     &s->live, &e, err);
+		rc = s->is_script ? endpoint_make_unleased(&s->networks[i], &s->requests[i], &owner,
+							   &s->live, &e, err)
+				  : endpoint_make(s->engine, &s->networks[i], &s->requests[i],
+						  &owner, &s->live, &e, err);
 		if (rc == 0)
 			s->live.endpoints[i] = e;
 		priorities[i] = s->requests[i].gateway_priority;
@@ -236,7 +235,8 @@ static void add_links(struct start_networks *s, struct plan *plan)
 
 static void add_inside(struct start_networks *s, struct plan *plan)
 {
-	plan_group(plan, "a link for each network, with its address; the way out through a gateway");
+	plan_group(plan,
+		   "a link for each network, with its address; the way out through a gateway");
 	add_links(s, plan);
 	plan_net_up(plan, STEP_INSIDE, "lo");
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
@@ -289,8 +289,8 @@ static int run_forget(struct plan_run *run, const struct step *step, struct err 
 	return unlink(path) < 0 && errno != ENOENT ? err_sys(err, errno, "remove %s", path) : 0;
 }
 
-/* Files that only this program's own commands have: nothing for a script. The plan is explained when
- * the endpoints may be gone. */
+/* Files that only this program's own commands have: nothing for a script. The plan is explained
+ * when the endpoints may be gone. */
 static void explain_forget(const struct step *step, enum step_text mode, struct str *out)
 {
 	if (mode == TEXT_SCRIPT)

@@ -29,7 +29,7 @@ struct network_subject {
 struct start_networks {
 	struct engine *engine;
 	struct network_subject subject;
-	struct network *networks;	    /* owned, one for each endpoint of LIVE */
+	struct network *networks;	   /* owned, one for each endpoint of LIVE */
 	struct endpoint_request *requests; /* owned, the same */
 	size_t n_requests;
 	struct live_network live;
