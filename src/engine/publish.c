@@ -54,11 +54,6 @@ static bool host_has_ip6(void)
 	return fd >= 0;
 }
 
-static enum network_gateway_mode get_mode(const struct network *network, int family)
-{
-	return network->gateway_mode[family == IP_V6];
-}
-
 /* Adds one socket at HOST. */
 static struct publish_port *add_port(struct publish *publish, const struct ip_addr *host,
 				     const struct port_spec *spec)
@@ -87,7 +82,8 @@ static void direct(const struct preparation *c, struct publish_port *p)
 			     (is_ip4 || !ip_is_loopback(&p->host));
 
 	p->to = same->family != IP_NONE ? *same : *other;
-	if (same->family != IP_NONE && get_mode(to->network, p->host.family) == GATEWAY_ROUTED) {
+	if (same->family != IP_NONE &&
+	    network_gateway_mode(to->network, p->host.family) == GATEWAY_ROUTED) {
 		p->is_bound = false;
 		is_translated = true;
 	}
@@ -136,7 +132,7 @@ static void make_rules(struct publish *publish, const struct publish_target *to)
 				 .container_port = p->container_port},
 			.container_ip = p->to,
 			.bridge = to->network->bridge,
-			.mode = get_mode(to->network, p->host.family)};
+			.mode = network_gateway_mode(to->network, p->host.family)};
 		snprintf(publish->rules[p->rule].port.proto,
 			 sizeof(publish->rules[p->rule].port.proto), "%s",
 			 publish_proto_name(p->proto));
@@ -272,9 +268,8 @@ static void explain_port(const struct publish_port *p, struct str *out)
 		str_addf(out, ", which passes on to %s what the rules do not", to);
 }
 
-static void explain_bind(const struct step *step, enum step_text mode, struct str *out)
+void publish_explain(const struct publish *publish, struct str *out)
 {
-	const struct publish *publish = publish_of(step);
 	size_t n_shown = 0;
 
 	for (size_t i = 0; i < publish->n && n_shown < EXPLAINED_MAX; i++) {
@@ -286,6 +281,11 @@ static void explain_bind(const struct step *step, enum step_text mode, struct st
 	}
 	if (publish->n > n_shown && n_shown == EXPLAINED_MAX)
 		str_addf(out, "\n# and so on: %zu sockets", publish->n);
+}
+
+static void explain_bind(const struct step *step, enum step_text mode, struct str *out)
+{
+	publish_explain(publish_of(step), out);
 }
 
 static const struct step_op step_publish = {"publish", run_bind, explain_bind};

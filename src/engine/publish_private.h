@@ -56,6 +56,8 @@ int publish_write(int state_dir, const struct live_network *live, const struct s
 		  struct err *err);
 /* The numbers are known: into the rules with them. */
 void publish_number_rules(struct publish *publish);
+/* Says in OUT what publish_bind does. */
+void publish_explain(const struct publish *publish, struct str *out);
 /* Closes what is bound. */
 void publish_close(struct publish *publish);
 /* What the monitor is told of PORT. */
