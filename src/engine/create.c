@@ -57,7 +57,9 @@ void container_made_done(struct container_made *made)
 	free(made->name);
 	free(made->image);
 	free(made->labels);
-	made->name = made->image = made->labels = NULL;
+	free(made->network_mode);
+	free(made->networks);
+	made->name = made->image = made->labels = made->network_mode = made->networks = NULL;
 	fd_cleanup_close(&made->pending_fd);
 }
 
@@ -250,12 +252,22 @@ static void tell(const struct create_ctx *c, const struct container_row *row)
 	event_container(c->engine, row, "create", NULL);
 }
 
+/* "" where the mode says all. */
+static char *format_networks(const struct container_spec *spec)
+{
+	if (!spec->n_networks ||
+	    (spec->n_networks == 1 && endpoint_request_is_plain(&spec->networks[0])))
+		return str_dup("");
+	return endpoint_requests_format(spec->networks, spec->n_networks);
+}
+
 static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 {
 	cleanup_free char *command = command_text(&c->made->config);
 	cleanup_free char *labels = labels_json(&c->run);
 	cleanup_free char *mounts = mount_points_text(&c->points);
 	cleanup_free char *extra = mount_points_json(&c->points);
+	cleanup_free char *networks = format_networks(c->spec);
 	size_t n_uses = 0;
 	cleanup_free struct container_use *uses = mount_points_uses(&c->points, &n_uses);
 	cleanup_free char *config = describe_config(c->spec, &c->run, c->made->id);
@@ -270,6 +282,7 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		.command = command,
 		.labels = labels,
 		.network_mode = spec_network_mode(c->spec),
+		.networks = networks,
 		.mounts = mounts,
 		.config = config,
 		.host = host,
@@ -289,6 +302,8 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		c->made->name = str_dup(name);
 		c->made->image = str_dup(c->spec->image);
 		c->made->labels = take_ptr(labels);
+		c->made->network_mode = str_dup(row.network_mode);
+		c->made->networks = take_ptr(networks);
 		tell(c, &row);
 	}
 	return rc;

@@ -17,6 +17,7 @@ struct container_made {
 	char id[ID_LEN + 1];
 	/* Owned: what events say of it; NULL for one that was read back. */
 	char *name, *image, *labels;
+	char *network_mode, *networks; /* the same: as in its row */
 	struct oci_runtime_config config;
 	struct restart_rule restart; /* of one read back: restart_rule_read fills it in */
 	struct strv lowers;	     /* layer directories, uppermost first */

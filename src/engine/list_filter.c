@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/network_plan.h"
 #include "engine/pattern.h"
 #include "network/live.h"
 #include "storage/container.h"
@@ -173,10 +174,10 @@ static bool test_status(struct subject *s, const char *value)
 
 static bool test_network(struct subject *s, const char *value)
 {
-	const char *mode = s->row->network_mode;
+	cleanup_strv struct strv names = STRV_INIT;
 
-	/* "default": of one that was made when there was no bridge yet. */
-	return strcmp(strcmp(mode, "default") == 0 ? "none" : mode, value) == 0;
+	network_names_read(s->row->network_mode, s->row->networks ? s->row->networks : "", &names);
+	return strv_has(&names, value);
 }
 
 /* A volume's name, a mount's source or its target. */

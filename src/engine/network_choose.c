@@ -213,9 +213,11 @@ static int choose_for(struct choice *c, struct network *network, struct err *err
 	    (network->is_ipv6 && !has_pool(network, IP_V6) &&
 	     choose_pool(c, network, IP_V6, err) < 0))
 		return -err->code;
-	for (size_t i = n_typed; i < network->n_pools; i++)
+	for (size_t i = n_typed; i < network->n_pools; i++) {
+		network->pools[i].is_chosen = true;
 		if (network_complete_pool(network, &network->pools[i], err) < 0)
 			return -err->code;
+	}
 	qsort(network->pools, network->n_pools, sizeof(*network->pools), compare_pools);
 	return 0;
 }

@@ -56,6 +56,7 @@ struct network_pool {
 	/* Nobody has named the gateway of a subnet that somebody named: inspect does not show it,
 	 * as docker does not. */
 	bool is_gateway_implied;
+	bool is_chosen; /* nobody has named the subnet: no address of it can be asked for */
 };
 
 struct network {
