@@ -422,13 +422,13 @@ static void add_steps(struct live_change *c, struct plan *plan)
 	plan_group(plan, NULL);
 }
 
-static int execute(struct plan *plan, struct err *err)
+static int execute(struct plan *plan, enum step_where where, struct err *err)
 {
 	struct plan_run run;
 	int rc = 0;
 
 	plan_run_init(&run);
-	rc = plan_execute(plan, STEP_HOST, &run, err);
+	rc = plan_execute(plan, where, &run, err);
 	plan_run_done(&run);
 	return rc;
 }
@@ -446,7 +446,7 @@ static int change_live(struct live_change *c, struct plan *plan, struct err *err
 	if (rc < 0)
 		return rc;
 	add_steps(c, plan);
-	return execute(plan, err);
+	return execute(plan, STEP_HOST, err);
 }
 
 int engine_change_ports(struct engine *engine, const struct container_row *row,
@@ -476,29 +476,42 @@ int engine_change_ports(struct engine *engine, const struct container_row *row,
 	return has_network > 0 ? change_live(c, plan, err) : 0;
 }
 
-/* ---- the end of a container whose ports were changed ---- */
+/* ---- the end of a container ---- */
 
-void engine_withdraw_ports(struct engine *engine, const char *id)
+void publish_plan_withdraw(const struct engine *engine, const struct live_network *live,
+			   struct plan *plan)
+{
+	/* Its row need not be there any more; a port tells enough of it. */
+	const struct network network = {};
+	char table[RULES_TABLE_LEN];
+	struct rules_port *rules = NULL;
+	size_t n = 0;
+
+	if (!live->n_ports)
+		return;
+	rules = mem_realloc_array(NULL, live->n_ports + 1, sizeof(*rules));
+	plan_own(plan, rules, free);
+	for (size_t i = 0; i < live->n_ports; i++) {
+		n += make_rule(live, &live->ports[i], &network, &rules[n]);
+		if (n)
+			rules[n - 1].bridge = "";
+	}
+	rules_table_name(engine->root, table);
+	if (n)
+		rules_plan_ports(plan, STEP_TEARDOWN, table, rules, n, false, engine->runroot);
+}
+
+void engine_withdraw_ports(const struct engine *engine, const char *id)
 {
 	cleanup_close int dir = engine_open_run_dir(engine, id, false);
 	cleanup_live_network struct live_network live = {};
-	cleanup_free struct rules_port *rules = NULL;
-	/* Its row is not to be had in a monitor; a port tells enough of it. */
-	const struct network network = {};
-	char table[RULES_TABLE_LEN];
 	struct plan plan = {};
 	struct err err = ERR_INIT;
-	size_t n = 0;
 
 	if (dir < 0 || live_network_read(dir, &live, &err) < 0 || plan_init(&plan, &err) < 0)
 		return;
-	rules = mem_realloc_array(NULL, live.n_ports + 1, sizeof(*rules));
-	for (size_t i = 0; i < live.n_ports; i++)
-		n += make_rule(&live, &live.ports[i], &network, &rules[n]);
-	rules_table_name(engine->root, table);
-	if (n)
-		rules_plan_ports(&plan, STEP_HOST, table, rules, n, false, engine->runroot);
-	if (execute(&plan, &err) < 0)
+	publish_plan_withdraw(engine, &live, &plan);
+	if (execute(&plan, STEP_TEARDOWN, &err) < 0)
 		log_debug("ports of container %.12s: %s", id, err.msg);
 	plan_done(&plan);
 }

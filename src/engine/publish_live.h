@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "engine/state.h"
+#include "network/live.h"
 #include "plan/plan.h"
 
 #include <jansson.h>
@@ -46,8 +47,11 @@ int engine_change_ports(struct engine *engine, const struct container_row *row,
 /* Puts them into docker's HOST and CONFIG. */
 void port_outcome_store(const struct port_outcome *outcome, json_t *host, json_t *config);
 
-/* Takes all ports of container ID out of the rules, as network.json says: for a monitor whose
- * container ended, when they are not those of its start any more. Failures are only logged. */
-void engine_withdraw_ports(struct engine *engine, const char *id);
+/* TEARDOWN: takes the ports of LIVE, those of a container, out of the rules. */
+void publish_plan_withdraw(const struct engine *engine, const struct live_network *live,
+			   struct plan *plan);
+/* Does that for container ID, as network.json says: for a monitor whose container has ended, when
+ * its ports are not those of its start any more. Failures are only logged. */
+void engine_withdraw_ports(const struct engine *engine, const char *id);
 
 #endif

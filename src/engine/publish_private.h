@@ -30,8 +30,12 @@ struct publish {
 	char *name, *id, *endpoint_id; /* owned; of the container, for what is said */
 	struct publish_port *ports;    /* owned */
 	size_t n;
-	struct rules_port *rules; /* owned */
-	size_t n_rules;
+	/* The numbers and the rules, as they are in the process that has bound the sockets: whoever
+	 * forked it explains them. One mapping. */
+	struct rules_port *rules;
+	uint16_t *numbers;
+	size_t n_rules, shared_len;
+	char bridge[IFNAMSIZ];	   /* what rules point to */
 	struct live_network *live; /* borrowed, as the three of publish_target */
 	int state_dir;
 	const struct strv *exposed;
