@@ -8,12 +8,18 @@
  * it made. There is no image, no state, no log, no seccomp filter and no error handling beyond
  * giving up: a container engine cannot be faster than this, and its weight is what it adds.
  *
- *     floor --rootfs DIR [--work DIR] [--no-net] [--no-cgroup] [--parallel N] [--rounds N]
+ * With --bridge the container also gets what it needs for a bridge (bench/floor_net.c): the network
+ * floor, for `run` on the default network.
+ *
+ *     floor --rootfs DIR [--work DIR] [--no-net | --bridge] [--no-cgroup] [--parallel N] [--rounds
+ * N]
  *
  * Prints the nanoseconds of each round on a line. Without --rounds it does one round for each line
  * it reads, so that a driver can interleave it with others. --parallel forks N processes at once,
  * each does a round, and the time until the last has ended is one figure. Needs root.
  */
+#include "floor_net.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -43,6 +49,8 @@ struct floor {
 	const char *rootfs;
 	const char *work;
 	bool net;
+	bool bridge;
+	int net_fd; /* the host's netlink socket */
 	bool cgroup;
 	long parallel;
 	long rounds;
@@ -200,6 +208,8 @@ __attribute__((noreturn)) static void be_container(const struct floor *f, const 
 		check(unshare(CLONE_NEWCGROUP) == 0, "unshare cgroup"); /* rooted where it is now */
 	mount_root(f, r);
 	mount_kernel_files(f);
+	if (f->bridge)
+		floor_net_join(f->net_fd);
 	make_devices();
 	check(syscall(SYS_pivot_root, ".", ".") == 0, "pivot_root");
 	check(umount2(".", MNT_DETACH) == 0, "umount the old root");
@@ -302,6 +312,7 @@ static void parse(struct floor *f, int argc, char **argv)
 	static const struct option options[] = {{"rootfs", required_argument, NULL, 'r'},
 						{"work", required_argument, NULL, 'w'},
 						{"no-net", no_argument, NULL, 'n'},
+						{"bridge", no_argument, NULL, 'b'},
 						{"no-cgroup", no_argument, NULL, 'c'},
 						{"parallel", required_argument, NULL, 'p'},
 						{"rounds", required_argument, NULL, 'N'},
@@ -315,6 +326,8 @@ static void parse(struct floor *f, int argc, char **argv)
 			f->work = optarg;
 		else if (c == 'n')
 			f->net = false;
+		else if (c == 'b')
+			f->bridge = true;
 		else if (c == 'c')
 			f->cgroup = false;
 		else if (c == 'p' && sscanf(optarg, "%ld", &f->parallel) == 1)
@@ -333,15 +346,20 @@ int main(int argc, char **argv)
 
 	parse(&f, argc, argv);
 	if (f.rootfs == NULL) {
-		fputs("usage: floor --rootfs DIR [--work DIR] [--no-net] [--no-cgroup] [--parallel "
-		      "N] "
-		      "[--rounds N]\n",
+		fputs("usage: floor --rootfs DIR [--work DIR] [--no-net | --bridge] [--no-cgroup] "
+		      "[--parallel N] [--rounds N]\n",
 		      stderr);
 		return 2;
 	}
 	find_hierarchies(&f);
+	if (f.bridge) {
+		f.net_fd = floor_net_open();
+		floor_net_make_bridge(f.net_fd);
+	}
 	for (long i = 0; f.rounds > 0 ? i < f.rounds : fgets(line, sizeof(line), stdin) != NULL;
 	     i++)
 		run_timed(&f, i);
+	if (f.bridge)
+		floor_net_remove_bridge(f.net_fd);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include "cli/verbs.h"
 #include "engine/describe.h"
 #include "engine/engine.h"
+#include "engine/network.h"
 #include "engine/volume.h"
 #include "storage/container.h"
 #include "storage/image.h"
@@ -26,7 +27,7 @@
 #define INDENT		    4
 
 /* KIND_OTHER: what docker has and tare has none of. */
-enum object_kind { KIND_ANY, KIND_CONTAINER, KIND_IMAGE, KIND_VOLUME, KIND_OTHER };
+enum object_kind { KIND_ANY, KIND_CONTAINER, KIND_IMAGE, KIND_NETWORK, KIND_VOLUME, KIND_OTHER };
 
 struct inspector {
 	struct engine *engine;
@@ -76,6 +77,20 @@ static int find_image(struct inspector *in, const char *name, json_t **ret, stru
 	return 1;
 }
 
+static int find_network(struct inspector *in, const char *name, json_t **ret, struct err *err)
+{
+	cleanup_network struct network network = {};
+	int rc = engine_find_network(in->engine, name, &network, err);
+
+	if (rc == -ERR_NOT_FOUND) {
+		err_clear(err);
+		return 0;
+	}
+	if (rc == 0)
+		rc = engine_describe_network(in->engine, &network, ret, err);
+	return rc < 0 ? rc : 1;
+}
+
 static int find_volume(struct inspector *in, const char *name, json_t **ret, struct err *err)
 {
 	cleanup_volume struct volume volume = VOLUME_INIT;
@@ -103,6 +118,8 @@ static int report_missing(const struct inspector *in, const char *name, struct e
 		return err_set(err, ERR_NOT_FOUND, "No such container: %s", name);
 	case KIND_IMAGE:
 		return err_set(err, ERR_NOT_FOUND, "No such image: %s", full);
+	case KIND_NETWORK:
+		return err_set(err, ERR_NOT_FOUND, "network %s not found", name);
 	case KIND_VOLUME:
 		return err_set(err, ERR_NOT_FOUND, "get %s: no such volume", name);
 	case KIND_OTHER:
@@ -118,6 +135,7 @@ static int report_empty(const struct inspector *in, struct err *err)
 	static const char *const names[] = {
 		[KIND_ANY] = "container",
 		[KIND_CONTAINER] = "container",
+		[KIND_NETWORK] = "network",
 		[KIND_VOLUME] = "volume",
 	};
 
@@ -134,6 +152,7 @@ static const struct {
 } kinds[] = {
 	{KIND_CONTAINER, find_container, &container_shape},
 	{KIND_IMAGE, find_image, &image_shape},
+	{KIND_NETWORK, find_network, &network_shape},
 	{KIND_VOLUME, find_volume, &volume_shape},
 };
 
@@ -259,7 +278,7 @@ int cmd_inspect(struct cli *cli, union verb_options *o, struct err *err)
 		enum object_kind kind;
 	} types[] = {
 		{"", KIND_ANY},		 {"container", KIND_CONTAINER}, {"image", KIND_IMAGE},
-		{"volume", KIND_VOLUME}, {"config", KIND_OTHER},	{"network", KIND_OTHER},
+		{"volume", KIND_VOLUME}, {"config", KIND_OTHER},	{"network", KIND_NETWORK},
 		{"node", KIND_OTHER},	 {"plugin", KIND_OTHER},	{"secret", KIND_OTHER},
 		{"service", KIND_OTHER}, {"task", KIND_OTHER}};
 	const char *type = o->inspect.type ? o->inspect.type : "";
@@ -282,6 +301,13 @@ int cmd_container_inspect(struct cli *cli, union verb_options *o, struct err *er
 int cmd_image_inspect(struct cli *cli, union verb_options *o, struct err *err)
 {
 	return run(cli, o, KIND_IMAGE, err);
+}
+
+int cmd_network_inspect(struct cli *cli, union verb_options *o, struct err *err)
+{
+	union verb_options as_inspect = {.inspect = {.format = o->network_inspect.format}};
+
+	return run(cli, &as_inspect, KIND_NETWORK, err);
 }
 
 int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err)

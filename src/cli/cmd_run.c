@@ -13,7 +13,7 @@
 #include "cli/parse_env.h"
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
-#include "cli/parse_net.h"
+#include "cli/parse_port.h"
 #include "cli/verbs.h"
 
 #include <errno.h>
@@ -40,6 +40,7 @@ void run_options_done(union verb_options *o)
 
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++)
 		strv_done(vectors[i]);
+	endpoint_options_done(&r->endpoint);
 	free(r->restart);
 	free(r->pull);
 	free(r->unused.text);
@@ -103,7 +104,7 @@ static int finish_env(struct run_request *r, struct err *err)
 
 static int finish_network(struct run_request *r, struct err *err)
 {
-	int rc = 0;
+	int rc = endpoint_options_apply(&r->spec, &r->endpoint, err);
 
 	for (size_t i = 0; rc == 0 && i < r->publish.n; i++)
 		rc = publish_parse(&r->spec, r->publish.items[i], err);

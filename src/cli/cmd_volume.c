@@ -16,7 +16,6 @@
 #include "json/format.h"
 #include "json/value.h"
 
-#include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,55 +180,6 @@ static int call_label(void *data, const json_t *receiver, const char *name, cons
 	return 1;
 }
 
-/* Runs of digits by their value, everything else byte by byte: docker's order of names. */
-static int compare_natural(const char *a, const char *b)
-{
-	while (*a && *b) {
-		size_t zeros_a = 0, zeros_b = 0, len_a = 0, len_b = 0;
-		int rc = 0;
-
-		if (!isdigit((unsigned char)*a) || !isdigit((unsigned char)*b)) {
-			if (*a != *b)
-				return (unsigned char)*a - (unsigned char)*b;
-			a++;
-			b++;
-			continue;
-		}
-		zeros_a = strspn(a, "0");
-		zeros_b = strspn(b, "0");
-		len_a = strspn(a + zeros_a, "0123456789");
-		len_b = strspn(b + zeros_b, "0123456789");
-		if (len_a != len_b)
-			return len_a < len_b ? -1 : 1;
-		rc = strncmp(a + zeros_a, b + zeros_b, len_a);
-		if (rc != 0 || zeros_a != zeros_b)
-			return rc ? rc : zeros_a < zeros_b ? -1 : 1;
-		a += zeros_a + len_a;
-		b += zeros_b + len_b;
-	}
-	return (unsigned char)*a - (unsigned char)*b;
-}
-
-static int compare_rows(const void *a, const void *b)
-{
-	return compare_natural(json_get_string(*(json_t *const *)a, "Name", ""),
-			       json_get_string(*(json_t *const *)b, "Name", ""));
-}
-
-static json_t *sort_rows(json_t *rows)
-{
-	size_t n = json_array_size(rows);
-	cleanup_free json_t **items = mem_realloc_array(NULL, n + 1, sizeof(*items));
-	json_t *sorted = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		items[i] = json_array_get(rows, i);
-	qsort(items, n, sizeof(*items), compare_rows);
-	for (size_t i = 0; i < n; i++)
-		json_array_append(sorted, items[i]);
-	return sorted;
-}
-
 int cmd_volume_ls(struct cli *cli, union verb_options *options, struct err *err)
 {
 	const struct volume_ls_options *o = &options->volume_ls;
@@ -253,7 +203,7 @@ int cmd_volume_ls(struct cli *cli, union verb_options *options, struct err *err)
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    volume_list(engine.store, add_row, &l, err) < 0)
 		return -err->code;
-	sorted = sort_rows(l.rows);
+	sorted = list_sort_by_name(l.rows);
 	return list_print(&spec, format, o->quiet && list_format_is_default(format), sorted, err);
 }
 

@@ -2,6 +2,7 @@
 /* Texts of lists, and how they are printed. */
 #include "cli/list_common.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,54 @@ int list_print(const struct format_spec *spec, const char *format, bool quiet, c
 		return rc;
 	fwrite(str_get(&out), 1, out.len, stdout);
 	return 0;
+}
+
+int list_compare_natural(const char *a, const char *b)
+{
+	while (*a && *b) {
+		size_t zeros_a = 0, zeros_b = 0, len_a = 0, len_b = 0;
+		int rc = 0;
+
+		if (!isdigit((unsigned char)*a) || !isdigit((unsigned char)*b)) {
+			if (*a != *b)
+				return (unsigned char)*a - (unsigned char)*b;
+			a++;
+			b++;
+			continue;
+		}
+		zeros_a = strspn(a, "0");
+		zeros_b = strspn(b, "0");
+		len_a = strspn(a + zeros_a, "0123456789");
+		len_b = strspn(b + zeros_b, "0123456789");
+		if (len_a != len_b)
+			return len_a < len_b ? -1 : 1;
+		rc = strncmp(a + zeros_a, b + zeros_b, len_a);
+		if (rc != 0 || zeros_a != zeros_b)
+			return rc ? rc : zeros_a < zeros_b ? -1 : 1;
+		a += zeros_a + len_a;
+		b += zeros_b + len_b;
+	}
+	return (unsigned char)*a - (unsigned char)*b;
+}
+
+static int compare_rows(const void *a, const void *b)
+{
+	return list_compare_natural(json_get_string(*(json_t *const *)a, "Name", ""),
+				    json_get_string(*(json_t *const *)b, "Name", ""));
+}
+
+json_t *list_sort_by_name(json_t *rows)
+{
+	size_t n = json_array_size(rows);
+	cleanup_free json_t **items = mem_realloc_array(NULL, n + 1, sizeof(*items));
+	json_t *sorted = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		items[i] = json_array_get(rows, i);
+	qsort(items, n, sizeof(*items), compare_rows);
+	for (size_t i = 0; i < n; i++)
+		json_array_append(sorted, items[i]);
+	return sorted;
 }
 
 int list_call_label(const json_t *labels, const char *name, const json_t *args, json_t **ret,

@@ -56,6 +56,10 @@ char *list_format_choose(struct cli *cli, const char *typed, const char *key, bo
 int list_print(const struct format_spec *spec, const char *format, bool quiet, const json_t *rows,
 	       struct err *err);
 
+/* ROWS in docker's order of their member "Name": runs of digits by their value, everything else
+ * byte by byte. A new reference. */
+json_t *list_sort_by_name(json_t *rows);
+
 /* The method {{.Label "x"}} on LABELS (an object of texts, NULL: none), for format_spec.call: 1
  * with a new reference, 0 when NAME is another method, -ERR_INVALID for wrong arguments. */
 int list_call_label(const json_t *labels, const char *name, const json_t *args, json_t **ret,
@@ -79,5 +83,9 @@ int check_platform(const char *name, const char *platform, const struct image *i
 
 /* Asks TEXT on standard output ("[y/N] " is added) and reads one line of standard input. */
 bool prompt_confirm(const char *text);
+
+/* Runs of digits by their value, everything else byte by byte, as strcmp: docker's order of names
+ * and ports. */
+int list_compare_natural(const char *a, const char *b);
 
 #endif

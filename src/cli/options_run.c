@@ -6,6 +6,7 @@
  */
 #include "cli/option.h"
 #include "cli/parse_device.h"
+#include "cli/parse_endpoint.h"
 #include "cli/parse_env.h"
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
@@ -114,10 +115,10 @@ const struct option container_options[] = {
 	{"io-maxiops", 0, OPT_INT, AT(unused.number), NULL, "uint",
 	 "Maximum IOps limit for the system drive (Windows only)", NULL,
 	 "is for Windows containers only"},
-	{"ip", 0, OPT_STRING, AT(unused.text), NULL, "string",
-	 "IPv4 address (e.g., 172.30.100.104)", NULL, "needs networks, which are not there yet"},
-	{"ip6", 0, OPT_STRING, AT(unused.text), NULL, "string", "IPv6 address (e.g., 2001:db8::33)",
-	 NULL, "needs networks, which are not there yet"},
+	{"ip", 0, OPT_STRING, AT(endpoint.ip4), NULL, "string",
+	 "IPv4 address (e.g., 172.30.100.104)"},
+	{"ip6", 0, OPT_STRING, AT(endpoint.ip6), NULL, "string",
+	 "IPv6 address (e.g., 2001:db8::33)"},
 	{"ipc", 0, OPT_STRING, AT(spec.ipc_mode), NULL, "string", "IPC mode to use"},
 	{"isolation", 0, OPT_STRING, AT(spec.isolation), NULL, "string",
 	 "Container isolation technology"},
@@ -129,15 +130,13 @@ const struct option container_options[] = {
 	 "Read in a line delimited file of labels"},
 	{"link", 0, OPT_LIST, AT(spec.links), link_option_check, "list",
 	 "Add link to another container"},
-	{"link-local-ip", 0, OPT_LIST, AT(unused.lists), NULL, "list",
-	 "Container IPv4/IPv6 link-local addresses", NULL,
-	 "needs networks, which are not there yet"},
+	{"link-local-ip", 0, OPT_LIST, AT(endpoint.link_local), NULL, "list",
+	 "Container IPv4/IPv6 link-local addresses"},
 	{"log-driver", 0, OPT_STRING, AT(spec.log_driver), NULL, "string",
 	 "Logging driver for the container"},
 	{"log-opt", 0, OPT_LIST, AT(spec.log_options), NULL, "list", "Log driver options"},
-	{"mac-address", 0, OPT_STRING, AT(unused.text), NULL, "string",
-	 "Container MAC address (e.g., 92:d0:c6:0a:29:33)", NULL,
-	 "needs networks, which are not there yet"},
+	{"mac-address", 0, OPT_STRING, AT(endpoint.mac), NULL, "string",
+	 "Container MAC address (e.g., 92:d0:c6:0a:29:33)"},
 	{"memory", 'm', OPT_BYTES, AT(spec.memory), NULL, "bytes", "Memory limit"},
 	{"memory-reservation", 0, OPT_BYTES, AT(spec.memory_reservation), NULL, "bytes",
 	 "Memory soft limit"},
@@ -148,11 +147,10 @@ const struct option container_options[] = {
 	{"mount", 0, OPT_CALL, AT(spec), mount_option_set, "mount",
 	 "Attach a filesystem mount to the container"},
 	{"name", 0, OPT_STRING, AT(spec.name), NULL, "string", "Assign a name to the container"},
-	{"network", 0, OPT_LIST_CALL, AT(spec.networks), network_option_set, "network",
+	{"network", 0, OPT_CALL, AT(spec), network_option_set, "network",
 	 "Connect a container to a network"},
-	{"network-alias", 0, OPT_LIST, AT(unused.lists), NULL, "list",
-	 "Add network-scoped alias for the container", NULL,
-	 "needs networks, which are not there yet"},
+	{"network-alias", 0, OPT_LIST, AT(endpoint.aliases), NULL, "list",
+	 "Add network-scoped alias for the container"},
 	{"no-healthcheck", 0, OPT_BOOL, AT(spec.health.disabled), NULL, NULL,
 	 "Disable any container-specified HEALTHCHECK"},
 	{"oom-kill-disable", 0, OPT_BOOL, AT(spec.oom_kill_disable), NULL, NULL,
@@ -206,11 +204,9 @@ const struct option container_options[] = {
 	 "Mount volumes from the specified container(s)"},
 	{"workdir", 'w', OPT_STRING, AT(spec.workdir), NULL, "string",
 	 "Working directory inside the container"},
-	{"net", 0, OPT_LIST_CALL, AT(spec.networks), network_option_set, "network", "",
-	 .hidden = true},
+	{"net", 0, OPT_CALL, AT(spec), network_option_set, "network", "", .hidden = true},
 	{"dns-opt", 0, OPT_LIST, AT(spec.dns_options), NULL, "list", "", .hidden = true},
-	{"net-alias", 0, OPT_LIST, AT(unused.lists), NULL, "list", "",
-	 .missing = "needs networks, which are not there yet", .hidden = true},
+	{"net-alias", 0, OPT_LIST, AT(endpoint.aliases), NULL, "list", "", .hidden = true},
 	{},
 };
 

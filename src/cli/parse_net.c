@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Network options. A published port is split from the right (protocol, container port, host port,
- * address), since the address may be IPv6.
- */
+/* Network options and --filter. */
 #include "cli/parse_net.h"
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/num.h"
 #include "base/str.h"
 #include "cli/parse_mount.h"
 #include "cli/quote.h"
-#include "engine/spec.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <stdio.h>
 #include <strings.h>
 
 #define fail(...) err_set(err, ERR_INVALID, __VA_ARGS__)
@@ -72,42 +65,6 @@ int host_option_set(void *strv, const char *value, struct err *err)
 	return 0;
 }
 
-int network_option_set(void *strv, const char *value, struct err *err)
-{
-	cleanup_strv struct strv fields = STRV_INIT;
-	static const char *const later[] = {
-		"alias", "ip", "ip6", "mac-address", "link-local-ip", "driver-opt", "gw-priority"};
-	const char *name = NULL;
-
-	if (!strchr(value, '=')) {
-		strv_add(strv, value);
-		return 0;
-	}
-	if (csv_split(value, &fields, err) < 0)
-		return -err->code;
-	strv_foreach (i, &fields) {
-		size_t len = strcspn(fields.items[i], "=");
-
-		if (!fields.items[i][len])
-			return fail("invalid field %s", fields.items[i]);
-		if (len == 4 && strncasecmp(fields.items[i], "name", 4) == 0) {
-			name = fields.items[i] + 5;
-			continue;
-		}
-		for (size_t j = 0; j < ARRAY_LEN(later); j++)
-			if (strlen(later[j]) == len &&
-			    strncasecmp(fields.items[i], later[j], len) == 0)
-				return fail(
-					"%s needs user-defined networks, which are not there yet",
-					later[j]);
-		return fail("invalid field key %.*s", (int)len, fields.items[i]);
-	}
-	if (!name)
-		return fail("network name must be specified");
-	strv_add(strv, name);
-	return 0;
-}
-
 int filter_option_set(void *strv, const char *value, struct err *err)
 {
 	cleanup_free char *copy = str_dup(value);
@@ -124,166 +81,5 @@ int filter_option_set(void *strv, const char *value, struct err *err)
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p | 0x20);
 	strv_addf(strv, "%s=%s", key, str_trim(equals + 1));
-	return 0;
-}
-
-/* ---- ports ---- */
-
-struct port_range {
-	uint16_t first, last;
-};
-
-/* "N" or "N-M"; 0, -ERANGE when M is below N, -EINVAL otherwise. */
-static int range_parse(const char *text, struct port_range *ret)
-{
-	cleanup_strv struct strv parts = STRV_INIT;
-	uint64_t first = 0, last = 0;
-
-	strv_split(&parts, text, '-');
-	if (parts.n > 2 || num_parse_u64(parts.items[0], &first) < 0 ||
-	    num_parse_u64(parts.items[parts.n - 1], &last) < 0 || first > 65535 || last > 65535)
-		return -EINVAL;
-	if (last < first)
-		return -ERANGE;
-	*ret = (struct port_range){.first = (uint16_t)first, .last = (uint16_t)last};
-	return 0;
-}
-
-int expose_parse(struct container_spec *spec, const char *value, struct err *err)
-{
-	size_t len = strcspn(value, "/");
-	cleanup_free char *ports = str_ndup(value, len);
-	cleanup_free char *quoted = str_go_quote(ports);
-	const char *proto = value[len] ? value + len + 1 : "tcp";
-	struct port_range r = {};
-	int rc = range_parse(ports, &r);
-
-	if (strchr(value, ':'))
-		return fail("invalid port format for --expose: %s", value);
-	if (rc == -ERANGE)
-		return fail(
-			"invalid range format for --expose: %s, error: invalid range specified for "
-			"port: %s",
-			value, ports);
-	if (rc < 0)
-		return fail(
-			"invalid range format for --expose: %s, error: strconv.ParseUint: parsing "
-			"%s: invalid syntax",
-			value, quoted);
-	for (uint32_t port = r.first; port <= r.last; port++)
-		strv_addf(&spec->expose, "%u/%s", port, proto);
-	return 0;
-}
-
-/* A published port while it is taken apart; the strings are owned. */
-struct publish {
-	char *ip, *host, *container, *proto;
-};
-
-static void publish_done(struct publish *p)
-{
-	free(p->ip);
-	free(p->host);
-	free(p->container);
-	free(p->proto);
-}
-
-/* published=8080,target=80,protocol=tcp,mode=host */
-static int publish_split_long(const char *value, struct publish *ret, struct err *err)
-{
-	cleanup_strv struct strv fields = STRV_INIT;
-	struct {
-		const char *name;
-		char **to;
-	} const keys[] = {
-		{"published", &ret->host},
-		{"target", &ret->container},
-		{"protocol", &ret->proto},
-	};
-
-	if (csv_split(value, &fields, err) < 0)
-		return -err->code;
-	strv_foreach (i, &fields) {
-		size_t len = strcspn(fields.items[i], "=");
-
-		for (size_t j = 0; fields.items[i][len] && j < ARRAY_LEN(keys); j++)
-			if (strlen(keys[j].name) == len &&
-			    memcmp(fields.items[i], keys[j].name, len) == 0)
-				str_replace(keys[j].to, fields.items[i] + len + 1);
-	}
-	return 0;
-}
-
-static void publish_split(const char *value, struct publish *ret)
-{
-	size_t len = strcspn(value, "/");
-	cleanup_free char *rest = str_ndup(value, len);
-	char *colon = strrchr(rest, ':');
-
-	if (value[len])
-		ret->proto = str_dup(value + len + 1);
-	ret->container = str_dup(colon ? colon + 1 : rest);
-	if (!colon)
-		return;
-	*colon = '\0';
-	colon = strrchr(rest, ':');
-	ret->host = str_dup(colon ? colon + 1 : rest);
-	if (!colon)
-		return;
-	*colon = '\0';
-	ret->ip = strip_brackets(rest);
-}
-
-static int publish_check(struct publish *p, const char *value, struct port_range *host,
-			 struct port_range *inside, struct err *err)
-{
-	static const char *const protos[] = {"tcp", "udp", "sctp"};
-	bool known = false;
-
-	if (!p->proto)
-		p->proto = str_dup("tcp");
-	if (!p->container || !p->container[0])
-		return fail("no port specified: %s<empty>", value);
-	if (p->ip && p->ip[0] && !is_address(p->ip))
-		return fail("invalid IP address: %s", p->ip);
-	if (range_parse(p->container, inside) < 0)
-		return fail("invalid containerPort: %s", p->container);
-	if (p->host && p->host[0] && range_parse(p->host, host) < 0)
-		return fail("invalid hostPort: %s", p->host);
-	for (size_t i = 0; i < ARRAY_LEN(protos); i++)
-		known |= strcasecmp(p->proto, protos[i]) == 0;
-	if (!known)
-		return fail("invalid proto: %s", p->proto);
-	if (p->host && p->host[0] && inside->first != inside->last &&
-	    host->last - host->first != inside->last - inside->first)
-		return fail("invalid ranges specified for container and host Ports: %s and %s",
-			    p->container, p->host);
-	return 0;
-}
-
-int publish_parse(struct container_spec *spec, const char *value, struct err *err)
-{
-	cleanup_with(publish_done) struct publish p = {};
-	struct port_range host = {}, inside = {};
-	bool is_long = strchr(value, '=') != NULL;
-
-	if (is_long && publish_split_long(value, &p, err) < 0)
-		return -err->code;
-	if (!is_long)
-		publish_split(value, &p);
-	if (publish_check(&p, value, &host, &inside, err) < 0)
-		return -err->code;
-	for (uint32_t port = inside.first; port <= inside.last; port++) {
-		bool many = inside.first != inside.last;
-		uint16_t offset = (uint16_t)(port - inside.first);
-		struct port_spec item = {.container_port = (uint16_t)port};
-
-		item.host_first = host.first ? (uint16_t)(host.first + (many ? offset : 0)) : 0;
-		item.host_last = many ? item.host_first : host.last;
-		item.host_ip = p.ip && p.ip[0] ? str_dup(p.ip) : NULL;
-		for (size_t i = 0; i < sizeof(item.proto) - 1 && p.proto[i]; i++)
-			item.proto[i] = (char)(p.proto[i] | 0x20);
-		spec_add_port(spec, &item);
-	}
 	return 0;
 }

@@ -7,7 +7,6 @@
  * docker's texts.
  */
 
-struct container_spec;
 struct err;
 
 /* Checks for lists. */
@@ -15,13 +14,6 @@ int dns_option_check(void *field, const char *value, struct err *err);
 int dns_search_option_check(void *field, const char *value, struct err *err);
 
 int host_option_set(void *strv, const char *value, struct err *err);	/* "name:ip", "name=ip" */
-int network_option_set(void *strv, const char *value, struct err *err); /* NAME or name=NAME */
 int filter_option_set(void *strv, const char *value, struct err *err);	/* "key=value", key lower */
-
-/* --expose: PORT[-PORT][/PROTO], appended to spec->expose as "80/tcp"; the same port may stand
- * there twice. */
-int expose_parse(struct container_spec *spec, const char *value, struct err *err);
-/* -p: [[IP:][HOST]:]CONTAINER[/PROTO] with ranges, or published=..,target=..,protocol=.. */
-int publish_parse(struct container_spec *spec, const char *value, struct err *err);
 
 #endif

@@ -10,6 +10,7 @@
  * dispatcher prints the error and turns the code into docker's exit status.
  */
 #include "base/str.h"
+#include "cli/parse_endpoint.h"
 #include "engine/spec.h"
 
 #include <jansson.h>
@@ -32,6 +33,7 @@ struct run_request {
 	/* Raw texts that docker reads only after all flags were parsed. */
 	struct strv env, env_files, labels, label_files, volumes, tmpfs, publish, expose, devices;
 	struct strv security_options;
+	struct endpoint_options endpoint; /* of its first network */
 	char *restart, *pull;
 	enum explain_mode explain; /* run only */
 	bool dry_run;		   /* run only: print the script, change nothing */
@@ -421,6 +423,7 @@ int cmd_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_settle(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_stats(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_port(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
 /* "top --all" takes no container. */
 bool top_stands_alone(const union verb_options *o);
@@ -445,6 +448,8 @@ int cmd_cp(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_copy(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_size(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_image_waste(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_audit(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_graph(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_check(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_repair(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_system_prune(struct cli *cli, union verb_options *o, struct err *err);
@@ -460,6 +465,13 @@ int cmd_volume_create(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_export(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_import(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_connect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_disconnect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_ls(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_ls(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_rename(struct cli *cli, union verb_options *o, struct err *err);

@@ -188,3 +188,31 @@ void grid_emit(struct grid *g, struct str *out)
 	memcpy(g->shown, g->cells, g->rows * g->columns * sizeof(*g->cells));
 	g->is_unknown = false;
 }
+
+static size_t row_end(const struct grid *g, size_t row)
+{
+	size_t end = g->columns;
+
+	while (end > 0 && g->cells[row * g->columns + end - 1].rune == ' ')
+		end--;
+	return end;
+}
+
+void grid_print(const struct grid *g, struct str *out)
+{
+	for (size_t row = 0; row < g->rows; row++) {
+		struct pen pen = {};
+
+		for (size_t column = 0, end = row_end(g, row); column < end; column++) {
+			const struct grid_cell *cell = &g->cells[row * g->columns + column];
+
+			if (g->has_colour)
+				set_look(&pen, g, cell->look, out);
+			if (cell->rune != 0)
+				str_add_rune(out, cell->rune);
+		}
+		if (pen.look != LOOK_PLAIN)
+			str_add(out, ESC "0m");
+		str_add_char(out, '\n');
+	}
+}

@@ -58,5 +58,8 @@ void grid_puts_right(struct grid *g, size_t row, size_t column, size_t width, ui
 void grid_look(struct grid *g, size_t row, size_t column, size_t width, uint16_t look);
 /* Appends what makes the terminal show the frame; nothing when it does. */
 void grid_emit(struct grid *g, struct str *out);
+/* Appends the frame as lines of text, without the blanks at their ends; looks only with has_colour.
+ * For what is no screen. */
+void grid_print(const struct grid *g, struct str *out);
 
 #endif

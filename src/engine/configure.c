@@ -279,24 +279,6 @@ static bool is_host(const char *mode)
 	return mode && strcmp(mode, "host") == 0;
 }
 
-/* What was typed and is not there is refused, never replaced by something else. */
-static int check_network(const struct container_spec *spec, struct err *err)
-{
-	static const char *const known[] = {"default", "none", "host"};
-	const char *mode = spec_network_mode(spec);
-
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (strcmp(mode, known[i]) == 0)
-			return 0;
-	if (str_has_prefix(mode, "container:"))
-		return 0;
-	if (strcmp(mode, "bridge") == 0) {
-		err_set(err, ERR_UNSUPPORTED, "--network bridge: there is no bridge yet");
-		return err_hint(err, "--network none, host and container:NAME are there");
-	}
-	return err_set(err, ERR_NOT_FOUND, "network %s not found", mode);
-}
-
 static void set_namespaces(const struct container_spec *spec, struct oci_runtime_config *ret)
 {
 	oci_add_namespace(ret, CLONE_NEWNS, NULL);
@@ -363,6 +345,23 @@ static int set_sysctls(const struct container_spec *spec, struct oci_runtime_con
 
 /* ---- all of it ---- */
 
+static void note_gateway_names(const struct container_spec *spec, struct oci_runtime_config *ret)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_free char *text = NULL;
+
+	strv_foreach (i, &spec->extra_hosts) {
+		const char *item = spec->extra_hosts.items[i];
+
+		if (str_has_suffix(item, ":host-gateway"))
+			strv_add_take(&names, str_ndup(item, strcspn(item, ":=")));
+	}
+	if (!names.n)
+		return;
+	text = strv_join(&names, ",");
+	oci_annotate(ret, OCI_NOTE_HOST_GATEWAY, text);
+}
+
 static void annotate(const struct container_spec *spec, const struct image_run *run,
 		     struct oci_runtime_config *ret)
 {
@@ -374,6 +373,7 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 		oci_annotate(ret, OCI_NOTE_GROUPS, groups);
 	if (spec->init)
 		oci_annotate(ret, OCI_NOTE_INIT, "true");
+	note_gateway_names(spec, ret);
 	if (spec->auto_remove) {
 		oci_annotate(ret, OCI_NOTE_AUTO_REMOVE, "true");
 		oci_annotate(ret, OCI_NOTE_VOLATILE, "true");
@@ -416,10 +416,8 @@ int configure_oci(const struct container_spec *spec, const struct image_run *run
 		  struct oci_runtime_config *ret, struct strv *warnings, struct err *err)
 {
 	cleanup_free char *parent = NULL;
-	int rc = check_network(spec, err);
+	int rc = 0;
 
-	if (rc < 0)
-		return rc;
 	oci_config_set_defaults(ret, spec->shm_size ? spec->shm_size : DEFAULT_SHM_SIZE,
 				spec->privileged);
 	set_names(spec, id, ret);

@@ -235,9 +235,9 @@ static void write_binding(struct str *out, const struct port_spec *p)
 {
 	char host[16] = "";
 
-	if (p->host_first && p->host_last > p->host_first)
+	if (p->host_last > p->host_first)
 		snprintf(host, sizeof(host), "%u-%u", p->host_first, p->host_last);
-	else if (p->host_first)
+	else if (p->has_host)
 		snprintf(host, sizeof(host), "%u", p->host_first);
 	element_begin(out);
 	str_add_char(out, '{');
@@ -420,7 +420,7 @@ static void write_life(struct str *out, const struct container_spec *spec)
 		    spec->log_driver && *spec->log_driver ? spec->log_driver : "json-file");
 	member_map(out, "Config", &spec->log_options);
 	str_add_char(out, '}');
-	member_text(out, "NetworkMode", strcmp(mode, "default") == 0 ? "none" : mode);
+	member_text(out, "NetworkMode", mode);
 	write_ports(out, spec);
 	member_open(out, "RestartPolicy", '{');
 	member_text(out, "Name", restart);

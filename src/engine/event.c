@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "monitor/session.h"
+#include "network/network.h"
 #include "oci/reference.h"
 #include "storage/container.h"
 #include "storage/image.h"
@@ -330,6 +331,32 @@ void event_volume(const struct engine *engine, const char *name, const char *act
 	tell(engine,
 	     &(struct journal_event){
 		     .type = "volume", .action = action, .id = name, .pairs = pairs, .n_pairs = n});
+}
+
+void event_network(const struct engine *engine, const struct network *network, const char *action)
+{
+	const struct journal_pair pairs[] = {{"name", network->name},
+					     {"type", network->driver_name}};
+
+	tell(engine, &(struct journal_event){.type = "network",
+					     .action = action,
+					     .id = network->id,
+					     .pairs = pairs,
+					     .n_pairs = ARRAY_LEN(pairs)});
+}
+
+void event_network_container(const struct engine *engine, const struct network *network,
+			     const char *action, const char *container_id)
+{
+	const struct journal_pair pairs[] = {{"container", container_id},
+					     {"name", network->name},
+					     {"type", network->driver_name}};
+
+	tell(engine, &(struct journal_event){.type = "network",
+					     .action = action,
+					     .id = network->id,
+					     .pairs = pairs,
+					     .n_pairs = ARRAY_LEN(pairs)});
 }
 
 void event_prune(const struct engine *engine, const char *type, int64_t reclaimed)

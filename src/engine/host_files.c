@@ -44,7 +44,8 @@ static void add_hosts(const struct container_spec *spec, struct str *out)
 		const char *text = spec->extra_hosts.items[i];
 		size_t name = strcspn(text, ":=");
 
-		if (text[name])
+		/* Where the gateway is, a start will know (engine/host_lines.h). */
+		if (text[name] && strcmp(text + name + 1, "host-gateway") != 0)
 			str_addf(out, "%s\t%.*s\n", text + name + 1, (int)name, text);
 	}
 }

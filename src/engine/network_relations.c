@@ -153,11 +153,6 @@ static bool is_on_parent(const struct network *n)
 	return n->driver == NETWORK_MACVLAN || n->driver == NETWORK_IPVLAN;
 }
 
-static enum network_gateway_mode gateway_mode(const struct network *n, int family)
-{
-	return n->gateway_mode[family == IP_V6];
-}
-
 static const struct network *network_of(const struct network_model *model,
 					const struct model_endpoint *e)
 {
@@ -176,6 +171,13 @@ static bool has_family(const struct model_container *c, int family)
 		if (has_address(&c->endpoints[i], family))
 			return true;
 	return false;
+}
+
+/* Whether the host has an address on the bridge N. */
+static bool has_host_address(const struct network *n, int family)
+{
+	return network_gateway_mode(n, family) != GATEWAY_ISOLATED &&
+	       !(family == IP_V4 && n->is_inhibited_ipv4);
 }
 
 /* The endpoint that the default route of FAMILY leads through; NULL. */
@@ -264,9 +266,13 @@ static struct verdict judge_port(const struct network_model *model, const struct
 
 	if (is_relayed)
 		e = publishing_endpoint(model, c, IP_V4);
+	if (!e && gateway_endpoint(c, IP_V4) &&
+	    is_on_parent(network_of(model, gateway_endpoint(c, IP_V4))))
+		return VERDICT(false, REASON_PARENT,
+			       "not needed: it has a network card of its own on the segment");
 	if (!e)
 		return VERDICT(false, REASON_INTERNAL, "no network of it forwards anything");
-	if (gateway_mode(network_of(model, e), family) == GATEWAY_ROUTED && !is_relayed)
+	if (network_gateway_mode(network_of(model, e), family) == GATEWAY_ROUTED && !is_relayed)
 		return VERDICT(false, REASON_ROUTED,
 			       "routed: the port is open on the container's own address");
 	if (!is_relayed && !ip_is_loopback(&port->host_ip) &&
@@ -293,9 +299,9 @@ static struct verdict judge_unpublished(const struct network_model *model,
 			       n->name);
 	if (n->is_internal)
 		return VERDICT(false, REASON_INTERNAL, "%s is internal", n->name);
-	if (gateway_mode(n, family) == GATEWAY_ISOLATED)
+	if (network_gateway_mode(n, family) == GATEWAY_ISOLATED)
 		return VERDICT(false, REASON_ISOLATED, "the bridge of %s has no address", n->name);
-	if (gateway_mode(n, family) != GATEWAY_NAT_UNPROTECTED)
+	if (network_gateway_mode(n, family) != GATEWAY_NAT_UNPROTECTED)
 		return VERDICT(false, REASON_NOT_PUBLISHED, "not published");
 	if (is_forwarding_blocked(&model->host, family, &verdict))
 		return verdict;
@@ -312,7 +318,7 @@ static void relate_routed(struct relating *r, const struct parties *parties,
 	struct verdict blocked = {};
 	char ip[IP_TEXT_LEN];
 
-	if (!n || gateway_mode(n, family) != GATEWAY_ROUTED)
+	if (!n || network_gateway_mode(n, family) != GATEWAY_ROUTED)
 		return;
 	for (size_t i = 0; i < c->n_ports; i++) {
 		cleanup_free char *text = str_printf("%" PRIu16 "/%s", c->ports[i].container_port,
@@ -374,7 +380,7 @@ static struct verdict judge_from_host(const struct network_model *model,
 
 		if (!has_address(&c->endpoints[i], family))
 			continue;
-		if (is_bridge(n) && gateway_mode(n, family) != GATEWAY_ISOLATED)
+		if (is_bridge(n) && has_host_address(n, family))
 			return VERDICT(true, REASON_BRIDGE, "the host is the gateway of %s",
 				       n->name);
 		hiding = n->name;
@@ -417,11 +423,13 @@ static struct verdict judge_same_network(const struct network *n)
 	if (!n->is_icc && is_bridge(n))
 		return VERDICT(false, REASON_NO_ICC, "%s keeps its containers apart (icc=false)",
 			       n->name);
-	if (n->driver == NETWORK_MACVLAN && strcmp(n->mode, "private") == 0)
-		return VERDICT(false, REASON_PARENT_PRIVATE, "macvlan mode private (%s)", n->name);
-	if (n->driver == NETWORK_MACVLAN && strcmp(n->mode, "vepa") == 0)
+	if (is_on_parent(n) && (strcmp(n->mode, "private") == 0 || strcmp(n->flag, "private") == 0))
+		return VERDICT(false, REASON_PARENT_PRIVATE, "%s mode private (%s)", n->driver_name,
+			       n->name);
+	if (is_on_parent(n) && (strcmp(n->mode, "vepa") == 0 || strcmp(n->flag, "vepa") == 0))
 		return VERDICT(true, REASON_PARENT_SWITCH,
-			       "macvlan mode vepa: if the switch reflects it (%s)", n->name);
+			       "%s mode vepa: if the switch reflects it (%s)", n->driver_name,
+			       n->name);
 	return VERDICT(true, REASON_SAME_NETWORK, "same network %s", n->name);
 }
 
@@ -524,11 +532,11 @@ static struct verdict judge_out(const struct network_model *model, const struct 
 	if (is_on_parent(n))
 		return VERDICT(true, REASON_PARENT, "by the segment of %s (%s)",
 			       n->parent[0] ? n->parent : "its parent", n->name);
-	if (gateway_mode(n, family) == GATEWAY_ISOLATED)
+	if (network_gateway_mode(n, family) == GATEWAY_ISOLATED)
 		return VERDICT(false, REASON_ISOLATED, "the bridge of %s has no address", n->name);
 	if (is_forwarding_blocked(&model->host, family, &verdict))
 		return verdict;
-	if (gateway_mode(n, family) == GATEWAY_ROUTED || !n->is_masquerade)
+	if (network_gateway_mode(n, family) == GATEWAY_ROUTED || !n->is_masquerade)
 		return VERDICT(true, REASON_NOT_MASQUERADED,
 			       "with its own address; answers need a route back (%s)", n->name);
 	return VERDICT(true, REASON_MASQUERADED, "masqueraded (%s)", n->name);
@@ -566,7 +574,7 @@ static bool can_reach(const struct network_model *model, const struct model_cont
 		const struct network_pool *pool = network_pool(n, family);
 
 		if (!has_address(&c->endpoints[i], family) || !is_bridge(n) || !pool ||
-		    gateway_mode(n, family) == GATEWAY_ISOLATED)
+		    !has_host_address(n, family))
 			continue;
 		if (has_any || ip_is_equal(&pool->gateway, &listener->addr))
 			return true;

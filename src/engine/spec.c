@@ -80,6 +80,7 @@ static void arrays_done(struct container_spec *spec)
 		ulimit_spec_done(&spec->ulimits[i]);
 	for (size_t i = 0; i < spec->n_ports; i++)
 		port_spec_done(&spec->ports[i]);
+	endpoint_requests_free(spec->networks, spec->n_networks);
 	free(spec->mounts);
 	free(spec->devices);
 	free(spec->requests);
@@ -106,13 +107,25 @@ void spec_done(struct container_spec *spec)
 		&spec->isolation,      &spec->runtime,
 	};
 	struct strv *const vectors[] = {
-		&spec->command,		 &spec->env,	     &spec->labels,
-		&spec->annotations,	 &spec->log_options, &spec->volumes_from,
-		&spec->storage_options,	 &spec->networks,    &spec->dns,
-		&spec->dns_search,	 &spec->dns_options, &spec->extra_hosts,
-		&spec->expose,		 &spec->cap_add,     &spec->cap_drop,
-		&spec->security_options, &spec->group_add,   &spec->device_cgroup_rules,
-		&spec->sysctls,		 &spec->links,
+		&spec->command,
+		&spec->env,
+		&spec->labels,
+		&spec->annotations,
+		&spec->log_options,
+		&spec->volumes_from,
+		&spec->storage_options,
+		&spec->dns,
+		&spec->dns_search,
+		&spec->dns_options,
+		&spec->extra_hosts,
+		&spec->expose,
+		&spec->cap_add,
+		&spec->cap_drop,
+		&spec->security_options,
+		&spec->group_add,
+		&spec->device_cgroup_rules,
+		&spec->sysctls,
+		&spec->links,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
@@ -149,6 +162,11 @@ void spec_add_request(struct container_spec *spec, struct device_request *item)
 void spec_add_port(struct container_spec *spec, struct port_spec *item)
 {
 	array_take(spec->ports, spec->n_ports, item);
+}
+
+void spec_add_network(struct container_spec *spec, struct endpoint_request *item)
+{
+	array_take(spec->networks, spec->n_networks, item);
 }
 
 void spec_set_ulimit(struct container_spec *spec, struct ulimit_spec *item)
@@ -213,5 +231,24 @@ char *spec_cgroup_parent(const struct container_spec *spec)
 
 const char *spec_network_mode(const struct container_spec *spec)
 {
-	return spec->networks.n ? spec->networks.items[0] : "default";
+	const char *mode = spec->n_networks ? spec->networks[0].network : "default";
+
+	return strcmp(mode, "default") == 0 ? NETWORK_DEFAULT_NAME : mode;
+}
+
+bool network_mode_is_user_defined(const char *mode)
+{
+	static const char *const others[] = {"default", NETWORK_DEFAULT_NAME, NETWORK_HOST_NAME,
+					     NETWORK_NONE_NAME};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (strcmp(mode, others[i]) == 0)
+			return false;
+	return !str_has_prefix(mode, "container:");
+}
+
+bool network_mode_has_links(const char *mode)
+{
+	return strcmp(mode, NETWORK_HOST_NAME) != 0 && strcmp(mode, NETWORK_NONE_NAME) != 0 &&
+	       !str_has_prefix(mode, "container:");
 }

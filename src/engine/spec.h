@@ -12,6 +12,7 @@
  */
 #include "base/str.h"
 #include "monitor/restart_policy.h"
+#include "network/endpoint.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -95,6 +96,7 @@ struct throttle_list {
 struct port_spec {
 	char *host_ip;			/* NULL for every address */
 	uint16_t host_first, host_last; /* 0 for any */
+	bool has_host;			/* a port, 0 among them, was said */
 	uint16_t container_port;
 	char proto[8]; /* "tcp", "udp", "sctp" */
 };
@@ -163,7 +165,8 @@ struct container_spec {
 	char *isolation, *runtime; /* as typed */
 	struct strv links;	   /* "NAME[:ALIAS]" */
 	char *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
-	struct strv networks; /* names and modes; empty for the default */
+	struct endpoint_request *networks; /* owned array: names and modes; empty for the default */
+	size_t n_networks;
 	struct strv dns, dns_search, dns_options;
 	struct strv extra_hosts; /* "name:address" */
 	struct strv expose;	 /* "80/tcp" */
@@ -212,6 +215,7 @@ void spec_add_mount(struct container_spec *spec, struct mount_spec *item);
 void spec_add_device(struct container_spec *spec, struct device_spec *item);
 void spec_add_request(struct container_spec *spec, struct device_request *item);
 void spec_add_port(struct container_spec *spec, struct port_spec *item);
+void spec_add_network(struct container_spec *spec, struct endpoint_request *item);
 /* Replaces an ulimit of the same name, as a later --ulimit does. */
 void spec_set_ulimit(struct container_spec *spec, struct ulimit_spec *item);
 /* Appends a copy of PATH with VALUE. */
@@ -232,8 +236,12 @@ int spec_parse_restart(struct container_spec *spec, const char *text, struct err
  * typed with a slash in front or not; NULL when none was. */
 char *spec_cgroup_parent(const struct container_spec *spec);
 
-/* The mode of the network namespace: the first network as typed, "default" when none was. */
+/* The mode of the network namespace: the first network as typed, "bridge" when none was. */
 const char *spec_network_mode(const struct container_spec *spec);
+/* Whether MODE names a network that somebody has made. */
+bool network_mode_is_user_defined(const char *mode);
+/* Whether a container of MODE has a namespace with links of its own. */
+bool network_mode_has_links(const char *mode);
 
 /* What docker's command line refuses itself, before any engine is asked: contradictions and unknown
  * modes. A part of spec_validate; 0 or -ERR_INVALID. */

@@ -129,18 +129,35 @@ static int check_namespaces(const struct container_spec *s, struct err *err)
 	return 0;
 }
 
+/* What docker's daemon says against a single network of a container. */
+static int check_endpoints(const struct container_spec *s, struct err *err)
+{
+	const char *mode = spec_network_mode(s);
+
+	for (size_t i = 0; i < s->n_networks; i++) {
+		const struct endpoint_request *r = &s->networks[i];
+
+		if (r->wrong)
+			return fail("%s", r->wrong);
+		if (mac_is_set(r->mac) && !network_mode_has_links(mode))
+			return fail("conflicting options: mac-address and the network mode");
+		if ((r->ip4.family || r->ip6.family) && !network_mode_is_user_defined(r->network))
+			return fail("user specified IP address is supported on user defined "
+				    "networks only");
+	}
+	/* Several networks are never modes: docker's command line sees to that for all but these.
+	 */
+	if (s->n_networks > 1 && !network_mode_is_user_defined(mode))
+		return fail("Container cannot be connected to network endpoints: %s, %s",
+			    s->networks[0].network, s->networks[1].network);
+	return 0;
+}
+
 static int check_network(const struct container_spec *s, struct err *err)
 {
 	const char *mode = spec_network_mode(s);
 	bool is_container = strncmp(mode, "container:", 10) == 0;
 
-	strv_foreach (i, &s->extra_hosts) {
-		if (!str_has_suffix(s->extra_hosts.items[i], ":host-gateway"))
-			continue;
-		fail("unable to derive the IP value for host-gateway");
-		return err_hint(err,
-				"without a bridge no address leads from a container to its host");
-	}
 	if (strcmp(mode, "container") == 0 || (is_container && !mode[10]))
 		return fail("invalid container format container:<name|id>");
 	if (s->links.n && (is_container || strcmp(mode, "host") == 0))
@@ -148,6 +165,8 @@ static int check_network(const struct container_spec *s, struct err *err)
 			"conflicting options: %s can't be used with links. This would result in "
 			"undefined behavior",
 			is_container ? "container type network" : "host type networking");
+	if (check_endpoints(s, err) < 0)
+		return -err->code;
 	if (!is_container)
 		return 0;
 	if (s->hostname)
@@ -465,6 +484,39 @@ static int check_logging(const struct container_spec *s, struct err *err)
 	return log_options_parse(s->log_driver, &s->log_options, &ignored, err);
 }
 
+static bool is_repeated(const struct container_spec *s, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(s->networks[i].network, s->networks[index].network) == 0)
+			return true;
+	return false;
+}
+
+static int check_networks_usage(const struct container_spec *s, struct err *err)
+{
+	size_t n_user_defined = 0;
+
+	for (size_t i = 0; i < s->n_networks; i++) {
+		const struct endpoint_request *r = &s->networks[i];
+		bool is_user_defined = network_mode_is_user_defined(r->network);
+
+		if (!r->network[strspn(r->network, " \t")])
+			return fail("no name set for network");
+		if (!is_user_defined && r->aliases.n)
+			return fail("network-scoped aliases are only supported for user-defined "
+				    "networks");
+		if (!is_user_defined && r->links.n)
+			return fail("links are only supported for user-defined networks");
+		if (is_repeated(s, i))
+			return fail("network \"%s\" is specified multiple times", r->network);
+		n_user_defined += is_user_defined;
+	}
+	if (n_user_defined && n_user_defined < s->n_networks)
+		return fail("conflicting options: cannot attach both user-defined and "
+			    "non-user-defined network-modes");
+	return 0;
+}
+
 int spec_validate_usage(const struct container_spec *s, struct err *err)
 {
 	const char *restart = s->restart_name ? s->restart_name : "";
@@ -488,12 +540,8 @@ int spec_validate_usage(const struct container_spec *s, struct err *err)
 		return fail("--userns: invalid USER mode");
 	if (!mode_is_valid(s->cgroupns_mode, "private", false))
 		return fail("--cgroupns: invalid CGROUP mode");
-	strv_foreach (i, &s->networks)
-		if (!s->networks.items[i][0])
-			return fail("no name set for network");
-	if (s->networks.n > 1)
-		return fail("conflicting options: cannot attach both user-defined and "
-			    "non-user-defined network-modes");
+	if (check_networks_usage(s, err) < 0)
+		return -err->code;
 	if (s->log_options.n && str_is_equal(s->log_driver, "none"))
 		return fail("invalid logging opts for driver none");
 	return health_validate_usage(s, err);

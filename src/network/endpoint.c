@@ -11,7 +11,31 @@ void endpoint_request_done(struct endpoint_request *request)
 	strv_done(&request->links);
 	strv_done(&request->link_local);
 	strv_done(&request->driver_options);
+	free(request->wrong);
 	*request = (struct endpoint_request){};
+}
+
+void endpoint_requests_free(struct endpoint_request *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		endpoint_request_done(&items[i]);
+	free(items);
+}
+
+bool endpoint_request_is_of(const struct endpoint_request *request, const char *name,
+			    const char *id)
+{
+	const char *typed = request->network;
+
+	if (strcmp(typed, "default") == 0)
+		typed = NETWORK_DEFAULT_NAME;
+	return strcmp(typed, name) == 0 || (*typed && str_has_prefix(id, typed));
+}
+
+bool endpoint_request_is_plain(const struct endpoint_request *r)
+{
+	return !r->ip4.family && !r->ip6.family && !mac_is_set(r->mac) && !r->aliases.n &&
+	       !r->links.n && !r->link_local.n && !r->driver_options.n && !r->gateway_priority;
 }
 
 void endpoint_done(struct endpoint *endpoint)

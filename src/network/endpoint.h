@@ -21,10 +21,31 @@ struct endpoint_request {
 	struct strv link_local;	    /* addresses */
 	struct strv driver_options; /* "key=value" */
 	int64_t gateway_priority;
+	char *wrong; /* what is said against it when the whole is validated; NULL. Not kept. */
 };
 
 /* Frees what is inside; a zeroed one is fine. */
 void endpoint_request_done(struct endpoint_request *request);
+/* Frees an array of them; NULL is fine. */
+void endpoint_requests_free(struct endpoint_request *items, size_t n);
+/* Whether it is for the network NAME with ID: said by its name, or the beginning of its id. */
+bool endpoint_request_is_of(const struct endpoint_request *request, const char *name,
+			    const char *id);
+/* Whether nothing but a network was said. */
+bool endpoint_request_is_plain(const struct endpoint_request *request);
+
+/* The text that the index keeps with a container: an owned JSON array. */
+char *endpoint_requests_format(const struct endpoint_request *items, size_t n);
+/* Reads such a text: RET is the caller's (endpoint_requests_free). 0 or -ERR_INVALID. */
+int endpoint_requests_parse(const char *text, struct endpoint_request **ret, size_t *ret_n,
+			    struct err *err);
+
+#define MAC_TEXT_LEN 18
+/* "02:42:ac:11:00:02", also with dashes or as "0242.ac11.0002"; 0 or -EINVAL. */
+int mac_parse(const char *text, uint8_t ret[static 6]);
+/* Returns BUF. */
+char *mac_format(const uint8_t mac[static 6], char buf[static MAC_TEXT_LEN]);
+bool mac_is_set(const uint8_t mac[static 6]);
 
 /* One link of a running container. Strings are owned. */
 struct endpoint {

@@ -28,6 +28,7 @@ struct published_port {
 	struct ip_addr host_ip; /* 0.0.0.0 or :: for every address */
 	uint16_t host_port;
 	uint16_t container_port;
+	bool is_relayed; /* the monitor passes everything on: it has no element in the rules */
 };
 
 /* network.json of one container. */
@@ -42,10 +43,26 @@ struct live_network {
 void live_network_done(struct live_network *live);
 #define cleanup_live_network __attribute__((cleanup(live_network_done)))
 
+#define LIVE_NETWORK_FILE "network.json"
+
 /* Reads network.json of the run directory STATE_DIR (a descriptor); one that is missing is empty. 0
  * or -code. */
 int live_network_read(int state_dir, struct live_network *ret, struct err *err);
 /* Writes it by rename. */
 int live_network_write(int state_dir, const struct live_network *live, struct err *err);
+/* The endpoint in network NETWORK_ID; NULL. */
+struct endpoint *live_network_find(const struct live_network *live, const char *network_id);
+/* Takes endpoint INDEX out and frees it. */
+void live_network_remove(struct live_network *live, size_t index);
+
+/* Writes RUNROOT/networks/ID/endpoints/CONTAINER by rename. */
+int live_endpoint_write(const char *runroot, const char *container, const struct endpoint *endpoint,
+			struct err *err);
+/* Removes it, and gives the endpoint's addresses back; what is not there is fine. */
+void live_endpoint_remove(const char *runroot, const char *container,
+			  const struct endpoint *endpoint);
+/* Calls FN for each container that has an endpoint in the network; its id is borrowed. */
+void live_endpoints_list(const char *runroot, const char *network_id,
+			 void (*fn)(const char *container, void *data), void *data);
 
 #endif

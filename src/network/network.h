@@ -56,6 +56,7 @@ struct network_pool {
 	/* Nobody has named the gateway of a subnet that somebody named: inspect does not show it,
 	 * as docker does not. */
 	bool is_gateway_implied;
+	bool is_chosen; /* nobody has named the subnet: no address of it can be asked for */
 };
 
 struct network {
@@ -92,7 +93,11 @@ struct network {
 void network_done(struct network *network);
 #define cleanup_network __attribute__((cleanup(network_done)))
 
-/* The pool of FAMILY (IP_V4, IP_V6) that the first address of a container comes from; NULL. */
+/* An owned copy. */
+struct network *network_copy(const struct network *network);
+
+/* The pool of FAMILY (IP_V4, IP_V6) that the first address of a container comes from; NULL, also
+ * when the network was not asked to have that family. */
 const struct network_pool *network_pool(const struct network *network, int family);
 
 /* Whether the network has a bridge on the host. */

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "plan/net_steps.h"
 #include "sys/mount.h"
 
 void plan_run_init(struct plan_run *run)
@@ -21,6 +22,7 @@ void plan_run_init(struct plan_run *run)
 		.stdio = {-1, -1, -1},
 		.report_fd = -1,
 		.parent_fd = -1,
+		.net_fd = {-1, -1},
 	};
 }
 
@@ -36,6 +38,7 @@ void plan_run_done(struct plan_run *run)
 		fd_cleanup_close(&run->sources[i]);
 	free(run->sources);
 	strv_done(&run->env);
+	plan_net_done(run);
 	plan_run_init(run);
 }
 

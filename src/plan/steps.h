@@ -10,6 +10,9 @@
 #include "plan/plan.h"
 
 struct sock_fprog;
+struct plan_net_batch;
+
+#define PLAN_NET_SIDES 2 /* enum net_side (plan/net_steps.h) */
 
 /* Descriptors and results that one step leaves for another. All descriptors are -1 when unset. */
 struct plan_run {
@@ -28,10 +31,12 @@ struct plan_run {
 	gid_t gid;
 	gid_t groups[128];
 	size_t n_groups;
-	struct strv env;   /* of the payload; completed by plan_user */
-	int pdeath_signal; /* what the process gets when its parent dies; 0 for none */
-	int parent_fd;	   /* pidfd of that parent, -1 when nobody asks */
-	struct plan *plan; /* for marks; may be NULL in tests */
+	struct strv env;	    /* of the payload; completed by plan_user */
+	int pdeath_signal;	    /* what the process gets when its parent dies; 0 for none */
+	int parent_fd;		    /* pidfd of that parent, -1 when nobody asks */
+	int net_fd[PLAN_NET_SIDES]; /* netlink sockets of the two network namespaces */
+	struct plan_net_batch *net_batch[PLAN_NET_SIDES]; /* what is not sent yet; NULL: nothing */
+	struct plan *plan;				  /* for marks; may be NULL in tests */
 	/* Does the clone when its step comes (set by the runtime); ARG is its own. */
 	int (*clone)(struct plan_run *run, const struct step *step, struct err *err);
 	void *clone_arg;

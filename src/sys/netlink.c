@@ -424,7 +424,7 @@ int netlink_send(int fd, struct netlink_batch *batch, struct netlink_failure *re
 	int rc = batch->error;
 
 	if (ret_failure)
-		*ret_failure = (struct netlink_failure){};
+		*ret_failure = (struct netlink_failure){.index = batch->n_messages};
 	if (rc == 0 && batch->n_messages > 0) {
 		rc = send_batch(fd, batch, true);
 		answer.acked = batch->ack - 1;

@@ -44,7 +44,7 @@ struct netlink_batch {
 
 /* The message that the kernel refused. */
 struct netlink_failure {
-	size_t index;		     /* in the batch */
+	size_t index;		     /* in the batch; its number of messages: none of them */
 	char text[NETLINK_TEXT_LEN]; /* the kernel's own explanation; "" where it has none */
 };
 

@@ -15,20 +15,22 @@
 /* Elements in one message: an attribute takes 64 KiB, an element at most 160 bytes. */
 #define ELEMENTS_PER_MESSAGE 256
 /* Type and length of the mark in a rule's user data, where nft(8) skips what it does not know. */
-#define MARK_TYPE	     200
+#define MARK_TYPE 200
 
 static const struct {
 	const char *name;
 	int number;
-} families[] = {
-	{"inet", NFPROTO_INET},
-	{"ip", NFPROTO_IPV4},
-	{"ip6", NFPROTO_IPV6},
-	{"bridge", NFPROTO_BRIDGE},
-}, hooks[] = {
-	{"prerouting", NF_INET_PRE_ROUTING}, {"input", NF_INET_LOCAL_IN},
-	{"forward", NF_INET_FORWARD},	     {"output", NF_INET_LOCAL_OUT},
-	{"postrouting", NF_INET_POST_ROUTING},
+} families[] =
+	{
+		{"inet", NFPROTO_INET},
+		{"ip", NFPROTO_IPV4},
+		{"ip6", NFPROTO_IPV6},
+		{"bridge", NFPROTO_BRIDGE},
+},
+  hooks[] = {
+	  {"prerouting", NF_INET_PRE_ROUTING},	 {"input", NF_INET_LOCAL_IN},
+	  {"forward", NF_INET_FORWARD},		 {"output", NF_INET_LOCAL_OUT},
+	  {"postrouting", NF_INET_POST_ROUTING},
 };
 
 int nft_family(const char *name)
@@ -101,6 +103,20 @@ void nft_delete_table(struct netlink_batch *batch, const struct nft_table *table
 	netlink_put_string(batch, NFTA_TABLE_NAME, table->name);
 }
 
+/* Where nft(8) finds the byte order of a set's keys (libnftnl's NFTNL_UDATA_SET_KEYBYTEORDER): it
+ * cannot show names of interfaces without. */
+static void put_byte_order(struct netlink_batch *batch, const struct nft_set *set)
+{
+	enum { KEY_BYTE_ORDER = 0, HOST = 1 };
+	const struct {
+		uint8_t type, len;
+		uint8_t order[sizeof(uint32_t)];
+	} data = {.type = KEY_BYTE_ORDER, .len = sizeof(data.order), .order = {HOST}};
+
+	if (nft_is_host_order(set->key))
+		netlink_put(batch, NFTA_SET_USERDATA, &data, sizeof(data));
+}
+
 static int add_set(struct netlink_batch *batch, const struct nft_table *table,
 		   const struct nft_set *set)
 {
@@ -116,6 +132,7 @@ static int add_set(struct netlink_batch *batch, const struct nft_table *table,
 	netlink_put_be32(batch, NFTA_SET_KEY_TYPE, type);
 	netlink_put_be32(batch, NFTA_SET_KEY_LEN, len);
 	netlink_put_be32(batch, NFTA_SET_ID, (uint32_t)(set - table->sets) + 1);
+	put_byte_order(batch, set);
 	if (!set->data)
 		return 0;
 	if (nft_parse_types(set->data, &type, &len) < 0)
@@ -230,7 +247,8 @@ static int put_elements(struct netlink_batch *batch, int type, const struct nft_
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0;) {
-		size_t nest = elements_begin(batch, type, is_new ? NLM_F_CREATE : 0, table, set);
+		size_t nest = elements_begin(batch, type, is_new ? NLM_F_CREATE | NLM_F_EXCL : 0,
+					     table, set);
 
 		for (size_t k = 0; k < ELEMENTS_PER_MESSAGE && i < n && rc == 0; k++, i++)
 			rc = put_element(batch, set, elements[i], is_new);

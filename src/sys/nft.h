@@ -76,8 +76,9 @@ int nft_add_rule(struct netlink_batch *batch, const struct nft_table *table, con
 /* Deletes the rule of this HANDLE. */
 void nft_delete_rule(struct netlink_batch *batch, const struct nft_table *table, const char *chain,
 		     uint64_t handle);
-/* Adds or deletes ELEMENTS of one set. Adding what is there is fine, unless a map maps it to
- * something else (-EEXIST, -EBUSY). Deleting what is not there fails with -ENOENT. */
+/* Adds or deletes ELEMENTS of one set. Adding what is there fails with -EEXIST or, when it is
+ * mapped to something else, -EBUSY; deleting what is not there with -ENOENT. A transaction that
+ * succeeds has therefore changed something, and the generation is the next one. */
 int nft_add_elements(struct netlink_batch *batch, const struct nft_table *table,
 		     const struct nft_set *set, const char *const *elements, size_t n);
 int nft_delete_elements(struct netlink_batch *batch, const struct nft_table *table,
@@ -85,10 +86,10 @@ int nft_delete_elements(struct netlink_batch *batch, const struct nft_table *tab
 
 /* ---- looking ---- */
 
-/* Whether the set has exactly this element: 1, 0 (not there, or mapped to something else), -errno.
- */
-int nft_has_element(int fd, const struct nft_table *table, const struct nft_set *set,
-		    const char *element);
+/* Whether the set has this element; -errno. A table or a set that is not there has none. */
+enum nft_found { NFT_FOUND_NONE, NFT_FOUND_SAME, NFT_FOUND_OTHER /* mapped to something else */ };
+int nft_find_element(int fd, const struct nft_table *table, const struct nft_set *set,
+		     const char *element);
 /* Whether the kernel's table is exactly TABLE with ELEMENTS (one vector for each of its sets): 1,
  * 0 or -errno. Rules are compared by a mark that each carries, made of its text. */
 int nft_is_same(int fd, const struct nft_table *table, const struct strv *elements);
@@ -110,6 +111,8 @@ const struct nft_set *nft_find_set(const struct nft_table *table, const char *na
 /* Types of a concatenation: their number as nft(8) keeps it, and the bytes it takes. 0 or -EINVAL.
  */
 int nft_parse_types(const char *types, uint32_t *ret_type, unsigned *ret_len);
+/* Whether TYPES is one type, whose values are in the host's byte order. */
+bool nft_is_host_order(const char *types);
 /* The bytes of a concatenation of values, each padded to 4: their number, or -EINVAL. */
 int nft_parse_values(const char *types, const char *text, size_t len,
 		     uint8_t bytes[static NFT_MAX_VALUE]);

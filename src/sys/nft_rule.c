@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules of nf_tables: from the text of nft(8) to expressions. They are the ones that nft makes of the
- * same text, so that `nft list` shows that text again.
+ * Rules of nf_tables: from the text of nft(8) to expressions. They are the ones that nft makes of
+ * the same text, so that `nft list` shows that text again.
  */
 #include "sys/nft.h"
 
 #include "base/mem.h"
+#include "base/num.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -43,9 +44,24 @@ static const struct key keys[] = {
 	{"ip daddr", "ipv4_addr", FROM_PAYLOAD, {NFT_PAYLOAD_NETWORK_HEADER, 16}, 4, NEED_IPV4},
 	{"ip6 saddr", "ipv6_addr", FROM_PAYLOAD, {NFT_PAYLOAD_NETWORK_HEADER, 8}, 16, NEED_IPV6},
 	{"ip6 daddr", "ipv6_addr", FROM_PAYLOAD, {NFT_PAYLOAD_NETWORK_HEADER, 24}, 16, NEED_IPV6},
-	{"th sport", "inet_service", FROM_PAYLOAD, {NFT_PAYLOAD_TRANSPORT_HEADER, 0}, 2, NEED_NOTHING},
-	{"th dport", "inet_service", FROM_PAYLOAD, {NFT_PAYLOAD_TRANSPORT_HEADER, 2}, 2, NEED_NOTHING},
-	{"icmpv6 type", "icmpv6_type", FROM_PAYLOAD, {NFT_PAYLOAD_TRANSPORT_HEADER, 0}, 1, NEED_ICMPV6},
+	{"th sport",
+	 "inet_service",
+	 FROM_PAYLOAD,
+	 {NFT_PAYLOAD_TRANSPORT_HEADER, 0},
+	 2,
+	 NEED_NOTHING},
+	{"th dport",
+	 "inet_service",
+	 FROM_PAYLOAD,
+	 {NFT_PAYLOAD_TRANSPORT_HEADER, 2},
+	 2,
+	 NEED_NOTHING},
+	{"icmpv6 type",
+	 "icmpv6_type",
+	 FROM_PAYLOAD,
+	 {NFT_PAYLOAD_TRANSPORT_HEADER, 0},
+	 1,
+	 NEED_ICMPV6},
 	{"ct state", "ct_state", FROM_CT, {NFT_CT_STATE}, 4, NEED_NOTHING},
 	{"ct status", "ct_status", FROM_CT, {NFT_CT_STATUS}, 4, NEED_NOTHING},
 	{"fib daddr type",
@@ -274,9 +290,10 @@ static const struct nft_set *eat_set(struct compiler *c)
 	return nft_find_set(c->table, name);
 }
 
-static int compile_lookup(struct compiler *c, const struct key *first, bool is_inverted)
+static int compile_lookup(struct compiler *c, const struct key *first)
 {
 	const struct nft_set *set = NULL;
+	bool is_inverted = false;
 
 	if (!compile_keys(c, first))
 		return -EINVAL;
@@ -288,14 +305,31 @@ static int compile_lookup(struct compiler *c, const struct key *first, bool is_i
 	return 0;
 }
 
+/* The number after the slash; it ends with the word. */
+static int parse_bits(const char *text, size_t len, unsigned *ret)
+{
+	char number[4] = "";
+	uint64_t bits = 0;
+
+	if (!len || len >= sizeof(number))
+		return -EINVAL;
+	memcpy(number, text, len);
+	if (num_parse_u64(number, &bits) < 0)
+		return -EINVAL;
+	*ret = (unsigned)bits;
+	return 0;
+}
+
 /* "ip daddr 127.0.0.0/8": whole bytes of the prefix are loaded and compared. */
 static int compile_prefix(struct compiler *c, const struct key *key, uint32_t op, const char *slash)
 {
 	uint8_t bytes[NFT_MAX_VALUE];
-	unsigned bits = (unsigned)strtoul(slash + 1, NULL, 10);
-	int len = nft_parse_value(key->type, c->at, (size_t)(slash - c->at), bytes);
+	unsigned bits = 0;
+	size_t before = (size_t)(slash - c->at);
+	int len = nft_parse_value(key->type, c->at, before, bytes);
 
-	if (len < 0 || !bits || bits % 8 || bits / 8 >= (unsigned)len)
+	if (len < 0 || parse_bits(slash + 1, word_len(c) - before - 1, &bits) < 0 || !bits ||
+	    bits % 8 || bits / 8 >= (unsigned)len)
 		return -EINVAL;
 	load_key(c, key, bits / 8, NFT_REG_1);
 	compare(c, op, bytes, bits / 8);
@@ -334,7 +368,7 @@ static int compile_match(struct compiler *c, const struct key *key)
 	const char *at = c->at;
 	bool is_set = *at == '.' || *at == '@' || strncmp(at, "!= @", 4) == 0;
 
-	return is_set ? compile_lookup(c, key, false) : compile_value(c, key);
+	return is_set ? compile_lookup(c, key) : compile_value(c, key);
 }
 
 /* ---- statements ---- */
@@ -420,12 +454,9 @@ static int compile_statement(struct compiler *c)
 		int code;
 		int (*compile)(struct compiler *c);
 	} statements[] = {
-		{"accept", NF_ACCEPT, NULL},
-		{"drop", NF_DROP, NULL},
-		{"return", NFT_RETURN, NULL},
-		{"jump", 0, compile_jump},
-		{"dnat", 0, compile_dnat},
-		{"masquerade", 0, compile_masquerade},
+		{"accept", NF_ACCEPT, NULL},	 {"drop", NF_DROP, NULL},
+		{"return", NFT_RETURN, NULL},	 {"jump", 0, compile_jump},
+		{"dnat", 0, compile_dnat},	 {"masquerade", 0, compile_masquerade},
 		{"counter", 0, compile_counter},
 	};
 

@@ -212,6 +212,13 @@ int nft_parse_types(const char *text, uint32_t *ret_type, unsigned *ret_len)
 	return total && total <= NFT_MAX_VALUE ? 0 : -EINVAL;
 }
 
+bool nft_is_host_order(const char *name)
+{
+	const struct type *type = find_type(name, strlen(name));
+
+	return type && type->is_host;
+}
+
 int nft_parse_values(const char *text_types, const char *text, size_t text_len,
 		     uint8_t bytes[static NFT_MAX_VALUE])
 {

@@ -11,11 +11,13 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -133,6 +135,8 @@ static void put_queues(struct netlink_batch *batch)
 static void add_veth(struct netlink_batch *batch, const struct rtnl_link *link)
 {
 	const struct ifinfomsg header = up_header(0);
+	/* The inner end is made first, and cannot come up before it has its other end. */
+	const struct ifinfomsg inner = {};
 	size_t nest[2];
 	size_t peer = 0;
 
@@ -143,7 +147,7 @@ static void add_veth(struct netlink_batch *batch, const struct rtnl_link *link)
 		netlink_put_u32(batch, IFLA_MASTER, link->link);
 	begin_kind(batch, "veth", nest);
 	peer = netlink_nest(batch, VETH_INFO_PEER);
-	netlink_put_raw(batch, &header, sizeof(header));
+	netlink_put_raw(batch, &inner, sizeof(inner));
 	netlink_put_string(batch, IFLA_IFNAME, link->ifname);
 	put_mac(batch, link->mac);
 	put_mtu(batch, link->mtu);
@@ -193,17 +197,22 @@ void rtnl_add_vlan(struct netlink_batch *batch, const char *ifname, unsigned par
 	if (id)
 		netlink_put_u16(batch, IFLA_VLAN_ID, id);
 	end_kind(batch, nest);
+	netlink_tolerate(batch, EEXIST);
 }
 
-void rtnl_set_isolated(struct netlink_batch *batch, unsigned index)
+void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname)
 {
-	const struct ifinfomsg header = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
-	size_t nest = 0;
+	const struct ifinfomsg header = {};
+	size_t info = 0;
+	size_t data = 0;
 
-	begin_link(batch, RTM_SETLINK, 0, &header, NULL);
-	nest = netlink_nest(batch, IFLA_PROTINFO);
+	begin_link(batch, RTM_NEWLINK, 0, &header, ifname);
+	info = netlink_nest(batch, IFLA_LINKINFO);
+	netlink_put_string(batch, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = netlink_nest(batch, IFLA_INFO_SLAVE_DATA);
 	netlink_put_u8(batch, IFLA_BRPORT_ISOLATED, 1);
-	netlink_nest_end(batch, nest);
+	netlink_nest_end(batch, data);
+	netlink_nest_end(batch, info);
 }
 
 void rtnl_set_up(struct netlink_batch *batch, unsigned index)
@@ -337,6 +346,21 @@ int rtnl_flags(int socket, const char *ifname)
 	int rc = ask(socket, SIOCGIFFLAGS, ifname, &request);
 
 	return rc < 0 ? rc : (uint16_t)request.ifr_flags;
+}
+
+int rtnl_settle(int socket, const char *ifname)
+{
+	/* Asked for the carrier, the kernel first runs its link watch for this link
+	 * (linkwatch_sync_dev); RTM_GETLINK does the same, and makes two kilobytes of answer. */
+	struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
+	struct ifreq request = {.ifr_data = (char *)&value};
+
+	if (strlen(ifname) >= IFNAMSIZ)
+		return -ENODEV;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+	if (ioctl(socket, SIOCETHTOOL, &request) < 0)
+		return -errno;
+	return value.data != 0;
 }
 
 struct subnet_dump {

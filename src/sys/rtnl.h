@@ -24,7 +24,7 @@ struct rtnl_target {
 struct rtnl_link {
 	const char *kind;	 /* "veth", "macvlan", "ipvlan" */
 	const char *host_ifname; /* of veth: the outer end, up and a port of the bridge LINK */
-	const char *ifname;	 /* the inner end, up */
+	const char *ifname;	 /* the inner end; of veth down, as the kernel has it */
 	unsigned link;		 /* index of the bridge of a veth (0: none), else of the parent */
 	uint8_t mac[6];		 /* all zero: the kernel's; never of ipvlan */
 	uint32_t mtu;		 /* 0: the kernel's */
@@ -39,13 +39,12 @@ void rtnl_add_bridge(struct netlink_batch *batch, const char *ifname, const uint
 /* The link with index INDEX, which must be a bridge (else EOPNOTSUPP): up, and what is sent to
  * 127.0.0.0/8 may leave through it. */
 void rtnl_set_bridge(struct netlink_batch *batch, unsigned index, uint32_t mtu);
-/* The pair of links, or the link on a parent, each end where it belongs and ready, in one message.
- */
+/* The pair of links, or the link on a parent, each end where it belongs, in one message. */
 void rtnl_add_link(struct netlink_batch *batch, const struct rtnl_link *link);
-/* A VLAN of its parent, or (ID 0) a link to nowhere; up. */
+/* A VLAN of its parent, or (ID 0) a link to nowhere; up. One that is there is fine. */
 void rtnl_add_vlan(struct netlink_batch *batch, const char *ifname, unsigned parent, uint16_t id);
 /* The port IFNAME of a bridge: not to talk to others that are isolated as well. */
-void rtnl_set_isolated(struct netlink_batch *batch, unsigned index);
+void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname);
 void rtnl_set_up(struct netlink_batch *batch, unsigned index);
 /* A missing one is fine. */
 void rtnl_set_down(struct netlink_batch *batch, const char *ifname);
@@ -67,6 +66,12 @@ int rtnl_parse_mode(const char *kind, const char *word, uint32_t *ret);
 int rtnl_index(int socket, const char *ifname);
 /* IFF_UP and the others, or -ENODEV. One system call. */
 int rtnl_flags(int socket, const char *ifname);
+
+/* Has the kernel do at once what it has put off for a link whose other end came up: until then it
+ * drops what is sent, and a bridge what comes from this port. Otherwise a worker does it some time
+ * later, and a container whose first packet was faster waits a second for the second one. 1 when
+ * the link has a carrier, 0 when it has none, or -errno. */
+int rtnl_settle(int socket, const char *ifname);
 
 /* An address of the host with its subnet, or what it has a route to. */
 struct rtnl_subnet {

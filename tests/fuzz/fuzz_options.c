@@ -10,9 +10,11 @@
 #include "base/str.h"
 #include "cli/option.h"
 #include "cli/parse_device.h"
+#include "cli/parse_endpoint.h"
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_net.h"
+#include "cli/parse_port.h"
 #include "cli/quote.h"
 #include "engine/spec.h"
 #include "monitor/log_address.h"
@@ -76,11 +78,6 @@ static int rate_set(void *spec, const char *value, struct err *err)
 	return rate_bps_option_set(&((struct container_spec *)spec)->device_read_bps, value, err);
 }
 
-static int network_set(void *spec, const char *value, struct err *err)
-{
-	return network_option_set(&((struct container_spec *)spec)->networks, value, err);
-}
-
 static int host_set(void *spec, const char *value, struct err *err)
 {
 	return host_option_set(&((struct container_spec *)spec)->extra_hosts, value, err);
@@ -117,7 +114,7 @@ static const struct {
 	{'r', restart_set},
 	{'c', cpus_set},
 	{'b', rate_set},
-	{'n', network_set},
+	{'n', network_option_set},
 	{'h', host_set},
 	{'R', device_rule_option_check},
 	{'y', sysctl_option_check},

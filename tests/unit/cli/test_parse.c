@@ -11,6 +11,7 @@
 #include "cli/parse_limit.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_net.h"
+#include "cli/parse_port.h"
 #include "cli/quote.h"
 #include "engine/spec.h"
 
@@ -150,7 +151,8 @@ static void filters(void **state)
 static void ports(void **state)
 {
 	static const struct {
-		const char *text, *want; /* "ip first-last>port/proto ..." or "!error" */
+		/* "ip first-last>port/proto ..." or "!error"; 0! is a 0 that was typed */
+		const char *text, *want;
 	} rows[] = {
 		{"80", "* 0-0>80/tcp"},
 		{"8080:80", "* 8080-8080>80/tcp"},
@@ -163,6 +165,45 @@ static void ports(void **state)
 		{"8000-8001:80-81/SCTP", "* 8000-8000>80/sctp * 8001-8001>81/sctp"},
 		{"80-81", "* 0-0>80/tcp * 0-0>81/tcp"},
 		{"published=8080,target=80,protocol=udp", "* 8080-8080>80/udp"},
+		{"80/TCP", "* 0-0>80/tcp"},
+		{"80/", "* 0-0>80/tcp"},
+		{"80/udp/tcp", "* 0-0>80/udp"},
+		{":80", "* 0-0>80/tcp"},
+		{"::80", "* 0-0>80/tcp"},
+		{"0:80", "* 0!-0>80/tcp"},
+		{"0:0", "* 0!-0>0/tcp"},
+		{"080:80", "* 80-80>80/tcp"},
+		{"127.0.0.1:0:80", "127.0.0.1 0!-0>80/tcp"},
+		{"[::1]::80", "::1 0-0>80/tcp"},
+		{"::1::80", "::1 0-0>80/tcp"},
+		{"[127.0.0.1]:80:80", "127.0.0.1 80-80>80/tcp"},
+		{"[]:80:80", "* 80-80>80/tcp"},
+		{"80-80:80-80", "* 80-80>80/tcp"},
+		{"127.0.0.1:80-81:90-91", "127.0.0.1 80-80>90/tcp 127.0.0.1 81-81>91/tcp"},
+		{"published=0,target=80", "* 0!-0>80/tcp"},
+		{"published=80-82,target=80", "* 80-82>80/tcp"},
+		{"mode=host,x=y,target=80", "* 0-0>80/tcp"},
+		{"target=80,host_ip=127.0.0.1", "127.0.0.1 0-0>80/tcp"},
+		{"target=80,published",
+		 "!invalid publish opts format (should be name=value but got 'published')"},
+		{"published=8080", "!no port specified: 8080:/tcp<empty>"},
+		{"target=abc", "!invalid containerPort: abc"},
+		{"target=80,protocol=foo", "!invalid proto: foo"},
+		{"/tcp", "!no port specified: /tcp<empty>"},
+		{"80:", "!no port specified: 80:<empty>"},
+		{"127.0.0.1:80", "!invalid hostPort: 127.0.0.1"},
+		{"[fe80::1%eth0]:80:80", "!invalid IP address: fe80::1%eth0"},
+		{"localhost:80:80", "!invalid IP address: localhost"},
+		{"127.0.0.1:80-81::80", "!invalid IP address: 127.0.0.1:80-81"},
+		{"[::1:80:80", "!invalid IP address [::1: address [::1:: missing ']' in address"},
+		{"::1]:80:80", "!invalid IP address: ::1]"},
+		{"82-80:80-82", "!invalid hostPort: 82-80"},
+		{"80:80-82",
+		 "!invalid ranges specified for container and host Ports: 80-82 and 80"},
+		{"+80", "!invalid containerPort: +80"},
+		{" 80", "!invalid containerPort:  80"},
+		{"80:80-", "!invalid containerPort: 80-"},
+		{"80--82:80", "!invalid hostPort: 80--82"},
 		{"x", "!invalid containerPort: x"},
 		{"1:2:3:4", "!invalid IP address: 1:2"},
 		{"1-2:1-3", "!invalid ranges specified for container and host Ports: 1-3 and 1-2"},
@@ -179,10 +220,11 @@ static void ports(void **state)
 		if (publish_parse(&s, rows[i].text, &err) < 0)
 			str_addf(&got, "!%s", err.msg);
 		for (size_t j = 0; j < s.n_ports; j++)
-			str_addf(&got, "%s%s %u-%u>%u/%s", j ? " " : "",
+			str_addf(&got, "%s%s %u%s-%u>%u/%s", j ? " " : "",
 				 s.ports[j].host_ip ? s.ports[j].host_ip : "*",
-				 s.ports[j].host_first, s.ports[j].host_last,
-				 s.ports[j].container_port, s.ports[j].proto);
+				 s.ports[j].host_first,
+				 s.ports[j].has_host && !s.ports[j].host_first ? "!" : "",
+				 s.ports[j].host_last, s.ports[j].container_port, s.ports[j].proto);
 		assert_string_equal(str_get(&got), rows[i].want);
 	}
 }

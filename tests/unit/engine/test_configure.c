@@ -230,7 +230,8 @@ static void which_namespaces(void **state)
 		m.spec.ipc_mode = str_dup(namespaces[i].ipc);
 		m.spec.cgroupns_mode = str_dup(namespaces[i].cgroup);
 		if (namespaces[i].net)
-			strv_add(&m.spec.networks, namespaces[i].net);
+			spec_add_network(&m.spec, &(struct endpoint_request){
+							  .network = str_dup(namespaces[i].net)});
 		configure(&m);
 		assert_int_equal(m.rc, 0);
 		format_namespaces(&m.config, got);
@@ -388,7 +389,8 @@ static void kernel_parameters(void **state)
 		strv_add(&m.spec.sysctls, sysctls[i].sysctl);
 		m.spec.ipc_mode = str_dup(sysctls[i].ipc);
 		if (sysctls[i].net)
-			strv_add(&m.spec.networks, sysctls[i].net);
+			spec_add_network(&m.spec, &(struct endpoint_request){
+							  .network = str_dup(sysctls[i].net)});
 		configure(&m);
 		if (sysctls[i].want) {
 			if (m.rc != -ERR_INVALID || !strstr(m.err.msg, sysctls[i].want))

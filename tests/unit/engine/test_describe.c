@@ -94,7 +94,7 @@ static void detached_attaches_nothing(void **state)
 static const char host_default[] =
 	"{\"Binds\":null,\"ContainerIDFile\":\"\",\"LogConfig\":{\"Type\":\"json-file\",\"Config\":"
 	"{}},"
-	"\"NetworkMode\":\"none\",\"PortBindings\":{},\"RestartPolicy\":{\"Name\":\"no\","
+	"\"NetworkMode\":\"bridge\",\"PortBindings\":{},\"RestartPolicy\":{\"Name\":\"no\","
 	"\"MaximumRetryCount\":0},\"AutoRemove\":false,\"VolumeDriver\":\"\",\"VolumesFrom\":null,"
 	"\"ConsoleSize\":[0,0],\"CapAdd\":null,\"CapDrop\":null,\"CgroupnsMode\":\"private\","
 	"\"Dns\":[],"
@@ -207,7 +207,7 @@ static void host_parts(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(ports); i++)
 		spec_add_port(&spec, &ports[i]);
 	strv_add(&spec.log_options, "max-size=1m");
-	strv_add(&spec.networks, "host");
+	spec_add_network(&spec, &(struct endpoint_request){.network = str_dup("host")});
 	got = describe_host(&spec, "box");
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
 		assert_has(got, parts[i]);

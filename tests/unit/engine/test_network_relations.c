@@ -193,11 +193,11 @@ static void test_kinds_of_networks(void **state)
 		 "no isolated"},
 		{set_unprotected, "yes published", "yes unprotected", "yes bridge",
 		 "yes same-network", "yes masqueraded"},
-		{set_macvlan, "no internal", "yes parent", "no parent-hides-host",
+		{set_macvlan, "no parent", "yes parent", "no parent-hides-host",
 		 "yes same-network", "yes parent"},
-		{set_private, "no internal", "yes parent", "no parent-hides-host",
+		{set_private, "no parent", "yes parent", "no parent-hides-host",
 		 "no parent-private", "yes parent"},
-		{set_vepa, "no internal", "yes parent", "no parent-hides-host", "yes parent-vepa",
+		{set_vepa, "no parent", "yes parent", "no parent-hides-host", "yes parent-vepa",
 		 "yes parent"},
 	};
 

@@ -18,6 +18,13 @@ static void mount_add(struct container_spec *s, enum mount_type type, const char
 	spec_add_mount(s, &m);
 }
 
+static void network_add(struct container_spec *s, const char *name)
+{
+	struct endpoint_request r = {.network = str_dup(name)};
+
+	spec_add_network(s, &r);
+}
+
 #define RULE(name, body)                           \
 	static void name(struct container_spec *s) \
 	{                                          \
@@ -54,10 +61,10 @@ RULE(ipc_bad, TEXT(ipc_mode, "foo"))
 RULE(ipc_shareable, TEXT(ipc_mode, "shareable"))
 RULE(uts_hostname, TEXT(uts_mode, "host"); TEXT(hostname, "h"))
 RULE(cgroupns_bad, TEXT(cgroupns_mode, "foo"))
-RULE(network_two, strv_add(&s->networks, "a"); strv_add(&s->networks, "host"))
-RULE(network_nobody, strv_add(&s->networks, "container:"))
-RULE(network_hostname, strv_add(&s->networks, "container:x"); TEXT(hostname, "h"))
-RULE(network_host_name, strv_add(&s->networks, "host"); TEXT(hostname, "h"))
+RULE(network_two, network_add(s, "a"); network_add(s, "host"))
+RULE(network_nobody, network_add(s, "container:"))
+RULE(network_hostname, network_add(s, "container:x"); TEXT(hostname, "h"))
+RULE(network_host_name, network_add(s, "host"); TEXT(hostname, "h"))
 RULE(name_short, TEXT(name, "a"))
 RULE(name_bad, TEXT(name, "-a"))
 RULE(name_slash, TEXT(name, "/ab"))

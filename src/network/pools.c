@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choosing subnets: what overlaps something is stepped over as a whole, however large it is. */
+#include "network/pools.h"
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "base/sha256.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define V4_LAST_CLASS_B 31
+#define ULA_RANDOM	5 /* bytes of a unique local prefix behind 0xfd */
+
+size_t network_default_spaces(struct network_space ret[static NETWORK_MAX_SPACES])
+{
+	size_t n = 0;
+
+	for (uint8_t i = 17; i <= V4_LAST_CLASS_B; i++)
+		ret[n++] = (struct network_space){
+			.base = {.addr = {.family = IP_V4, .bytes = {172, i}}, .len = 16},
+			.len = 16};
+	ret[n++] = (struct network_space){
+		.base = {.addr = {.family = IP_V4, .bytes = {192, 168}}, .len = 16}, .len = 20};
+	return n;
+}
+
+struct network_space network_local_space(const char *seed)
+{
+	struct network_space ret = {.base = {.addr = {.family = IP_V6, .bytes = {0xfd}}, .len = 48},
+				    .len = 64};
+	uint8_t digest[SHA256_LEN];
+	struct sha256 h;
+
+	sha256_init(&h);
+	sha256_update(&h, seed, strlen(seed));
+	sha256_final(&h, digest);
+	memcpy(ret.base.addr.bytes + 1, digest, ULA_RANDOM);
+	return ret;
+}
+
+int network_space_parse(const char *text, struct network_space *ret)
+{
+	cleanup_strv struct strv words = STRV_INIT;
+	struct network_space space = {};
+	uint64_t len = 0;
+
+	strv_split(&words, text, ',');
+	strv_foreach (i, &words) {
+		const char *word = str_trim(words.items[i]);
+
+		if (str_has_prefix(word, "size=")) {
+			if (num_parse_u64(word + strlen("size="), &len) < 0)
+				return -EINVAL;
+			continue;
+		}
+		if (str_has_prefix(word, "base="))
+			word += strlen("base=");
+		if (space.base.addr.family || ip_prefix_parse(word, &space.base) < 0)
+			return -EINVAL;
+	}
+	space.base.addr = ip_first(&space.base);
+	if (!space.base.addr.family || len < space.base.len || len > 8 * ip_size(&space.base.addr))
+		return -EINVAL;
+	space.len = (uint8_t)len;
+	*ret = space;
+	return 0;
+}
+
+static const struct ip_prefix *find_overlap(const struct ip_prefix *subnet,
+					    const struct ip_prefix *taken, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ip_is_overlapping(subnet, &taken[i]))
+			return &taken[i];
+	return NULL;
+}
+
+static int choose_in(const struct network_space *space, const struct ip_prefix *taken,
+		     size_t n_taken, struct ip_prefix *ret)
+{
+	struct ip_prefix subnet = {.addr = ip_first(&space->base), .len = space->len};
+
+	while (ip_is_in(&subnet.addr, &space->base)) {
+		const struct ip_prefix *in_way = find_overlap(&subnet, taken, n_taken);
+		struct ip_addr last = {};
+		struct ip_addr next = {};
+
+		if (!in_way) {
+			*ret = subnet;
+			return 0;
+		}
+		last = ip_last(in_way->len < subnet.len ? in_way : &subnet);
+		next = ip_add(&last, 1);
+		/* Round the end of all addresses. */
+		if (ip_compare(&next, &subnet.addr) <= 0)
+			break;
+		subnet.addr = next;
+	}
+	return -ENOSPC;
+}
+
+int network_choose_subnet(const struct network_space *spaces, size_t n_spaces, int family,
+			  const struct ip_prefix *taken, size_t n_taken, struct ip_prefix *ret)
+{
+	for (size_t i = 0; i < n_spaces; i++)
+		if (spaces[i].base.addr.family == family &&
+		    choose_in(&spaces[i], taken, n_taken, ret) == 0)
+			return 0;
+	return -ENOSPC;
+}

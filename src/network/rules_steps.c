@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The firewall's steps of plans. Explained, they are the nft(8) commands that do the same, made of
+ * the same texts as what the kernel gets.
+ */
+#include "network/rules_private.h"
+
+#include "base/mem.h"
+
+/* ---- all of it ---- */
+
+static int run_load(struct plan_run *run, const struct step *step, struct err *err)
+{
+	cleanup_rules_session struct rules_session session = RULES_SESSION_INIT;
+	cleanup_rules_content struct rules_content inet = {}, bridge = {};
+	/* Borrowed from whoever made the plan, for the purpose of being filled. */
+	struct rules_state *state = (struct rules_state *)(uintptr_t)step->data;
+	bool is_closed = false;
+	int rc = rules_session_begin(&session, step->path, err);
+
+	if (rc == 0 && state->refill)
+		rc = state->refill(state, err);
+	if (rc < 0)
+		return rc;
+	is_closed = rules_fill(state, &inet, &bridge);
+	return rules_load(&session, &inet, &bridge, is_closed, err);
+}
+
+/* As nft(8) does it in one transaction: a table that must be gone is made, deleted, and made. */
+static void explain_table(const struct rules_content *content, bool is_needed, struct str *out)
+{
+	const struct nft_table *table = &content->table;
+
+	str_addf(out, "table %s %s\ndelete table %s %s\n", table->family, table->name,
+		 table->family, table->name);
+	if (is_needed)
+		nft_format(table, content->elements, out);
+}
+
+static void explain_load(const struct step *step, enum step_text mode, struct str *out)
+{
+	cleanup_rules_content struct rules_content inet, bridge;
+	const bool is_closed = rules_fill(step->data, &inet, &bridge);
+
+	str_add(out, "nft -f - <<'EOF'\n");
+	explain_table(&inet, true, out);
+	explain_table(&bridge, is_closed, out);
+	str_add(out, "EOF");
+}
+
+static const struct step_op step_load = {"firewall", run_load, explain_load};
+
+void rules_plan_load(struct plan *plan, enum step_where where, struct rules_state *state,
+		     const char *runroot)
+{
+	struct step *step = plan_add(plan, &step_load, where);
+
+	step->data = state;
+	step->path = str_dup(runroot);
+}
+
+/* ---- elements ---- */
+
+/* One kind of thing that has elements: how they are made of the step's data. The step's fields:
+ * text is the table's name, path the runroot, number[0] how many, number[1] whether to add. */
+typedef void (*content_fn)(const struct step *step, struct rules_content *content);
+
+static void network_content(const struct step *step, struct rules_content *content)
+{
+	rules_add_network(content, step->data);
+}
+
+static void port_content(const struct step *step, struct rules_content *content)
+{
+	const struct rules_port *ports = step->data;
+
+	for (uint64_t i = 0; i < step->number[0]; i++)
+		rules_add_port(content, &ports[i]);
+}
+
+static void link_content(const struct step *step, struct rules_content *content)
+{
+	const struct rules_link *links = step->data;
+
+	for (uint64_t i = 0; i < step->number[0]; i++)
+		rules_add_link(content, &links[i]);
+}
+
+static bool is_empty(const struct rules_content *content)
+{
+	for (size_t i = 0; i < content->table.n_sets; i++)
+		if (content->elements[i].n)
+			return false;
+	return true;
+}
+
+static int change(const struct step *step, const struct rules_content *content, bool needs_table,
+		  struct err *err)
+{
+	cleanup_rules_session struct rules_session session = RULES_SESSION_INIT;
+	int rc = 0;
+
+	if (is_empty(content) && !needs_table)
+		return 0;
+	rc = rules_session_begin(&session, step->path, err);
+	if (rc < 0)
+		return rc;
+	return step->number[1] ? rules_add(&session, content, needs_table, err)
+			       : rules_take(&session, content, err);
+}
+
+static void explain_elements(const struct step *step, const struct rules_content *content,
+			     struct str *out)
+{
+	const struct nft_table *table = &content->table;
+
+	for (size_t i = 0; i < table->n_sets; i++) {
+		cleanup_free char *list = strv_join(&content->elements[i], ", ");
+
+		if (content->elements[i].n)
+			str_addf(out, "%snft %s element %s %s %s '{ %s }'", out->len ? "\n" : "",
+				 step->number[1] ? "add" : "delete", table->family, table->name,
+				 table->sets[i].name, list);
+	}
+}
+
+static int run_inet(const struct step *step, content_fn fill, struct err *err)
+{
+	cleanup_rules_content struct rules_content content = {
+		.table = rules_inet_table(step->text)};
+
+	fill(step, &content);
+	return change(step, &content, false, err);
+}
+
+static void explain_inet(const struct step *step, content_fn fill, struct str *out)
+{
+	cleanup_rules_content struct rules_content content = {
+		.table = rules_inet_table(step->text)};
+
+	fill(step, &content);
+	explain_elements(step, &content, out);
+}
+
+static struct step *add_step(struct plan *plan, const struct step_op *op, enum step_where where,
+			     const char *table, const char *runroot)
+{
+	struct step *step = plan_add(plan, op, where);
+
+	step->text = str_dup(table);
+	step->path = str_dup(runroot);
+	return step;
+}
+
+/* ---- networks ---- */
+
+static int run_network(struct plan_run *run, const struct step *step, struct err *err)
+{
+	const struct rules_content bridge = {.table = rules_bridge_table(step->text)};
+	int rc = run_inet(step, network_content, err);
+
+	if (rc == 0 && step->number[1] && rules_is_closed(step->data))
+		rc = change(step, &bridge, true, err);
+	return rc;
+}
+
+static void explain_network(const struct step *step, enum step_text mode, struct str *out)
+{
+	const struct nft_table bridge = rules_bridge_table(step->text);
+
+	explain_inet(step, network_content, out);
+	if (!step->number[1] || !rules_is_closed(step->data))
+		return;
+	str_addf(out, "\nnft list table bridge %s >/dev/null 2>&1 || nft -f - <<'EOF'\n",
+		 bridge.name);
+	nft_format(&bridge, NULL, out);
+	str_add(out, "EOF");
+}
+
+static const struct step_op step_network = {"firewall network", run_network, explain_network};
+
+void rules_plan_network(struct plan *plan, enum step_where where, const char *table,
+			const struct network *network, bool add, const char *runroot)
+{
+	struct step *step = NULL;
+
+	if (network->driver != NETWORK_BRIDGE)
+		return;
+	step = add_step(plan, &step_network, where, table, runroot);
+	step->data = network;
+	step->number[1] = add;
+}
+
+/* ---- ports ---- */
+
+static int run_ports(struct plan_run *run, const struct step *step, struct err *err)
+{
+	return run_inet(step, port_content, err);
+}
+
+static void explain_ports(const struct step *step, enum step_text mode, struct str *out)
+{
+	explain_inet(step, port_content, out);
+}
+
+static const struct step_op step_ports = {"firewall ports", run_ports, explain_ports};
+
+void rules_plan_ports(struct plan *plan, enum step_where where, const char *table,
+		      const struct rules_port *ports, size_t n, bool add, const char *runroot)
+{
+	struct step *step = NULL;
+
+	if (!n)
+		return;
+	step = add_step(plan, &step_ports, where, table, runroot);
+	step->data = ports;
+	step->number[0] = n;
+	step->number[1] = add;
+}
+
+/* ---- links ---- */
+
+static int run_links(struct plan_run *run, const struct step *step, struct err *err)
+{
+	cleanup_rules_content struct rules_content content = {
+		.table = rules_bridge_table(step->text)};
+
+	link_content(step, &content);
+	return change(step, &content, step->number[1], err);
+}
+
+static void explain_links(const struct step *step, enum step_text mode, struct str *out)
+{
+	cleanup_rules_content struct rules_content content = {
+		.table = rules_bridge_table(step->text)};
+
+	link_content(step, &content);
+	explain_elements(step, &content, out);
+}
+
+static const struct step_op step_links = {"firewall links", run_links, explain_links};
+
+void rules_plan_links(struct plan *plan, enum step_where where, const char *table,
+		      const struct rules_link *links, size_t n, bool add, const char *runroot)
+{
+	struct step *step = NULL;
+
+	if (!n)
+		return;
+	step = add_step(plan, &step_links, where, table, runroot);
+	step->data = links;
+	step->number[0] = n;
+	step->number[1] = add;
+}
+
+/* ---- none of it ---- */
+
+static int run_remove(struct plan_run *run, const struct step *step, struct err *err)
+{
+	cleanup_rules_session struct rules_session session = RULES_SESSION_INIT;
+	int rc = rules_session_begin(&session, step->path, err);
+
+	return rc < 0 ? rc : rules_remove(&session, step->text, err);
+}
+
+static void explain_remove(const struct step *step, enum step_text mode, struct str *out)
+{
+	static const char *const families[] = {"inet", "bridge"};
+
+	for (size_t i = 0; i < ARRAY_LEN(families); i++)
+		str_addf(out, "%snft 'table %s %s; delete table %s %s'", i ? "\n" : "", families[i],
+			 step->text, families[i], step->text);
+}
+
+static const struct step_op step_remove = {"firewall remove", run_remove, explain_remove};
+
+void rules_plan_remove(struct plan *plan, enum step_where where, const char *table,
+		       const char *runroot)
+{
+	add_step(plan, &step_remove, where, table, runroot);
+}
