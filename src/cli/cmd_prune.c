@@ -11,6 +11,7 @@
 #include "cli/list_common.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
+#include "engine/network.h"
 #include "engine/prune.h"
 #include "engine/volume.h"
 #include "storage/image.h"
@@ -107,8 +108,8 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* docker's list of what is about to go. There are no networks and no build cache to remove, which
- * is what the command then says by not listing any. */
+/* docker's list of what is about to go. There is no build cache to remove, which is what the
+ * command then says by not listing any. */
 static char *warning_text(const struct system_prune_options *o)
 {
 	struct str s = STR_INIT;
@@ -156,6 +157,17 @@ static int prune_containers(struct engine *engine, const struct system_prune_opt
 	return 0;
 }
 
+static int prune_networks(struct engine *engine, const struct system_prune_options *o,
+			  int64_t *freed, struct err *err)
+{
+	cleanup_strv struct strv removed = STRV_INIT;
+
+	if (engine_prune_networks(engine, &o->filters, &removed, err) < 0)
+		return -err->code;
+	print_deleted("Deleted Networks", &removed);
+	return 0;
+}
+
 static int prune_volumes(struct engine *engine, const struct system_prune_options *o,
 			 int64_t *freed, struct err *err)
 {
@@ -187,6 +199,7 @@ int cmd_system_prune(struct cli *cli, union verb_options *options, struct err *e
 	static int (*const phases[])(struct engine *, const struct system_prune_options *,
 				     int64_t *, struct err *) = {
 		prune_containers,
+		prune_networks,
 		prune_volumes,
 		prune_images,
 	};

@@ -14,6 +14,8 @@
 #include "engine/disk_size.h"
 #include "engine/engine.h"
 #include "engine/list.h"
+#include "engine/network_plan.h"
+#include "engine/port_text.h"
 #include "storage/container.h"
 #include "storage/image.h"
 #include "storage/store.h"
@@ -138,8 +140,10 @@ static void add_common(const struct ps *ps, const struct listed_container *c, js
 			   list_ago(c->row->created_ns / CLOCK_NS_PER_S, ps->now_ns));
 	container_status_format(&c->state, ps->now_ns, status);
 	json_set_text(row, "Status", status);
-	/* Published and exposed ports are those of a bridge. */
-	json_set_text(row, "Ports", "");
+	if (container_is_running(&c->state))
+		json_set_text_take(row, "Ports", port_text_read(ps->engine, c->row->id));
+	else
+		json_set_text(row, "Ports", "");
 	json_set_text(row, "Names", c->row->name);
 	if (ps->size || ps->all_fields)
 		json_set_text_take(row, "Size", size_text(ps, c->row));
@@ -147,8 +151,9 @@ static void add_common(const struct ps *ps, const struct listed_container *c, js
 
 static void add_rest(const struct ps *ps, const struct listed_container *c, json_t *row)
 {
-	const char *mode = c->row->network_mode;
+	cleanup_strv struct strv networks = STRV_INIT;
 
+	network_names_read(c->row->network_mode, c->row->networks, &networks);
 	json_set_text_take(row, "CreatedAt", list_created_at(c->row->created_ns / CLOCK_NS_PER_S));
 	json_set_text(row, "State", container_status_name(c->state.status));
 	json_set_text_take(row, "Labels",
@@ -157,7 +162,7 @@ static void add_rest(const struct ps *ps, const struct listed_container *c, json
 	json_set_text_take(row, "LocalVolumes", str_printf("%lld", (long long)c->row->n_volumes));
 	/* docker knows it only of images that came with an index. */
 	json_object_set_new(row, "Platform", json_null());
-	json_set_text(row, "Networks", strcmp(mode, "default") == 0 ? "none" : mode);
+	json_set_text_take(row, "Networks", strv_join(&networks, ","));
 }
 
 static int add_row(const struct listed_container *c, void *data, struct err *err)

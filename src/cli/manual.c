@@ -230,6 +230,43 @@ static const struct manual_page pages[] = {
 	 "Shows the bytes of an image that nobody can see, because a later layer deletes or "
 	 "overwrites them.",
 	 "\ttare image waste app", "image-size history"},
+	{"network", "create",
+	 "Makes a network: a bridge of this host with a subnet of its own, whose containers find "
+	 "each other by name. Without --subnet it is the first of the pools (network.pools in "
+	 "tare.conf) that neither another network has nor this host has an address in or a "
+	 "route to. The driver's options (--opt) are com.docker.network.bridge.name, the "
+	 "bridge's link; com.docker.network.bridge.enable_icc=false, which keeps its containers "
+	 "from each other; com.docker.network.bridge.enable_ip_masquerade=false, which shows "
+	 "their own addresses outside; com.docker.network.bridge.host_binding_ipv4, where ports "
+	 "are published when nobody says; com.docker.network.bridge.gateway_mode_ipv4 and "
+	 "_ipv6, which are nat, nat-unprotected, routed or isolated; "
+	 "com.docker.network.bridge.inhibit_ipv4; com.docker.network.driver.mtu; and "
+	 "com.docker.network.container_iface_prefix, the names of links inside. The drivers "
+	 "macvlan and ipvlan take parent, macvlan_mode, ipvlan_mode and ipvlan_flag. --explain "
+	 "shows the commands of ip(8) and nft(8) that do the same.",
+	 "\ttare network create --subnet 10.7.0.0/24 --gateway 10.7.0.254 shop\nNo way out, and no "
+	 "containers that talk to each other:\n\ttare network create --internal -o "
+	 "com.docker.network.bridge.enable_icc=false cells",
+	 "network-ls network-rm run"},
+	{"network", "inspect",
+	 "Prints all that is known of networks, and which running containers are in them, as JSON "
+	 "or by a template.",
+	 "\ttare network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}} {{end}}' shop",
+	 "network-ls inspect"},
+	{"network", "ls",
+	 "Lists networks. The filter dangling=true shows those that no running container is in, "
+	 "type=custom leaves out bridge, host and none, which are always there.",
+	 "\ttare network ls --filter label=shop\n\ttare network ls --format '{{.Name}} {{.ID}}'",
+	 "network-inspect network-prune"},
+	{"network", "prune",
+	 "Removes the networks that no running container is in, after asking. The bridge of the "
+	 "default network and the rules of the firewall go, too, when nothing needs them; the next "
+	 "container brings them back.",
+	 "\ttare network prune -f --filter until=24h", "network-rm system-prune"},
+	{"network", "rm",
+	 "Removes networks with their bridges and rules. One that a running container is in is "
+	 "refused.",
+	 "\ttare network rm shop", "network-prune"},
 	{"system", "boot",
 	 "Starts, after a reboot, the containers whose restart policy says so, in order. The "
 	 "units that are installed with tare call it; it does nothing to a container that "
@@ -245,7 +282,7 @@ static const struct manual_page pages[] = {
 	 "could be had back. --verbose lists each of them.",
 	 "\ttare system df -v", "system-prune image-size"},
 	{"system", "events",
-	 "Prints what happens to containers, images and volumes, as it happens. --since "
+	 "Prints what happens to containers, images, networks and volumes, as it happens. --since "
 	 "starts in the past, and --until ends the output; with both in the past it is a look "
 	 "at the journal, which is bounded.",
 	 "\ttare events --since 1h --until 0s --filter event=die\n\ttare events --format "
@@ -254,9 +291,11 @@ static const struct manual_page pages[] = {
 	{"system", "info", "Describes the host and what tare can do on it.",
 	 "\ttare info -f '{{.CgroupVersion}}'", "version system-check"},
 	{"system", "prune",
-	 "Removes containers that do not run and images without a name, after asking; --all "
-	 "also images that no container uses, --volumes anonymous volumes that none uses.",
-	 "\ttare system prune -f --volumes", "container-prune image-prune volume-prune"},
+	 "Removes containers that do not run, networks that no container is in and images without "
+	 "a name, after asking; --all also images that no container uses, --volumes anonymous "
+	 "volumes that none uses.",
+	 "\ttare system prune -f --volumes",
+	 "container-prune image-prune network-prune volume-prune"},
 	{"system", "repair",
 	 "Puts right what check finds: layers are unpacked again from their blobs, left-overs "
 	 "are removed, and what cannot be mended is moved to the folder damaged of the root.",
@@ -290,11 +329,11 @@ static const struct manual_page pages[] = {
 	 "Removes volumes with their content. One that a container has is refused, running or not.",
 	 "\ttare volume rm data-old", "volume-prune"},
 	{NULL, "inspect",
-	 "Prints all that is known of containers, images and volumes as JSON. A name is "
+	 "Prints all that is known of containers, images, networks and volumes as JSON. A name is "
 	 "looked for in this order; --type says which is meant. With --format a Go template "
 	 "is run on each.",
 	 "\ttare inspect -f '{{json .State}}' web",
-	 "container-inspect image-inspect volume-inspect"},
+	 "container-inspect image-inspect network-inspect volume-inspect"},
 	{NULL, "version",
 	 "Prints the version of tare, and of the interface of docker that it follows.",
 	 "\ttare version -f '{{.Client.Version}}'", "info"},

@@ -423,6 +423,7 @@ int cmd_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_settle(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_stats(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_port(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
 /* "top --all" takes no container. */
 bool top_stands_alone(const union verb_options *o);
@@ -464,7 +465,9 @@ int cmd_volume_create(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_export(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_import(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_volume_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_connect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_network_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_network_disconnect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_network_inspect(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_network_ls(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_network_prune(struct cli *cli, union verb_options *o, struct err *err);

@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "engine/cdi.h"
 #include "engine/health.h"
+#include "engine/resolv.h"
 #include "oci/runtime_default.h"
 #include "sys/caps.h"
 
@@ -344,16 +345,35 @@ static int set_sysctls(const struct container_spec *spec, struct oci_runtime_con
 
 /* ---- all of it ---- */
 
+static void note_gateway_names(const struct container_spec *spec, struct oci_runtime_config *ret)
+{
+	cleanup_strv struct strv names = STRV_INIT;
+	cleanup_free char *text = NULL;
+
+	strv_foreach (i, &spec->extra_hosts) {
+		const char *item = spec->extra_hosts.items[i];
+
+		if (str_has_suffix(item, ":host-gateway"))
+			strv_add_take(&names, str_ndup(item, strcspn(item, ":=")));
+	}
+	if (!names.n)
+		return;
+	text = strv_join(&names, ",");
+	oci_annotate(ret, OCI_NOTE_HOST_GATEWAY, text);
+}
+
 static void annotate(const struct container_spec *spec, const struct image_run *run,
 		     struct oci_runtime_config *ret)
 {
 	cleanup_free char *groups = strv_join(&spec->group_add, ",");
+	cleanup_free char *dns = resolv_request_format(spec);
 
 	oci_annotate(ret, OCI_NOTE_USER, run->user ? run->user : "");
 	if (spec->group_add.n)
 		oci_annotate(ret, OCI_NOTE_GROUPS, groups);
 	if (spec->init)
 		oci_annotate(ret, OCI_NOTE_INIT, "true");
+	note_gateway_names(spec, ret);
 	if (spec->auto_remove) {
 		oci_annotate(ret, OCI_NOTE_AUTO_REMOVE, "true");
 		oci_annotate(ret, OCI_NOTE_VOLATILE, "true");
@@ -362,6 +382,8 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 		oci_annotate(ret, OCI_NOTE_STDIN, spec->detach ? "open" : "once");
 	if (run->stop_signal)
 		oci_annotate(ret, OCI_NOTE_STOP_SIGNAL, run->stop_signal);
+	if (dns)
+		oci_annotate(ret, OCI_NOTE_DNS, dns);
 	health_annotate(spec, run, ret);
 	strv_foreach (i, &spec->annotations) {
 		const char *text = spec->annotations.items[i];

@@ -52,10 +52,14 @@ void container_made_done(struct container_made *made)
 {
 	oci_config_done(&made->config);
 	strv_done(&made->lowers);
+	port_list_done(&made->ports);
+	strv_done(&made->exposed);
 	free(made->name);
 	free(made->image);
 	free(made->labels);
-	made->name = made->image = made->labels = NULL;
+	free(made->network_mode);
+	free(made->networks);
+	made->name = made->image = made->labels = made->network_mode = made->networks = NULL;
 	fd_cleanup_close(&made->pending_fd);
 }
 
@@ -248,12 +252,22 @@ static void tell(const struct create_ctx *c, const struct container_row *row)
 	event_container(c->engine, row, "create", NULL);
 }
 
+/* "" where the mode says all. */
+static char *format_networks(const struct container_spec *spec)
+{
+	if (!spec->n_networks ||
+	    (spec->n_networks == 1 && endpoint_request_is_plain(&spec->networks[0])))
+		return str_dup("");
+	return endpoint_requests_format(spec->networks, spec->n_networks);
+}
+
 static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 {
 	cleanup_free char *command = command_text(&c->made->config);
 	cleanup_free char *labels = labels_json(&c->run);
 	cleanup_free char *mounts = mount_points_text(&c->points);
 	cleanup_free char *extra = mount_points_json(&c->points);
+	cleanup_free char *networks = format_networks(c->spec);
 	size_t n_uses = 0;
 	cleanup_free struct container_use *uses = mount_points_uses(&c->points, &n_uses);
 	cleanup_free char *config = describe_config(c->spec, &c->run, c->made->id);
@@ -268,6 +282,7 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		.command = command,
 		.labels = labels,
 		.network_mode = spec_network_mode(c->spec),
+		.networks = networks,
 		.mounts = mounts,
 		.config = config,
 		.host = host,
@@ -287,6 +302,8 @@ static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 		c->made->name = str_dup(name);
 		c->made->image = str_dup(c->spec->image);
 		c->made->labels = take_ptr(labels);
+		c->made->network_mode = str_dup(row.network_mode);
+		c->made->networks = take_ptr(networks);
 		tell(c, &row);
 	}
 	return rc;
@@ -378,6 +395,9 @@ static int prepare(struct create_ctx *c, struct err *err)
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	c->made->restart = (struct restart_rule){.policy = c->spec->restart,
 						 .max = (uint32_t)c->spec->restart_max};
+	port_list_fill(&c->made->ports, c->spec->ports, c->spec->n_ports, c->spec->publish_all,
+		       &c->run.exposed_ports);
+	strv_add_all(&c->made->exposed, &c->run.exposed_ports);
 	image_get_lower_dirs(c->engine->store, &c->image, &c->made->lowers);
 	rc = skeleton_add(c->engine, &c->made->lowers, err);
 	if (rc == 0 && (c->spec->n_mounts || c->spec->volumes_from.n || c->run.volumes.n))
@@ -485,4 +505,10 @@ int engine_load(struct engine *engine, const char *id, struct container_made *re
 		return err_set(err, ERR_INVALID, "container %.12s: no layers in its configuration",
 			       id);
 	return skeleton_add(engine, &ret->lowers, err);
+}
+
+int engine_load_ports(struct container_made *made, const char *host, const char *config,
+		      struct err *err)
+{
+	return port_list_read(&made->ports, host, config, &made->exposed, err);
 }

@@ -75,6 +75,9 @@ void event_volume(const struct engine *engine, const char *name, const char *act
 /* One event of a network: "create", "destroy". */
 struct network;
 void event_network(const struct engine *engine, const struct network *network, const char *action);
+/* "connect" or "disconnect" of a container. */
+void event_network_container(const struct engine *engine, const struct network *network,
+			     const char *action, const char *container_id);
 /* "prune" of TYPE ("container", "image", "network", "volume"). */
 void event_prune(const struct engine *engine, const char *type, int64_t reclaimed);
 

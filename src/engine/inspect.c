@@ -14,6 +14,7 @@
 #include "engine/disk_size.h"
 #include "engine/engine.h"
 #include "engine/health.h"
+#include "engine/inspect_network.h"
 #include "engine/state.h"
 #include "monitor/log_writer.h"
 #include "storage/container.h"
@@ -269,34 +270,6 @@ int container_get_mounts(const struct container_record *record, json_t **ret, st
 	return 0;
 }
 
-/* ---- network ---- */
-
-/* What there is until containers have addresses, in docker's types. */
-static const char network_text[] =
-	"{\"Bridge\":\"\",\"SandboxID\":\"\",\"SandboxKey\":\"\",\"Ports\":{},"
-	"\"HairpinMode\":false,\"LinkLocalIPv6Address\":\"\",\"LinkLocalIPv6PrefixLen\":0,"
-	"\"SecondaryIPAddresses\":null,\"SecondaryIPv6Addresses\":null,\"EndpointID\":\"\","
-	"\"Gateway\":\"\",\"GlobalIPv6Address\":\"\",\"GlobalIPv6PrefixLen\":0,\"IPAddress\":\"\","
-	"\"IPPrefixLen\":0,\"IPv6Gateway\":\"\",\"MacAddress\":\"\",\"Networks\":{}}";
-static const char endpoint_text[] =
-	"{\"IPAMConfig\":null,\"Links\":null,\"Aliases\":null,\"MacAddress\":\"\","
-	"\"DriverOpts\":null,\"GwPriority\":0,\"NetworkID\":\"\",\"EndpointID\":\"\","
-	"\"Gateway\":\"\",\"IPAddress\":\"\",\"IPPrefixLen\":0,\"IPv6Gateway\":\"\","
-	"\"GlobalIPv6Address\":\"\",\"GlobalIPv6PrefixLen\":0,\"DNSNames\":null}";
-
-static void add_network(struct inspection *in)
-{
-	json_t *settings = json_loads(network_text, 0, NULL);
-	const char *mode = json_get_string(in->host, "NetworkMode", "none");
-
-	if (!settings)
-		abort();
-	if (!str_has_prefix(mode, "container:"))
-		set(json_object_get(settings, "Networks"), mode,
-		    json_loads(endpoint_text, 0, NULL));
-	set(in->result, "NetworkSettings", settings);
-}
-
 /* ---- the whole ---- */
 
 static int load(struct inspection *in, struct err *err)
@@ -319,6 +292,7 @@ int container_inspect(struct engine *engine, const struct container_record *reco
 							      .row = &record->row};
 	cleanup_image struct image image = IMAGE_INIT;
 	cleanup_json json_t *mounts = NULL;
+	cleanup_json json_t *network = NULL;
 
 	if (load(&in, err) < 0 || container_get_mounts(record, &mounts, err) < 0)
 		return -err->code;
@@ -334,7 +308,9 @@ int container_inspect(struct engine *engine, const struct container_record *reco
 		add_size(&in, &image);
 	set(in.result, "Mounts", take_ptr(mounts));
 	set(in.result, "Config", json_incref(in.config));
-	add_network(&in);
+	if (network_settings_to_json(engine, in.row, in.config, &in.state, &network, err) < 0)
+		return -err->code;
+	set(in.result, "NetworkSettings", take_ptr(network));
 	*ret = take_ptr(in.result);
 	return 0;
 }

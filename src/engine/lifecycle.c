@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "engine/event.h"
+#include "engine/network_connect.h"
 #include "engine/pending.h"
 #include "engine/restart.h"
 #include "engine/stop_steps.h"
@@ -348,6 +349,7 @@ static void tell_rename(struct engine *engine, const struct container_row *befor
 	if (rc < 0)
 		log_debug("tell the monitor of %.12s its name: %s", before->id,
 			  strerrordesc_np(-rc));
+	engine_rename_endpoints(engine, before->id, name);
 	after.name = name;
 	event_container(engine, &after, "rename", "oldName", old_name, NULL);
 }

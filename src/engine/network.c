@@ -69,14 +69,14 @@ int engine_find_network(struct engine *engine, const char *ref, struct network *
 	return rc < 0 ? rc : 0;
 }
 
-struct listing {
-	engine_network_fn fn;
+struct taking {
+	int (*fn)(struct network *network, void *data, struct err *err);
 	void *data;
 };
 
 static int hand_over(const struct network_row *row, void *data, struct err *err)
 {
-	const struct listing *l = data;
+	const struct taking *t = data;
 	cleanup_network struct network network = {};
 	struct err why = ERR_INIT;
 
@@ -84,7 +84,28 @@ static int hand_over(const struct network_row *row, void *data, struct err *err)
 		log_warn("%s", why.msg);
 		return 0;
 	}
-	return l->fn(&network, l->data, err);
+	return t->fn(&network, t->data, err);
+}
+
+int engine_take_networks(struct engine *engine,
+			 int (*fn)(struct network *network, void *data, struct err *err),
+			 void *data, struct err *err)
+{
+	struct taking t = {fn, data};
+
+	return network_list(engine->store, hand_over, &t, err);
+}
+
+struct listing {
+	engine_network_fn fn;
+	void *data;
+};
+
+static int show(struct network *network, void *data, struct err *err)
+{
+	const struct listing *l = data;
+
+	return l->fn(network, l->data, err);
 }
 
 int engine_list_networks(struct engine *engine, engine_network_fn fn, void *data, struct err *err)
@@ -93,7 +114,7 @@ int engine_list_networks(struct engine *engine, engine_network_fn fn, void *data
 
 	if (engine_networks_ensure(engine, err) < 0)
 		return -err->code;
-	return network_list(engine->store, hand_over, &l, err);
+	return engine_take_networks(engine, show, &l, err);
 }
 
 /* ---- the three that are always there ---- */
@@ -133,16 +154,20 @@ static void set_default_options(struct network *network)
 int engine_networks_ensure(struct engine *engine, struct err *err)
 {
 	struct network networks[3] = {};
+	cleanup_close int pools = -1;
 	int rc = network_lookup(engine->store, NETWORK_DEFAULT_NAME, is_there, NULL, err);
 
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
+	pools = engine_lock_pools(err);
+	if (pools < 0)
+		return pools;
 	set_predefined(&networks[0], NETWORK_DEFAULT_NAME, NETWORK_BRIDGE);
 	set_predefined(&networks[1], NETWORK_HOST_NAME, NETWORK_HOST);
 	set_predefined(&networks[2], NETWORK_NONE_NAME, NETWORK_NULL);
 	network_set_link(engine, &networks[0]);
 	set_default_options(&networks[0]);
-	rc = network_insert_chosen(engine, networks, ARRAY_LEN(networks), err);
+	rc = network_insert_chosen(engine, pools, networks, ARRAY_LEN(networks), err);
 	/* Somebody else was faster. */
 	if (rc == -ERR_CONFLICT) {
 		err_clear(err);

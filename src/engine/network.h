@@ -8,10 +8,10 @@
  * RUNROOT/networks/ID/up says that this was done since the boot. `network create` does it at once,
  * the first start after a boot does it again.
  *
- * The lock: who adds an endpoint holds RUNROOT/networks/lock shared from finding the network until
- * the endpoint's file is written (network/live.h), so that `network rm` either sees it or has
- * removed the row before. Who changes bridges or the firewall holds it exclusively, from looking at
- * what is there until the steps have run; steps of network/rules.h do not take it themselves.
+ * The lock RUNROOT/networks/lock: who adds an endpoint holds it shared from finding the network
+ * until the endpoint's file is written (network/live.h). Who removes a network, or takes an idle
+ * one down, holds it exclusively, and so sees either the endpoint or nobody who wants one. The
+ * firewall has a lock of its own, which its steps take.
  */
 #include "engine/engine.h"
 #include "network/network.h"
@@ -21,7 +21,6 @@
 #include <stdbool.h>
 
 struct json_shape;
-struct plan;
 struct strv;
 
 /* ---- finding ---- */
@@ -45,35 +44,23 @@ int engine_lock_networks(const struct engine *engine, bool exclusive, struct err
 
 /* ---- ready for containers ---- */
 
-/* What the steps of engine_network_bring_up borrow, and the lock that they are under. */
-struct network_up {
-	int lock_fd; /* exclusive; -1: nothing had to be done */
-	struct rules_state state;
-	struct network *networks; /* owned; what state points to */
-	void *endpoints;	  /* owned */
-	size_t n_networks, n_endpoints;
-	bool is_forward_new; /* forwarding was turned on: say so */
-};
-#define NETWORK_UP_INIT        \
-	{                      \
-		.lock_fd = -1, \
-	}
-/* Lets go of the lock and frees; after the HOST part of the plan has run, or in its place. */
-void network_up_done(struct network_up *up);
-#define cleanup_network_up __attribute__((cleanup(network_up_done)))
-
-/* Adds to PLAN the HOST steps that NETWORK lacks: its bridge, its place in the firewall, all of the
- * firewall when somebody has changed it, forwarding. Mostly there is nothing to do, which costs
- * one access(2), and one netlink question each about the link and the firewall: 0. Else 1, and UP
- * holds the lock. A process that inherits it and is killed lets go of it. Networks without a bridge
- * need nothing. */
+/* Adds to PLAN, which will own what its steps borrow, the HOST steps that NETWORK lacks: its place
+ * in the firewall, all of the firewall when somebody has changed it, its bridge, forwarding. They
+ * may be executed more than once and by several processes at a time. Mostly there is nothing to do,
+ * which costs one access(2), and one question each about the link and the firewall: 0. Else 1.
+ * Networks without a bridge need nothing. */
 int engine_network_bring_up(struct engine *engine, struct plan *plan, const struct network *network,
-			    struct network_up *up, struct err *err);
+			    struct err *err);
+/* Adds the steps that take NETWORK from the host: its bridge, unless that was there before, and its
+ * place in the firewall. What RUNROOT knows of it stays. */
+void engine_network_take_down(struct engine *engine, struct plan *plan, enum step_where where,
+			      const struct network *network);
 
-/* What the firewall must say: every network that is up, and ALSO (may be NULL), and all published
- * ports of running containers. The caller holds the lock exclusively. UP owns it. */
-int engine_rules_state(struct engine *engine, const struct network *also, struct network_up *up,
-		       struct err *err);
+/* What the firewall must say: all networks that are up, and ALSO (may be NULL), and all published
+ * ports of running containers. Owned; it can fill itself anew. NULL after an error. */
+struct rules_state *engine_rules_state(struct engine *engine, const struct network *also,
+				       struct err *err);
+void engine_rules_state_free(struct rules_state *state);
 
 /* ---- the verbs ---- */
 

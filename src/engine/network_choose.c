@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which subnet a new network gets, and its row. The rows of other networks are read in the
- * transaction that inserts the new one; what the host has is asked before, under a lock that all
- * engines of the host share, because another engine's networks are seen by their bridges only.
+ * transaction that inserts the new one; what the host and other engines have is asked then, too,
+ * under a lock that all engines of the host share.
  */
 /* lint file: paths chosen by the engine */
 #include "engine/network_private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/network_request.h"
@@ -22,7 +20,6 @@
 #include "storage/network.h"
 #include "sys/rtnl.h"
 
-#define HOST_LOCK      "/run/tare.networks.lock"
 #define DEFAULT_ROOT   "/var/lib/tare"
 #define DEFAULT_BRIDGE "tare0"
 #define LINK_DIGITS    10
@@ -38,26 +35,17 @@ void network_set_link(const struct engine *engine, struct network *network)
 			 network->id);
 }
 
-int engine_lock_pools(struct err *err)
-{
-	cleanup_close int fd = open(HOST_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return err_sys(err, errno, "open " HOST_LOCK);
-	while (flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return err_sys(err, errno, "lock " HOST_LOCK);
-	return take_fd(fd);
-}
-
 struct choice {
 	struct engine *engine;
+	int lock_fd;
 	struct network *networks;
 	struct network_row *rows;
 	char **texts; /* owned configurations */
 	size_t n;
 	struct ip_prefix *taken; /* owned: the subnets of other networks, then of the host */
 	size_t n_taken, n_others;
+	struct ip_prefix *own; /* owned: all subnets of this engine */
+	size_t n_own;
 	struct network_space spaces[NETWORK_MAX_SPACES];
 	size_t n_spaces;
 };
@@ -69,12 +57,22 @@ static void choice_done(struct choice *c)
 	free(c->texts);
 	free(c->rows);
 	free(c->taken);
+	free(c->own);
 }
 
 static void add_taken(struct choice *c, const struct ip_prefix *subnet)
 {
 	c->taken = mem_realloc_array(c->taken, c->n_taken + 1, sizeof(*c->taken));
 	c->taken[c->n_taken++] = *subnet;
+}
+
+static void add_own(struct choice *c, const struct network *network)
+{
+	if (!network->n_pools)
+		return;
+	c->own = mem_realloc_array(c->own, c->n_own + network->n_pools, sizeof(*c->own));
+	for (size_t i = 0; i < network->n_pools; i++)
+		c->own[c->n_own++] = network->pools[i].subnet;
 }
 
 /* ---- what is taken ---- */
@@ -107,7 +105,13 @@ static int see(const struct network_row *row, void *data, struct err *err)
 	for (size_t i = 0; i < other.n_pools; i++)
 		add_taken(c, &other.pools[i].subnet);
 	c->n_others = c->n_taken;
+	add_own(c, &other);
 	return 0;
+}
+
+static void see_registered(const struct ip_prefix *subnet, void *data)
+{
+	add_taken(data, subnet);
 }
 
 /* Everything that the host has an address in or a route to, but for default routes. */
@@ -121,6 +125,7 @@ static int see_host(struct choice *c, struct err *err)
 	for (size_t i = 0; i < subnets.n; i++)
 		if (subnets.items[i].prefix.len > 0)
 			add_taken(c, &subnets.items[i].prefix);
+	registry_read(c->lock_fd, c->engine->root, see_registered, c);
 	return 0;
 }
 
@@ -208,9 +213,11 @@ static int choose_for(struct choice *c, struct network *network, struct err *err
 	    (network->is_ipv6 && !has_pool(network, IP_V6) &&
 	     choose_pool(c, network, IP_V6, err) < 0))
 		return -err->code;
-	for (size_t i = n_typed; i < network->n_pools; i++)
+	for (size_t i = n_typed; i < network->n_pools; i++) {
+		network->pools[i].is_chosen = true;
 		if (network_complete_pool(network, &network->pools[i], err) < 0)
 			return -err->code;
+	}
 	qsort(network->pools, network->n_pools, sizeof(*network->pools), compare_pools);
 	return 0;
 }
@@ -218,23 +225,27 @@ static int choose_for(struct choice *c, struct network *network, struct err *err
 static int choose(void *data, struct err *err)
 {
 	struct choice *c = data;
+	int rc = 0;
 
 	if (see_host(c, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < c->n; i++) {
 		if (choose_for(c, &c->networks[i], err) < 0)
 			return -err->code;
+		add_own(c, &c->networks[i]);
 		c->texts[i] = network_format(&c->networks[i]);
 		c->rows[i].config = c->texts[i];
 	}
-	return 0;
+	rc = registry_write(c->lock_fd, c->engine->root, c->own, c->n_own);
+	return rc < 0 ? err_sys(err, -rc, "write down which subnets are taken") : 0;
 }
 
-int network_insert_chosen(struct engine *engine, struct network *networks, size_t n,
+int network_insert_chosen(struct engine *engine, int lock_fd, struct network *networks, size_t n,
 			  struct err *err)
 {
 	cleanup_with(choice_done) struct choice c = {
 		.engine = engine,
+		.lock_fd = lock_fd,
 		.networks = networks,
 		.rows = mem_realloc_array(NULL, n, sizeof(*c.rows)),
 		.texts = mem_zalloc(n * sizeof(*c.texts)),
@@ -254,4 +265,25 @@ int network_insert_chosen(struct engine *engine, struct network *networks, size_
 						 .created_ns = networks[i].created_ns};
 	set_spaces(&c);
 	return network_insert(engine->store, &insertion, err);
+}
+
+static int collect_own(struct network *network, void *data, struct err *err)
+{
+	add_own(data, network);
+	return 0;
+}
+
+void network_forget_subnets(struct engine *engine)
+{
+	cleanup_with(choice_done) struct choice c = {.engine = engine};
+	struct err err = ERR_INIT;
+	cleanup_close int lock_fd = engine_lock_pools(&err);
+	int rc = lock_fd;
+
+	if (rc >= 0)
+		rc = engine_take_networks(engine, collect_own, &c, &err);
+	if (rc >= 0)
+		rc = registry_write(lock_fd, engine->root, c.own, c.n_own);
+	if (rc < 0)
+		log_debug("subnets of removed networks stay taken: %s", err.msg);
 }

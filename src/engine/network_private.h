@@ -8,15 +8,37 @@
  * state directory, else "tare-" and ten digits of its id. */
 void network_set_link(const struct engine *engine, struct network *network);
 
-/* Inserts NETWORKS together, in one transaction, after choosing the subnets that they lack: none
- * that overlaps another network's or what the host has addresses in or routes to. Several engines
- * of one host take turns until the caller has made the bridge: see engine_lock_pools. ERR_CONFLICT
- * when a name is taken. */
-int network_insert_chosen(struct engine *engine, struct network *networks, size_t n,
-			  struct err *err);
-
 /* A descriptor that holds the lock of all engines of this host that choose subnets, or -code. */
 int engine_lock_pools(struct err *err);
+/* Inserts NETWORKS together, in one transaction, after choosing the subnets that they lack: none
+ * that overlaps another network's, of any engine, or what the host has addresses in or routes to.
+ * LOCK_FD is engine_lock_pools'. ERR_CONFLICT when a name is taken. */
+int network_insert_chosen(struct engine *engine, int lock_fd, struct network *networks, size_t n,
+			  struct err *err);
+
+/* The file of engine_lock_pools says which engine has which subnets, since a network that is not up
+ * has no bridge that others could see: lines "NETNS SUBNET ROOT", good for one boot. */
+typedef void (*registry_fn)(const struct ip_prefix *subnet, void *data);
+/* Calls FN for what other engines have in this network namespace. */
+void registry_read(int lock_fd, const char *root, registry_fn fn, void *data);
+/* Says that the engine of ROOT has SUBNETS, in the place of what it had. 0 or -errno. */
+int registry_write(int lock_fd, const char *root, const struct ip_prefix *subnets, size_t n);
+
+/* Tells the other engines of this host which subnets this one does not have any more. Failures are
+ * only logged. */
+void network_forget_subnets(struct engine *engine);
+
+/* As engine_list_networks, but FN may take NETWORK over, leaving all zero. Makes no rows. */
+int engine_take_networks(struct engine *engine,
+			 int (*fn)(struct network *network, void *data, struct err *err),
+			 void *data, struct err *err);
+
+/* Takes what NETWORK has on the host and below RUNROOT away, by steps that are added to PLAN. */
+int network_take_down_now(struct engine *engine, const struct network *network, struct plan *plan,
+			  struct err *err);
+/* Completes what others have left: records without rows, networks below RUNROOT without rows. Costs
+ * a look at two directories when there is nothing. Failures are only logged. */
+void network_sweep_live(struct engine *engine);
 
 /* RUNROOT/networks/ID/up: owned path. */
 char *network_up_path(const struct engine *engine, const char *id);

@@ -12,6 +12,8 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "engine/event.h"
+#include "engine/network_connect.h"
+#include "engine/network_plan.h"
 #include "engine/resume.h"
 #include "engine/state.h"
 #include "engine/update.h"
@@ -184,6 +186,7 @@ void engine_remove_run(struct engine *engine, const char *id)
 	int rc = 0;
 
 	remove_group(engine, id);
+	engine_release_networks(engine, id, false);
 	rc = fd_remove_tree_at(AT_FDCWD, run);
 	if (rc < 0)
 		log_debug("remove %s: %s", run, strerrordesc_np(-rc));
@@ -333,6 +336,19 @@ int engine_settle(struct engine *engine, const char *id, bool auto_remove, struc
 
 /* ---- the sweep ---- */
 
+/* A start that died between taking an address and writing that down, or a network connect or
+ * disconnect that was cut short. */
+static void finish_networks(struct engine *engine, const char *id)
+{
+	struct container_state state;
+
+	container_state_read(engine, id, &state);
+	if (container_has_process(&state))
+		engine_reconcile_networks(engine, id);
+	else if (!container_is_running(&state))
+		engine_release_networks(engine, id, true);
+}
+
 static void finish_one(struct engine *engine, const char *id)
 {
 	cleanup_container struct container_record record = {};
@@ -345,6 +361,7 @@ static void finish_one(struct engine *engine, const char *id)
 
 		container_state_read(engine, id, &state);
 		kill_orphan(&state);
+		engine_release_networks(engine, id, true);
 		rc = engine_remove_traces(engine, id, &err);
 	} else if (rc > 0) {
 		bool resumes = false;
@@ -352,6 +369,8 @@ static void finish_one(struct engine *engine, const char *id)
 		rc = settle_and_resume(engine, id, record.row.auto_remove, &resumes, &err);
 		if (rc == 0)
 			engine_update_finish(engine, &record);
+		if (!resumes)
+			finish_networks(engine, id);
 	}
 	if (rc < 0)
 		log_debug("finish %s: %s", id, err.msg);

@@ -85,7 +85,7 @@ static int load(struct resume_ctx *c, struct err *err)
 
 	c->made.restart = rule;
 	if (rc == 0)
-		rc = start_ctx_prepare(&c->ctx, err);
+		rc = start_ctx_prepare(&c->ctx, c->state_dir, c->container_dir, err);
 	if (rc == 0)
 		rc = start_ctx_plan(&c->ctx, &request, err);
 	if (rc == 0)

@@ -241,7 +241,12 @@ static int build_plan(struct start_ctx *c, const struct start_request *request, 
 	if (oci_annotation(config, OCI_NOTE_INIT))
 		c->init = engine_helper_path(c->engine, "tare-init");
 	place.init_path = c->init;
+	rc = start_networks_bring_up(&c->networks, &start->plan, err);
+	if (rc < 0)
+		return rc;
+	start_networks_place(&c->networks, &place);
 	rc = runtime_plan_start(config, &place, &start->info, &start->plan, &start->warnings, err);
+	start_networks_plan_end(&c->networks, &start->plan);
 	if (rc == 0)
 		runtime_plan_teardown(place.cgroups, config->cgroup,
 				      config->limits.cpuset_cpus || config->limits.cpuset_mems,
@@ -464,7 +469,24 @@ static int prepare_events(struct start_ctx *c, struct err *err)
 	return 0;
 }
 
-int start_ctx_prepare(struct start_ctx *c, struct err *err)
+static int prepare_networks(struct start_ctx *c, int state_dir, int container_dir, struct err *err)
+{
+	const struct container_made *made = c->made;
+	const struct network_subject subject = {
+		.id = made->id,
+		.name = c->subject.name,
+		.mode = made->name ? made->network_mode : c->record.row.network_mode,
+		.requests = made->name ? made->networks : c->record.row.networks,
+		.config = &made->config,
+		.state_dir = state_dir,
+		.container_dir = container_dir,
+		.is_new = made->name != NULL,
+	};
+
+	return start_networks_prepare(&c->networks, c->engine, &subject, err);
+}
+
+int start_ctx_prepare(struct start_ctx *c, int state_dir, int container_dir, struct err *err)
 {
 	int rc = plan_init(&c->start->plan, err);
 
@@ -477,15 +499,16 @@ int start_ctx_prepare(struct start_ctx *c, struct err *err)
 		c->dir[strlen(c->dir) - 1] = '\0';
 	if (rc == 0)
 		rc = joins_open(c->engine, &c->made->config, &c->joins, err);
-	return rc == 0 ? shared_volumes_open(c->engine, &c->made->config, c->made->id, &c->shared,
-					     err)
-		       : rc;
+	if (rc == 0)
+		rc = shared_volumes_open(c->engine, &c->made->config, c->made->id, &c->shared, err);
+	return rc == 0 ? prepare_networks(c, state_dir, container_dir, err) : rc;
 }
 
 void start_ctx_done(struct start_ctx *c)
 {
 	joins_done(&c->joins);
 	shared_volumes_done(&c->shared);
+	start_networks_done(&c->networks);
 	free(c->dir);
 	free(c->layers);
 	free(c->init);
@@ -522,7 +545,7 @@ int container_start(struct engine *engine, const struct container_made *made,
 	if (state_dir < 0 || container_dir < 0)
 		return err_sys(err, state_dir < 0 ? -state_dir : -container_dir,
 			       "open the directories of container %.12s", made->id);
-	rc = start_ctx_prepare(&c, err);
+	rc = start_ctx_prepare(&c, state_dir, container_dir, err);
 	if (rc == 0 && request->began_ns)
 		add_notes(&c, request->began_ns);
 	if (rc == 0)

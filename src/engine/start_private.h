@@ -8,6 +8,7 @@
 #include "engine/event.h"
 #include "engine/joins.h"
 #include "engine/log_setup.h"
+#include "engine/network_plan.h"
 #include "engine/start.h"
 #include "engine/volume_shared.h"
 #include "journal/journal.h"
@@ -24,6 +25,7 @@ struct start_ctx {
 	struct container_start *start;
 	struct joins joins;
 	struct shared_volumes shared;
+	struct start_networks networks;
 	char *dir;    /* owned */
 	char *layers; /* owned; where layers are */
 	char *init;   /* owned; NULL without --init */
@@ -47,7 +49,7 @@ struct start_ctx {
 
 /* Opens what the container joins and makes the plan; in the order given. 0 or -code; end with
  * start_ctx_done in any case. */
-int start_ctx_prepare(struct start_ctx *c, struct err *err);
+int start_ctx_prepare(struct start_ctx *c, int state_dir, int container_dir, struct err *err);
 int start_ctx_plan(struct start_ctx *c, const struct start_request *request, struct err *err);
 /* Fills in the commands, for container ID. */
 void start_ctx_fill_commands(struct start_ctx *c, const char *id);

@@ -22,6 +22,16 @@ void endpoint_requests_free(struct endpoint_request *items, size_t n)
 	free(items);
 }
 
+bool endpoint_request_is_of(const struct endpoint_request *request, const char *name,
+			    const char *id)
+{
+	const char *typed = request->network;
+
+	if (strcmp(typed, "default") == 0)
+		typed = NETWORK_DEFAULT_NAME;
+	return strcmp(typed, name) == 0 || (*typed && str_has_prefix(id, typed));
+}
+
 bool endpoint_request_is_plain(const struct endpoint_request *r)
 {
 	return !r->ip4.family && !r->ip6.family && !mac_is_set(r->mac) && !r->aliases.n &&

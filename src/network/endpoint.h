@@ -28,6 +28,9 @@ struct endpoint_request {
 void endpoint_request_done(struct endpoint_request *request);
 /* Frees an array of them; NULL is fine. */
 void endpoint_requests_free(struct endpoint_request *items, size_t n);
+/* Whether it is for the network NAME with ID: said by its name, or the beginning of its id. */
+bool endpoint_request_is_of(const struct endpoint_request *request, const char *name,
+			    const char *id);
 /* Whether nothing but a network was said. */
 bool endpoint_request_is_plain(const struct endpoint_request *request);
 

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "network/live.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -288,22 +289,21 @@ void lease_release(const char *runroot, const char *network_id, const char *cont
 		lower_hints(&l, addr);
 }
 
-static void release_in(const char *runroot, const char *network_id, const char *container)
+/* Whether the container is to keep what it has in LIVE (NULL: nothing). */
+static bool is_kept(const struct live_network *live, const char *network_id,
+		    const struct ip_addr *addr)
 {
-	cleanup_free char *endpoint = str_printf("%s/networks/%s/endpoints/%s", runroot, network_id,
-						 container);
-	cleanup_free char *half_written = str_printf("%s/networks/%s/endpoints/.%s", runroot,
-						     network_id, container);
-	cleanup_leases struct leases l = LEASES_INIT;
-	DIR *dir = NULL;
-	int fd = -1;
+	const struct endpoint *e = live ? live_network_find(live, network_id) : NULL;
 
-	unlink(endpoint);
-	unlink(half_written);
-	if (leases_open(runroot, network_id, false, &l) < 0)
-		return;
-	fd = openat(l.dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
+	return e && (ip_is_equal(&e->ip4.addr, addr) || ip_is_equal(&e->ip6.addr, addr));
+}
+
+static void release_leases(struct leases *l, const char *network_id, const char *container,
+			   const struct live_network *live)
+{
+	int fd = openat(l->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
 	if (!dir) {
 		fd_cleanup_close(&fd);
 		return;
@@ -312,15 +312,33 @@ static void release_in(const char *runroot, const char *network_id, const char *
 		char owner[ID_LEN + 1];
 		struct ip_addr addr = {};
 
-		if (!read_owner(l.dir_fd, e->d_name, owner) || strcmp(owner, container) != 0)
+		if (!read_owner(l->dir_fd, e->d_name, owner) || strcmp(owner, container) != 0 ||
+		    ip_parse(e->d_name, &addr) < 0 || is_kept(live, network_id, &addr))
 			continue;
-		if (unlinkat(l.dir_fd, e->d_name, 0) == 0 && ip_parse(e->d_name, &addr) == 0)
-			lower_hints(&l, &addr);
+		if (unlinkat(l->dir_fd, e->d_name, 0) == 0)
+			lower_hints(l, &addr);
 	}
 	closedir(dir);
 }
 
-void lease_release_all(const char *runroot, const char *container)
+static void release_in(const char *runroot, const char *network_id, const char *container,
+		       const struct live_network *live)
+{
+	cleanup_free char *endpoint = str_printf("%s/networks/%s/endpoints/%s", runroot, network_id,
+						 container);
+	cleanup_free char *half_written = str_printf("%s/networks/%s/endpoints/.%s", runroot,
+						     network_id, container);
+	cleanup_leases struct leases l = LEASES_INIT;
+
+	if (!live || !live_network_find(live, network_id))
+		unlink(endpoint);
+	unlink(half_written);
+	if (leases_open(runroot, network_id, false, &l) == 0)
+		release_leases(&l, network_id, container, live);
+}
+
+void lease_release_unlisted(const char *runroot, const char *container,
+			    const struct live_network *live)
 {
 	cleanup_free char *path = str_printf("%s/networks", runroot);
 	DIR *dir = opendir(path);
@@ -329,6 +347,11 @@ void lease_release_all(const char *runroot, const char *container)
 		return;
 	for (struct dirent *e = readdir(dir); e; e = readdir(dir))
 		if (hex_is_valid(e->d_name, ID_LEN))
-			release_in(runroot, e->d_name, container);
+			release_in(runroot, e->d_name, container, live);
 	closedir(dir);
+}
+
+void lease_release_all(const char *runroot, const char *container)
+{
+	lease_release_unlisted(runroot, container, NULL);
 }

@@ -33,4 +33,9 @@ void lease_release(const char *runroot, const char *network_id, const char *cont
  * for a container that died before it was written down what it has. */
 void lease_release_all(const char *runroot, const char *container);
 
+struct live_network;
+/* Gives back what CONTAINER has anywhere but in the endpoints of LIVE. */
+void lease_release_unlisted(const char *runroot, const char *container,
+			    const struct live_network *live);
+
 #endif

@@ -24,6 +24,31 @@ void network_done(struct network *network)
 	*network = (struct network){};
 }
 
+static void copy_strv(struct strv *to, const struct strv *from)
+{
+	*to = (struct strv)STRV_INIT;
+	strv_add_all(to, from);
+}
+
+struct network *network_copy(const struct network *network)
+{
+	struct network *copy = mem_dup(network, sizeof(*network));
+
+	copy->name = str_dup(network->name);
+	copy->driver_name = str_dup(network->driver_name);
+	copy_strv(&copy->options, &network->options);
+	copy_strv(&copy->labels, &network->labels);
+	copy_strv(&copy->ipam_options, &network->ipam_options);
+	for (size_t i = 0; i < copy->n_pools; i++) {
+		struct network_pool *pool = &copy->pools[i];
+
+		pool->aux = mem_dup(pool->aux, pool->n_aux * sizeof(*pool->aux));
+		for (size_t k = 0; k < pool->n_aux; k++)
+			pool->aux[k].name = str_dup(pool->aux[k].name);
+	}
+	return copy;
+}
+
 const struct network_pool *network_pool(const struct network *network, int family)
 {
 	if (family == IP_V6 ? !network->is_ipv6 : !network->is_ipv4)

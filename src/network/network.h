@@ -56,6 +56,7 @@ struct network_pool {
 	/* Nobody has named the gateway of a subnet that somebody named: inspect does not show it,
 	 * as docker does not. */
 	bool is_gateway_implied;
+	bool is_chosen; /* nobody has named the subnet: no address of it can be asked for */
 };
 
 struct network {
@@ -91,6 +92,9 @@ struct network {
 /* Frees what is inside; a zeroed one is fine. */
 void network_done(struct network *network);
 #define cleanup_network __attribute__((cleanup(network_done)))
+
+/* An owned copy. */
+struct network *network_copy(const struct network *network);
 
 /* The pool of FAMILY (IP_V4, IP_V6) that the first address of a container comes from; NULL, also
  * when the network was not asked to have that family. */

@@ -54,6 +54,8 @@ static json_t *pool_to_json(const struct network_pool *pool)
 		json_set_text(object, "Gateway", ip_format(&pool->gateway, text));
 	if (pool->is_gateway_implied)
 		json_object_set_new(object, "ImpliedGateway", json_true());
+	if (pool->is_chosen)
+		json_object_set_new(object, "Chosen", json_true());
 	if (pool->n_aux)
 		json_object_set_new(object, "AuxiliaryAddresses", aux_to_json(pool));
 	return object;
@@ -107,6 +109,7 @@ static int parse_pool(const json_t *object, struct network_pool *pool)
 	const char *range = json_get_string(object, "IPRange", NULL);
 	const char *gateway = json_get_string(object, "Gateway", NULL);
 
+	pool->is_chosen = json_get_bool(object, "Chosen", false);
 	pool->is_gateway_implied = json_get_bool(object, "ImpliedGateway", false);
 	if (ip_prefix_parse(json_get_string(object, "Subnet", ""), &pool->subnet) < 0 ||
 	    (range && ip_prefix_parse(range, &pool->range) < 0) ||

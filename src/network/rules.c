@@ -139,7 +139,7 @@ static int open_lock(const char *path)
 static int take_lock(const char *runroot, struct err *err)
 {
 	cleanup_free char *dir = str_printf("%s/networks", runroot);
-	cleanup_free char *path = str_printf("%s/lock", dir);
+	cleanup_free char *path = str_printf("%s/rules.lock", dir);
 	cleanup_close int fd = open_lock(path);
 	int rc = 0;
 

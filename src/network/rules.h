@@ -20,9 +20,10 @@
  *			rules_plan_load(plan, STEP_HOST, &state, runroot);
  *	}
  *
- * All changes are made under RUNROOT/networks/lock, which the steps take themselves: whoever runs
- * them must not hold it. A container's network.json is written before its ports are added: so who
- * loads the tables meanwhile has them, and adding what is there does no harm.
+ * All changes are made under a lock of their own, RUNROOT/networks/rules.lock, which the steps take
+ * themselves and in which they wait for nothing else: so it may be taken under RUNROOT/networks/lock.
+ * A container's network.json is written before its ports are added: so who loads the tables
+ * meanwhile (and reads what is there then, see refill) has them, and adding them again does no harm.
  */
 #include "network/live.h"
 #include "plan/plan.h"
@@ -54,7 +55,8 @@ struct rules_state {
 	struct rules_link *links;
 	size_t n_links;
 	/* Fills the lists anew, called by the step that loads with the lock held: what was read
-	 * before it may be too old. NULL: they are right. DATA is its own. 0 or -code. */
+	 * before it may be too old, and would take away the ports of a container that starts
+	 * meanwhile. NULL: they are right. DATA is its own. 0 or -code. */
 	int (*refill)(struct rules_state *state, struct err *err);
 	void *data;
 };

@@ -37,7 +37,7 @@ bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 
 /* ---- changes (rules.c) ---- */
 
-/* Takes RUNROOT/networks/lock and opens a socket of nf_tables; what a change begins with. */
+/* Takes RUNROOT/networks/rules.lock and opens a socket of nf_tables; what a change begins with. */
 struct rules_session {
 	const char *runroot;
 	int lock, fd;

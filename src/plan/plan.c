@@ -30,8 +30,22 @@ int plan_init(struct plan *plan, struct err *err)
 	return 0;
 }
 
+struct plan_owned {
+	void *data;
+	void (*done)(void *data);
+};
+
+void plan_own(struct plan *plan, void *data, void (*done)(void *data))
+{
+	plan->owned = mem_realloc_array(plan->owned, plan->n_owned + 1, sizeof(*plan->owned));
+	plan->owned[plan->n_owned++] = (struct plan_owned){data, done};
+}
+
 void plan_done(struct plan *plan)
 {
+	for (size_t i = 0; i < plan->n_owned; i++)
+		plan->owned[i].done(plan->owned[i].data);
+	free(plan->owned);
 	for (size_t i = 0; i < plan->n; i++) {
 		struct step *step = plan->steps[i];
 

@@ -66,6 +66,8 @@ struct plan {
 	const char *comment;	     /* the group that the next step opens */
 	struct step_result *results; /* shared memory, PLAN_MAX_STEPS of them */
 	uint64_t *marks;	     /* shared memory: PLAN_N_MARKS points in time */
+	struct plan_owned *owned;    /* what steps borrow; freed with the plan */
+	size_t n_owned;
 };
 
 #define PLAN_MAX_STEPS 4096
@@ -76,6 +78,9 @@ enum plan_mark { PLAN_STARTED, PLAN_CLONED, PLAN_EXEC, PLAN_RUNNING, PLAN_ENDED,
 /* Empty plan with its shared memory; 0 or -code. */
 int plan_init(struct plan *plan, struct err *err);
 void plan_done(struct plan *plan);
+
+/* What steps borrow and nobody else keeps: DATA is freed by DONE with the plan. */
+void plan_own(struct plan *plan, void *data, void (*done)(void *data));
 
 /* The next step added opens a group with this one-line comment (a string constant). */
 void plan_group(struct plan *plan, const char *comment);

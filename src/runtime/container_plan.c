@@ -313,20 +313,29 @@ static void add_mounts(struct build *b)
 			  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID, MS_PRIVATE, false);
 }
 
-/* ---- names and the network of an empty namespace ---- */
+/* ---- names and the network ---- */
+
+static void add_network(struct build *b, enum runtime_network_part part)
+{
+	if (b->place->add_network)
+		b->place->add_network(b->plan, part, b->place->network_ctx);
+}
 
 static void add_names(struct build *b)
 {
 	const struct oci_runtime_config *c = b->config;
 
-	plan_group(b->plan, "its own name, its own network (nothing but loopback), its own kernel "
-			    "parameters");
+	plan_group(b->plan, b->place->add_network
+				    ? "its own name, its own network, its own kernel parameters"
+				    : "its own name, its own network (nothing but loopback), its "
+				      "own kernel parameters");
 	if (c->hostname && has_new(c, CLONE_NEWUTS))
 		plan_set_hostname(b->plan, c->hostname);
 	if (c->domainname && has_new(c, CLONE_NEWUTS))
 		plan_set_domainname(b->plan, c->domainname);
-	/* A bridge's links, addresses and routes are added here, before the network is sealed. */
-	if (has_new(c, CLONE_NEWNET))
+	if (b->place->add_network)
+		add_network(b, RUNTIME_NETWORK_INSIDE);
+	else if (has_new(c, CLONE_NEWNET))
 		plan_link_up(b->plan, "lo");
 	for (size_t i = 0; i < c->n_sysctls; i++)
 		plan_sysctl(b->plan, c->sysctls[i].key, c->sysctls[i].value, "--sysctl");
@@ -418,6 +427,7 @@ int runtime_plan_start(const struct oci_runtime_config *config, const struct run
 	if (rc < 0)
 		return rc;
 	add_sources(&b);
+	add_network(&b, RUNTIME_NETWORK_BEFORE);
 	plan_group(plan, "new namespaces: a view of its own of mounts, processes, names, message "
 			 "queues, network");
 	add_joins(&b, STEP_HOST);
@@ -436,5 +446,6 @@ int runtime_plan_start(const struct oci_runtime_config *config, const struct run
 	add_names(&b);
 	add_hidden(&b);
 	add_process(&b, info);
+	add_network(&b, RUNTIME_NETWORK_AFTER);
 	return 0;
 }

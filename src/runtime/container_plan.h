@@ -26,6 +26,14 @@ struct runtime_shared {
 	int fd;
 };
 
+/* Where links and addresses come into a plan: on the host before the clone, in the container before
+ * its kernel parameters are set and it is sealed, and on the host when its command runs. */
+enum runtime_network_part {
+	RUNTIME_NETWORK_BEFORE,
+	RUNTIME_NETWORK_INSIDE,
+	RUNTIME_NETWORK_AFTER,
+};
+
 /* What the configuration does not say: where things are on this host, at this start. */
 struct runtime_place {
 	const char *dir;	   /* the container's directory */
@@ -42,6 +50,10 @@ struct runtime_place {
 	unsigned short rows, columns; /* of the console, 0 when unknown */
 	const char *tools_path;	      /* NULL, or where TOOLS_FD (a mount, borrowed) is attached */
 	int tools_fd;
+	/* Adds the steps of one part; NULL: a network namespace of its own has nothing but
+	 * loopback. */
+	void (*add_network)(struct plan *plan, enum runtime_network_part part, void *ctx);
+	void *network_ctx;
 	bool script; /* the plan is to become a script */
 };
 

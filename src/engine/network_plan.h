@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_NETWORK_PLAN_H
+#define ENGINE_NETWORK_PLAN_H
+/*
+ * A container's start as far as networks go: what was asked for becomes endpoints with addresses,
+ * their files, and the steps that make the links; and all of it is undone at the end.
+ *
+ * Order: networks are found, addresses leased and endpoint files written under the shared lock of
+ * networks (engine/network.h), so that no network goes away below. Whoever dies from here on leaves
+ * leases and files that the next command takes away with the rest of the run.
+ */
+#include "engine/engine.h"
+#include "network/live.h"
+#include "runtime/container_plan.h"
+
+struct oci_runtime_config;
+
+/* Who is started. All borrowed. */
+struct network_subject {
+	const char *id, *name;
+	const char *mode;     /* network_mode of its row */
+	const char *requests; /* networks of its row; "" for nothing but what MODE says */
+	const struct oci_runtime_config *config;
+	int state_dir, container_dir; /* descriptors; -1 for a script */
+	bool is_new;		      /* its files were written just now */
+};
+
+/* One start's networks. All zero before; start_networks_done in any case. */
+struct start_networks {
+	struct engine *engine;
+	struct network_subject subject;
+	struct network *networks;	    /* owned, one for each endpoint of LIVE */
+	struct endpoint_request *requests; /* owned, the same */
+	size_t n_requests;
+	struct live_network live;
+	bool is_script;
+};
+
+/* What a container of MODE that asked TEXT of networks (its row says both) is to be in: RET is the
+ * caller's (endpoint_requests_free). 0 or -code. */
+int network_requests_read(const char *mode, const char *text, struct endpoint_request **ret,
+			  size_t *ret_n, struct err *err);
+
+/* The names by which lists show the networks of such a container, sorted: "bridge", "host", "none";
+ * none for one that shares another's. A network that was asked for by its id is shown by that. */
+void network_names_read(const char *mode, const char *text, struct strv *ret);
+
+/* Finds the networks, takes addresses, writes the files. Containers without a network namespace of
+ * their own, and those of "none", need nothing. Nothing is left when it fails. 0 or -code. */
+int start_networks_prepare(struct start_networks *s, struct engine *engine,
+			   const struct network_subject *subject, struct err *err);
+/* Adds the HOST steps that make on the host what the networks lack: bridges, firewall. */
+int start_networks_bring_up(struct start_networks *s, struct plan *plan, struct err *err);
+/* Has PLACE add the links. S is borrowed until the plan has run. */
+void start_networks_place(struct start_networks *s, struct runtime_place *place);
+/* Adds the TEARDOWN steps. */
+void start_networks_plan_end(struct start_networks *s, struct plan *plan);
+void start_networks_done(struct start_networks *s);
+
+/* Gives back what container ID has of networks, which nobody watches any more: its links down,
+ * addresses, files. IS_CUT_SHORT: it may have died before it wrote down what it took. Failures are
+ * only logged. */
+void engine_release_networks(struct engine *engine, const char *id, bool is_cut_short);
+
+#endif
