@@ -506,9 +506,3 @@ int engine_load(struct engine *engine, const char *id, struct container_made *re
 			       id);
 	return skeleton_add(engine, &ret->lowers, err);
 }
-
-int engine_load_ports(struct container_made *made, const char *host, const char *config,
-		      struct err *err)
-{
-	return port_list_read(&made->ports, host, config, &made->exposed, err);
-}

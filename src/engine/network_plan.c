@@ -12,6 +12,8 @@
 #include "engine/host_lines.h"
 #include "engine/network.h"
 #include "engine/network_endpoint.h"
+#include "engine/port_text.h"
+#include "engine/publish_live.h"
 #include "engine/spec.h"
 #include "network/lease.h"
 #include "plan/net_steps.h"
@@ -27,6 +29,8 @@ void start_networks_done(struct start_networks *s)
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		network_done(&s->networks[i]);
 	free(s->networks);
+	if (!s->is_placed)
+		publish_free(s->publish);
 	endpoint_requests_free(s->requests, s->n_requests);
 	live_network_done(&s->live);
 	*s = (struct start_networks){};
@@ -114,11 +118,10 @@ static int make_endpoints(struct start_networks *s, struct err *err)
 	for (size_t i = 0; rc == 0 && i < s->n_requests; i++) {
 		struct endpoint e = {};
 
-		rc = s->is_script
-			     ? endpoint_make_unleased(&s->networks[i], &s->requests[i], &owner,
-						      &s->live, &e, err)
-			     : endpoint_make(s->engine, &s->networks[i], &s->requests[i], &owner,
-					     &s->live, &e, err);
+		rc = s->is_script ? endpoint_make_unleased(&s->networks[i], &s->requests[i], &owner,
+							   &s->live, &e, err)
+				  : endpoint_make(s->engine, &s->networks[i], &s->requests[i],
+						  &owner, &s->live, &e, err);
 		if (rc == 0)
 			s->live.endpoints[i] = e;
 		priorities[i] = s->requests[i].gateway_priority;
@@ -144,6 +147,7 @@ static void undo(struct start_networks *s)
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		live_endpoint_remove(s->engine->runroot, s->subject.id, &s->live.endpoints[i]);
 	unlinkat(s->subject.state_dir, LIVE_NETWORK_FILE, 0);
+	unlinkat(s->subject.state_dir, PORTS_FILE_NAME, 0);
 }
 
 /* From finding the networks until everybody can see that somebody is in them. */
@@ -171,6 +175,36 @@ static int write_hosts(struct start_networks *s, struct err *err)
 				 s->subject.is_new, err);
 }
 
+/* Ports lead to the endpoint that has the default route. */
+static int prepare_ports(struct start_networks *s, struct err *err)
+{
+	const struct endpoint *way = NULL;
+	struct publish_target to = {.container_id = s->subject.id,
+				    .name = s->subject.name,
+				    .live = &s->live,
+				    .state_dir = s->subject.state_dir,
+				    .exposed = s->subject.exposed};
+
+	if (!s->subject.ports->n && !s->subject.exposed->n)
+		return 0;
+	for (size_t i = 0; i < s->live.n_endpoints; i++) {
+		const struct endpoint *e = &s->live.endpoints[i];
+
+		if (e->is_gateway4)
+			to.ip4 = e->ip4.addr;
+		if (e->is_gateway6)
+			to.ip6 = e->ip6.addr;
+		if ((e->is_gateway4 || e->is_gateway6) && !way) {
+			way = e;
+			to.network = &s->networks[i];
+			to.endpoint_id = e->id;
+		}
+	}
+	return way ? publish_prepare(s->engine, s->subject.ports, &to, s->is_script, &s->publish,
+				     err)
+		   : 0;
+}
+
 int start_networks_prepare(struct start_networks *s, struct engine *engine,
 			   const struct network_subject *subject, struct err *err)
 {
@@ -187,12 +221,16 @@ int start_networks_prepare(struct start_networks *s, struct engine *engine,
 		return rc;
 	if (s->is_script) {
 		rc = find_networks(s, err);
-		return rc == 0 ? make_endpoints(s, err) : rc;
+		if (rc == 0)
+			rc = make_endpoints(s, err);
+		return rc == 0 ? prepare_ports(s, err) : rc;
 	}
 	if (s->n_requests)
 		rc = prepare_locked(s, err);
 	if (rc == 0) {
 		rc = write_hosts(s, err);
+		if (rc == 0)
+			rc = prepare_ports(s, err);
 		if (rc < 0)
 			undo(s);
 	}
@@ -236,7 +274,8 @@ static void add_links(struct start_networks *s, struct plan *plan)
 
 static void add_inside(struct start_networks *s, struct plan *plan)
 {
-	plan_group(plan, "a link for each network, with its address; the way out through a gateway");
+	plan_group(plan,
+		   "a link for each network, with its address; the way out through a gateway");
 	add_links(s, plan);
 	plan_net_up(plan, STEP_INSIDE, "lo");
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
@@ -255,6 +294,8 @@ static void add_network(struct plan *plan, enum runtime_network_part part, void 
 
 	switch (part) {
 	case RUNTIME_NETWORK_BEFORE:
+		publish_plan(s->publish, plan);
+		s->is_placed = true;
 		plan_net_open(plan);
 		break;
 	case RUNTIME_NETWORK_INSIDE:
@@ -280,14 +321,17 @@ static int run_forget(struct plan_run *run, const struct step *step, struct err 
 	const struct live_network *live = step->data;
 	cleanup_free char *path = str_printf("%s/containers/%s/" LIVE_NETWORK_FILE, step->path,
 					     step->text);
+	cleanup_free char *ports = str_printf("%s/containers/%s/" PORTS_FILE_NAME, step->path,
+					      step->text);
 
 	for (size_t i = 0; i < live->n_endpoints; i++)
 		live_endpoint_remove(step->path, step->text, &live->endpoints[i]);
+	unlink(ports);
 	return unlink(path) < 0 && errno != ENOENT ? err_sys(err, errno, "remove %s", path) : 0;
 }
 
-/* Files that only this program's own commands have: nothing for a script. The plan is explained when
- * the endpoints may be gone. */
+/* Files that only this program's own commands have: nothing for a script. The plan is explained
+ * when the endpoints may be gone. */
 static void explain_forget(const struct step *step, enum step_text mode, struct str *out)
 {
 	if (mode == TEXT_SCRIPT)
@@ -341,6 +385,7 @@ static void plan_end(struct plan *plan, const char *runroot, const char *contain
 
 void start_networks_plan_end(struct start_networks *s, struct plan *plan)
 {
+	publish_plan_end(s->publish, plan);
 	plan_end(plan, s->engine->runroot, s->subject.id, &s->live, s->is_script);
 }
 
@@ -354,6 +399,7 @@ static void release(struct engine *engine, const char *id, struct live_network *
 		log_debug("%s", err.msg);
 		return;
 	}
+	publish_plan_withdraw(engine, live, &plan);
 	plan_end(&plan, engine->runroot, id, live, false);
 	plan_run_init(&run);
 	if (plan_execute(&plan, STEP_TEARDOWN, &run, &err) < 0)

@@ -10,6 +10,7 @@
  * leases and files that the next command takes away with the rest of the run.
  */
 #include "engine/engine.h"
+#include "engine/publish.h"
 #include "network/live.h"
 #include "runtime/container_plan.h"
 
@@ -21,19 +22,23 @@ struct network_subject {
 	const char *mode;     /* network_mode of its row */
 	const char *requests; /* networks of its row; "" for nothing but what MODE says */
 	const struct oci_runtime_config *config;
-	int state_dir, container_dir; /* descriptors; -1 for a script */
-	bool is_new;		      /* its files were written just now */
+	int state_dir, container_dir;  /* descriptors; -1 for a script */
+	bool is_new;		       /* its files were written just now */
+	const struct port_list *ports; /* what it publishes */
+	const struct strv *exposed;    /* "80/tcp" */
 };
 
 /* One start's networks. All zero before; start_networks_done in any case. */
 struct start_networks {
 	struct engine *engine;
 	struct network_subject subject;
-	struct network *networks;	    /* owned, one for each endpoint of LIVE */
+	struct network *networks;	   /* owned, one for each endpoint of LIVE */
 	struct endpoint_request *requests; /* owned, the same */
 	size_t n_requests;
 	struct live_network live;
+	struct publish *publish; /* the plan's, once it has been placed; NULL: nothing */
 	bool is_script;
+	bool is_placed;
 };
 
 /* What a container of MODE that asked TEXT of networks (its row says both) is to be in: RET is the

@@ -14,6 +14,7 @@
 #include "engine/exec.h"
 #include "engine/health.h"
 #include "engine/pending.h"
+#include "engine/publish_live.h"
 #include "engine/seccomp_profile.h"
 #include "engine/start_private.h"
 #include "engine/volume_shared.h"
@@ -119,6 +120,8 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	strv_add_all(&run.env, &c->made->config.env);
 	rc = run_plan(c, &run, ret, err);
 	shared_volumes_unlock(&c->shared);
+	if (rc == 0)
+		rc = publish_keep(c->networks.publish, stdio->monitor, err);
 	if (rc == 0 && console >= 0)
 		rc = receive_console(console, &ret->console_fd, err);
 	/* The pipes are the monitor's. */
@@ -171,6 +174,8 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 	plan_mark(&c->start->plan, PLAN_ENDED);
 	plan_run_init(&run);
 	remove_health_group(c);
+	if (c->has_changed_ports)
+		engine_withdraw_ports(c->engine, c->made->id);
 	if (cgroup_read_oom_kills(cgroups, name, &oom_kills) == 0)
 		*ret_oom = oom_kills > 0;
 	/* With a pid namespace of another's, processes may be left that nobody ended. */
@@ -185,6 +190,13 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 			log_debug("%s", err.msg);
 	}
 	remove_late_cpuset(c);
+}
+
+static void on_adopted(void *ctx, enum companion_kind kind)
+{
+	struct start_ctx *c = ctx;
+
+	c->has_changed_ports |= kind == COMPANION_PORT;
 }
 
 /* Half of a removal, beside the command's own half in the index. */
@@ -370,6 +382,7 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
+		.adopted = on_adopted,
 		.ctx = c,
 	};
 }
@@ -472,6 +485,9 @@ static int prepare_events(struct start_ctx *c, struct err *err)
 static int prepare_networks(struct start_ctx *c, int state_dir, int container_dir, struct err *err)
 {
 	const struct container_made *made = c->made;
+	const struct container_row *row = &c->record.row;
+	int rc = made->name ? 0
+			    : port_list_read(&c->ports, row->host, row->config, &c->exposed, err);
 	const struct network_subject subject = {
 		.id = made->id,
 		.name = c->subject.name,
@@ -481,9 +497,11 @@ static int prepare_networks(struct start_ctx *c, int state_dir, int container_di
 		.state_dir = state_dir,
 		.container_dir = container_dir,
 		.is_new = made->name != NULL,
+		.ports = made->name ? &made->ports : &c->ports,
+		.exposed = made->name ? &made->exposed : &c->exposed,
 	};
 
-	return start_networks_prepare(&c->networks, c->engine, &subject, err);
+	return rc < 0 ? rc : start_networks_prepare(&c->networks, c->engine, &subject, err);
 }
 
 int start_ctx_prepare(struct start_ctx *c, int state_dir, int container_dir, struct err *err)
@@ -509,6 +527,8 @@ void start_ctx_done(struct start_ctx *c)
 	joins_done(&c->joins);
 	shared_volumes_done(&c->shared);
 	start_networks_done(&c->networks);
+	port_list_done(&c->ports);
+	strv_done(&c->exposed);
 	free(c->dir);
 	free(c->layers);
 	free(c->init);

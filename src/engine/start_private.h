@@ -26,9 +26,12 @@ struct start_ctx {
 	struct joins joins;
 	struct shared_volumes shared;
 	struct start_networks networks;
-	char *dir;    /* owned */
-	char *layers; /* owned; where layers are */
-	char *init;   /* owned; NULL without --init */
+	struct port_list ports; /* of a container that was read back */
+	struct strv exposed;	/* the same */
+	bool has_changed_ports; /* since its start */
+	char *dir;		/* owned */
+	char *layers;		/* owned; where layers are */
+	char *init;		/* owned; NULL without --init */
 	/* Commands that the monitor executes; their strings are the engine's, and the two owned
 	 * ones below. */
 	char *settle[START_ARGV_MAX], *resume[START_ARGV_MAX], *guard[START_ARGV_MAX];
