@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "engine/cdi.h"
 #include "engine/health.h"
+#include "engine/resolv.h"
 #include "oci/runtime_default.h"
 #include "sys/caps.h"
 
@@ -365,6 +366,7 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 		     struct oci_runtime_config *ret)
 {
 	cleanup_free char *groups = strv_join(&spec->group_add, ",");
+	cleanup_free char *dns = resolv_request_format(spec);
 
 	oci_annotate(ret, OCI_NOTE_USER, run->user ? run->user : "");
 	if (spec->group_add.n)
@@ -380,6 +382,8 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 		oci_annotate(ret, OCI_NOTE_STDIN, spec->detach ? "open" : "once");
 	if (run->stop_signal)
 		oci_annotate(ret, OCI_NOTE_STOP_SIGNAL, run->stop_signal);
+	if (dns)
+		oci_annotate(ret, OCI_NOTE_DNS, dns);
 	health_annotate(spec, run, ret);
 	strv_foreach (i, &spec->annotations) {
 		const char *text = spec->annotations.items[i];

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hosts, hostname and resolv.conf. With the host's network a container sees the host's files (a
- * copy); else its own, with the host's name servers, but for those on loopback, which mean another
- * machine inside.
+ * copy); else its own.
  */
 #include "engine/host_files.h"
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "engine/resolv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,51 +50,13 @@ static void add_hosts(const struct container_spec *spec, struct str *out)
 	}
 }
 
-static bool line_has(const char *line, const char *keyword)
-{
-	return str_has_prefix(line, keyword) &&
-	       (line[strlen(keyword)] == ' ' || line[strlen(keyword)] == '\t');
-}
-
-/* The host's resolv.conf without what --dns and its sisters replace, and without loopback servers.
- */
-static void add_host_resolv(const struct container_spec *spec, bool keep_loopback, struct str *out)
-{
-	cleanup_str struct str text = STR_INIT;
-	char *line = NULL;
-	char *cursor = NULL;
-
-	if (fd_read_kernel_file("/etc/resolv.conf", MAX_FILE, &text) < 0 || !text.buf)
-		return;
-	cursor = text.buf;
-	while ((line = strsep(&cursor, "\n")) != NULL) {
-		const char *address = line + strcspn(line, " \t");
-
-		address += strspn(address, " \t");
-		if (!*line || (line_has(line, "nameserver") && spec->dns.n) ||
-		    (line_has(line, "search") && spec->dns_search.n) ||
-		    (line_has(line, "options") && spec->dns_options.n))
-			continue;
-		if (!keep_loopback && line_has(line, "nameserver") &&
-		    (str_has_prefix(address, "127.") || strcmp(address, "::1") == 0))
-			continue;
-		str_addf(out, "%s\n", line);
-	}
-}
-
+/* On a network with names the start writes it anew (engine/resolv.h). */
 static void add_resolv(const struct container_spec *spec, struct str *out)
 {
-	cleanup_free char *search = strv_join(&spec->dns_search, " ");
-	cleanup_free char *options = strv_join(&spec->dns_options, " ");
+	cleanup_resolv_request struct resolv_request request = {};
 
-	strv_foreach (i, &spec->dns)
-		str_addf(out, "nameserver %s\n", spec->dns.items[i]);
-	/* "." alone means no search list at all. */
-	if (spec->dns_search.n && strcmp(search, ".") != 0)
-		str_addf(out, "search %s\n", search);
-	if (spec->dns_options.n)
-		str_addf(out, "options %s\n", options);
-	add_host_resolv(spec, is_host_network(spec), out);
+	resolv_request_from_spec(spec, &request);
+	resolv_add(&request, is_host_network(spec) ? RESOLV_HOST : RESOLV_PRIVATE, out);
 }
 
 /* The three files, by what fills them. */

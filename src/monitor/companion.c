@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "monitor/forward.h"
+#include "monitor/names.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 /* By kind; one without a length is not known. */
 static const struct companion_ops *const kinds[N_COMPANION_KINDS] = {
 	[COMPANION_PORT] = &forward_ops,
+	[COMPANION_DNS] = &names_ops,
 };
 
 static const struct companion_ops *find_ops(unsigned kind)

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "monitor/health.h"
 #include "monitor/monitor_private.h"
+#include "monitor/names.h"
 #include "monitor/report.h"
 #include "monitor/state.h"
 #include "sys/process.h"
@@ -185,6 +186,7 @@ void monitor_remove_state(struct monitor *m)
 			renameat(parent, m->config->id, parent, ended) == 0;
 
 	unlinkat(dir, ATTACH_SOCKET_NAME, 0);
+	unlinkat(dir, NAMES_FILE, 0);
 	unlinkat(dir, MONITOR_NAME_NAME, 0);
 	unlinkat(dir, MONITOR_STATE_NAME, 0);
 	if (parent >= 0)

@@ -21,10 +21,11 @@
 #define OCI_NOTE_GROUPS	     "io.tare.groups"  /* --group-add, separated by "," */
 #define OCI_NOTE_SECCOMP     "io.tare.seccomp" /* "default", "unconfined", or "file" (seccomp.bpf) */
 #define OCI_NOTE_INIT	     "io.tare.init"    /* "true": a reaper in front of the command */
-#define OCI_NOTE_VOLATILE    "io.tare.volatile"	    /* "true": the writable layer is thrown away */
 #define OCI_NOTE_HOST_GATEWAY "io.tare.host-gateway" /* names of --add-host, separated by "," */
-#define OCI_NOTE_STDIN	     "io.tare.stdin"	    /* "open" or "once" */
-#define OCI_NOTE_LOG	     "io.tare.log"	    /* log driver */
+#define OCI_NOTE_VOLATILE    "io.tare.volatile" /* "true": the writable layer is thrown away */
+#define OCI_NOTE_DNS	     "io.tare.dns"	/* lines of resolv.conf: --dns and its sisters */
+#define OCI_NOTE_STDIN	     "io.tare.stdin"	/* "open" or "once" */
+#define OCI_NOTE_LOG	     "io.tare.log"	/* log driver */
 #define OCI_NOTE_LOG_SIZE    "io.tare.log.max-size" /* bytes of one file; absent: the default */
 #define OCI_NOTE_LOG_FILES   "io.tare.log.max-file"
 #define OCI_NOTE_LOG_OPTIONS "io.tare.log.options" /* JSON object (engine/log_setup.c) */
