@@ -15,6 +15,7 @@
 #include "engine/engine.h"
 #include "engine/list.h"
 #include "engine/network_plan.h"
+#include "engine/port_text.h"
 #include "storage/container.h"
 #include "storage/image.h"
 #include "storage/store.h"
@@ -139,8 +140,10 @@ static void add_common(const struct ps *ps, const struct listed_container *c, js
 			   list_ago(c->row->created_ns / CLOCK_NS_PER_S, ps->now_ns));
 	container_status_format(&c->state, ps->now_ns, status);
 	json_set_text(row, "Status", status);
-	/* Published and exposed ports are those of a bridge. */
-	json_set_text(row, "Ports", "");
+	if (container_is_running(&c->state))
+		json_set_text_take(row, "Ports", port_text_read(ps->engine, c->row->id));
+	else
+		json_set_text(row, "Ports", "");
 	json_set_text(row, "Names", c->row->name);
 	if (ps->size || ps->all_fields)
 		json_set_text_take(row, "Size", size_text(ps, c->row));

@@ -101,7 +101,7 @@ const struct command commands[] = {
 	  { prune_options }, 0, 0, 0, 0, NULL, NULL, cmd_container_prune },
 	{ "container", "port", NULL, "port", "CONTAINER [PRIVATE_PORT[/PROTO]]",
 	  "List port mappings or a specific mapping for the container",
-	  { }, 1, 2, 0, 0, NULL, NULL, NULL },
+	  { }, 1, 2, 0, 0, NULL, NULL, cmd_port },
 	{ "container", "rename", NULL, "rename", "CONTAINER NEW_NAME",
 	  "Rename a container",
 	  { }, 2, 2, 0, 0, NULL, NULL, cmd_rename },

@@ -147,8 +147,7 @@ int list_print(const struct format_spec *spec, const char *format, bool quiet, c
 	return 0;
 }
 
-/* Runs of digits by their value, everything else byte by byte: docker's order of names. */
-static int compare_natural(const char *a, const char *b)
+int list_compare_natural(const char *a, const char *b)
 {
 	while (*a && *b) {
 		size_t zeros_a = 0, zeros_b = 0, len_a = 0, len_b = 0;
@@ -178,8 +177,8 @@ static int compare_natural(const char *a, const char *b)
 
 static int compare_rows(const void *a, const void *b)
 {
-	return compare_natural(json_get_string(*(json_t *const *)a, "Name", ""),
-			       json_get_string(*(json_t *const *)b, "Name", ""));
+	return list_compare_natural(json_get_string(*(json_t *const *)a, "Name", ""),
+				    json_get_string(*(json_t *const *)b, "Name", ""));
 }
 
 json_t *list_sort_by_name(json_t *rows)

@@ -84,4 +84,8 @@ int check_platform(const char *name, const char *platform, const struct image *i
 /* Asks TEXT on standard output ("[y/N] " is added) and reads one line of standard input. */
 bool prompt_confirm(const char *text);
 
+/* Runs of digits by their value, everything else byte by byte, as strcmp: docker's order of names
+ * and ports. */
+int list_compare_natural(const char *a, const char *b);
+
 #endif

@@ -423,6 +423,7 @@ int cmd_rm(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_container_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_settle(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_stats(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_port(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_top(struct cli *cli, union verb_options *o, struct err *err);
 /* "top --all" takes no container. */
 bool top_stands_alone(const union verb_options *o);

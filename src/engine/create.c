@@ -52,6 +52,8 @@ void container_made_done(struct container_made *made)
 {
 	oci_config_done(&made->config);
 	strv_done(&made->lowers);
+	port_list_done(&made->ports);
+	strv_done(&made->exposed);
 	free(made->name);
 	free(made->image);
 	free(made->labels);
@@ -393,6 +395,9 @@ static int prepare(struct create_ctx *c, struct err *err)
 	c->dir = store_container_path(c->engine->store, c->made->id, "");
 	c->made->restart = (struct restart_rule){.policy = c->spec->restart,
 						 .max = (uint32_t)c->spec->restart_max};
+	port_list_fill(&c->made->ports, c->spec->ports, c->spec->n_ports, c->spec->publish_all,
+		       &c->run.exposed_ports);
+	strv_add_all(&c->made->exposed, &c->run.exposed_ports);
 	image_get_lower_dirs(c->engine->store, &c->image, &c->made->lowers);
 	rc = skeleton_add(c->engine, &c->made->lowers, err);
 	if (rc == 0 && (c->spec->n_mounts || c->spec->volumes_from.n || c->run.volumes.n))
@@ -500,4 +505,10 @@ int engine_load(struct engine *engine, const char *id, struct container_made *re
 		return err_set(err, ERR_INVALID, "container %.12s: no layers in its configuration",
 			       id);
 	return skeleton_add(engine, &ret->lowers, err);
+}
+
+int engine_load_ports(struct container_made *made, const char *host, const char *config,
+		      struct err *err)
+{
+	return port_list_read(&made->ports, host, config, &made->exposed, err);
 }

@@ -105,7 +105,7 @@ static bool passes(const struct listing *l, const struct listed_container *c)
 		return true;
 	if (l->filter->values[FILTER_ANCESTOR].n && !strv_has(&l->ancestors, c->row->image_id))
 		return false;
-	return list_filter_matches(l->filter, c->row, &c->state);
+	return list_filter_matches(l->filter, l->engine, c->row, &c->state);
 }
 
 /* A container whose monitor was killed is settled before it is shown. One that should be gone, with

@@ -44,11 +44,11 @@ void list_filter_cleanup(struct list_filter **filter);
  * have. Nothing is looked up yet. */
 int list_filter_add(struct list_filter *filter, const char *condition, struct err *err);
 
-/* Whether a container passes FILTER, as far as its row and state say (before, since and ancestor
- * depend on others and are left to list_containers). ROW needs its JSON columns where
- * list_filter_needs_json. */
-bool list_filter_matches(const struct list_filter *filter, const struct container_row *row,
-			 const struct container_state *state);
+/* Whether a container of ENGINE passes FILTER, as far as its row, its state and, of ports, its run
+ * directory say (before, since and ancestor depend on others and are left to list_containers). ROW
+ * needs its JSON columns where list_filter_needs_json. */
+bool list_filter_matches(const struct list_filter *filter, const struct engine *engine,
+			 const struct container_row *row, const struct container_state *state);
 bool list_filter_needs_json(const struct list_filter *filter);
 
 /* Calls FN for the containers that OPTIONS and FILTER (may be NULL) let through. ERR_NOT_FOUND when

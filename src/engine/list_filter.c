@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "engine/engine.h"
 #include "engine/network_plan.h"
 #include "engine/pattern.h"
+#include "network/live.h"
 #include "storage/container.h"
 #include "json/value.h"
 
@@ -24,6 +27,9 @@ struct subject {
 	const struct container_row *row;
 	const struct container_state *state;
 	json_t *labels, *config, *host, *extra; /* owned */
+	const struct engine *engine;
+	struct live_network live; /* owned */
+	bool is_live_read;
 };
 
 struct filter_key {
@@ -203,57 +209,61 @@ static bool test_volume(struct subject *s, const char *value)
 	return false;
 }
 
-/* Whether PORTS has a key "80/tcp" among those of VALUE. */
-static bool has_port(const json_t *ports, const char *value)
+/* What the container has of networks; nothing unless it runs. */
+static const struct live_network *live_of(struct subject *s)
 {
+	cleanup_close int dir = -1;
+	struct err ignored = ERR_INIT;
+
+	if (s->is_live_read || !container_is_running(s->state))
+		return &s->live;
+	s->is_live_read = true;
+	dir = engine_open_run_dir(s->engine, s->row->id, false);
+	if (dir >= 0)
+		live_network_read(dir, &s->live, &ignored);
+	return &s->live;
+}
+
+/* Published ports are exposed, too. */
+static bool test_expose(struct subject *s, const char *value)
+{
+	const struct live_network *live = live_of(s);
+	json_t *exposed = NULL;
 	const char *proto = NULL;
 	uint64_t first = 0;
 	uint64_t last = 0;
 
-	if (parse_ports(value, &first, &last, &proto) < 0)
+	if (parse_ports(value, &first, &last, &proto) < 0 || !live->n_endpoints)
 		return false;
+	exposed = json_object_get(parsed(&s->config, s->row->config), "ExposedPorts");
 	for (uint64_t port = first; port <= last; port++) {
 		char key[32];
 
 		snprintf(key, sizeof(key), "%u/%s", (unsigned)port, proto);
-		if (json_object_get(ports, key))
+		if (json_object_get(exposed, key))
 			return true;
 	}
+	for (size_t i = 0; i < live->n_ports; i++)
+		if (live->ports[i].container_port >= first &&
+		    live->ports[i].container_port <= last &&
+		    strcmp(live->ports[i].proto, proto) == 0)
+			return true;
 	return false;
-}
-
-static bool test_expose(struct subject *s, const char *value)
-{
-	json_t *config = parsed(&s->config, s->row->config);
-
-	return has_port(json_object_get(config, "ExposedPorts"), value);
 }
 
 static bool test_publish(struct subject *s, const char *value)
 {
-	json_t *host = parsed(&s->host, s->row->host);
+	const struct live_network *live = live_of(s);
 	const char *proto = NULL;
-	const char *key = NULL;
-	json_t *bindings = NULL;
 	uint64_t first = 0;
 	uint64_t last = 0;
 
 	if (parse_ports(value, &first, &last, &proto) < 0)
 		return false;
-	json_object_foreach (json_object_get(host, "PortBindings"), key, bindings) {
-		json_t *item = NULL;
-		size_t i = 0;
-
-		if (!str_has_suffix(key, proto))
-			continue;
-		json_array_foreach (bindings, i, item) {
-			uint64_t port = 0;
-
-			if (num_parse_u64(json_get_string(item, "HostPort", ""), &port) == 0 &&
-			    port >= first && port <= last)
-				return true;
-		}
-	}
+	for (size_t i = 0; i < live->n_ports; i++)
+		if (live->ports[i].host_port && live->ports[i].host_port >= first &&
+		    live->ports[i].host_port <= last && strcmp(live->ports[i].proto, proto) == 0)
+			return true;
 	return false;
 }
 
@@ -288,7 +298,7 @@ static const struct filter_key keys[] = {
 	[FILTER_SINCE] = {"since"},
 	[FILTER_VOLUME] = {"volume", NULL, test_volume, .needs_json = true},
 	[FILTER_NETWORK] = {"network", NULL, test_network},
-	[FILTER_PUBLISH] = {"publish", check_ports, test_publish, .needs_json = true},
+	[FILTER_PUBLISH] = {"publish", check_ports, test_publish},
 	[FILTER_EXPOSE] = {"expose", check_ports, test_expose, .needs_json = true},
 	[FILTER_HEALTH] = {"health", check_health, test_health},
 	[FILTER_IS_TASK] = {"is-task", check_bool, test_task},
@@ -356,10 +366,10 @@ static bool key_matches(const struct filter_key *key, const struct strv *values,
 	return key->match_every || values->n == 0;
 }
 
-bool list_filter_matches(const struct list_filter *filter, const struct container_row *row,
-			 const struct container_state *state)
+bool list_filter_matches(const struct list_filter *filter, const struct engine *engine,
+			 const struct container_row *row, const struct container_state *state)
 {
-	struct subject s = {.row = row, .state = state};
+	struct subject s = {.row = row, .state = state, .engine = engine};
 	bool ok = true;
 
 	for (size_t i = 0; ok && i < N_FILTERS; i++)
@@ -371,5 +381,6 @@ bool list_filter_matches(const struct list_filter *filter, const struct containe
 	json_decref(s.extra);
 	json_decref(s.config);
 	json_decref(s.host);
+	live_network_done(&s.live);
 	return ok;
 }

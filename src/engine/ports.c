@@ -110,32 +110,37 @@ void port_list_read_bindings(struct port_list *ret, const json_t *host)
 	}
 }
 
-int port_list_read(struct port_list *ret, const char *host, const char *config, struct err *err)
+static int read_exposed(const char *config, struct strv *ret, struct err *err)
 {
 	cleanup_json json_t *tree = NULL;
-	cleanup_json json_t *exposing = NULL;
-	cleanup_strv struct strv exposed = STRV_INIT;
 	const char *key = NULL;
 	json_t *value = NULL;
-	bool all = strstr(host, "\"PublishAllPorts\":true") != NULL;
 
-	/* What stands there is our own compact text. */
-	if (!all && strstr(host, "\"PortBindings\":{}"))
+	if (!strstr(config, "\"ExposedPorts\":"))
 		return 0;
+	if (json_parse(config, strlen(config), MAX_STORED, "Config", &tree, err) < 0)
+		return -err->code;
+	json_object_foreach (json_object_get(tree, "ExposedPorts"), key, value)
+		strv_add(ret, key);
+	return 0;
+}
+
+int port_list_read(struct port_list *ret, const char *host, const char *config,
+		   struct strv *ret_exposed, struct err *err)
+{
+	cleanup_json json_t *tree = NULL;
+	cleanup_port_list struct port_list bound = {};
+	/* What stands there is our own compact text. */
+	bool all = strstr(host, "\"PublishAllPorts\":true") != NULL;
+	int rc = read_exposed(config, ret_exposed, err);
+
+	if (rc < 0 || (!all && strstr(host, "\"PortBindings\":{}")))
+		return rc;
 	if (json_parse(host, strlen(host), MAX_STORED, "HostConfig", &tree, err) < 0)
 		return -err->code;
-	port_list_read_bindings(ret, tree);
-	if (!json_get_bool(tree, "PublishAllPorts", false))
-		return 0;
-	if (json_parse(config, strlen(config), MAX_STORED, "Config", &exposing, err) < 0)
-		return -err->code;
-	json_object_foreach (json_object_get(exposing, "ExposedPorts"), key, value)
-		strv_add(&exposed, key);
-	struct port_list bound = *ret; /* a view: not freed */
-
-	*ret = (struct port_list){};
-	port_list_fill(ret, bound.items, bound.n, true, &exposed);
-	port_list_done(&bound);
+	port_list_read_bindings(&bound, tree);
+	port_list_fill(ret, bound.items, bound.n, json_get_bool(tree, "PublishAllPorts", false),
+		       ret_exposed);
 	return 0;
 }
 

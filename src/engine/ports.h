@@ -28,9 +28,11 @@ void port_list_fill(struct port_list *ret, const struct port_spec *ports, size_t
 /* The bindings of docker's HOST, an object HostConfig; appended to RET. What is no binding is left
  * out. */
 void port_list_read_bindings(struct port_list *ret, const json_t *host);
-/* What a start of the container publishes whose HostConfig and Config are these texts. 0 or
- * -ERR_INVALID. Nothing is parsed where nothing is published. */
-int port_list_read(struct port_list *ret, const char *host, const char *config, struct err *err);
+/* What a start of the container publishes whose HostConfig and Config are these texts; RET_EXPOSED
+ * gets "80/tcp" for each port that is exposed. 0 or -ERR_INVALID. Nothing is parsed where there is
+ * nothing. */
+int port_list_read(struct port_list *ret, const char *host, const char *config,
+		   struct strv *ret_exposed, struct err *err);
 /* A new object PortBindings. */
 json_t *port_list_to_json(const struct port_list *list);
 /* Whether both are bindings of one container port to the same address and port. */

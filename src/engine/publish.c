@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "engine/port_text.h"
 #include "engine/publish_private.h"
 #include "engine/settings.h"
 #include "monitor/monitor.h"
@@ -142,8 +143,7 @@ static void make_rules(struct publish *publish, const struct publish_target *to)
 	}
 }
 
-/* The numbers are known: into the rules with them. */
-static void number_rules(struct publish *publish)
+void publish_number_rules(struct publish *publish)
 {
 	for (size_t i = 0; i < publish->n; i++)
 		if (publish->ports[i].rule >= 0)
@@ -190,7 +190,7 @@ static int resolve_numbers(struct publish *publish, struct err *err)
 
 	publish_close(publish);
 	if (rc == 0)
-		number_rules(publish);
+		publish_number_rules(publish);
 	return rc;
 }
 
@@ -203,7 +203,9 @@ int publish_prepare(struct engine *engine, const struct port_list *wanted,
 
 	*ret = NULL;
 	if (!wanted->n || !takes_ports(to))
-		return 0;
+		return to->exposed->n && to->state_dir >= 0
+			       ? port_text_write(to->state_dir, to->live, to->exposed, err)
+			       : 0;
 	rc = read_settings(&c, err);
 	for (size_t i = 0; rc == 0 && i < wanted->n; i++)
 		rc = check_relayed(&c, &wanted->items[i], err);
@@ -215,7 +217,9 @@ int publish_prepare(struct engine *engine, const struct port_list *wanted,
 	c.publish->name = str_dup(to->name ? to->name : "");
 	c.publish->id = str_dup(to->container_id);
 	c.publish->endpoint_id = str_dup(to->endpoint_id ? to->endpoint_id : "");
-	c.publish->is_script = script;
+	c.publish->live = to->live;
+	c.publish->state_dir = to->state_dir;
+	c.publish->exposed = to->exposed;
 	rules_table_name(engine->root, c.publish->table);
 	for (size_t i = 0; i < wanted->n; i++)
 		add_spec(&c, &wanted->items[i]);
@@ -235,14 +239,24 @@ static struct publish *publish_of(const struct step *step)
 	return (struct publish *)(uintptr_t)step->data;
 }
 
+int publish_write(int state_dir, const struct live_network *live, const struct strv *exposed,
+		  struct err *err)
+{
+	int rc = live_network_write(state_dir, live, err);
+
+	return rc < 0 ? rc : port_text_write(state_dir, live, exposed, err);
+}
+
 static int run_bind(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct publish *publish = publish_of(step);
 	int rc = publish_bind(publish, err);
 
-	if (rc == 0)
-		number_rules(publish);
-	return rc;
+	if (rc < 0)
+		return rc;
+	publish_number_rules(publish);
+	publish_fill(publish, publish->live);
+	return publish_write(publish->state_dir, publish->live, publish->exposed, err);
 }
 
 static void explain_port(const struct publish_port *p, struct str *out)

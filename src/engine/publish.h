@@ -4,11 +4,11 @@
 /*
  * Published ports, from what was asked for to sockets and rules.
  *
- * A start prepares them (publish_prepare: pure data but for the settings), adds them to its plan
- * (publish_plan: the sockets are bound before the clone, so a conflict starts nothing; then one
- * element of the firewall's maps each), and once the plan has run hands the sockets to the monitor
- * (publish_keep) and writes down what became of them (publish_fill). The teardown takes the
- * elements out again; the sockets go with the monitor.
+ * A start prepares them (publish_prepare: pure data but for the settings) and adds them to its plan
+ * (publish_plan): the sockets are bound before the clone, so a conflict starts nothing; what became
+ * of them is written to network.json, and the column of ps beside it; then each is one element of
+ * the firewall's maps. Once the plan has run the sockets are handed to the monitor (publish_keep).
+ * The teardown takes the elements out again; the sockets go with the monitor.
  *
  * Without an address a port is published on 0.0.0.0 and [::], both with one number. What the kernel
  * cannot translate (::1, and IPv6 to a container without it) is relayed by the monitor.
@@ -27,16 +27,22 @@ struct publish_target {
 	struct ip_addr ip4, ip6;       /* the container's; none */
 	const char *container_id, *name;
 	const char *endpoint_id;
+	/* What the container has: the ports are appended, and all of it is written to the run
+	 * directory STATE_DIR. Borrowed until the plan has run; NULL and -1 for a script. */
+	struct live_network *live;
+	int state_dir;
+	const struct strv *exposed; /* "80/tcp"; the same */
 };
 
 /* Prepares the ports of WANTED for a start: RET is the caller's (publish_free), NULL when nothing
- * is published: no port asked for, or a network that takes none (internal, macvlan, none). For a
- * SCRIPT numbers that are the kernel's choice are chosen now. 0 or -code. */
+ * is published: no port asked for, or a network that takes none (internal, macvlan, none); then
+ * what is exposed is written down here. For a SCRIPT numbers that are the kernel's choice are
+ * chosen now. 0 or -code. */
 int publish_prepare(struct engine *engine, const struct port_list *wanted,
 		    const struct publish_target *to, bool script, struct publish **ret,
 		    struct err *err);
 void publish_free(struct publish *publish);
-/* The four below take NULL for "nothing". */
+/* The three below take NULL for "nothing". */
 
 /* HOST: binds the sockets, and adds the elements. ERR_CONFLICT with docker's words when a port is
  * taken. */
@@ -46,7 +52,5 @@ void publish_plan_end(struct publish *publish, struct plan *plan);
 /* The plan has run: the sockets are MONITOR's from now on, in every case. 0 or -code. For its start
  * callback. */
 int publish_keep(struct publish *publish, struct monitor *monitor, struct err *err);
-/* Appends the ports, with their numbers, to LIVE. */
-void publish_fill(const struct publish *publish, struct live_network *live);
 
 #endif

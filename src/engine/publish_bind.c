@@ -263,6 +263,7 @@ static bool is_ours(const struct publish *publish, const struct publish_port *p)
 		    overlaps(&other->host, &p->host))
 			return true;
 	}
+	/* lint: the engine's own run directory */
 	dir = opendir(path);
 	for (struct dirent *e = dir ? readdir(dir) : NULL; e && !is_found; e = readdir(dir))
 		is_found = hex_is_valid(e->d_name, ID_LEN) && strcmp(e->d_name, publish->id) != 0 &&

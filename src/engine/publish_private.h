@@ -32,7 +32,9 @@ struct publish {
 	size_t n;
 	struct rules_port *rules; /* owned */
 	size_t n_rules;
-	bool is_script;
+	struct live_network *live; /* borrowed, as the three of publish_target */
+	int state_dir;
+	const struct strv *exposed;
 	char table[RULES_TABLE_LEN];
 };
 
@@ -47,6 +49,13 @@ char *publish_address_format(const struct ip_addr *addr, uint16_t port,
 
 /* Binds every port; 0 or -code with docker's words, then none is bound. */
 int publish_bind(struct publish *publish, struct err *err);
+/* Appends the ports, with their numbers, to LIVE. */
+void publish_fill(const struct publish *publish, struct live_network *live);
+/* Writes LIVE down, and the column of ps. 0 or -code. */
+int publish_write(int state_dir, const struct live_network *live, const struct strv *exposed,
+		  struct err *err);
+/* The numbers are known: into the rules with them. */
+void publish_number_rules(struct publish *publish);
 /* Closes what is bound. */
 void publish_close(struct publish *publish);
 /* What the monitor is told of PORT. */

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct forward;
 struct loop;
 struct monitor_config;
 
@@ -57,6 +58,7 @@ struct companions {
 	const struct monitor_config *config;
 	struct companion *first;
 	size_t n;
+	struct forward *forward; /* what relayed ports share; NULL while there are none */
 };
 
 /* Takes over the N descriptors FDS, in every case, with LEN bytes of PAYLOAD whose key no other

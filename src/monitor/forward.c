@@ -4,10 +4,15 @@
  */
 #include "monitor/forward.h"
 
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "monitor/forward_private.h"
 #include "monitor/protocol.h"
 
 #include <errno.h>
-#include <netinet/in.h>
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Places in the payload. */
@@ -64,11 +69,117 @@ int forward_parse(const uint8_t payload[static FORWARD_PAYLOAD_LEN], struct forw
 	return 0;
 }
 
+/* ---- what relayed ports share ---- */
+
+static int on_timer(void *data, uint32_t events)
+{
+	struct forward *f = data;
+
+	f->wake_ns = 0;
+	forward_udp_expire(f);
+	forward_tcp_resume(f);
+	return 0;
+}
+
+void forward_wake_in(struct forward *f, uint64_t ns)
+{
+	uint64_t at = clock_mono_ns() + ns;
+
+	if (!loop_has(&f->timer.source) && loop_timer_add(f->all->loop, &f->timer, on_timer, f) < 0)
+		return;
+	if ((f->wake_ns == 0 || f->wake_ns > at) && loop_timer_set(&f->timer, ns) == 0)
+		f->wake_ns = at;
+}
+
+void forward_settle(struct forward *f)
+{
+	if (f->n_connections || f->n_flows)
+		return;
+	loop_timer_remove(f->all->loop, &f->timer);
+	f->wake_ns = 0;
+	forward_tcp_trim(f);
+	malloc_trim(0);
+}
+
+static struct forward *ensure_shared(struct companions *all)
+{
+	if (!all->forward) {
+		all->forward = mem_zalloc(sizeof(*all->forward));
+		all->forward->all = all;
+		all->forward->timer.source.fd = -1;
+	}
+	all->forward->n_ports++;
+	return all->forward;
+}
+
+static void leave_shared(struct forward *f)
+{
+	forward_settle(f);
+	if (--f->n_ports > 0)
+		return;
+	loop_timer_remove(f->all->loop, &f->timer);
+	f->all->forward = NULL;
+	free(f);
+}
+
+/* ---- a companion's life ---- */
+
+static int (*const watches[])(struct forward_listener *l) = {forward_tcp_watch, forward_udp_watch};
+
 static int begin(struct companion *companion)
 {
+	struct forward_listener *l = NULL;
 	struct forward_port port;
+	int rc = forward_parse(companion->payload, &port);
 
-	return forward_parse(companion->payload, &port);
+	if (rc < 0 || !port.is_relayed)
+		return rc;
+	l = mem_zalloc(sizeof(*l));
+	*l = (struct forward_listener){.shared = ensure_shared(companion->all),
+				       .source = LOOP_SOURCE_INIT,
+				       .fd = companion->fds[0],
+				       .port = port};
+	rc = watches[port.proto == IPPROTO_UDP](l);
+	if (rc < 0) {
+		leave_shared(l->shared);
+		free(l);
+		return rc;
+	}
+	companion->state = l;
+	return 0;
+}
+
+static void end(struct companion *companion)
+{
+	struct forward_listener *l = companion->state;
+
+	if (!l)
+		return;
+	loop_remove(l->shared->all->loop, &l->source);
+	if (l->port.proto == IPPROTO_UDP)
+		forward_udp_end(l);
+	else
+		forward_tcp_end(l);
+	leave_shared(l->shared);
+	free(l);
+	companion->state = NULL;
+}
+
+/* Where it leads has changed: who is connected stays so. */
+static int change(struct companion *companion)
+{
+	struct forward_listener *l = companion->state;
+	struct forward_port port;
+	int rc = forward_parse(companion->payload, &port);
+
+	if (rc < 0)
+		return rc;
+	if (l && port.is_relayed) {
+		l->port = port;
+		return 0;
+	}
+	end(companion);
+	return begin(companion);
 }
 
 const struct companion_ops forward_ops = {
@@ -78,4 +189,37 @@ const struct companion_ops forward_ops = {
 	.min_fds = 1,
 	.max_fds = 1,
 	.begin = begin,
+	.change = change,
+	.end = end,
 };
+
+/* ---- addresses ---- */
+
+socklen_t forward_address(const struct ip_addr *addr, uint16_t port, union forward_address *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (addr->family == IP_V4) {
+		ret->v4.sin_family = AF_INET;
+		ret->v4.sin_port = htons(port);
+		memcpy(&ret->v4.sin_addr, addr->bytes, 4);
+		return sizeof(ret->v4);
+	}
+	ret->v6.sin6_family = AF_INET6;
+	ret->v6.sin6_port = htons(port);
+	memcpy(&ret->v6.sin6_addr, addr->bytes, 16);
+	return sizeof(ret->v6);
+}
+
+int forward_connect(const struct forward_port *port, int type)
+{
+	cleanup_close int fd = socket(port->to.family == IP_V4 ? AF_INET : AF_INET6,
+				      type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	union forward_address addr;
+	socklen_t len = forward_address(&port->to, port->to_port, &addr);
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, &addr.any, len) < 0 && errno != EINPROGRESS)
+		return -errno;
+	return take_fd(fd);
+}

@@ -105,8 +105,9 @@ static void add_port(struct str *out, const struct published_port *p)
 {
 	char text[IP_TEXT_LEN];
 
-	str_addf(out, "{\"Proto\":\"%s\",\"HostIp\":\"%s\",\"HostPort\":%u,\"Port\":%u}", p->proto,
-		 ip_format(&p->host_ip, text), p->host_port, p->container_port);
+	str_addf(out, "{\"Proto\":\"%s\",\"HostIp\":\"%s\",\"HostPort\":%u,\"Port\":%u%s}",
+		 p->proto, ip_format(&p->host_ip, text), p->host_port, p->container_port,
+		 p->is_relayed ? ",\"IsRelayed\":true" : "");
 }
 
 int live_network_write(int state_dir, const struct live_network *live, struct err *err)
@@ -174,6 +175,7 @@ static void read_port(const json_t *o, struct published_port *p)
 	read_addr(o, "HostIp", &p->host_ip);
 	p->host_port = (uint16_t)json_get_int(o, "HostPort", 0);
 	p->container_port = (uint16_t)json_get_int(o, "Port", 0);
+	p->is_relayed = json_get_bool(o, "IsRelayed", false);
 }
 
 int live_network_read(int state_dir, struct live_network *ret, struct err *err)

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The filters of ps, values that are patterns, and the text of STATUS. */
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/engine.h"
 #include "engine/list.h"
 #include "engine/pattern.h"
 #include "engine/state.h"
 #include "storage/container.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../unit.h"
@@ -95,14 +99,9 @@ static void filters(void **state)
 		{"volume=/s", true},
 		{"volume=/x", true},
 		{"volume=/nope", false},
-		{"expose=80", true},
-		{"expose=53", false},
-		{"expose=53/udp", true},
-		{"expose=50-60/udp", true},
-		{"publish=8080", true},
-		{"publish=80", false},
-		{"publish=8000-8100/tcp", true},
-		{"publish=8080/udp", false},
+		/* As docker's, only of containers that run: */
+		{"expose=80", false},
+		{"publish=8080", false},
 		{"health=none", true},
 		{"health=healthy", false},
 		{"is-task=false", true},
@@ -120,9 +119,46 @@ static void filters(void **state)
 		strv_split(&conditions, rows[i].conditions, ' ');
 		strv_foreach (j, &conditions)
 			assert_int_equal(list_filter_add(filter, conditions.items[j], &err), 0);
-		if (list_filter_matches(filter, &row, &exited) != rows[i].matches)
+		if (list_filter_matches(filter, NULL, &row, &exited) != rows[i].matches)
 			fail_msg("%s", rows[i].conditions);
 	}
+}
+
+/* Ports are those that a running container has: what its run directory says. */
+static void filters_of_ports(void **state)
+{
+	static const struct {
+		const char *condition;
+		bool matches;
+	} rows[] = {
+		{"expose=80", true},	     {"expose=53", false},  {"expose=53/udp", true},
+		{"expose=50-60/udp", true},  {"expose=81", true}, /* published, and not exposed by
+								     the image */
+		{"publish=8080", true},	     {"publish=80", false}, {"publish=8000-8100/tcp", true},
+		{"publish=8080/udp", false},
+	};
+	static const char text[] = "{\"Endpoints\":[{\"Id\":\"1\"}],\"Ports\":["
+				   "{\"Proto\":\"tcp\",\"HostIp\":\"::\",\"HostPort\":8080,"
+				   "\"Port\":81}]}";
+	const struct container_state running = {.status = STATUS_RUNNING, .pid = 1};
+	char runroot[] = "/tmp/tare-unit-XXXXXX";
+
+	assert_non_null(mkdtemp(runroot));
+	cleanup_free char *dir = str_printf("%s/containers/" ID, runroot);
+	cleanup_free char *file = str_printf("%s/network.json", dir);
+	const struct engine engine = {.runroot = runroot};
+
+	assert_int_equal(fd_mkdir_p(dir, 0700), 0);
+	assert_int_equal(fd_write_file_at(AT_FDCWD, file, text, sizeof(text) - 1, 0600), 0);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_list_filter struct list_filter *filter = list_filter_new();
+		struct err err = ERR_INIT;
+
+		assert_int_equal(list_filter_add(filter, rows[i].condition, &err), 0);
+		if (list_filter_matches(filter, &engine, &row, &running) != rows[i].matches)
+			fail_msg("%s", rows[i].condition);
+	}
+	fd_remove_tree_at(AT_FDCWD, runroot);
 }
 
 static void bad_filters(void **state)
@@ -155,8 +191,8 @@ static void json_only_where_needed(void **state)
 		const char *condition;
 		bool needs;
 	} rows[] = {
-		{"name=a", false},   {"label=a", false},   {"status=exited", false},
-		{"volume=/a", true}, {"publish=80", true}, {"expose=80", true},
+		{"name=a", false},   {"label=a", false},    {"status=exited", false},
+		{"volume=/a", true}, {"publish=80", false}, {"expose=80", true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -194,8 +230,11 @@ static void status_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(patterns),    cmocka_unit_test(filters),
-		cmocka_unit_test(bad_filters), cmocka_unit_test(json_only_where_needed),
+		cmocka_unit_test(patterns),
+		cmocka_unit_test(filters),
+		cmocka_unit_test(filters_of_ports),
+		cmocka_unit_test(bad_filters),
+		cmocka_unit_test(json_only_where_needed),
 		cmocka_unit_test(status_text),
 	};
 

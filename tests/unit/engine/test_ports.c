@@ -35,15 +35,17 @@ static void reads_what_was_written(void **state)
 
 	for (int all = 0; all < 2; all++) {
 		cleanup_port_list struct port_list list = {};
+		cleanup_strv struct strv exposed = STRV_INIT;
 		cleanup_free char *host = str_printf(host_text, all ? "true" : "false");
 		cleanup_str struct str got = STR_INIT;
 		cleanup_json json_t *again = NULL;
 		cleanup_json json_t *first = NULL;
 		struct err err = ERR_INIT;
 
-		assert_int_equal(port_list_read(&list, host, config_text, &err), 0);
+		assert_int_equal(port_list_read(&list, host, config_text, &exposed, &err), 0);
 		format_all(&list, &got);
 		assert_string_equal(str_get(&got), want[all]);
+		assert_int_equal(exposed.n, 4);
 		if (all)
 			continue;
 		again = port_list_to_json(&list);
@@ -55,13 +57,14 @@ static void reads_what_was_written(void **state)
 static void parses_nothing_where_nothing_is_published(void **state)
 {
 	cleanup_port_list struct port_list list = {};
+	cleanup_strv struct strv exposed = STRV_INIT;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(
-		port_list_read(&list, "{\"PortBindings\":{},\"PublishAllPorts\":false", "", &err),
-		0);
+	assert_int_equal(port_list_read(&list, "{\"PortBindings\":{},\"PublishAllPorts\":false", "",
+					&exposed, &err),
+			 0);
 	assert_int_equal(list.n, 0);
-	assert_int_equal(port_list_read(&list, "{", "", &err), -ERR_INVALID);
+	assert_int_equal(port_list_read(&list, "{", "", &exposed, &err), -ERR_INVALID);
 }
 
 static void leaves_out_what_is_no_binding(void **state)
@@ -70,10 +73,11 @@ static void leaves_out_what_is_no_binding(void **state)
 				   "\"99999\":[{}],\"80/tcp\":[{\"HostPort\":\"70000\"},"
 				   "{\"HostPort\":\"9-8\"},{\"HostPort\":\"7\"}],\"81\":null}}";
 	cleanup_port_list struct port_list list = {};
+	cleanup_strv struct strv exposed = STRV_INIT;
 	cleanup_str struct str got = STR_INIT;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(port_list_read(&list, text, "{}", &err), 0);
+	assert_int_equal(port_list_read(&list, text, "{}", &exposed, &err), 0);
 	format_all(&list, &got);
 	assert_string_equal(str_get(&got), "7:80/tcp");
 }
