@@ -25,6 +25,7 @@ import tempfile
 import time
 
 import images
+import network
 from contenders import Contender, Failed, interleave, missing
 
 REPO = pathlib.Path(__file__).resolve().parents[1]
@@ -44,7 +45,7 @@ class Bench:
         self.podman_ready = self.docker_socket = self.docker_folder = None
 
     def prepare(self):
-        subprocess.run(["ninja", "-C", str(self.build), "bench/floor", "bench/timeit", "bench/unpack_floor"], check=True,
+        subprocess.run(["ninja", "-C", str(self.build), "bench/floor", "bench/timeit", "bench/netload", "bench/unpack_floor"], check=True,
                        stdout=subprocess.DEVNULL)
         layout = self.build / "images/busybox"
         blob = lambda d: layout / "blobs" / d["digest"].replace(":", "/")
@@ -325,7 +326,7 @@ def bench_import(b):
 BENCHMARKS = {"run": bench_run, "run-engines": bench_run_engines, "exec": bench_exec, "version": bench_version,
               "64-at-once": bench_parallel, "ps-1000": bench_ps, "monitor": bench_monitor, "volume": bench_volume,
               "restart": bench_restart, "logs": bench_logs, "import": bench_import,
-              **images.BENCHMARKS}
+              **images.BENCHMARKS, **network.BENCHMARKS}
 
 
 # ---------------------------------------------------------------- report
@@ -349,6 +350,10 @@ def print_table(name, what, rows):
             print("| %s | missing: %s | | |" % (row["name"], row["missing"]))
         elif "rss_kib" in row:
             print("| %s | %.1f MiB RSS | | |" % (row["name"], row["rss_kib"] / 1024))
+        elif "median_bytes_per_s" in row:
+            print("| %s | %.2f Gbit/s | | |" % (row["name"], row["median_bytes_per_s"] * 8 / 1e9))
+        elif row["name"].endswith("round trip"):
+            print("| %s | %.2f us | | |" % (row["name"], row["median_ns"] / 1e3))
         elif "pss_kib_mean" in row:
             print("| %s | %.0f KiB PSS | max %.0f KiB | |" % (row["name"], row["pss_kib_mean"], row["pss_kib_max"]))
         else:

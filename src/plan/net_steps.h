@@ -12,8 +12,7 @@
  * waits in a batch when the clone comes.
  *
  * Explained, every step is the `ip` command that does the same. Inside, the host's namespace is
- * descriptor 9 of the shell, closed when the batch is sent: so there is one plan_net_commit INSIDE
- * for NET_HOST, behind all its steps.
+ * descriptor 9 of the shell until plan_net_close.
  */
 #include "plan/plan.h"
 #include "sys/ip.h"
@@ -22,6 +21,8 @@ enum net_side { NET_HOST, NET_OWN };
 
 /* HOST: a netlink socket in the host's network namespace. */
 void plan_net_open(struct plan *plan);
+/* INSIDE: nothing more is done on the host's side. */
+void plan_net_close(struct plan *plan);
 /* Sends the batch of SIDE. */
 void plan_net_commit(struct plan *plan, enum step_where where, enum net_side side);
 
@@ -82,6 +83,12 @@ void plan_net_address(struct plan *plan, enum step_where where, const char *ifna
  * route to the same. */
 void plan_net_route(struct plan *plan, enum step_where where, const struct ip_prefix *to,
 		    const struct ip_addr *gateway, const char *ifname);
+
+/* For either side, when the batches of both were sent: from here on what comes through link IFNAME
+ * gets through. A pair of links carries nothing until both its ends are up, and of the end that
+ * came up first the kernel takes notice later; with this it does now. At once. */
+void plan_net_ready(struct plan *plan, enum step_where where, enum net_side side,
+		    const char *ifname);
 
 struct plan_run;
 /* Closes the sockets of RUN and forgets what was not sent; by plan_run_done. */

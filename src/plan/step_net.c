@@ -54,27 +54,29 @@ void plan_net_done(struct plan_run *run)
 
 /* ---- batches ---- */
 
-static int open_socket(struct plan_run *run, enum net_side side, struct err *err)
+/* The socket of SIDE, opened when it is needed; -code. */
+static int get_socket(struct plan_run *run, const struct step *step, enum net_side side,
+		      struct err *err)
 {
-	if (run->net_fd[side] < 0)
-		run->net_fd[side] = netlink_open(NETLINK_ROUTE);
-	if (run->net_fd[side] >= 0)
-		return 0;
-	errno = -run->net_fd[side];
-	run->net_fd[side] = -1;
-	return err_sys(err, errno, "open a netlink socket");
+	int fd = run->net_fd[side];
+
+	if (fd >= 0)
+		return fd;
+	/* A step inside cannot open one of the host's namespace. */
+	if (side == NET_HOST && step->where == STEP_INSIDE)
+		return err_sys(err, EBADF, "use the host's netlink socket");
+	fd = netlink_open(NETLINK_ROUTE);
+	if (fd < 0)
+		return err_sys(err, -fd, "open a netlink socket");
+	run->net_fd[side] = fd;
+	return fd;
 }
 
 /* The batch of SIDE with its socket, made when it is needed; NULL after an error. */
 static struct plan_net_batch *get_batch(struct plan_run *run, const struct step *step,
 					enum net_side side, struct err *err)
 {
-	/* A step inside cannot open a socket of the host's namespace. */
-	if (side == NET_HOST && step->where == STEP_INSIDE && run->net_fd[side] < 0) {
-		err_sys(err, EBADF, "use the host's netlink socket");
-		return NULL;
-	}
-	if (open_socket(run, side, err) < 0)
+	if (get_socket(run, step, side, err) < 0)
 		return NULL;
 	if (run->net_batch[side] == NULL)
 		run->net_batch[side] = mem_zalloc(sizeof(struct plan_net_batch));
@@ -150,7 +152,9 @@ void plan_net_commit(struct plan *plan, enum step_where where, enum net_side sid
 
 static int run_open(struct plan_run *run, const struct step *step, struct err *err)
 {
-	return open_socket(run, NET_HOST, err);
+	int fd = get_socket(run, step, NET_HOST, err);
+
+	return fd < 0 ? fd : 0;
 }
 
 static const struct step_op step_open = {"net open", run_open, step_net_explain_open};
@@ -158,6 +162,19 @@ static const struct step_op step_open = {"net open", run_open, step_net_explain_
 void plan_net_open(struct plan *plan)
 {
 	plan_add(plan, &step_open, STEP_HOST);
+}
+
+static int run_close(struct plan_run *run, const struct step *step, struct err *err)
+{
+	fd_cleanup_close(&run->net_fd[NET_HOST]);
+	return 0;
+}
+
+static const struct step_op step_close = {"net close", run_close, step_net_explain_close};
+
+void plan_net_close(struct plan *plan)
+{
+	plan_add(plan, &step_close, STEP_INSIDE);
 }
 
 /* ---- IPv6 ---- */
@@ -507,4 +524,29 @@ void plan_net_route(struct plan *plan, enum step_where where, const struct ip_pr
 	step->text = str_dup(ip_prefix_format(to, text));
 	if (gateway && gateway->family != IP_NONE)
 		step->type = str_dup(ip_format(gateway, text));
+}
+
+static int run_ready(struct plan_run *run, const struct step *step, struct err *err)
+{
+	int fd = get_socket(run, step, (enum net_side)step->number[0], err);
+	int rc = 0;
+
+	if (fd < 0)
+		return fd;
+	rc = rtnl_settle(fd, step->path);
+	/* A driver that cannot be asked puts nothing off. */
+	if (rc < 0 && rc != -EOPNOTSUPP)
+		return err_sys(err, -rc, "find link %s", step->path);
+	return 0;
+}
+
+static const struct step_op step_ready = {"link ready", run_ready, step_net_explain_ready};
+
+void plan_net_ready(struct plan *plan, enum step_where where, enum net_side side,
+		    const char *ifname)
+{
+	struct step *step = plan_add(plan, &step_ready, where);
+
+	step->path = str_dup(ifname);
+	step->number[0] = side;
 }

@@ -13,6 +13,7 @@
  *	ipv6	   link						on
  *	address	   link		prefix
  *	route	   link		prefix		gateway
+ *	ready	   link						side
  */
 #include "plan/plan.h"
 
@@ -23,6 +24,8 @@ void step_net_mac(const struct step *step, uint8_t ret[6]);
 
 /* One function for each kind of step, as struct step_op wants it. */
 void step_net_explain_open(const struct step *step, enum step_text mode, struct str *out);
+void step_net_explain_close(const struct step *step, enum step_text mode, struct str *out);
+void step_net_explain_ready(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_commit(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_bridge(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_parent(const struct step *step, enum step_text mode, struct str *out);

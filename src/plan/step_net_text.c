@@ -25,27 +25,34 @@ void step_net_explain_open(const struct step *step, enum step_text mode, struct 
 	str_add(out, "exec 9</proc/self/ns/net");
 }
 
+void step_net_explain_close(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_add(out, "exec 9<&-");
+}
+
 void step_net_explain_commit(const struct step *step, enum step_text mode, struct str *out)
 {
-	bool closes = step->where == STEP_INSIDE && step->number[0] == NET_HOST;
-
-	if (closes)
-		str_add(out, "exec 9<&-");
 	if (mode == TEXT_TRACE)
-		str_addf(out, "%s# netlink: the messages of the steps above, in one call",
-			 closes ? "   " : "");
+		str_add(out, "# netlink: the messages of the steps above, in one call");
+}
+
+/* Writes VALUE into a parameter that each link has. */
+static void add_parameter(int value, const char *family, const char *ifname, const char *name,
+			  struct str *out)
+{
+	cleanup_str struct str path = STR_INIT;
+
+	str_addf(&path, "/proc/sys/net/%s/conf/%s/%s", family, ifname, name);
+	str_addf(out, "echo %d > ", value);
+	str_add_shell(out, str_get(&path));
 }
 
 static void add_ipv6(const char *ifname, bool on, struct str *out)
 {
-	cleanup_str struct str path = STR_INIT;
-
 	/* Not there without IPv6, which is as good as off. */
 	if (!on)
-		str_addf(out, "[ ! -d /proc/sys/net/ipv6 ] || ");
-	str_addf(&path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
-	str_addf(out, "echo %d > ", on ? 0 : 1);
-	str_add_shell(out, str_get(&path));
+		str_add(out, "[ ! -d /proc/sys/net/ipv6 ] || ");
+	add_parameter(on ? 0 : 1, "ipv6", ifname, "disable_ipv6", out);
 }
 
 static void add_address(const char *verb, const char *prefix, const char *ifname, struct str *out)
@@ -69,7 +76,9 @@ void step_net_explain_bridge(const struct step *step, enum step_text mode, struc
 	add_mtu(step, out);
 	str_add(out, " type bridge stp_state 0 forward_delay 0\n");
 	add_ipv6(step->path, step->number[1], out);
-	str_addf(out, "\necho 1 > /proc/sys/net/ipv4/conf/%s/route_localnet\n", step->path);
+	str_add_char(out, '\n');
+	add_parameter(1, "ipv4", step->path, "route_localnet", out);
+	str_add_char(out, '\n');
 	strv_foreach (i, &step->words) {
 		add_address("replace", step->words.items[i], step->path, out);
 		str_add_char(out, '\n');
@@ -181,6 +190,15 @@ void step_net_explain_up(const struct step *step, enum step_text mode, struct st
 {
 	add_word(out, "ip link set ", step->path);
 	str_add(out, " up");
+}
+
+/* For one link by name, `ip` asks the kernel the question that has it settle the link's state. */
+void step_net_explain_ready(const struct step *step, enum step_text mode, struct str *out)
+{
+	if (step->number[0] == NET_HOST)
+		begin_host(step, out);
+	add_word(out, "ip link show dev ", step->path);
+	str_add(out, " >/dev/null");
 }
 
 void step_net_explain_address(const struct step *step, enum step_text mode, struct str *out)

@@ -11,11 +11,13 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <linux/veth.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -344,6 +346,21 @@ int rtnl_flags(int socket, const char *ifname)
 	int rc = ask(socket, SIOCGIFFLAGS, ifname, &request);
 
 	return rc < 0 ? rc : (uint16_t)request.ifr_flags;
+}
+
+int rtnl_settle(int socket, const char *ifname)
+{
+	/* Asked for the carrier, the kernel first runs its link watch for this link
+	 * (linkwatch_sync_dev); RTM_GETLINK does the same, and makes two kilobytes of answer. */
+	struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
+	struct ifreq request = {.ifr_data = (char *)&value};
+
+	if (strlen(ifname) >= IFNAMSIZ)
+		return -ENODEV;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+	if (ioctl(socket, SIOCETHTOOL, &request) < 0)
+		return -errno;
+	return value.data != 0;
 }
 
 struct subnet_dump {

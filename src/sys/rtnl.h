@@ -67,6 +67,12 @@ int rtnl_index(int socket, const char *ifname);
 /* IFF_UP and the others, or -ENODEV. One system call. */
 int rtnl_flags(int socket, const char *ifname);
 
+/* Has the kernel do at once what it has put off for a link whose other end came up: until then it
+ * drops what is sent, and a bridge what comes from this port. Otherwise a worker does it some time
+ * later, and a container whose first packet was faster waits a second for the second one. 1 when
+ * the link has a carrier, 0 when it has none, or -errno. */
+int rtnl_settle(int socket, const char *ifname);
+
 /* An address of the host with its subnet, or what it has a route to. */
 struct rtnl_subnet {
 	struct ip_prefix prefix; /* of an address all its bits */

@@ -43,6 +43,14 @@ def peer_text(peer):
     return "%s %d" % (re.sub("^::ffff:", "", peer[0]), peer[1])
 
 
+def from_the_same(control):
+    """The control message that sends an answer from the address that was asked, by whatever link."""
+    level, kind, data = control[0]
+    if level == socket.IPPROTO_IPV6:
+        return [(level, kind, struct.pack("16sI", data[:16], 0))]
+    return [(level, kind, struct.pack("i4s4s", 0, data[8:12], b"\0" * 4))]
+
+
 class Server:
     """Tells whoever asks, by TCP or UDP, the address it was asked from, for as long as it is open."""
 
@@ -55,6 +63,10 @@ class Server:
         self.socket.bind((address, port))
         if proto == "tcp":
             self.socket.listen(128)
+        elif family_of(address) == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        else:
+            self.socket.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         self.port, self.seen = self.socket.getsockname()[1], []
         self.stop_read, self.stop_write = os.pipe()
         self.thread = threading.Thread(target=self.tcp if proto == "tcp" else self.udp, daemon=True)
@@ -72,9 +84,9 @@ class Server:
 
     def udp(self):
         while self.wait():
-            _, peer = self.socket.recvfrom(4096)
+            _, control, _, peer = self.socket.recvmsg(4096, 128)
             self.seen.append(peer_text(peer))
-            self.socket.sendto(peer_text(peer).encode() + b"\n", peer)
+            self.socket.sendmsg([peer_text(peer).encode() + b"\n"], from_the_same(control), 0, peer)
 
     def close(self):
         os.close(self.stop_write)
@@ -188,7 +200,6 @@ class Relay:
     def ask(self, query, control, _flags, peer):
         """One question to the machine's name server; the answer comes from the address that was asked."""
         netns.to_machine()
-        asked = struct.unpack("i4s4s", control[0][2])[2]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
             s.settimeout(10)
             s.connect((nameserver(), 53))
@@ -197,7 +208,7 @@ class Relay:
                 answer = s.recv(65536)
             except OSError:
                 return
-        self.names.sendmsg([answer], [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("i4s4s", 0, asked, b"\0" * 4))], 0, peer)
+        self.names.sendmsg([answer], from_the_same(control), 0, peer)
 
     def close(self):
         os.close(self.stop_write)

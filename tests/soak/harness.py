@@ -94,6 +94,30 @@ class State:
         return [p for p in glob.glob("/sys/fs/cgroup/tare/*") + glob.glob("/sys/fs/cgroup/*/tare/*")
                 if os.path.basename(p) in self.seen]
 
+    def leases(self):
+        """Addresses and endpoints of containers, in every network."""
+        return [p for kind in ("addresses", "endpoints") for p in (self.runroot / "networks").glob("*/%s/*" % kind)]
+
+    @staticmethod
+    def holder(lease):
+        """The id of its container."""
+        try:
+            return os.readlink(lease) if lease.is_symlink() else lease.name
+        except FileNotFoundError:
+            return lease.name
+
+    def leases(self):
+        """Addresses and endpoints of containers, in every network."""
+        return [p for kind in ("addresses", "endpoints") for p in (self.runroot / "networks").glob("*/%s/*" % kind)]
+
+    @staticmethod
+    def holder(lease):
+        """The id of its container."""
+        try:
+            return os.readlink(lease) if lease.is_symlink() else lease.name
+        except FileNotFoundError:
+            return lease.name
+
     def processes(self):
         """Ids of the processes of this state's containers, and of its monitors."""
         found = []
@@ -118,6 +142,8 @@ class State:
             if base.is_dir():
                 # A monitor puts its directory aside before it removes it.
                 found += ["%s" % p for p in base.iterdir() if p.name.removesuffix(".ended") not in allowed]
+        found += ["lease %s" % p for p in self.leases() if self.holder(p) not in (*running, *ended)]
+        found += ["lease %s" % p for p in self.leases() if self.holder(p) not in (*running, *ended)]
         found += ["cgroup %s" % p for p in self.cgroups() if os.path.basename(p) not in running]
         if not running:
             found += ["process %d: %s" % (p, read("/proc/%d/cmdline" % p).replace("\0", " ")) for p in self.processes()]

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "plan/net_steps.h"
 #include "plan/plan.h"
 #include "plan/steps.h"
 #include "runtime/container_plan.h"
@@ -314,6 +315,69 @@ static void every_kind(void **state)
 	check_golden("kinds", &out);
 }
 
+/* What a bridge, its ports, and the links of the other drivers say. */
+static void add_network(struct plan *plan)
+{
+	const struct ip_prefix four = {{IP_V4, {10, 9, 0, 1}}, 24};
+	const struct ip_prefix six = {{IP_V6, {0xfd, 9, [15] = 1}}, 64};
+	const struct ip_prefix all4 = {{IP_V4, {0}}, 0};
+	const struct ip_prefix all6 = {{IP_V6, {0}}, 0};
+	const struct ip_prefix point = {{IP_V4, {10, 9, 1, 0}}, 31};
+	const struct plan_bridge bridge = {
+		.name = "br9", .mtu = 1400, .addrs = &four, .n_addrs = 1};
+	const struct plan_link veth = {.kind = "veth",
+				       .host_ifname = "veth9",
+				       .master = "br9",
+				       .ifname = "eth0",
+				       .mac = {2, 0x42, 10, 9, 0, 2},
+				       .netns_fd = -1,
+				       .is_isolated = true};
+	const struct plan_link macvlan = {.kind = "macvlan",
+					  .master = "eth0.5",
+					  .mode = "bridge",
+					  .ifname = "eth1",
+					  .mtu = 1400,
+					  .netns_fd = -1,
+					  .netns_path = "/proc/7/ns/net"};
+
+	plan_net_open(plan);
+	plan_net_bridge(plan, STEP_HOST, &bridge);
+	plan_net_parent(plan, STEP_HOST, "eth0.5", "eth0", 5);
+	plan_net_parent(plan, STEP_HOST, "dm-1", NULL, 0);
+	plan_net_link(plan, STEP_HOST, &macvlan);
+	plan_net_commit(plan, STEP_HOST, NET_HOST);
+	plan_net_ipv6(plan, STEP_INSIDE, "default", false);
+	plan_net_ipv6(plan, STEP_INSIDE, "eth0", true);
+	plan_net_link(plan, STEP_INSIDE, &veth);
+	plan_net_commit(plan, STEP_INSIDE, NET_HOST);
+	plan_net_up(plan, STEP_INSIDE, "lo");
+	plan_net_address(plan, STEP_INSIDE, "eth0", &four);
+	plan_net_address(plan, STEP_INSIDE, "eth0", &point);
+	plan_net_address(plan, STEP_INSIDE, "eth0", &six);
+	plan_net_route(plan, STEP_INSIDE, &all4, &four.addr, "eth0");
+	plan_net_route(plan, STEP_INSIDE, &all6, &six.addr, "eth0");
+	plan_net_route(plan, STEP_INSIDE, &point, NULL, "eth0");
+	plan_net_commit(plan, STEP_INSIDE, NET_OWN);
+	plan_net_ready(plan, STEP_INSIDE, NET_HOST, "veth9");
+	plan_net_ready(plan, STEP_INSIDE, NET_OWN, "eth0");
+	plan_net_close(plan);
+	plan_net_down(plan, STEP_TEARDOWN, "veth9");
+	plan_net_delete(plan, STEP_TEARDOWN, "br9");
+}
+
+static void every_kind_of_network(void **state)
+{
+	cleanup_str struct str out = STR_INIT;
+	struct err err = ERR_INIT;
+	struct plan plan;
+
+	assert_int_equal(plan_init(&plan, &err), 0);
+	add_network(&plan);
+	print_texts(&plan, &out);
+	plan_done(&plan);
+	check_golden("network", &out);
+}
+
 /* ---- the executor ---- */
 
 static int n_run;
@@ -432,9 +496,13 @@ static void explanations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(steps_on_v1),	cmocka_unit_test(steps_on_v2),
-		cmocka_unit_test(script),	cmocka_unit_test(every_kind),
-		cmocka_unit_test(execution),	cmocka_unit_test(teardown_goes_on),
+		cmocka_unit_test(steps_on_v1),
+		cmocka_unit_test(steps_on_v2),
+		cmocka_unit_test(script),
+		cmocka_unit_test(every_kind),
+		cmocka_unit_test(every_kind_of_network),
+		cmocka_unit_test(execution),
+		cmocka_unit_test(teardown_goes_on),
 		cmocka_unit_test(explanations),
 	};
 

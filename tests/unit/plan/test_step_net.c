@@ -86,8 +86,8 @@ static int capture(const char *command, struct str *out)
 #define SHOW                                                                          \
 	"{ ip -d -o addr; ip -o route; ip -6 -o route; cat "                          \
 	"/proc/sys/net/ipv6/conf/*/disable_ipv6; "                                    \
-	"busybox ping -c 1 -W 2 10.9.0.1 >/dev/null && echo v4; "                     \
-	"busybox ping -c 1 -W 2 fd09::1 >/dev/null && echo v6; } | "                  \
+	"timeout 0.9 busybox ping -c 1 10.9.0.1 >/dev/null && echo v4; "              \
+	"timeout 0.9 busybox ping -c 1 fd09::1 >/dev/null && echo v6; } | "           \
 	"sed -e 's/eth0@if[0-9]*/eth0/g; s/link-netnsid [0-9]*//g; s/^[0-9]*: //' | " \
 	"grep -v -e ' fe80::'"
 
@@ -152,9 +152,14 @@ static void add_steps(struct plan *plan)
 	plan_net_route(plan, STEP_INSIDE, &all6, &gateways[1].addr, "eth0");
 	plan_net_route(plan, STEP_INSIDE, &far, NULL, "eth0");
 	plan_net_commit(plan, STEP_INSIDE, NET_OWN);
+	plan_net_ready(plan, STEP_INSIDE, NET_HOST, "veth9");
+	plan_net_ready(plan, STEP_INSIDE, NET_OWN, "eth0");
+	plan_net_close(plan);
 	plan_add(plan, &step_show, STEP_INSIDE);
 	plan_net_down(plan, STEP_TEARDOWN, "veth9");
 	plan_net_commit(plan, STEP_TEARDOWN, NET_HOST);
+	/* It would go with its other end's namespace, but later; the name is needed again now. */
+	plan_net_delete(plan, STEP_TEARDOWN, "veth9");
 	plan_net_delete(plan, STEP_TEARDOWN, "br9");
 	plan_net_commit(plan, STEP_TEARDOWN, NET_HOST);
 }

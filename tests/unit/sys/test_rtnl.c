@@ -100,10 +100,14 @@ static void test_links(void **state)
 	rtnl_set_down(&batch, "v2");
 	rtnl_delete(&batch, "v2");
 	assert_int_equal(netlink_send(fd, &batch, &failure), 0);
+	/* Without this question it may still be off: a worker would see to it later. */
+	assert_int_equal(rtnl_settle(fd, "v0"), 1);
 	assert_true(rtnl_flags(fd, "v0") & IFF_RUNNING);
 	rtnl_set_down(&batch, "v0");
 	assert_int_equal(netlink_send(fd, &batch, &failure), 0);
 	assert_false(rtnl_flags(fd, "v0") & IFF_UP);
+	assert_int_equal(rtnl_settle(fd, "v0"), 0);
+	assert_int_equal(rtnl_settle(fd, "v2"), -ENODEV);
 	/* What is no bridge does not become one. */
 	rtnl_set_bridge(&batch, (unsigned)rtnl_index(fd, "v0"), 0);
 	assert_int_equal(netlink_send(fd, &batch, &failure), -EOPNOTSUPP);
