@@ -4,7 +4,7 @@
  * whatever somebody changes is seen; elements cost the same however many there are; writers do not
  * lose each other's changes.
  */
-XX
+#include "../unit.h"
 
 #include "../shell.h"
 
