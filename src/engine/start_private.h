@@ -25,7 +25,9 @@ struct start_ctx {
 	struct container_start *start;
 	struct joins joins;
 	struct shared_volumes shared;
-	struct start_networks networks;
+	struct start_networks *networks; /* the plan's */
+	struct port_list ports;		 /* of one that was read back */
+	struct strv exposed;
 	char *dir;    /* owned */
 	char *layers; /* owned; where layers are */
 	char *init;   /* owned; NULL without --init */
