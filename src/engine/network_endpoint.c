@@ -344,12 +344,12 @@ void endpoints_choose_gateway(struct live_network *live, const int64_t *prioriti
 
 		e->is_gateway4 = e->is_gateway6 = false;
 		if (e->gateway4.family && e->ip4.addr.family &&
-		    (best4 == SIZE_MAX || comes_first(e, priorities[i], &live->endpoints[best4],
-						      priorities[best4])))
+		    (best4 == SIZE_MAX ||
+		     comes_first(e, priorities[i], &live->endpoints[best4], priorities[best4])))
 			best4 = i;
 		if (e->gateway6.family && e->ip6.addr.family &&
-		    (best6 == SIZE_MAX || comes_first(e, priorities[i], &live->endpoints[best6],
-						      priorities[best6])))
+		    (best6 == SIZE_MAX ||
+		     comes_first(e, priorities[i], &live->endpoints[best6], priorities[best6])))
 			best6 = i;
 	}
 	if (best4 != SIZE_MAX)
@@ -407,8 +407,7 @@ void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 	plan_net_up(plan, where, endpoint->ifname);
 }
 
-void endpoint_plan_routes(struct plan *plan, enum step_where where,
-			  const struct endpoint *endpoint)
+void endpoint_plan_routes(struct plan *plan, enum step_where where, const struct endpoint *endpoint)
 {
 	const struct ip_prefix all4 = {.addr = {.family = IP_V4}};
 	const struct ip_prefix all6 = {.addr = {.family = IP_V6}};
