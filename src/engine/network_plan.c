@@ -15,7 +15,7 @@
 #include "engine/network_endpoint.h"
 #include "engine/network_names.h"
 #include "engine/port_text.h"
-#include "engine/publish.h"
+#include "engine/publish_live.h"
 #include "engine/spec.h"
 #include "monitor/names.h"
 #include "network/lease.h"
@@ -31,11 +31,12 @@ static void start_networks_free(void *data)
 {
 	struct start_networks *s = data;
 
-	publish_free(s->publish);
 	name_service_free(s->names);
 	for (size_t i = 0; i < s->n_networks; i++)
 		network_done(&s->networks[i]);
 	free(s->networks);
+	if (!s->is_placed)
+		publish_free(s->publish);
 	endpoint_requests_free(s->requests, s->n_requests);
 	live_network_done(&s->live);
 	free(s);
@@ -341,6 +342,7 @@ static void add_network(struct plan *plan, enum runtime_network_part part, void 
 	switch (part) {
 	case RUNTIME_NETWORK_BEFORE:
 		publish_plan(s->publish, plan);
+		s->is_placed = true;
 		if (has_names(s))
 			name_service_plan_connect(plan, s->is_script ? NULL : s->names);
 		plan_net_open(plan);
@@ -503,6 +505,7 @@ static void release(struct engine *engine, const char *id, struct live_network *
 		log_debug("%s", err.msg);
 		return;
 	}
+	publish_plan_withdraw(engine, live, &plan);
 	plan_end(&plan, engine->runroot, id, live, false);
 	plan_run_init(&run);
 	if (plan_execute(&plan, STEP_TEARDOWN, &run, &err) < 0)

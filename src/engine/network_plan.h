@@ -10,6 +10,7 @@
  * leases and files that the next command takes away with the rest of the run.
  */
 #include "engine/engine.h"
+#include "engine/publish.h"
 #include "network/live.h"
 #include "runtime/container_plan.h"
 
@@ -42,8 +43,9 @@ struct start_networks {
 	size_t n_requests;
 	struct live_network live;
 	struct name_service *names; /* owned; NULL without names */
-	struct publish *publish;    /* owned; NULL without ports */
+	struct publish *publish;    /* the plan's, once it has been placed; NULL without ports */
 	bool is_script;
+	bool is_placed;
 };
 
 /* What a container of MODE that asked TEXT of networks (its row says both) is to be in: RET is the

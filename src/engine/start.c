@@ -14,6 +14,7 @@
 #include "engine/exec.h"
 #include "engine/health.h"
 #include "engine/pending.h"
+#include "engine/publish_live.h"
 #include "engine/seccomp_profile.h"
 #include "engine/start_private.h"
 #include "engine/volume_shared.h"
@@ -175,6 +176,8 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 	plan_mark(&c->start->plan, PLAN_ENDED);
 	plan_run_init(&run);
 	remove_health_group(c);
+	if (c->has_changed_ports)
+		engine_withdraw_ports(c->engine, c->made->id);
 	if (cgroup_read_oom_kills(cgroups, name, &oom_kills) == 0)
 		*ret_oom = oom_kills > 0;
 	/* With a pid namespace of another's, processes may be left that nobody ended. */
@@ -191,6 +194,13 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 			log_debug("%s", err.msg);
 	}
 	remove_late_cpuset(c);
+}
+
+static void on_adopted(void *ctx, enum companion_kind kind)
+{
+	struct start_ctx *c = ctx;
+
+	c->has_changed_ports |= kind == COMPANION_PORT;
 }
 
 /* Half of a removal, beside the command's own half in the index. */
@@ -376,6 +386,7 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
+		.adopted = on_adopted,
 		.ctx = c,
 	};
 }
@@ -478,6 +489,7 @@ static int prepare_events(struct start_ctx *c, struct err *err)
 static int prepare_networks(struct start_ctx *c, int state_dir, int container_dir, struct err *err)
 {
 	const struct container_made *made = c->made;
+	const struct container_row *row = &c->record.row;
 	const struct network_subject subject = {
 		.id = made->id,
 		.name = c->subject.name,
@@ -492,8 +504,7 @@ static int prepare_networks(struct start_ctx *c, int state_dir, int container_di
 	};
 
 	c->networks = start_networks_new(&c->start->plan);
-	if (!made->name && port_list_read(&c->ports, c->record.row.host, c->record.row.config,
-					  &c->exposed, err) < 0)
+	if (!made->name && port_list_read(&c->ports, row->host, row->config, &c->exposed, err) < 0)
 		return -err->code;
 	return start_networks_prepare(c->networks, c->engine, &subject, err);
 }

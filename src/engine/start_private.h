@@ -28,9 +28,10 @@ struct start_ctx {
 	struct start_networks *networks; /* the plan's */
 	struct port_list ports;		 /* of one that was read back */
 	struct strv exposed;
-	char *dir;    /* owned */
-	char *layers; /* owned; where layers are */
-	char *init;   /* owned; NULL without --init */
+	bool has_changed_ports; /* since its start */
+	char *dir;		/* owned */
+	char *layers;		/* owned; where layers are */
+	char *init;		/* owned; NULL without --init */
 	/* Commands that the monitor executes; their strings are the engine's, and the two owned
 	 * ones below. */
 	char *settle[START_ARGV_MAX], *resume[START_ARGV_MAX], *guard[START_ARGV_MAX];
