@@ -28,7 +28,7 @@ static int check_name(const char *name, struct err *err)
 			return err_set(err, ERR_DENIED,
 				       "operation is not permitted on predefined %s network", name);
 	if (name[strspn(name, " \t\n")] == '\0')
-		return err_set(err, ERR_INVALID, "invalid name: %s", name);
+		return err_set(err, ERR_INVALID, "invalid name:");
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
 		if (*c < ' ' || *c == 0x7f)
 			return err_set(err, ERR_INVALID,

@@ -155,8 +155,8 @@ static void bad_names(void **state)
 	static const struct {
 		const char *name, *want;
 	} rows[] = {
-		{"", "invalid name: "},
-		{" ", "invalid name:  "},
+		{"", "invalid name:"},
+		{" ", "invalid name:"},
 		{"a\033[31m", "invalid network name a?[31m: it has control characters"},
 		{"bridge", "operation is not permitted on predefined bridge network"},
 		{"default", "operation is not permitted on predefined default network"},
