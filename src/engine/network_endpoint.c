@@ -418,6 +418,15 @@ void endpoint_plan_routes(struct plan *plan, enum step_where where, const struct
 		plan_net_route(plan, where, &all6, &endpoint->gateway6, endpoint->ifname);
 }
 
+void endpoint_plan_ready(struct plan *plan, enum step_where where, const struct endpoint *endpoint)
+{
+	if (*endpoint->host_ifname)
+		plan_net_ready(plan, where, NET_HOST, endpoint->host_ifname);
+	/* IPv4 is as soon as it is up; IPv6 waits for the kernel's word on the link. */
+	if (endpoint->ip6.addr.family)
+		plan_net_ready(plan, where, NET_OWN, endpoint->ifname);
+}
+
 void endpoint_plan_sysctls(struct plan *plan, const struct endpoint *endpoint)
 {
 	strv_foreach (i, &endpoint->sysctls) {
