@@ -52,11 +52,11 @@ void container_made_done(struct container_made *made)
 {
 	oci_config_done(&made->config);
 	strv_done(&made->lowers);
-	port_list_done(&made->ports);
-	strv_done(&made->exposed);
 	free(made->name);
 	free(made->image);
 	free(made->labels);
+	port_list_done(&made->ports);
+	strv_done(&made->exposed);
 	free(made->network_mode);
 	free(made->networks);
 	made->name = made->image = made->labels = made->network_mode = made->networks = NULL;

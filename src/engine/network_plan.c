@@ -12,9 +12,11 @@
 #include "engine/host_lines.h"
 #include "engine/network.h"
 #include "engine/network_endpoint.h"
+#include "engine/network_names.h"
 #include "engine/port_text.h"
 #include "engine/publish_live.h"
 #include "engine/spec.h"
+#include "monitor/names.h"
 #include "network/lease.h"
 #include "plan/net_steps.h"
 
@@ -24,8 +26,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-void start_networks_done(struct start_networks *s)
+static void start_networks_free(void *data)
 {
+	struct start_networks *s = data;
+
+	name_service_free(s->names);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		network_done(&s->networks[i]);
 	free(s->networks);
@@ -33,8 +38,19 @@ void start_networks_done(struct start_networks *s)
 		publish_free(s->publish);
 	endpoint_requests_free(s->requests, s->n_requests);
 	live_network_done(&s->live);
-	*s = (struct start_networks){};
+	free(s);
 }
+
+struct start_networks *start_networks_new(struct plan *plan)
+{
+	struct start_networks *s = mem_zalloc(sizeof(*s));
+
+	plan_own(plan, s, start_networks_free);
+	return s;
+}
+
+/* What a container has in its run directory while it is in networks. */
+static const char *const live_files[] = {LIVE_NETWORK_FILE, PORTS_FILE_NAME, NAMES_FILE};
 
 /* ---- what was asked for ---- */
 
@@ -146,8 +162,8 @@ static void undo(struct start_networks *s)
 {
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		live_endpoint_remove(s->engine->runroot, s->subject.id, &s->live.endpoints[i]);
-	unlinkat(s->subject.state_dir, LIVE_NETWORK_FILE, 0);
-	unlinkat(s->subject.state_dir, PORTS_FILE_NAME, 0);
+	for (size_t i = 0; i < ARRAY_LEN(live_files); i++)
+		unlinkat(s->subject.state_dir, live_files[i], 0);
 }
 
 /* From finding the networks until everybody can see that somebody is in them. */
@@ -175,34 +191,52 @@ static int write_hosts(struct start_networks *s, struct err *err)
 				 s->subject.is_new, err);
 }
 
-/* Ports lead to the endpoint that has the default route. */
+/* ---- names and ports ---- */
+
+static int prepare_names(struct start_networks *s, struct err *err)
+{
+	const struct network_subject *subject = &s->subject;
+
+	s->names = network_names_make(s->engine, subject->config, subject->id, s->networks,
+				      s->live.n_endpoints);
+	/* Without names the file is as it was made. */
+	if (s->is_script || (!s->names && subject->is_new))
+		return 0;
+	return network_names_write(s->names, subject->config, subject->state_dir,
+				   subject->container_dir, err);
+}
+
+/* The endpoint that has the way out, of IPv4 if there is one; SIZE_MAX. */
+static size_t find_way_out(const struct live_network *live)
+{
+	size_t found = SIZE_MAX;
+
+	for (size_t i = 0; i < live->n_endpoints; i++) {
+		if (live->endpoints[i].is_gateway4)
+			return i;
+		if (live->endpoints[i].is_gateway6)
+			found = i;
+	}
+	return found;
+}
+
 static int prepare_ports(struct start_networks *s, struct err *err)
 {
-	const struct endpoint *way = NULL;
-	struct publish_target to = {.container_id = s->subject.id,
-				    .name = s->subject.name,
-				    .live = &s->live,
-				    .state_dir = s->subject.state_dir,
-				    .exposed = s->subject.exposed};
+	size_t index = find_way_out(&s->live);
+	const struct endpoint *e = &s->live.endpoints[index == SIZE_MAX ? 0 : index];
+	const struct publish_target to = {
+		.network = &s->networks[index == SIZE_MAX ? 0 : index],
+		.ip4 = e->ip4.addr,
+		.ip6 = e->ip6.addr,
+		.container_id = s->subject.id,
+		.name = s->subject.name,
+		.endpoint_id = e->id,
+		.live = s->is_script ? NULL : &s->live,
+		.state_dir = s->subject.state_dir,
+		.exposed = s->subject.exposed,
+	};
 
-	if (!s->subject.ports->n && !s->subject.exposed->n)
-		return 0;
-	for (size_t i = 0; i < s->live.n_endpoints; i++) {
-		const struct endpoint *e = &s->live.endpoints[i];
-
-		if (e->is_gateway4)
-			to.ip4 = e->ip4.addr;
-		if (e->is_gateway6)
-			to.ip6 = e->ip6.addr;
-		if ((e->is_gateway4 || e->is_gateway6) && !way) {
-			way = e;
-			to.network = &s->networks[i];
-			to.endpoint_id = e->id;
-		}
-	}
-	return way ? publish_prepare(s->engine, s->subject.ports, &to, s->is_script, &s->publish,
-				     err)
-		   : 0;
+	return publish_prepare(s->engine, s->subject.ports, &to, s->is_script, &s->publish, err);
 }
 
 int start_networks_prepare(struct start_networks *s, struct engine *engine,
@@ -223,17 +257,21 @@ int start_networks_prepare(struct start_networks *s, struct engine *engine,
 		rc = find_networks(s, err);
 		if (rc == 0)
 			rc = make_endpoints(s, err);
+		if (rc == 0)
+			rc = prepare_names(s, err);
 		return rc == 0 ? prepare_ports(s, err) : rc;
 	}
 	if (s->n_requests)
 		rc = prepare_locked(s, err);
-	if (rc == 0) {
-		rc = write_hosts(s, err);
-		if (rc == 0)
-			rc = prepare_ports(s, err);
-		if (rc < 0)
-			undo(s);
-	}
+	if (rc < 0)
+		return rc;
+	rc = write_hosts(s, err);
+	if (rc == 0)
+		rc = prepare_names(s, err);
+	if (rc == 0 && s->n_requests)
+		rc = prepare_ports(s, err);
+	if (rc < 0)
+		undo(s);
 	return rc;
 }
 
@@ -284,8 +322,16 @@ static void add_inside(struct start_networks *s, struct plan *plan)
 		endpoint_plan_routes(plan, STEP_INSIDE, &s->live.endpoints[i]);
 	plan_net_commit(plan, STEP_INSIDE, NET_OWN);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
+		endpoint_plan_ready(plan, STEP_INSIDE, &s->live.endpoints[i]);
+	plan_net_close(plan);
+	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		endpoint_plan_sysctls(plan, &s->live.endpoints[i]);
 	plan_group(plan, NULL);
+}
+
+static bool has_names(const struct start_networks *s)
+{
+	return s->names != NULL;
 }
 
 static void add_network(struct plan *plan, enum runtime_network_part part, void *ctx)
@@ -296,12 +342,18 @@ static void add_network(struct plan *plan, enum runtime_network_part part, void 
 	case RUNTIME_NETWORK_BEFORE:
 		publish_plan(s->publish, plan);
 		s->is_placed = true;
+		if (has_names(s))
+			name_service_plan_connect(plan, s->is_script ? NULL : s->names);
 		plan_net_open(plan);
 		break;
 	case RUNTIME_NETWORK_INSIDE:
 		add_inside(s, plan);
+		if (has_names(s))
+			name_service_plan_sockets(plan, s->is_script ? NULL : s->names);
 		break;
 	case RUNTIME_NETWORK_AFTER:
+		if (has_names(s))
+			name_service_plan_hand_over(plan, s->is_script ? NULL : s->names);
 		break;
 	}
 }
@@ -314,20 +366,31 @@ void start_networks_place(struct start_networks *s, struct runtime_place *place)
 	place->network_ctx = s;
 }
 
+int start_networks_keep(struct start_networks *s, struct monitor *monitor, struct err *err)
+{
+	int rc = s->names ? names_keep(monitor, s->names) : 0;
+
+	if (rc < 0)
+		return err_sys(err, -rc, "keep the sockets of names");
+	return publish_keep(s->publish, monitor, err);
+}
+
 /* ---- the end ---- */
 
 static int run_forget(struct plan_run *run, const struct step *step, struct err *err)
 {
 	const struct live_network *live = step->data;
-	cleanup_free char *path = str_printf("%s/containers/%s/" LIVE_NETWORK_FILE, step->path,
-					     step->text);
-	cleanup_free char *ports = str_printf("%s/containers/%s/" PORTS_FILE_NAME, step->path,
-					      step->text);
 
 	for (size_t i = 0; i < live->n_endpoints; i++)
 		live_endpoint_remove(step->path, step->text, &live->endpoints[i]);
-	unlink(ports);
-	return unlink(path) < 0 && errno != ENOENT ? err_sys(err, errno, "remove %s", path) : 0;
+	for (size_t i = 0; i < ARRAY_LEN(live_files); i++) {
+		cleanup_free char *path = str_printf("%s/containers/%s/%s", step->path, step->text,
+						     live_files[i]);
+
+		if (unlink(path) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "remove %s", path);
+	}
+	return 0;
 }
 
 /* Files that only this program's own commands have: nothing for a script. The plan is explained

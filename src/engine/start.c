@@ -121,7 +121,7 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	rc = run_plan(c, &run, ret, err);
 	shared_volumes_unlock(&c->shared);
 	if (rc == 0)
-		rc = publish_keep(c->networks.publish, stdio->monitor, err);
+		rc = start_networks_keep(c->networks, stdio->monitor, err);
 	if (rc == 0 && console >= 0)
 		rc = receive_console(console, &ret->console_fd, err);
 	/* The pipes are the monitor's. */
@@ -253,12 +253,12 @@ static int build_plan(struct start_ctx *c, const struct start_request *request, 
 	if (oci_annotation(config, OCI_NOTE_INIT))
 		c->init = engine_helper_path(c->engine, "tare-init");
 	place.init_path = c->init;
-	rc = start_networks_bring_up(&c->networks, &start->plan, err);
+	rc = start_networks_bring_up(c->networks, &start->plan, err);
 	if (rc < 0)
 		return rc;
-	start_networks_place(&c->networks, &place);
+	start_networks_place(c->networks, &place);
 	rc = runtime_plan_start(config, &place, &start->info, &start->plan, &start->warnings, err);
-	start_networks_plan_end(&c->networks, &start->plan);
+	start_networks_plan_end(c->networks, &start->plan);
 	if (rc == 0)
 		runtime_plan_teardown(place.cgroups, config->cgroup,
 				      config->limits.cpuset_cpus || config->limits.cpuset_mems,
@@ -486,8 +486,6 @@ static int prepare_networks(struct start_ctx *c, int state_dir, int container_di
 {
 	const struct container_made *made = c->made;
 	const struct container_row *row = &c->record.row;
-	int rc = made->name ? 0
-			    : port_list_read(&c->ports, row->host, row->config, &c->exposed, err);
 	const struct network_subject subject = {
 		.id = made->id,
 		.name = c->subject.name,
@@ -496,12 +494,15 @@ static int prepare_networks(struct start_ctx *c, int state_dir, int container_di
 		.config = &made->config,
 		.state_dir = state_dir,
 		.container_dir = container_dir,
-		.is_new = made->name != NULL,
 		.ports = made->name ? &made->ports : &c->ports,
 		.exposed = made->name ? &made->exposed : &c->exposed,
+		.is_new = made->name != NULL,
 	};
 
-	return rc < 0 ? rc : start_networks_prepare(&c->networks, c->engine, &subject, err);
+	c->networks = start_networks_new(&c->start->plan);
+	if (!made->name && port_list_read(&c->ports, row->host, row->config, &c->exposed, err) < 0)
+		return -err->code;
+	return start_networks_prepare(c->networks, c->engine, &subject, err);
 }
 
 int start_ctx_prepare(struct start_ctx *c, int state_dir, int container_dir, struct err *err)
@@ -526,7 +527,6 @@ void start_ctx_done(struct start_ctx *c)
 {
 	joins_done(&c->joins);
 	shared_volumes_done(&c->shared);
-	start_networks_done(&c->networks);
 	port_list_done(&c->ports);
 	strv_done(&c->exposed);
 	free(c->dir);

@@ -25,9 +25,9 @@ struct start_ctx {
 	struct container_start *start;
 	struct joins joins;
 	struct shared_volumes shared;
-	struct start_networks networks;
-	struct port_list ports; /* of a container that was read back */
-	struct strv exposed;	/* the same */
+	struct start_networks *networks; /* the plan's */
+	struct port_list ports;		 /* of one that was read back */
+	struct strv exposed;
 	bool has_changed_ports; /* since its start */
 	char *dir;		/* owned */
 	char *layers;		/* owned; where layers are */
