@@ -78,10 +78,12 @@ static const char *const output_rules[] = {
 };
 
 /* From 127.0.0.1; from a container to a port that its own network publishes, whose answer must come
- * back through the host; the way out. */
+ * back through the host; the same where br_netfilter is loaded, which has such packets bridged, and
+ * nobody knows then where they came from; the way out. */
 static const char *const postrouting_rules[] = {
 	"oifname @bridges ip saddr 127.0.0.0/8 masquerade",
 	"iifname . oifname @same ct status dnat masquerade",
+	"iif 0 oifname @bridges ct status dnat fib saddr type != local masquerade",
 	"meta nfproto . iifname @masqueraded oifname != @bridges masquerade",
 	NULL,
 };
