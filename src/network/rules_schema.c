@@ -80,7 +80,8 @@ static const char *const output_rules[] = {
 };
 
 /* From 127.0.0.1; from a container to a port that its own network publishes, whose answer must come
- * back through the host; the way out. */
+ * back through the host; the same where br_netfilter is loaded, which has such packets bridged, and
+ * nobody knows then where they came from; the way out. */
 static const char *const postrouting_rules[] = {
 	"oifname @bridges ip saddr 127.0.0.0/8 masquerade",
 	"oifname . ip saddr @hairpin4 ct status dnat masquerade",
