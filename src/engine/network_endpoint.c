@@ -120,6 +120,15 @@ static void add_name(struct strv *names, const char *name)
 		strv_add(names, name);
 }
 
+/* "CONTAINER:ALIAS", or "CONTAINER" as whom it is known anyway. */
+static void add_link(struct strv *links, const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	if (colon && colon != text && colon[1])
+		strv_addf(links, "%s %.*s", colon + 1, (int)(colon - text), text);
+}
+
 void endpoint_set_names(struct endpoint *endpoint, const struct network *network,
 			const struct endpoint_request *request, const struct endpoint_owner *owner)
 {
@@ -127,7 +136,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 
 	snprintf(short_id, sizeof(short_id), "%s", owner->id);
 	strv_done(&endpoint->names);
-	endpoint->names = (struct strv)STRV_INIT;
+	strv_done(&endpoint->links);
+	endpoint->names = endpoint->links = (struct strv)STRV_INIT;
 	add_name(&endpoint->names, owner->name);
 	/* Nobody answers questions there; the first is who it is. */
 	if (network->is_default_bridge)
@@ -135,6 +145,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 	strv_foreach (i, &request->aliases)
 		add_name(&endpoint->names, request->aliases.items[i]);
 	add_name(&endpoint->names, short_id);
+	strv_foreach (i, &request->links)
+		add_link(&endpoint->links, request->links.items[i]);
 }
 
 static bool has_link(const struct live_network *others, const char *ifname)
@@ -344,12 +356,12 @@ void endpoints_choose_gateway(struct live_network *live, const int64_t *prioriti
 
 		e->is_gateway4 = e->is_gateway6 = false;
 		if (e->gateway4.family && e->ip4.addr.family &&
-		    (best4 == SIZE_MAX || comes_first(e, priorities[i], &live->endpoints[best4],
-						      priorities[best4])))
+		    (best4 == SIZE_MAX ||
+		     comes_first(e, priorities[i], &live->endpoints[best4], priorities[best4])))
 			best4 = i;
 		if (e->gateway6.family && e->ip6.addr.family &&
-		    (best6 == SIZE_MAX || comes_first(e, priorities[i], &live->endpoints[best6],
-						      priorities[best6])))
+		    (best6 == SIZE_MAX ||
+		     comes_first(e, priorities[i], &live->endpoints[best6], priorities[best6])))
 			best6 = i;
 	}
 	if (best4 != SIZE_MAX)
@@ -407,8 +419,7 @@ void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 	plan_net_up(plan, where, endpoint->ifname);
 }
 
-void endpoint_plan_routes(struct plan *plan, enum step_where where,
-			  const struct endpoint *endpoint)
+void endpoint_plan_routes(struct plan *plan, enum step_where where, const struct endpoint *endpoint)
 {
 	const struct ip_prefix all4 = {.addr = {.family = IP_V4}};
 	const struct ip_prefix all6 = {.addr = {.family = IP_V6}};

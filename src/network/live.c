@@ -18,6 +18,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_FILE      ((size_t)4 << 20)
@@ -211,13 +213,22 @@ int live_network_read(int state_dir, struct live_network *ret, struct err *err)
 
 /* ---- endpoint files ---- */
 
+/* What holds an end of line is no name. */
+static void add_lines(const char *key, const struct strv *words, struct str *out)
+{
+	strv_foreach (i, words)
+		if (!strpbrk(words->items[i], "\r\n"))
+			str_addf(out, "%s %s\n", key, words->items[i]);
+}
+
 static void format_endpoint(const struct endpoint *e, struct str *out)
 {
 	char text[IP_TEXT_LEN];
 	char mac[MAC_TEXT_LEN];
 
-	strv_foreach (i, &e->names)
-		str_addf(out, "name %s\n", e->names.items[i]);
+	add_lines("name", &e->names, out);
+	add_lines("link", &e->links, out);
+	str_addf(out, "network %s\n", e->network_name);
 	if (e->ip4.addr.family)
 		str_addf(out, "ip4 %s\n", ip_format(&e->ip4.addr, text));
 	if (e->ip6.addr.family)
@@ -228,16 +239,28 @@ static void format_endpoint(const struct endpoint *e, struct str *out)
 	str_addf(out, "endpoint %s\n", e->id);
 }
 
-static int write_endpoint(const char *dir, const char *container, const struct str *text)
+static int write_endpoint(const char *dir, const char *container, const struct str *text,
+			  mode_t mode)
 {
 	/* Readers pass over names with a dot; one writer at a time holds the container's entry. */
 	cleanup_free char *temp = str_printf("%s/.%s", dir, container);
 	cleanup_free char *path = str_printf("%s/%s", dir, container);
 	int rc = fd_write_file_at(AT_FDCWD, temp, text->buf, text->len, 0600);
 
+	if (rc == 0 && mode != 0600 && chmod(temp, mode) < 0)
+		rc = -errno;
 	if (rc == 0 && rename(temp, path) < 0)
 		rc = -errno;
 	return rc;
+}
+
+/* The name server is nobody. RUNROOT itself lets no stranger through. */
+static void let_read(const char *dir)
+{
+	cleanup_free char *network = str_ndup(dir, strlen(dir) - strlen("/endpoints"));
+
+	if (chmod(network, 0755) < 0 || chmod(dir, 0755) < 0)
+		log_debug("let %s be read: %m", dir);
 }
 
 int live_endpoint_write(const char *runroot, const char *container, const struct endpoint *endpoint,
@@ -245,16 +268,20 @@ int live_endpoint_write(const char *runroot, const char *container, const struct
 {
 	cleanup_free char *dir = str_printf("%s/networks/%s/endpoints", runroot,
 					    endpoint->network_id);
+	bool has_names = strcmp(endpoint->network_name, NETWORK_DEFAULT_NAME) != 0;
+	mode_t mode = has_names ? 0644 : 0600;
 	cleanup_str struct str text = STR_INIT;
 	int rc = 0;
 
 	format_endpoint(endpoint, &text);
-	rc = write_endpoint(dir, container, &text);
+	rc = write_endpoint(dir, container, &text, mode);
 	if (rc == -ENOENT) {
 		rc = fd_mkdir_p(dir, 0700);
 		if (rc == 0)
-			rc = write_endpoint(dir, container, &text);
+			rc = write_endpoint(dir, container, &text, mode);
 	}
+	if (rc == 0 && has_names)
+		let_read(dir);
 	return rc < 0 ? err_sys(err, -rc, "write %s/%s", dir, container) : 0;
 }
 
