@@ -247,7 +247,9 @@ const struct command commands[] = {
 
 	{ "network", "audit", NULL, NULL, "[OPTIONS] [NETWORK|CONTAINER...]",
 	  "Say who can reach what, and why",
-	  { network_audit_options }, 0, ANY, 0, 0, NULL, NULL, NULL },
+	  { network_audit_options }, 0, ANY, 0, 0, NULL, NULL, cmd_network_audit, .details =
+	  "Of named networks and containers only what concerns them is shown. Verdicts are\n"
+	  "conclusions from what tare set up and from the host's forwarding; nothing is sent." },
 	{ "network", "connect", NULL, NULL, "[OPTIONS] NETWORK CONTAINER",
 	  "Connect a container to a network",
 	  { network_connect_options }, 2, 2, 0, 0, NULL, NULL, cmd_network_connect },
@@ -259,7 +261,7 @@ const struct command commands[] = {
 	  { network_disconnect_options }, 2, 2, 0, 0, NULL, NULL, cmd_network_disconnect },
 	{ "network", "graph", NULL, NULL, "[OPTIONS] [NETWORK...]",
 	  "Draw networks, containers, addresses and ports",
-	  { network_graph_options }, 0, ANY, 0, 0, NULL, NULL, NULL },
+	  { network_graph_options }, 0, ANY, 0, 0, NULL, NULL, cmd_network_graph },
 	{ "network", "inspect", NULL, NULL, "[OPTIONS] NETWORK [NETWORK...]",
 	  "Display detailed information on one or more networks",
 	  { network_inspect_options }, 1, ANY, 0, 0, NULL, NULL, cmd_network_inspect },

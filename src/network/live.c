@@ -18,7 +18,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,6 +96,7 @@ static void add_endpoint(struct str *out, const struct endpoint *e)
 	if (e->is_gateway6)
 		str_add(out, "\"IsGateway6\":true,");
 	member_list(out, "Names", &e->names);
+	member_list(out, "Links", &e->links);
 	member_list(out, "Sysctls", &e->sysctls);
 	member_list(out, "LinkLocal", &e->link_local);
 	/* Last, and always there: no comma is left over. */
@@ -167,6 +167,7 @@ static void read_endpoint(const json_t *o, struct endpoint *e)
 	e->is_gateway4 = json_get_bool(o, "IsGateway4", false);
 	e->is_gateway6 = json_get_bool(o, "IsGateway6", false);
 	json_get_strv(o, "Names", &e->names);
+	json_get_strv(o, "Links", &e->links);
 	json_get_strv(o, "Sysctls", &e->sysctls);
 	json_get_strv(o, "LinkLocal", &e->link_local);
 }
@@ -227,8 +228,8 @@ static void format_endpoint(const struct endpoint *e, struct str *out)
 	char mac[MAC_TEXT_LEN];
 
 	add_lines("name", &e->names, out);
-	add_lines("link", &e->links, out);
 	str_addf(out, "network %s\n", e->network_name);
+	add_lines("link", &e->links, out);
 	if (e->ip4.addr.family)
 		str_addf(out, "ip4 %s\n", ip_format(&e->ip4.addr, text));
 	if (e->ip6.addr.family)
@@ -239,28 +240,30 @@ static void format_endpoint(const struct endpoint *e, struct str *out)
 	str_addf(out, "endpoint %s\n", e->id);
 }
 
-static int write_endpoint(const char *dir, const char *container, const struct str *text,
-			  mode_t mode)
+static int write_endpoint(const char *dir, const char *container, const struct str *text)
 {
 	/* Readers pass over names with a dot; one writer at a time holds the container's entry. */
 	cleanup_free char *temp = str_printf("%s/.%s", dir, container);
 	cleanup_free char *path = str_printf("%s/%s", dir, container);
-	int rc = fd_write_file_at(AT_FDCWD, temp, text->buf, text->len, 0600);
+	int rc = fd_write_file_at(AT_FDCWD, temp, text->buf, text->len, 0644);
 
-	if (rc == 0 && mode != 0600 && chmod(temp, mode) < 0)
+	/* The name server is nobody; what it may not see is behind the runroot, which is shut. */
+	if (rc == 0 && chmod(temp, 0644) < 0)
 		rc = -errno;
 	if (rc == 0 && rename(temp, path) < 0)
 		rc = -errno;
 	return rc;
 }
 
-/* The name server is nobody. RUNROOT itself lets no stranger through. */
-static void let_read(const char *dir)
+/* Makes DIR, and lets everybody look into it and what it is in. */
+static int make_readable(const char *dir)
 {
-	cleanup_free char *network = str_ndup(dir, strlen(dir) - strlen("/endpoints"));
+	cleanup_free char *parent = str_ndup(dir, (size_t)(strrchr(dir, '/') - dir));
+	int rc = fd_mkdir_p(dir, 0755);
 
-	if (chmod(network, 0755) < 0 || chmod(dir, 0755) < 0)
-		log_debug("let %s be read: %m", dir);
+	if (rc == 0 && (chmod(dir, 0755) < 0 || chmod(parent, 0755) < 0))
+		rc = -errno;
+	return rc;
 }
 
 int live_endpoint_write(const char *runroot, const char *container, const struct endpoint *endpoint,
@@ -268,20 +271,16 @@ int live_endpoint_write(const char *runroot, const char *container, const struct
 {
 	cleanup_free char *dir = str_printf("%s/networks/%s/endpoints", runroot,
 					    endpoint->network_id);
-	bool has_names = strcmp(endpoint->network_name, NETWORK_DEFAULT_NAME) != 0;
-	mode_t mode = has_names ? 0644 : 0600;
 	cleanup_str struct str text = STR_INIT;
 	int rc = 0;
 
 	format_endpoint(endpoint, &text);
-	rc = write_endpoint(dir, container, &text, mode);
+	rc = write_endpoint(dir, container, &text);
 	if (rc == -ENOENT) {
-		rc = fd_mkdir_p(dir, 0700);
+		rc = make_readable(dir);
 		if (rc == 0)
-			rc = write_endpoint(dir, container, &text, mode);
+			rc = write_endpoint(dir, container, &text);
 	}
-	if (rc == 0 && has_names)
-		let_read(dir);
 	return rc < 0 ? err_sys(err, -rc, "write %s/%s", dir, container) : 0;
 }
 

@@ -12,19 +12,17 @@
  *	                 ID/dns.sock          where the network's name server listens
  *	RUNROOT/containers/CID/network.json   all endpoints and published ports of one container
  *
- * Lines of an endpoint file, which is all that the name server reads; it may read those of
- * networks with names, whoever it is:
+ * Lines of an endpoint file, in this order, which is all that the name server reads:
  *
- *	name TEXT         one for each name: the container's, its aliases, the first 12 digits of
- *	                  its id
- *	link ALIAS NAME   what this container alone calls another
- *	network TEXT      the network's name
- *	ip4 ADDRESS       without the prefix
+ *	name TEXT          one for each: the container's, its aliases, the first 12 digits of its id
+ *	network TEXT       the network's name
+ *	link ALIAS NAME    what this container alone calls another
+ *	ip4 ADDRESS        without the prefix
  *	ip6 ADDRESS
  *	mac 02:42:...
  *	ifname eth0
  *	host vethXXXXXXX
- *	endpoint HEX      its id
+ *	endpoint HEX       its id
  *
  * A lease whose container is neither running nor being started belongs to nobody: who wants the
  * address takes it over.
