@@ -310,6 +310,26 @@ void plan_net_bridge(struct plan *plan, enum step_where where, const struct plan
 	step->number[1] = bridge->is_ipv6;
 }
 
+/* Where the kernel has no dummy links, a bridge without ports leads nowhere as well. */
+static int make_lonely_bridge(struct plan_run *run, const struct step *step, struct err *err)
+{
+	struct plan_net_batch *batch = get_batch(run, step, NET_HOST, err);
+	int index = 0;
+	int rc = 0;
+
+	if (batch == NULL)
+		return -err->code;
+	index = ensure_bridge(run, step, batch, err);
+	if (index < 0)
+		return index;
+	rc = write_ipv6(run, step->where, step->path, false);
+	if (rc < 0)
+		return err_sys(err, -rc, "switch IPv6 off for %s", step->path);
+	rtnl_set_up(&batch->messages, (unsigned)index);
+	claim(batch, step);
+	return commit(run, NET_HOST, err);
+}
+
 static int run_parent(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct plan_net_batch *batch = NULL;
@@ -324,7 +344,16 @@ static int run_parent(struct plan_run *run, const struct step *step, struct err 
 		return rc;
 	rtnl_add_vlan(&batch->messages, step->path, (unsigned)rc, (uint16_t)step->number[0]);
 	claim(batch, step);
-	return commit(run, NET_HOST, err);
+	rc = commit(run, NET_HOST, err);
+	if (rc < 0 && err->errnum == EOPNOTSUPP && step->text == NULL) {
+		err_clear(err);
+		return make_lonely_bridge(run, step, err);
+	}
+	if (rc < 0 && err->errnum == EOPNOTSUPP)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "failed to create %s vlan link: operation not supported",
+			       step->path);
+	return rc;
 }
 
 static const struct step_op step_parent = {"parent", run_parent, step_net_explain_parent};

@@ -164,16 +164,19 @@ static void set_unprotected(struct network *n)
 static void set_macvlan(struct network *n)
 {
 	n->driver = NETWORK_MACVLAN;
+	snprintf(n->parent, sizeof n->parent, "eth9");
 	snprintf(n->mode, sizeof n->mode, "bridge");
 }
 static void set_private(struct network *n)
 {
 	n->driver = NETWORK_MACVLAN;
+	snprintf(n->parent, sizeof n->parent, "eth9");
 	snprintf(n->mode, sizeof n->mode, "private");
 }
 static void set_vepa(struct network *n)
 {
 	n->driver = NETWORK_MACVLAN;
+	snprintf(n->parent, sizeof n->parent, "eth9");
 	snprintf(n->mode, sizeof n->mode, "vepa");
 }
 
@@ -189,7 +192,7 @@ static void test_kinds_of_networks(void **state)
 		 "yes masqueraded"},
 		{set_routed, "no routed", "no not-published", "yes bridge", "yes same-network",
 		 "yes not-masqueraded"},
-		{set_isolated, "yes published", "no isolated", "no isolated", "yes same-network",
+		{set_isolated, "no internal", "no isolated", "no isolated", "yes same-network",
 		 "no isolated"},
 		{set_unprotected, "yes published", "yes unprotected", "yes bridge",
 		 "yes same-network", "yes masqueraded"},
