@@ -4,8 +4,8 @@
 
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 void network_done(struct network *network)
@@ -75,7 +75,7 @@ void network_parent_name(const struct network *network, char buf[static IFNAMSIZ
 	if (network->parent[0])
 		snprintf(buf, IFNAMSIZ, "%s", network->parent);
 	else
-		snprintf(buf, IFNAMSIZ, "dm-%.12s", network->id);
+		snprintf(buf, IFNAMSIZ, "dm-%.11s", network->id); /* room for a pair's other end */
 }
 
 bool network_has_way_out(const struct network *network)

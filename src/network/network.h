@@ -104,7 +104,7 @@ const struct network_pool *network_pool(const struct network *network, int famil
 bool network_has_bridge(const struct network *network);
 /* Whether its containers are on a parent link: macvlan, ipvlan. */
 bool network_has_parent(const struct network *network);
-/* The name of that link: the one that was asked for, else "dm-" and twelve digits of the id. */
+/* The name of that link: the one that was asked for, else "dm-" and eleven digits of the id. */
 void network_parent_name(const struct network *network, char buf[static IFNAMSIZ]);
 /* Whether anything leads out of it: it is not internal, and has a parent if it needs one. */
 bool network_has_way_out(const struct network *network);

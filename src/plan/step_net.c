@@ -310,22 +310,34 @@ void plan_net_bridge(struct plan *plan, enum step_where where, const struct plan
 	step->number[1] = bridge->is_ipv6;
 }
 
-/* Where the kernel has no dummy links, a bridge without ports leads nowhere as well. */
-static int make_lonely_bridge(struct plan_run *run, const struct step *step, struct err *err)
+/* Where the kernel has no dummy links, a pair whose other end nobody uses leads nowhere as well. (A
+ * bridge without ports has no carrier, and neither would the links on it.) */
+static int make_lonely_pair(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct plan_net_batch *batch = get_batch(run, step, NET_HOST, err);
-	int index = 0;
+	const struct rtnl_link pair = {.kind = "veth",
+				       .host_ifname = step->path,
+				       .ifname = step->type,
+				       .target = {.fd = -1, .pid = getpid()}};
+	const char *const ends[] = {step->path, step->type};
 	int rc = 0;
 
 	if (batch == NULL)
 		return -err->code;
-	index = ensure_bridge(run, step, batch, err);
-	if (index < 0)
-		return index;
-	rc = write_ipv6(run, step->where, step->path, false);
+	rtnl_add_link(&batch->messages, &pair);
+	netlink_tolerate(&batch->messages, EEXIST);
+	claim(batch, step);
+	rc = commit(run, NET_HOST, err);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(ends); i++) {
+		rc = write_ipv6(run, step->where, ends[i], false);
+		if (rc < 0)
+			return err_sys(err, -rc, "switch IPv6 off for %s", ends[i]);
+	}
+	batch = rc == 0 ? get_batch(run, step, NET_HOST, err) : NULL;
+	rc = batch ? get_index(run, NET_HOST, step->type, err) : -err->code;
 	if (rc < 0)
-		return err_sys(err, -rc, "switch IPv6 off for %s", step->path);
-	rtnl_set_up(&batch->messages, (unsigned)index);
+		return rc;
+	rtnl_set_up(&batch->messages, (unsigned)rc);
 	claim(batch, step);
 	return commit(run, NET_HOST, err);
 }
@@ -347,7 +359,7 @@ static int run_parent(struct plan_run *run, const struct step *step, struct err 
 	rc = commit(run, NET_HOST, err);
 	if (rc < 0 && err->errnum == EOPNOTSUPP && step->text == NULL) {
 		err_clear(err);
-		return make_lonely_bridge(run, step, err);
+		return make_lonely_pair(run, step, err);
 	}
 	if (rc < 0 && err->errnum == EOPNOTSUPP)
 		return err_set(err, ERR_UNSUPPORTED,
@@ -365,6 +377,7 @@ void plan_net_parent(struct plan *plan, enum step_where where, const char *ifnam
 
 	step->path = str_dup(ifname);
 	step->text = str_dup(parent);
+	step->type = str_printf("%.*s-", IFNAMSIZ - 2, ifname);
 	step->number[0] = parent ? id : 0;
 }
 

@@ -99,9 +99,12 @@ void step_net_explain_parent(const struct step *step, enum step_text mode, struc
 		str_addf(out, " up type vlan id %u", (unsigned)step->number[0]);
 		return;
 	}
-	str_add(out, " up type dummy ||");
-	add_word(out, " ip link add name ", step->path);
-	str_add(out, " up type bridge");
+	str_add(out, " up type dummy || { ip link add");
+	add_word(out, " name ", step->path);
+	str_add(out, " up type veth peer name");
+	add_word(out, " ", step->type);
+	add_word(out, " && ip link set ", step->type);
+	str_add(out, " up; }");
 }
 
 static void begin_host(const struct step *step, struct str *out)
