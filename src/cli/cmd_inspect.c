@@ -257,6 +257,8 @@ static int run(struct cli *cli, union verb_options *o, enum object_kind kind, st
 
 	if (prepare(&in, cli, err) < 0 || engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
+	if (kind == KIND_NETWORK)
+		engine_check_rules(&engine);
 	strv_foreach (i, &cli->args) {
 		struct err one = ERR_INIT;
 

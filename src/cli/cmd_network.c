@@ -318,6 +318,7 @@ int cmd_network_ls(struct cli *cli, union verb_options *options, struct err *err
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    engine_list_networks(&engine, list_network, &l, err) < 0)
 		return -err->code;
+	engine_check_rules(&engine);
 	sorted = list_sort_by_name(l.rows);
 	return list_print(&spec, format, o->quiet && list_format_is_default(format), sorted, err);
 }
@@ -332,6 +333,7 @@ int cmd_network_rm(struct cli *cli, union verb_options *options, struct err *err
 
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
+	engine_check_rules(&engine);
 	strv_foreach (i, &cli->args) {
 		cleanup_with(plan_done) struct plan plan = {};
 		struct err one = ERR_INIT;
@@ -370,6 +372,7 @@ int cmd_network_prune(struct cli *cli, union verb_options *options, struct err *
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    engine_prune_networks(&engine, &o->filters, &removed, err) < 0)
 		return -err->code;
+	engine_check_rules(&engine);
 	if (!removed.n)
 		return 0;
 	puts("Deleted Networks:");

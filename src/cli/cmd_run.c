@@ -197,18 +197,6 @@ static int finish_security(struct run_request *r, struct err *err)
 	return rc;
 }
 
-/* What can be said but not yet done. */
-static int refuse_missing(const struct container_spec *spec, struct err *err)
-{
-	if (spec->n_ports) {
-		err_set(err, ERR_UNSUPPORTED,
-			"--publish: published ports need a bridge, which is not "
-			"there yet");
-		return err_hint(err, "--network host shares the host's ports");
-	}
-	return 0;
-}
-
 int run_request_finish(struct run_request *r, const struct strv *args, struct err *err)
 {
 	static int (*const phases[])(struct run_request *, struct err *) = {
@@ -226,8 +214,6 @@ int run_request_finish(struct run_request *r, const struct strv *args, struct er
 		rc = finish_mounts(r, err);
 	if (rc == 0)
 		rc = spec_validate(&r->spec, err);
-	if (rc == 0)
-		rc = refuse_missing(&r->spec, err);
 	/* lint: named by the user of the command line, on the host */
 	if (rc == 0 && r->spec.cidfile && r->spec.cidfile[0] && access(r->spec.cidfile, F_OK) == 0)
 		rc = fail("container ID file found, make sure the other container isn't running or "

@@ -522,6 +522,7 @@ static const struct argument_row {
 	{"container", "kill", alive_containers, true},
 	{"container", "logs", containers, false, COMPLETE_NO_FILES},
 	{"container", "pause", running_containers, true},
+	{"container", "port", alive_containers, false, COMPLETE_NO_FILES},
 	{"container", "rename", containers, false, COMPLETE_NO_FILES},
 	{"container", "restart", containers, true},
 	{"container", "rm", containers, true},

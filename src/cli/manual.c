@@ -114,6 +114,10 @@ static const struct manual_page pages[] = {
 	 "Stops all processes of containers where they are, by the freezer of their control "
 	 "groups. They notice nothing but that time has passed.",
 	 "\ttare pause job", "unpause stop"},
+	{"container", "port",
+	 "Shows where the ports of a running container are published: all of them, or those of "
+	 "one port of the container (tcp unless it says otherwise).",
+	 "\ttare port web\n\ttare port dns 53/udp", "ps run update"},
 	{"container", "prune",
 	 "Removes all containers that do not run, after asking. --filter keeps it to those "
 	 "older than a time (until=) or with or without a label (label=, label!=).",
@@ -167,10 +171,15 @@ static const struct manual_page pages[] = {
 	{"container", "unpause", "Lets the processes of paused containers go on.",
 	 "\ttare unpause job", "pause"},
 	{"container", "update",
-	 "Changes limits and the restart policy of containers. Of a running one the limits "
-	 "hold at once.",
-	 "\ttare update -m 1g --memory-swap 1g db\n\ttare update --restart unless-stopped web",
-	 "run stats"},
+	 "Changes limits, the restart policy and the published ports of containers. Of a running "
+	 "one limits and ports change at once, and so do they for its next start.\n\n--publish-rm "
+	 "takes a container's port with all places where it is published (80, 53/udp), or one of "
+	 "them as --publish wrote it (8080:80, 127.0.0.1:8080:80). What is withdrawn goes "
+	 "before anything is published; connections that are there stay.",
+	 "\ttare update -m 1g --memory-swap 1g db\n\ttare update --restart unless-stopped web\n"
+	 "From another port, without a restart:\n\ttare update --publish-rm 8080:80 -p "
+	 "8081:80 web",
+	 "port run stats"},
 	{"container", "wait",
 	 "Waits until containers have ended and prints their exit codes, one a line, in the "
 	 "order in which they were given. One that does not run has ended already.",

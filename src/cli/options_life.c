@@ -13,6 +13,7 @@
 #define FORMAT_HELP                                                                              \
 	"Refer to https://docs.docker.com/go/formatting/ for more information about formatting " \
 	"output with templates"
+#define EXPLAIN_HELP	"Print every step as it was executed, as shell (or =json), with its time"
 #define LIMIT(member) offsetof(struct update_options, spec.member)
 
 void update_options_init(union verb_options *o)
@@ -24,6 +25,8 @@ void update_options_done(union verb_options *o)
 {
 	spec_done(&o->update.spec);
 	free(o->update.restart);
+	strv_done(&o->update.publish);
+	strv_done(&o->update.publish_rm);
 }
 
 const struct option update_options[] = {
@@ -55,8 +58,14 @@ const struct option update_options[] = {
 	 "Swap limit equal to memory plus swap: -1 to enable unlimited swap"},
 	{"pids-limit", 0, OPT_CALL, offsetof(struct update_options, spec), pids_option_set, "int",
 	 "Tune container pids limit (set -1 for unlimited)"},
+	{"publish", 'p', OPT_LIST, offsetof(struct update_options, publish), NULL, "list",
+	 "Publish a container's port to the host, also while it runs"},
+	{"publish-rm", 0, OPT_LIST, offsetof(struct update_options, publish_rm), NULL, "list",
+	 "Withdraw a published port, also while it runs"},
 	{"restart", 0, OPT_STRING, offsetof(struct update_options, restart), NULL, "string",
 	 "Restart policy to apply when a container exits"},
+	{"explain", 0, OPT_CALL_BOOL, offsetof(struct update_options, explain), explain_option_set,
+	 NULL, EXPLAIN_HELP},
 	{},
 };
 

@@ -70,6 +70,8 @@ struct update_options {
 	struct container_spec spec; /* first: the setters of run's limits take it by its address */
 	char *restart;		    /* NULL when not said */
 	int64_t cpu_rt_period, cpu_rt_runtime;
+	struct strv publish, publish_rm; /* as typed */
+	enum explain_mode explain;
 };
 
 struct stats_options {

@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /* The descriptors are those of a name server, close-on-exec from here on. */
@@ -39,10 +38,11 @@ static bool leave_caller(void)
 
 int main(int argc, char **argv)
 {
+	static const char usage[] = "tare-dns is started by tare, for the names of a network\n";
 	struct server server;
 
 	if (argc != 2 || !take_descriptors()) {
-		fputs("tare-dns is started by tare, for the names of a network\n", stderr);
+		(void)!write(STDERR_FILENO, usage, sizeof(usage) - 1);
 		return 2;
 	}
 	if (!leave_caller() || server_init(&server, NAME_SERVER_LISTEN_FD, NAME_SERVER_LOCK_FD,

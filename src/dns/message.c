@@ -8,7 +8,6 @@
 
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define FLAG_ANSWER	0x8000
@@ -306,24 +305,20 @@ static int hex_value(char c)
 /* "2.0.18.172" */
 static bool parse_reverse4(const char *text, size_t len, struct ip_addr *ret)
 {
-	char forward[16] = "";
-	unsigned part[4];
-	int end = 0;
+	const char *end = text + len;
 
-	if (len > 15)
-		return false;
-	memcpy(forward, text, len);
-	if (sscanf(forward, "%3u.%3u.%3u.%3u%n", &part[0], &part[1], &part[2], &part[3], &end) !=
-		    4 ||
-	    (size_t)end != len)
-		return false;
 	*ret = (struct ip_addr){.family = IP_V4};
-	for (int i = 0; i < 4; i++) {
-		if (part[i] > 255)
+	for (int i = 3; i >= 0; i--) {
+		unsigned part = 0;
+		const char *begin = text;
+
+		for (; text < end && *text >= '0' && *text <= '9' && part <= 255; text++)
+			part = part * 10 + (unsigned)(*text - '0');
+		if (text == begin || part > 255 || (i > 0 && (text == end || *text++ != '.')))
 			return false;
-		ret->bytes[3 - i] = (uint8_t)part[i];
+		ret->bytes[i] = (uint8_t)part;
 	}
-	return true;
+	return text == end;
 }
 
 /* 32 digits with dots between them, the last of the address first. */

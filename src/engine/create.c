@@ -52,11 +52,11 @@ void container_made_done(struct container_made *made)
 {
 	oci_config_done(&made->config);
 	strv_done(&made->lowers);
-	port_list_done(&made->ports);
-	strv_done(&made->exposed);
 	free(made->name);
 	free(made->image);
 	free(made->labels);
+	port_list_done(&made->ports);
+	strv_done(&made->exposed);
 	free(made->network_mode);
 	free(made->networks);
 	made->name = made->image = made->labels = made->network_mode = made->networks = NULL;
@@ -505,10 +505,4 @@ int engine_load(struct engine *engine, const char *id, struct container_made *re
 		return err_set(err, ERR_INVALID, "container %.12s: no layers in its configuration",
 			       id);
 	return skeleton_add(engine, &ret->lowers, err);
-}
-
-int engine_load_ports(struct container_made *made, const char *host, const char *config,
-		      struct err *err)
-{
-	return port_list_read(&made->ports, host, config, &made->exposed, err);
 }

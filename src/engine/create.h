@@ -5,6 +5,7 @@
 #include "base/rand.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
+#include "engine/ports.h"
 #include "engine/spec.h"
 #include "oci/runtime_config.h"
 #include "storage/image.h"
@@ -21,8 +22,8 @@ struct container_made {
 	struct oci_runtime_config config;
 	struct restart_rule restart; /* of one read back: restart_rule_read fills it in */
 	struct strv lowers;	     /* layer directories, uppermost first */
-	struct port_list ports;	     /* what is published; of one read back: engine_load_ports */
-	struct strv exposed;	     /* "80/tcp", the same */
+	struct port_list ports;	     /* what is published; none of one that was read back */
+	struct strv exposed;	     /* "80/tcp"; the same */
 	int pending_fd;		     /* see engine/pending.h; -1 once closed */
 	uint64_t laps[MADE_N_LAPS];  /* CLOCK_MONOTONIC ns; 0 for one that was read back */
 };
@@ -53,8 +54,5 @@ void container_made_release(struct engine *engine, struct container_made *made);
 
 /* Reads container ID back for a start: config.json and layers. RET must be empty. */
 int engine_load(struct engine *engine, const char *id, struct container_made *ret, struct err *err);
-/* Fills in the ports from its row. Parses nothing where there are none. 0 or -ERR_INVALID. */
-int engine_load_ports(struct container_made *made, const char *host, const char *config,
-		      struct err *err);
 
 #endif

@@ -56,6 +56,10 @@ int engine_network_bring_up(struct engine *engine, struct plan *plan, const stru
 void engine_network_take_down(struct engine *engine, struct plan *plan, enum step_where where,
 			      const struct network *network);
 
+/* Makes the firewall again what it must be when somebody has changed it; nothing where no network
+ * was up since the boot. One question about it when all is well. A failure is only logged. */
+void engine_check_rules(struct engine *engine);
+
 /* What the firewall must say: all networks that are up, and ALSO (may be NULL), and all published
  * ports of running containers. Owned; it can fill itself anew. NULL after an error. */
 struct rules_state *engine_rules_state(struct engine *engine, const struct network *also,

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/network_request.h"
+#include "engine/settings.h"
 #include "network/pools.h"
 #include "storage/network.h"
 #include "sys/rtnl.h"
@@ -23,6 +24,9 @@
 #define DEFAULT_ROOT   "/var/lib/tare"
 #define DEFAULT_BRIDGE "tare0"
 #define LINK_DIGITS    10
+
+/* What is left are the built-in ones. */
+#define MAX_TYPED_SPACES (NETWORK_MAX_SPACES - NETWORK_DEFAULT_SPACES - 1)
 
 void network_set_link(const struct engine *engine, struct network *network)
 {
@@ -131,17 +135,32 @@ static int see_host(struct choice *c, struct err *err)
 
 /* ---- choosing ---- */
 
-static void set_spaces(struct choice *c)
+/* What the host's owner has said; docker's where that is nothing of IPv4; then the unique local
+ * addresses of this engine. */
+static int set_spaces(struct choice *c, struct err *err)
 {
-	cleanup_free char *seed = NULL;
+	cleanup_settings struct settings settings = {};
 	cleanup_str struct str machine = STR_INIT;
+	cleanup_free char *seed = NULL;
+	bool has_ipv4 = false;
 
-	c->n_spaces = network_default_spaces(c->spaces);
+	if (settings_load(&settings, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < settings.n_pools && i < MAX_TYPED_SPACES; i++) {
+		const struct settings_pool *pool = &settings.pools[i];
+
+		c->spaces[c->n_spaces++] = (struct network_space){.base = pool->base,
+								  .len = pool->size};
+		has_ipv4 |= pool->base.addr.family == IP_V4;
+	}
+	if (!has_ipv4)
+		c->n_spaces += network_default_spaces(c->spaces + c->n_spaces);
 	/* Without an id of the machine, two of them might meet; a random one would not stay. */
 	if (fd_read_file_at(AT_FDCWD, "/etc/machine-id", 64, &machine) < 0)
 		str_truncate(&machine, 0);
 	seed = str_printf("%s %s", str_get(&machine), c->engine->root);
 	c->spaces[c->n_spaces++] = network_local_space(seed);
+	return 0;
 }
 
 static int choose_pool(struct choice *c, struct network *network, int family, struct err *err)
@@ -263,7 +282,8 @@ int network_insert_chosen(struct engine *engine, int lock_fd, struct network *ne
 						 .name = networks[i].name,
 						 .driver = networks[i].driver_name,
 						 .created_ns = networks[i].created_ns};
-	set_spaces(&c);
+	if (set_spaces(&c, err) < 0)
+		return -err->code;
 	return network_insert(engine->store, &insertion, err);
 }
 

@@ -14,6 +14,7 @@
 #include "engine/host_lines.h"
 #include "engine/network.h"
 #include "engine/network_endpoint.h"
+#include "engine/network_names.h"
 #include "engine/network_plan.h"
 #include "engine/pending.h"
 #include "engine/spec.h"
@@ -188,6 +189,37 @@ static void update_hosts(struct change *c)
 		log_debug("container %.12s: %s", id, err.msg);
 }
 
+/* Its sockets for names, made with the first network that has any. Everything else holds already. */
+static void update_names(struct change *c)
+{
+	const char *id = c->record.row.id;
+	cleanup_close int dir = engine_open_container_dir(c->engine, id);
+	cleanup_close int pidfd = process_open(c->state.pid, c->state.start_time);
+	cleanup_made struct container_made made = {.pending_fd = -1};
+	struct network *networks = mem_zalloc((c->live.n_endpoints + 1) * sizeof(*networks));
+	struct err err = ERR_INIT;
+	size_t n = 0;
+	int rc = dir < 0 || pidfd < 0 ? 0 : engine_load(c->engine, id, &made, &err);
+
+	for (; rc == 0 && n < c->live.n_endpoints; n++)
+		rc = engine_find_network(c->engine, c->live.endpoints[n].network_id, &networks[n],
+					 &err);
+	if (rc == 0 && dir >= 0 && pidfd >= 0) {
+		const struct names_subject subject = {.id = id,
+						      .config = &made.config,
+						      .state_dir = c->run_dir,
+						      .container_dir = dir,
+						      .pidfd = pidfd};
+
+		rc = network_names_update(c->engine, &subject, networks, n, &err);
+	}
+	if (rc < 0)
+		log_warn("names of container %.12s: %s", id, err.msg);
+	for (size_t i = 0; i < n; i++)
+		network_done(&networks[i]);
+	free(networks);
+}
+
 static void plan_routes(struct change *c)
 {
 	for (size_t i = 0; i < c->live.n_endpoints; i++)
@@ -241,7 +273,8 @@ static int announce(struct change *c, const struct network *network,
 
 	if (rc < 0)
 		return rc;
-	c->live.endpoints = mem_realloc_array(c->live.endpoints, c->live.n_endpoints + 1, sizeof(e));
+	c->live.endpoints = mem_realloc_array(c->live.endpoints, c->live.n_endpoints + 1,
+					      sizeof(e));
 	c->live.endpoints[c->live.n_endpoints++] = e;
 	choose_gateway(c);
 	rc = live_network_write(c->run_dir, &c->live, err);
@@ -269,6 +302,7 @@ static int make_link(struct change *c, const struct network *network, struct err
 	endpoint_plan_addresses(c->plan, STEP_HOST, e);
 	plan_routes(c);
 	plan_net_commit(c->plan, STEP_HOST, NET_OWN);
+	endpoint_plan_ready(c->plan, STEP_HOST, e);
 	plan_group(c->plan, NULL);
 	return plan_execute_from(c->plan, first, STEP_HOST, &c->run, err);
 }
@@ -309,6 +343,7 @@ static int connect_live(struct change *c, const struct network *network,
 		return rc;
 	}
 	update_hosts(c);
+	update_names(c);
 	event_network_container(c->engine, network, "connect", c->record.row.id);
 	return 0;
 }
@@ -399,6 +434,7 @@ static int disconnect_live(struct change *c, const struct network *network, size
 		rc = -err->code;
 	}
 	update_hosts(c);
+	update_names(c);
 	if (network)
 		event_network_container(c->engine, network, "disconnect", c->record.row.id);
 	return rc;

@@ -355,12 +355,12 @@ void endpoints_choose_gateway(struct live_network *live, const int64_t *prioriti
 
 		e->is_gateway4 = e->is_gateway6 = false;
 		if (e->gateway4.family && e->ip4.addr.family &&
-		    (best4 == SIZE_MAX || comes_first(e, priorities[i], &live->endpoints[best4],
-						      priorities[best4])))
+		    (best4 == SIZE_MAX ||
+		     comes_first(e, priorities[i], &live->endpoints[best4], priorities[best4])))
 			best4 = i;
 		if (e->gateway6.family && e->ip6.addr.family &&
-		    (best6 == SIZE_MAX || comes_first(e, priorities[i], &live->endpoints[best6],
-						      priorities[best6])))
+		    (best6 == SIZE_MAX ||
+		     comes_first(e, priorities[i], &live->endpoints[best6], priorities[best6])))
 			best6 = i;
 	}
 	if (best4 != SIZE_MAX)
@@ -426,18 +426,24 @@ static const struct ip_addr *next_hop(const struct ip_addr *gateway)
 	return ip_is_any(gateway) ? NULL : gateway;
 }
 
-void endpoint_plan_routes(struct plan *plan, enum step_where where,
-			  const struct endpoint *endpoint)
+void endpoint_plan_routes(struct plan *plan, enum step_where where, const struct endpoint *endpoint)
 {
 	const struct ip_prefix all4 = {.addr = {.family = IP_V4}};
 	const struct ip_prefix all6 = {.addr = {.family = IP_V6}};
 
 	if (endpoint->is_gateway4)
-		plan_net_route(plan, where, &all4, next_hop(&endpoint->gateway4),
-			       endpoint->ifname);
+		plan_net_route(plan, where, &all4, next_hop(&endpoint->gateway4), endpoint->ifname);
 	if (endpoint->is_gateway6)
-		plan_net_route(plan, where, &all6, next_hop(&endpoint->gateway6),
-			       endpoint->ifname);
+		plan_net_route(plan, where, &all6, next_hop(&endpoint->gateway6), endpoint->ifname);
+}
+
+void endpoint_plan_ready(struct plan *plan, enum step_where where, const struct endpoint *endpoint)
+{
+	if (*endpoint->host_ifname)
+		plan_net_ready(plan, where, NET_HOST, endpoint->host_ifname);
+	/* IPv4 is as soon as it is up; IPv6 waits for the kernel's word on the link. */
+	if (endpoint->ip6.addr.family)
+		plan_net_ready(plan, where, NET_OWN, endpoint->ifname);
 }
 
 void endpoint_plan_sysctls(struct plan *plan, const struct endpoint *endpoint)

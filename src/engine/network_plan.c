@@ -12,7 +12,11 @@
 #include "engine/host_lines.h"
 #include "engine/network.h"
 #include "engine/network_endpoint.h"
+#include "engine/network_names.h"
+#include "engine/port_text.h"
+#include "engine/publish_live.h"
 #include "engine/spec.h"
+#include "monitor/names.h"
 #include "network/lease.h"
 #include "plan/net_steps.h"
 
@@ -22,15 +26,31 @@
 #include <stdio.h>
 #include <unistd.h>
 
-void start_networks_done(struct start_networks *s)
+static void start_networks_free(void *data)
 {
+	struct start_networks *s = data;
+
+	name_service_free(s->names);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		network_done(&s->networks[i]);
 	free(s->networks);
+	if (!s->is_placed)
+		publish_free(s->publish);
 	endpoint_requests_free(s->requests, s->n_requests);
 	live_network_done(&s->live);
-	*s = (struct start_networks){};
+	free(s);
 }
+
+struct start_networks *start_networks_new(struct plan *plan)
+{
+	struct start_networks *s = mem_zalloc(sizeof(*s));
+
+	plan_own(plan, s, start_networks_free);
+	return s;
+}
+
+/* What a container has in its run directory while it is in networks. */
+static const char *const live_files[] = {LIVE_NETWORK_FILE, PORTS_FILE_NAME, NAMES_FILE};
 
 /* ---- what was asked for ---- */
 
@@ -114,11 +134,10 @@ static int make_endpoints(struct start_networks *s, struct err *err)
 	for (size_t i = 0; rc == 0 && i < s->n_requests; i++) {
 		struct endpoint e = {};
 
-		rc = s->is_script
-			     ? endpoint_make_unleased(&s->networks[i], &s->requests[i], &owner,
-						      &s->live, &e, err)
-			     : endpoint_make(s->engine, &s->networks[i], &s->requests[i], &owner,
-					     &s->live, &e, err);
+		rc = s->is_script ? endpoint_make_unleased(&s->networks[i], &s->requests[i], &owner,
+							   &s->live, &e, err)
+				  : endpoint_make(s->engine, &s->networks[i], &s->requests[i],
+						  &owner, &s->live, &e, err);
 		if (rc == 0)
 			s->live.endpoints[i] = e;
 		priorities[i] = s->requests[i].gateway_priority;
@@ -143,7 +162,8 @@ static void undo(struct start_networks *s)
 {
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		live_endpoint_remove(s->engine->runroot, s->subject.id, &s->live.endpoints[i]);
-	unlinkat(s->subject.state_dir, LIVE_NETWORK_FILE, 0);
+	for (size_t i = 0; i < ARRAY_LEN(live_files); i++)
+		unlinkat(s->subject.state_dir, live_files[i], 0);
 }
 
 /* From finding the networks until everybody can see that somebody is in them. */
@@ -171,6 +191,54 @@ static int write_hosts(struct start_networks *s, struct err *err)
 				 s->subject.is_new, err);
 }
 
+/* ---- names and ports ---- */
+
+static int prepare_names(struct start_networks *s, struct err *err)
+{
+	const struct network_subject *subject = &s->subject;
+
+	s->names = network_names_make(s->engine, subject->config, subject->id, s->networks,
+				      s->live.n_endpoints);
+	/* Without names the file is as it was made. */
+	if (s->is_script || (!s->names && subject->is_new))
+		return 0;
+	return network_names_write(s->names, subject->config, subject->state_dir,
+				   subject->container_dir, err);
+}
+
+/* The endpoint that has the way out, of IPv4 if there is one; SIZE_MAX. */
+static size_t find_way_out(const struct live_network *live)
+{
+	size_t found = SIZE_MAX;
+
+	for (size_t i = 0; i < live->n_endpoints; i++) {
+		if (live->endpoints[i].is_gateway4)
+			return i;
+		if (live->endpoints[i].is_gateway6)
+			found = i;
+	}
+	return found;
+}
+
+static int prepare_ports(struct start_networks *s, struct err *err)
+{
+	size_t index = find_way_out(&s->live);
+	const struct endpoint *e = &s->live.endpoints[index == SIZE_MAX ? 0 : index];
+	const struct publish_target to = {
+		.network = &s->networks[index == SIZE_MAX ? 0 : index],
+		.ip4 = e->ip4.addr,
+		.ip6 = e->ip6.addr,
+		.container_id = s->subject.id,
+		.name = s->subject.name,
+		.endpoint_id = e->id,
+		.live = s->is_script ? NULL : &s->live,
+		.state_dir = s->subject.state_dir,
+		.exposed = s->subject.exposed,
+	};
+
+	return publish_prepare(s->engine, s->subject.ports, &to, s->is_script, &s->publish, err);
+}
+
 int start_networks_prepare(struct start_networks *s, struct engine *engine,
 			   const struct network_subject *subject, struct err *err)
 {
@@ -187,15 +255,23 @@ int start_networks_prepare(struct start_networks *s, struct engine *engine,
 		return rc;
 	if (s->is_script) {
 		rc = find_networks(s, err);
-		return rc == 0 ? make_endpoints(s, err) : rc;
+		if (rc == 0)
+			rc = make_endpoints(s, err);
+		if (rc == 0)
+			rc = prepare_names(s, err);
+		return rc == 0 ? prepare_ports(s, err) : rc;
 	}
 	if (s->n_requests)
 		rc = prepare_locked(s, err);
-	if (rc == 0) {
-		rc = write_hosts(s, err);
-		if (rc < 0)
-			undo(s);
-	}
+	if (rc < 0)
+		return rc;
+	rc = write_hosts(s, err);
+	if (rc == 0)
+		rc = prepare_names(s, err);
+	if (rc == 0 && s->n_requests)
+		rc = prepare_ports(s, err);
+	if (rc < 0)
+		undo(s);
 	return rc;
 }
 
@@ -236,7 +312,8 @@ static void add_links(struct start_networks *s, struct plan *plan)
 
 static void add_inside(struct start_networks *s, struct plan *plan)
 {
-	plan_group(plan, "a link for each network, with its address; the way out through a gateway");
+	plan_group(plan,
+		   "a link for each network, with its address; the way out through a gateway");
 	add_links(s, plan);
 	plan_net_up(plan, STEP_INSIDE, "lo");
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
@@ -245,8 +322,16 @@ static void add_inside(struct start_networks *s, struct plan *plan)
 		endpoint_plan_routes(plan, STEP_INSIDE, &s->live.endpoints[i]);
 	plan_net_commit(plan, STEP_INSIDE, NET_OWN);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
+		endpoint_plan_ready(plan, STEP_INSIDE, &s->live.endpoints[i]);
+	plan_net_close(plan);
+	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		endpoint_plan_sysctls(plan, &s->live.endpoints[i]);
 	plan_group(plan, NULL);
+}
+
+static bool has_names(const struct start_networks *s)
+{
+	return s->names != NULL;
 }
 
 static void add_network(struct plan *plan, enum runtime_network_part part, void *ctx)
@@ -255,12 +340,20 @@ static void add_network(struct plan *plan, enum runtime_network_part part, void 
 
 	switch (part) {
 	case RUNTIME_NETWORK_BEFORE:
+		publish_plan(s->publish, plan);
+		s->is_placed = true;
+		if (has_names(s))
+			name_service_plan_connect(plan, s->is_script ? NULL : s->names);
 		plan_net_open(plan);
 		break;
 	case RUNTIME_NETWORK_INSIDE:
 		add_inside(s, plan);
+		if (has_names(s))
+			name_service_plan_sockets(plan, s->is_script ? NULL : s->names);
 		break;
 	case RUNTIME_NETWORK_AFTER:
+		if (has_names(s))
+			name_service_plan_hand_over(plan, s->is_script ? NULL : s->names);
 		break;
 	}
 }
@@ -273,21 +366,35 @@ void start_networks_place(struct start_networks *s, struct runtime_place *place)
 	place->network_ctx = s;
 }
 
+int start_networks_keep(struct start_networks *s, struct monitor *monitor, struct err *err)
+{
+	int rc = s->names ? names_keep(monitor, s->names) : 0;
+
+	if (rc < 0)
+		return err_sys(err, -rc, "keep the sockets of names");
+	return publish_keep(s->publish, monitor, err);
+}
+
 /* ---- the end ---- */
 
 static int run_forget(struct plan_run *run, const struct step *step, struct err *err)
 {
 	const struct live_network *live = step->data;
-	cleanup_free char *path = str_printf("%s/containers/%s/" LIVE_NETWORK_FILE, step->path,
-					     step->text);
 
 	for (size_t i = 0; i < live->n_endpoints; i++)
 		live_endpoint_remove(step->path, step->text, &live->endpoints[i]);
-	return unlink(path) < 0 && errno != ENOENT ? err_sys(err, errno, "remove %s", path) : 0;
+	for (size_t i = 0; i < ARRAY_LEN(live_files); i++) {
+		cleanup_free char *path = str_printf("%s/containers/%s/%s", step->path, step->text,
+						     live_files[i]);
+
+		if (unlink(path) < 0 && errno != ENOENT)
+			return err_sys(err, errno, "remove %s", path);
+	}
+	return 0;
 }
 
-/* Files that only this program's own commands have: nothing for a script. The plan is explained when
- * the endpoints may be gone. */
+/* Files that only this program's own commands have: nothing for a script. The plan is explained
+ * when the endpoints may be gone. */
 static void explain_forget(const struct step *step, enum step_text mode, struct str *out)
 {
 	if (mode == TEXT_SCRIPT)
@@ -341,6 +448,7 @@ static void plan_end(struct plan *plan, const char *runroot, const char *contain
 
 void start_networks_plan_end(struct start_networks *s, struct plan *plan)
 {
+	publish_plan_end(s->publish, plan);
 	plan_end(plan, s->engine->runroot, s->subject.id, &s->live, s->is_script);
 }
 
@@ -354,6 +462,7 @@ static void release(struct engine *engine, const char *id, struct live_network *
 		log_debug("%s", err.msg);
 		return;
 	}
+	publish_plan_withdraw(engine, live, &plan);
 	plan_end(&plan, engine->runroot, id, live, false);
 	plan_run_init(&run);
 	if (plan_execute(&plan, STEP_TEARDOWN, &run, &err) < 0)

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,10 +37,17 @@ int engine_lock_pools(struct err *err)
 	return take_fd(fd);
 }
 
+/* What tells this network namespace from all others of this boot. Inode numbers come again. */
 static uint64_t this_namespace(void)
 {
+	cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(uint64_t);
+	uint64_t cookie = 0;
 	struct stat st;
 
+	/* Since Linux 5.14. */
+	if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
+		return cookie;
 	return stat("/proc/self/ns/net", &st) < 0 ? 0 : st.st_ino;
 }
 

@@ -96,7 +96,7 @@ static void add_port(struct full_state *s, const struct live_network *live,
 	struct rules_state *rules = &s->rules;
 
 	/* IPv6 to a container that has none of it is relayed by its monitor. */
-	if (!network || !addr->addr.family)
+	if (!network || !addr->addr.family || port->is_relayed)
 		return;
 	rules->ports = mem_realloc_array(rules->ports, rules->n_ports + 1, sizeof(*rules->ports));
 	rules->ports[rules->n_ports++] = (struct rules_port){

@@ -261,3 +261,33 @@ void engine_network_take_down(struct engine *engine, struct plan *plan, enum ste
 		network_parent_plan_down(plan, where, network);
 	plan_remove_tree(plan, dir);
 }
+
+static int load_all(struct engine *engine, struct plan *plan, struct err *err)
+{
+	struct rules_state *state = engine_rules_state(engine, NULL, err);
+	struct plan_run run;
+	int rc = 0;
+
+	if (!state)
+		return -err->code;
+	plan_own(plan, state, free_state);
+	if (!state->n_networks || rules_compare(state, engine->runroot))
+		return 0;
+	rules_plan_load(plan, STEP_HOST, state, engine->runroot);
+	plan_run_init(&run);
+	rc = plan_execute(plan, STEP_HOST, &run, err);
+	plan_run_done(&run);
+	return rc;
+}
+
+void engine_check_rules(struct engine *engine)
+{
+	cleanup_free char *note = str_printf("%s/networks/rules", engine->runroot);
+	cleanup_with(plan_done) struct plan plan = {};
+	struct err err = ERR_INIT;
+
+	if (access(note, F_OK) < 0 || rules_are_current(engine->runroot))
+		return;
+	if (plan_init(&plan, &err) < 0 || load_all(engine, &plan, &err) < 0)
+		log_warn("firewall: %s", err.msg);
+}

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,7 +30,8 @@ void publish_free(struct publish *publish)
 		return;
 	publish_close(publish);
 	free(publish->ports);
-	free(publish->rules);
+	if (publish->rules)
+		munmap(publish->rules, publish->shared_len);
 	free(publish->name);
 	free(publish->id);
 	free(publish->endpoint_id);
@@ -52,11 +54,6 @@ static bool host_has_ip6(void)
 	cleanup_close int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	return fd >= 0;
-}
-
-static enum network_gateway_mode get_mode(const struct network *network, int family)
-{
-	return network->gateway_mode[family == IP_V6];
 }
 
 /* Adds one socket at HOST. */
@@ -87,7 +84,8 @@ static void direct(const struct preparation *c, struct publish_port *p)
 			     (is_ip4 || !ip_is_loopback(&p->host));
 
 	p->to = same->family != IP_NONE ? *same : *other;
-	if (same->family != IP_NONE && get_mode(to->network, p->host.family) == GATEWAY_ROUTED) {
+	if (same->family != IP_NONE &&
+	    network_gateway_mode(to->network, p->host.family) == GATEWAY_ROUTED) {
 		p->is_bound = false;
 		is_translated = true;
 	}
@@ -117,38 +115,56 @@ static void add_spec(struct preparation *c, const struct port_spec *spec)
 	direct(c, twin);
 }
 
-/* One rule for each port that the firewall takes to the container. */
-static void make_rules(struct publish *publish, const struct publish_target *to)
+static int map_shared(struct publish *publish, struct err *err)
 {
-	for (size_t i = 0; i < publish->n; i++)
-		publish->n_rules += publish->ports[i].rule == 0;
-	publish->rules = mem_realloc_array(NULL, publish->n_rules + 1, sizeof(*publish->rules));
-	publish->n_rules = 0;
-	for (size_t i = 0; i < publish->n; i++) {
-		struct publish_port *p = &publish->ports[i];
+	size_t rules_len = publish->n * sizeof(*publish->rules);
+	void *shared = NULL;
 
+	publish->shared_len = rules_len + publish->n * sizeof(*publish->numbers);
+	shared = mmap(NULL, publish->shared_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	if (shared == MAP_FAILED)
+		return err_sys(err, errno, "map memory for %zu ports", publish->n);
+	publish->rules = shared;
+	publish->numbers = (uint16_t *)((char *)shared + rules_len);
+	return 0;
+}
+
+/* One rule for each port that the firewall takes to the container. */
+static int make_rules(struct publish *publish, const struct network *network, struct err *err)
+{
+	int rc = map_shared(publish, err);
+
+	snprintf(publish->bridge, sizeof(publish->bridge), "%s", network->bridge);
+	for (size_t i = 0; rc == 0 && i < publish->n; i++) {
+		struct publish_port *p = &publish->ports[i];
+		struct rules_port *rule = &publish->rules[publish->n_rules];
+
+		publish->numbers[i] = p->first;
 		if (p->rule < 0)
 			continue;
-		p->rule = (int)publish->n_rules;
-		publish->rules[publish->n_rules++] = (struct rules_port){
-			.port = {.host_ip = p->host,
-				 .host_port = p->first,
-				 .container_port = p->container_port},
-			.container_ip = p->to,
-			.bridge = to->network->bridge,
-			.mode = get_mode(to->network, p->host.family)};
-		snprintf(publish->rules[p->rule].port.proto,
-			 sizeof(publish->rules[p->rule].port.proto), "%s",
+		p->rule = (int)publish->n_rules++;
+		*rule = (struct rules_port){.port = {.host_ip = p->host,
+						     .host_port = p->first,
+						     .container_port = p->container_port},
+					    .container_ip = p->to,
+					    .bridge = publish->bridge,
+					    .mode = network_gateway_mode(network, p->host.family)};
+		snprintf(rule->port.proto, sizeof(rule->port.proto), "%s",
 			 publish_proto_name(p->proto));
 	}
+	return rc;
 }
 
 void publish_number_rules(struct publish *publish)
 {
-	for (size_t i = 0; i < publish->n; i++)
-		if (publish->ports[i].rule >= 0)
-			publish->rules[publish->ports[i].rule].port.host_port =
-				publish->ports[i].port;
+	for (size_t i = 0; i < publish->n; i++) {
+		const struct publish_port *p = &publish->ports[i];
+
+		publish->numbers[i] = p->port;
+		if (p->rule >= 0)
+			publish->rules[p->rule].port.host_port = p->port;
+	}
 }
 
 static bool takes_ports(const struct publish_target *to)
@@ -223,8 +239,9 @@ int publish_prepare(struct engine *engine, const struct port_list *wanted,
 	rules_table_name(engine->root, c.publish->table);
 	for (size_t i = 0; i < wanted->n; i++)
 		add_spec(&c, &wanted->items[i]);
-	make_rules(c.publish, to);
-	rc = script ? resolve_numbers(c.publish, err) : 0;
+	rc = make_rules(c.publish, to->network, err);
+	if (rc == 0 && script)
+		rc = resolve_numbers(c.publish, err);
 	if (rc < 0)
 		publish_free(c.publish);
 	else
@@ -259,12 +276,12 @@ static int run_bind(struct plan_run *run, const struct step *step, struct err *e
 	return publish_write(publish->state_dir, publish->live, publish->exposed, err);
 }
 
-static void explain_port(const struct publish_port *p, struct str *out)
+static void explain_port(const struct publish_port *p, uint16_t number, struct str *out)
 {
 	char host[PUBLISH_ADDRESS_LEN];
 	char to[PUBLISH_ADDRESS_LEN];
 
-	publish_address_format(&p->host, p->port ? p->port : p->first, host);
+	publish_address_format(&p->host, number, host);
 	publish_address_format(&p->to, p->container_port, to);
 	str_addf(out, "# %s %s is kept by a socket of the monitor", publish_proto_name(p->proto),
 		 host);
@@ -272,9 +289,8 @@ static void explain_port(const struct publish_port *p, struct str *out)
 		str_addf(out, ", which passes on to %s what the rules do not", to);
 }
 
-static void explain_bind(const struct step *step, enum step_text mode, struct str *out)
+void publish_explain(const struct publish *publish, struct str *out)
 {
-	const struct publish *publish = publish_of(step);
 	size_t n_shown = 0;
 
 	for (size_t i = 0; i < publish->n && n_shown < EXPLAINED_MAX; i++) {
@@ -282,13 +298,23 @@ static void explain_bind(const struct step *step, enum step_text mode, struct st
 			continue;
 		if (n_shown++)
 			str_add_char(out, '\n');
-		explain_port(&publish->ports[i], out);
+		explain_port(&publish->ports[i], publish->numbers[i], out);
 	}
 	if (publish->n > n_shown && n_shown == EXPLAINED_MAX)
 		str_addf(out, "\n# and so on: %zu sockets", publish->n);
 }
 
+static void explain_bind(const struct step *step, enum step_text mode, struct str *out)
+{
+	publish_explain(publish_of(step), out);
+}
+
 static const struct step_op step_publish = {"publish", run_bind, explain_bind};
+
+static void free_owned(void *data)
+{
+	publish_free(data);
+}
 
 void publish_plan(struct publish *publish, struct plan *plan)
 {
@@ -296,6 +322,7 @@ void publish_plan(struct publish *publish, struct plan *plan)
 
 	if (!publish)
 		return;
+	plan_own(plan, publish, free_owned);
 	step = plan_add(plan, &step_publish, STEP_HOST);
 	step->data = publish;
 	if (publish->n_rules)

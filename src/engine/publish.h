@@ -23,7 +23,7 @@ struct publish;
 
 /* Where the ports lead: the endpoint that has the container's default route. */
 struct publish_target {
-	const struct network *network; /* a bridge; borrowed as long as the publish lives */
+	const struct network *network; /* a bridge */
 	struct ip_addr ip4, ip6;       /* the container's; none */
 	const char *container_id, *name;
 	const char *endpoint_id;
@@ -45,7 +45,7 @@ void publish_free(struct publish *publish);
 /* The three below take NULL for "nothing". */
 
 /* HOST: binds the sockets, and adds the elements. ERR_CONFLICT with docker's words when a port is
- * taken. */
+ * taken. PUBLISH is PLAN's from now on. */
 void publish_plan(struct publish *publish, struct plan *plan);
 /* TEARDOWN: takes the elements out. */
 void publish_plan_end(struct publish *publish, struct plan *plan);

@@ -30,8 +30,12 @@ struct publish {
 	char *name, *id, *endpoint_id; /* owned; of the container, for what is said */
 	struct publish_port *ports;    /* owned */
 	size_t n;
-	struct rules_port *rules; /* owned */
-	size_t n_rules;
+	/* The numbers and the rules, as they are in the process that has bound the sockets: whoever
+	 * forked it explains them. One mapping. */
+	struct rules_port *rules;
+	uint16_t *numbers;
+	size_t n_rules, shared_len;
+	char bridge[IFNAMSIZ];	   /* what rules point to */
 	struct live_network *live; /* borrowed, as the three of publish_target */
 	int state_dir;
 	const struct strv *exposed;
@@ -56,6 +60,8 @@ int publish_write(int state_dir, const struct live_network *live, const struct s
 		  struct err *err);
 /* The numbers are known: into the rules with them. */
 void publish_number_rules(struct publish *publish);
+/* Says in OUT what publish_bind does. */
+void publish_explain(const struct publish *publish, struct str *out);
 /* Closes what is bound. */
 void publish_close(struct publish *publish);
 /* What the monitor is told of PORT. */

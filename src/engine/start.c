@@ -14,6 +14,7 @@
 #include "engine/exec.h"
 #include "engine/health.h"
 #include "engine/pending.h"
+#include "engine/publish_live.h"
 #include "engine/seccomp_profile.h"
 #include "engine/start_private.h"
 #include "engine/volume_shared.h"
@@ -119,6 +120,8 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	strv_add_all(&run.env, &c->made->config.env);
 	rc = run_plan(c, &run, ret, err);
 	shared_volumes_unlock(&c->shared);
+	if (rc == 0)
+		rc = start_networks_keep(c->networks, stdio->monitor, err);
 	if (rc == 0 && console >= 0)
 		rc = receive_console(console, &ret->console_fd, err);
 	/* The pipes are the monitor's. */
@@ -171,6 +174,8 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 	plan_mark(&c->start->plan, PLAN_ENDED);
 	plan_run_init(&run);
 	remove_health_group(c);
+	if (c->has_changed_ports)
+		engine_withdraw_ports(c->engine, c->made->id);
 	if (cgroup_read_oom_kills(cgroups, name, &oom_kills) == 0)
 		*ret_oom = oom_kills > 0;
 	/* With a pid namespace of another's, processes may be left that nobody ended. */
@@ -185,6 +190,13 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 			log_debug("%s", err.msg);
 	}
 	remove_late_cpuset(c);
+}
+
+static void on_adopted(void *ctx, enum companion_kind kind)
+{
+	struct start_ctx *c = ctx;
+
+	c->has_changed_ports |= kind == COMPANION_PORT;
 }
 
 /* Half of a removal, beside the command's own half in the index. */
@@ -241,12 +253,12 @@ static int build_plan(struct start_ctx *c, const struct start_request *request, 
 	if (oci_annotation(config, OCI_NOTE_INIT))
 		c->init = engine_helper_path(c->engine, "tare-init");
 	place.init_path = c->init;
-	rc = start_networks_bring_up(&c->networks, &start->plan, err);
+	rc = start_networks_bring_up(c->networks, &start->plan, err);
 	if (rc < 0)
 		return rc;
-	start_networks_place(&c->networks, &place);
+	start_networks_place(c->networks, &place);
 	rc = runtime_plan_start(config, &place, &start->info, &start->plan, &start->warnings, err);
-	start_networks_plan_end(&c->networks, &start->plan);
+	start_networks_plan_end(c->networks, &start->plan);
 	if (rc == 0)
 		runtime_plan_teardown(place.cgroups, config->cgroup,
 				      config->limits.cpuset_cpus || config->limits.cpuset_mems,
@@ -370,6 +382,7 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
+		.adopted = on_adopted,
 		.ctx = c,
 	};
 }
@@ -472,6 +485,7 @@ static int prepare_events(struct start_ctx *c, struct err *err)
 static int prepare_networks(struct start_ctx *c, int state_dir, int container_dir, struct err *err)
 {
 	const struct container_made *made = c->made;
+	const struct container_row *row = &c->record.row;
 	const struct network_subject subject = {
 		.id = made->id,
 		.name = c->subject.name,
@@ -480,10 +494,15 @@ static int prepare_networks(struct start_ctx *c, int state_dir, int container_di
 		.config = &made->config,
 		.state_dir = state_dir,
 		.container_dir = container_dir,
+		.ports = made->name ? &made->ports : &c->ports,
+		.exposed = made->name ? &made->exposed : &c->exposed,
 		.is_new = made->name != NULL,
 	};
 
-	return start_networks_prepare(&c->networks, c->engine, &subject, err);
+	c->networks = start_networks_new(&c->start->plan);
+	if (!made->name && port_list_read(&c->ports, row->host, row->config, &c->exposed, err) < 0)
+		return -err->code;
+	return start_networks_prepare(c->networks, c->engine, &subject, err);
 }
 
 int start_ctx_prepare(struct start_ctx *c, int state_dir, int container_dir, struct err *err)
@@ -508,7 +527,8 @@ void start_ctx_done(struct start_ctx *c)
 {
 	joins_done(&c->joins);
 	shared_volumes_done(&c->shared);
-	start_networks_done(&c->networks);
+	port_list_done(&c->ports);
+	strv_done(&c->exposed);
 	free(c->dir);
 	free(c->layers);
 	free(c->init);

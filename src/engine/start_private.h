@@ -25,10 +25,13 @@ struct start_ctx {
 	struct container_start *start;
 	struct joins joins;
 	struct shared_volumes shared;
-	struct start_networks networks;
-	char *dir;    /* owned */
-	char *layers; /* owned; where layers are */
-	char *init;   /* owned; NULL without --init */
+	struct start_networks *networks; /* the plan's */
+	struct port_list ports;		 /* of one that was read back */
+	struct strv exposed;
+	bool has_changed_ports; /* since its start */
+	char *dir;		/* owned */
+	char *layers;		/* owned; where layers are */
+	char *init;		/* owned; NULL without --init */
 	/* Commands that the monitor executes; their strings are the engine's, and the two owned
 	 * ones below. */
 	char *settle[START_ARGV_MAX], *resume[START_ARGV_MAX], *guard[START_ARGV_MAX];

@@ -14,6 +14,7 @@
 #include "engine/event.h"
 #include "engine/lifecycle.h"
 #include "engine/pending.h"
+#include "engine/publish_live.h"
 #include "monitor/client.h"
 #include "sys/cgroup_live.h"
 #include "sys/process.h"
@@ -39,6 +40,9 @@ struct update {
 	struct container_state state;
 	struct container_made made; /* its config becomes the new one */
 	struct changes changes;
+	const struct port_list *unpublish;
+	struct plan *plan;
+	struct port_outcome ports;
 };
 
 /* ---- before any container ---- */
@@ -271,27 +275,38 @@ static void describe_restart(const struct container_spec *spec, json_t *host)
 	json_object_set_new(policy, "MaximumRetryCount", json_integer(spec->restart_max));
 }
 
-/* The HostConfig of the index, made to say what CONFIG says, and SPEC (or NULL) of restarts. */
+/* The HostConfig of the index, made to say what CONFIG says, and U (or NULL) of restarts and ports.
+ */
 static int write_index(struct engine *engine, const struct container_record *record,
-		       const struct oci_runtime_config *config, const struct container_spec *spec,
+		       const struct oci_runtime_config *config, const struct update *u,
 		       struct err *err)
 {
 	cleanup_json json_t *host = NULL;
+	cleanup_json json_t *shown = NULL;
 	cleanup_free char *text = NULL;
-	const char *before = record->row.host;
-	int rc = json_parse(before, strlen(before), SIZE_MAX, "host configuration", &host, err);
+	cleanup_free char *shown_text = NULL;
+	const struct container_row *row = &record->row;
+	int rc = json_parse(row->host, strlen(row->host), SIZE_MAX, "host configuration", &host,
+			    err);
 
+	if (rc == 0 && u && u->ports.has_changed)
+		rc = json_parse(row->config, strlen(row->config), SIZE_MAX, "configuration", &shown,
+				err);
 	if (rc < 0)
 		return rc;
 	describe_limits(&config->limits, host);
-	if (spec && is_said(spec->restart_name))
-		describe_restart(spec, host);
+	if (u && is_said(u->spec->restart_name))
+		describe_restart(u->spec, host);
+	if (shown) {
+		port_outcome_store(&u->ports, host, shown);
+		shown_text = json_dumps(shown, JSON_COMPACT);
+	}
 	text = json_dumps(host, JSON_COMPACT);
-	if (!text)
+	if (!text || (shown && !shown_text))
 		return err_set(err, ERR_SYSTEM, "host configuration: not to be written as JSON");
-	if (strcmp(text, before) == 0)
+	if (strcmp(text, row->host) == 0 && !shown_text)
 		return 0;
-	return container_update_json(engine->store, record->row.id, NULL, text, NULL, err);
+	return container_update_json(engine->store, row->id, shown_text, text, NULL, err);
 }
 
 void engine_update_finish(struct engine *engine, const struct container_record *record)
@@ -340,6 +355,20 @@ static void tell_monitor(const struct update *u)
 	}
 }
 
+/* ---- ports ---- */
+
+static int change_ports(struct update *u, struct err *err)
+{
+	const struct container_spec *spec = u->spec;
+	const struct port_changes changes = {
+		.add = spec->ports, .n_add = spec->n_ports, .remove = u->unpublish};
+
+	if (!spec->n_ports && !u->unpublish->n)
+		return 0;
+	return engine_change_ports(u->engine, &u->record.row, &u->state, &changes, u->plan,
+				   &u->ports, err);
+}
+
 /* ---- all of it ---- */
 
 static int update_held(struct update *u, struct strv *warnings, struct err *err)
@@ -351,11 +380,13 @@ static int update_held(struct update *u, struct strv *warnings, struct err *err)
 	if (rc == 0)
 		rc = merge_limits(u, err);
 	if (rc == 0)
+		rc = change_ports(u, err);
+	if (rc == 0)
 		rc = apply(u->engine, &u->state, &u->made.config, u->changes, warnings, err);
 	if (rc == 0)
 		rc = write_config(u, err);
 	if (rc == 0)
-		rc = write_index(u->engine, &u->record, &u->made.config, u->spec, err);
+		rc = write_index(u->engine, &u->record, &u->made.config, u, err);
 	if (rc == 0 && is_said(u->spec->restart_name))
 		tell_monitor(u);
 	return rc < 0 ? err_wrap(err, "Cannot update container %s", u->record.row.id) : 0;
@@ -365,13 +396,18 @@ static void update_done(struct update *u)
 {
 	container_record_done(&u->record);
 	container_made_done(&u->made);
+	port_outcome_done(&u->ports);
 }
 
 int engine_update(struct engine *engine, const char *ref, const struct container_spec *spec,
-		  struct strv *warnings, struct err *err)
+		  const struct port_list *unpublish, struct plan *plan, struct strv *warnings,
+		  struct err *err)
 {
-	cleanup_with(update_done) struct update u = {
-		.engine = engine, .spec = spec, .made = {.pending_fd = -1}};
+	cleanup_with(update_done) struct update u = {.engine = engine,
+						     .spec = spec,
+						     .unpublish = unpublish,
+						     .plan = plan,
+						     .made = {.pending_fd = -1}};
 	char id[ID_LEN + 1];
 	int pending = -1;
 	int rc = container_lookup_by_ref(engine->store, ref, &u.record, err);

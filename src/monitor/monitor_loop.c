@@ -203,6 +203,8 @@ static int on_companion(struct monitor *m, struct fanout_client *client,
 	}
 	for (size_t i = 0; i < n; i++)
 		close(fds[i]);
+	if (rc == 0 && m->config->adopted)
+		m->config->adopted(m->config->ctx, frame->data[0]);
 	if (rc == 0)
 		return frame_send(client->source.fd, FRAME_DONE, NULL, 0, -1);
 	frame_put_u32(number, (uint32_t)-rc);

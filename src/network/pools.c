@@ -2,10 +2,7 @@
 /* Choosing subnets: what overlaps something is stepped over as a whole, however large it is. */
 #include "network/pools.h"
 
-#include "base/mem.h"
-#include "base/num.h"
 #include "base/sha256.h"
-#include "base/str.h"
 
 #include <errno.h>
 #include <string.h>
@@ -13,7 +10,7 @@
 #define V4_LAST_CLASS_B 31
 #define ULA_RANDOM	5 /* bytes of a unique local prefix behind 0xfd */
 
-size_t network_default_spaces(struct network_space ret[static NETWORK_MAX_SPACES])
+size_t network_default_spaces(struct network_space ret[static NETWORK_DEFAULT_SPACES])
 {
 	size_t n = 0;
 
@@ -38,34 +35,6 @@ struct network_space network_local_space(const char *seed)
 	sha256_final(&h, digest);
 	memcpy(ret.base.addr.bytes + 1, digest, ULA_RANDOM);
 	return ret;
-}
-
-int network_space_parse(const char *text, struct network_space *ret)
-{
-	cleanup_strv struct strv words = STRV_INIT;
-	struct network_space space = {};
-	uint64_t len = 0;
-
-	strv_split(&words, text, ',');
-	strv_foreach (i, &words) {
-		const char *word = str_trim(words.items[i]);
-
-		if (str_has_prefix(word, "size=")) {
-			if (num_parse_u64(word + strlen("size="), &len) < 0)
-				return -EINVAL;
-			continue;
-		}
-		if (str_has_prefix(word, "base="))
-			word += strlen("base=");
-		if (space.base.addr.family || ip_prefix_parse(word, &space.base) < 0)
-			return -EINVAL;
-	}
-	space.base.addr = ip_first(&space.base);
-	if (!space.base.addr.family || len < space.base.len || len > 8 * ip_size(&space.base.addr))
-		return -EINVAL;
-	space.len = (uint8_t)len;
-	*ret = space;
-	return 0;
 }
 
 static const struct ip_prefix *find_overlap(const struct ip_prefix *subnet,

@@ -12,16 +12,14 @@ struct network_space {
 	uint8_t len;
 };
 
-#define NETWORK_MAX_SPACES 64
+#define NETWORK_MAX_SPACES     64
+#define NETWORK_DEFAULT_SPACES 16
 
 /* docker's own: 172.17.0.0/16 and the 14 that follow, then 192.168.0.0/16 in sixteenths. Fills RET;
  * their number. */
-size_t network_default_spaces(struct network_space ret[static NETWORK_MAX_SPACES]);
+size_t network_default_spaces(struct network_space ret[static NETWORK_DEFAULT_SPACES]);
 /* The /48 of unique local addresses (RFC 4193) that belongs to SEED, in /64s. */
 struct network_space network_local_space(const char *seed);
-
-/* Parses "BASE/LEN,size=N" or docker's "base=BASE/LEN,size=N"; 0 or -EINVAL. */
-int network_space_parse(const char *text, struct network_space *ret);
 
 /* The first subnet of SPACES, of those of FAMILY, that has no address in common with any of TAKEN;
  * 0 or -ENOSPC. */

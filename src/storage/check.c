@@ -51,6 +51,9 @@ void check_done(struct check *c)
 	strv_done(&c->odd_files);
 	strv_done(&c->stray_volumes);
 	strv_done(&c->bare_volumes);
+	strv_done(&c->stray_networks);
+	strv_done(&c->bare_networks);
+	strv_done(&c->bad_networks);
 	strv_done(&c->open_dirs);
 	/* Whoever wanted to remove something meanwhile has left it to us. */
 	if (c->store)

@@ -17,7 +17,7 @@ struct store;
 /* One thing that is wrong. All strings are borrowed for the call, none is NULL. */
 struct check_problem {
 	const char *kind;   /* "index", "image", "layer", "blob", "name", "container", "volume",
-			       "leftover",   "mode" */
+			       "network",   "leftover",   "mode" */
 	const char *id;	    /* what it is about: 64 digits, a name, a path below the root */
 	const char *object; /* the same for people: "layer 3f2a1b..." */
 	const char *text;   /* "usr/bin/perl: content differs" */

@@ -80,9 +80,12 @@ struct check {
 	bool are_names_bad;
 	bool has_dead_staging;
 	struct strv stray_layers, stray_blobs, stray_containers, odd_files;
-	struct strv stray_volumes; /* names in ROOT/volumes that have no row */
-	struct strv bare_volumes;  /* that have a row and no record */
-	struct strv open_dirs;	   /* paths below the root that others may enter */
+	struct strv stray_volumes;  /* names in ROOT/volumes that have no row */
+	struct strv bare_volumes;   /* that have a row and no record */
+	struct strv stray_networks; /* records without a row, below the root */
+	struct strv bare_networks;  /* ids that have a row and no record */
+	struct strv bad_networks;   /* ids whose row cannot be read */
+	struct strv open_dirs;	    /* paths below the root that others may enter */
 };
 
 /* Runs all phases. CHECK must be all zero but for store, options, fn and data. */
@@ -128,6 +131,7 @@ int check_look_at_blobs(struct check *check, struct err *err);
 int check_look_at_layers(struct check *check, struct err *err);
 int check_look_at_strays(struct check *check, struct err *err);
 int check_look_at_volumes(struct check *check, struct err *err);
+int check_look_at_networks(struct check *check, struct err *err);
 
 /* Whether both would have the same record. */
 bool check_is_same_info(const struct layer_info *a, const struct layer_info *b);

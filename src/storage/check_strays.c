@@ -54,9 +54,9 @@ static void check_mode(struct check *c, const char *path)
 static void check_modes(struct check *c)
 {
 	static const char *const paths[] = {
-		".",	       "tare.db",	 "tare.db-wal", "tare.db-shm",
-		"tare.lock",   "blobs",		 STORE_BLOBS,	STORE_LAYERS,
-		STORE_STAGING, STORE_CONTAINERS, STORE_VOLUMES, NAMES_FILE,
+		".",	       "tare.db",      "tare.db-wal", "tare.db-shm", "tare.lock",
+		"blobs",       STORE_BLOBS,    STORE_LAYERS,  STORE_STAGING, STORE_CONTAINERS,
+		STORE_VOLUMES, STORE_NETWORKS, NAMES_FILE,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
@@ -343,7 +343,8 @@ int check_look_at_strays(struct check *c, struct err *err)
 {
 	check_modes(c);
 	return check_leftovers(c, err) < 0 || check_names(c, err) < 0 ||
-			       check_containers(c, err) < 0 || check_look_at_volumes(c, err) < 0
+			       check_containers(c, err) < 0 || check_look_at_volumes(c, err) < 0 ||
+			       check_look_at_networks(c, err) < 0
 		       ? -err->code
 		       : 0;
 }

@@ -459,8 +459,8 @@ int storage_repair(struct store *store, const struct repair_options *options,
 		   struct repair_totals *ret, struct err *err)
 {
 	static int (*const steps[])(struct repair * r, struct err * err) = {
-		repair_layers,	   repair_blobs,   repair_modes,
-		repair_containers, repair_volumes, repair_leftovers,
+		repair_layers,	repair_blobs,	 repair_modes,	   repair_containers,
+		repair_volumes, repair_networks, repair_leftovers,
 	};
 	const struct check_options check = {.full = true,
 					    .is_busy = options->is_busy,

@@ -32,24 +32,34 @@
 
 static const struct {
 	const char *table, *key, *columns;
-	const char *older_columns; /* of the versions before the last change; NULL: the same */
+	const char *older_columns[2]; /* of versions before the last changes; NULL: no others */
 } tables[] = {
-	{"container", "seq",
+	{"container",
+	 "seq",
 	 "seq,id,name,image_id,image_ref,image_name,created_ns,auto_remove,command,labels,"
-	 "network_mode,mounts,n_uses,n_volumes",
-	 "seq,id,name,image_id,image_ref,image_name,created_ns,auto_remove,command,labels,"
-	 "network_mode,mounts"},
-	{"container_json", "seq", "seq,config,host,extra", NULL},
-	{"image", "id", "id,created_ns,size,hidden,config,parent",
-	 "id,created_ns,size,hidden,config"},
-	{"image_layer", "image_id,idx", "image_id,idx,chain_id", NULL},
-	{"layer", "chain_id",
+	 "network_mode,mounts,n_uses,n_volumes,networks",
+	 {"seq,id,name,image_id,image_ref,image_name,created_ns,auto_remove,command,labels,"
+	  "network_mode,mounts,n_uses,n_volumes",
+	  "seq,id,name,image_id,image_ref,image_name,created_ns,auto_remove,command,labels,"
+	  "network_mode,mounts"}},
+	{"container_json", "seq", "seq,config,host,extra"},
+	{"image",
+	 "id",
+	 "id,created_ns,size,hidden,config,parent",
+	 {"id,created_ns,size,hidden,config"}},
+	{"image_layer", "image_id,idx", "image_id,idx,chain_id"},
+	{"layer",
+	 "chain_id",
 	 "chain_id,diff_id,size,entries,tree_hash,blob,blob_size,blob_format,plain_size",
-	 "chain_id,diff_id,size,entries,tree_hash"},
-	{"tag", "reference", "reference,image_id,tagged_ns,target", "reference,image_id,tagged_ns"},
-	{"target_blob", "target,digest", "target,digest,media_type,size", NULL},
-	{"volume", "name", "name,driver,created_ns,labels,options", NULL},
-	{"mount_use", "object,container,target", "object,container,target,anonymous", NULL},
+	 {"chain_id,diff_id,size,entries,tree_hash"}},
+	{"tag",
+	 "reference",
+	 "reference,image_id,tagged_ns,target",
+	 {"reference,image_id,tagged_ns"}},
+	{"target_blob", "target,digest", "target,digest,media_type,size"},
+	{"volume", "name", "name,driver,created_ns,labels,options"},
+	{"mount_use", "object,container,target", "object,container,target,anonymous"},
+	{"network", "id", "id,name,driver,created_ns,config"},
 };
 
 /* ---- reading what can be read ---- */
@@ -124,10 +134,11 @@ static int64_t copy_table(struct salvage *s, size_t i)
 	int64_t n = copy_rows(s, i, columns, tables[i].key);
 	int64_t more = 0;
 
-	if (n < 0 && tables[i].older_columns) {
-		columns = tables[i].older_columns;
-		n = copy_rows(s, i, columns, tables[i].key);
-	}
+	for (size_t k = 0; n < 0 && k < ARRAY_LEN(tables[i].older_columns); k++)
+		if (tables[i].older_columns[k]) {
+			columns = tables[i].older_columns[k];
+			n = copy_rows(s, i, columns, tables[i].key);
+		}
 	more = copy_rows(s, i, columns, backwards);
 	return (n > 0 ? n : 0) + (more > 0 ? more : 0);
 }
@@ -148,6 +159,9 @@ static int drop_nonsense(struct store *fresh, struct err *err)
 		"DELETE FROM container_json WHERE seq NOT IN (SELECT seq FROM container)",
 		"DELETE FROM volume WHERE name GLOB '*[^0-9A-Za-z_.-]*' OR length(name)<2 OR"
 		" name GLOB '[_.-]*'",
+		"DELETE FROM network WHERE length(id)<>64 OR id GLOB '*[^0-9a-f]*' OR name='' OR"
+		" ifnull(json_valid(config),0)=0",
+		"UPDATE container SET networks=NULL WHERE ifnull(json_valid(networks),0)=0",
 		"DELETE FROM mount_use WHERE container NOT IN (SELECT id FROM container)",
 		"UPDATE container SET n_uses=(SELECT count(*) FROM mount_use WHERE container=id),"
 		"n_volumes=(SELECT count(*) FROM mount_use WHERE container=id AND"
@@ -258,7 +272,7 @@ static int fill(struct repair *r, struct store *fresh, const char *copy, struct 
 		return -err->code;
 	tx = fresh;
 	if (salvage(r, fresh, copy, err) < 0 || repair_complete_rows(r, fresh, true, err) < 0 ||
-	    db_commit(fresh, err) < 0)
+	    repair_restore_networks(r, fresh, err) < 0 || db_commit(fresh, err) < 0)
 		return -err->code;
 	return db_finish_new(fresh, err);
 }

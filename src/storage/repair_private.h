@@ -55,6 +55,12 @@ int repair_find_forgotten(struct repair *r, struct strv *ret, struct err *err);
  * removals left. */
 int repair_volumes(struct repair *r, struct err *err);
 
+/* Makes rows of networks that cannot be read again from their records, writes records that are
+ * missing, removes those without a row. */
+int repair_networks(struct repair *r, struct err *err);
+/* In the transaction of FRESH, a new index: all networks that have a record and no row in it. */
+int repair_restore_networks(struct repair *r, struct store *fresh, struct err *err);
+
 /* Whether a layer's files and blob are what its record says and not what its row says. */
 bool repair_has_better_record(struct repair *r);
 

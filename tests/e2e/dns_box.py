@@ -140,7 +140,9 @@ class Server:
         self.networks, self.network = self.runroot / "networks", new_id()
         self.folder = self.networks / self.network
         (self.folder / "endpoints").mkdir(parents=True)
-        self.socket_path = self.folder / "dns.sock"
+        # A Unix address has 108 bytes.
+        self.folder_fd = os.open(self.folder, os.O_PATH)
+        self.socket_path = pathlib.Path("/proc/self/fd/%d/dns.sock" % self.folder_fd)
         self.host = Namespace()
         self.boxes, self.child, self.pid = [], None, 0
         self.start()
@@ -153,8 +155,9 @@ class Server:
         lock = os.open(self.folder / "dns.lock", os.O_RDWR | os.O_CREAT)
         folder = os.open(self.networks, os.O_RDONLY)
         fds = [listening.fileno(), lock, folder]
+        null = subprocess.DEVNULL
         subprocess.run(self.host.argv(sys.executable, "-c", LAUNCH, self.program, self.network, *fds), pass_fds=fds, check=True,
-                       stdin=subprocess.DEVNULL, timeout=20)
+                       stdin=null, stdout=null, stderr=null, timeout=20)
         listening.close()
         os.close(lock)
         os.close(folder)
@@ -173,6 +176,10 @@ class Server:
         self.boxes.append(Box(self, *args, **more))
         return self.boxes[-1]
 
+    def box_endpoint(self, number):
+        """Somebody in the network whom another name server, or none, serves."""
+        write_endpoint(self.folder, new_id(), ["name other%d" % number, "name all", "ip4 172.18.1.%d" % number])
+
     def read(self, name):
         return pathlib.Path("/proc/%d/%s" % (self.pid, name)).read_text()
 
@@ -180,6 +187,7 @@ class Server:
         for box in self.boxes:
             box.close()
         self.host.close()
+        os.close(self.folder_fd)
 
 
 class Upstream:

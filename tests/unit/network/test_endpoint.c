@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What containers ask of networks as text, and hardware addresses. */
 #include "../unit.h"
 
 #include "base/err.h"

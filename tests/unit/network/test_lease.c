@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses: the lowest free one, never one twice, and what the dead leave. */
 #include "../unit.h"
 
 #include "base/err.h"

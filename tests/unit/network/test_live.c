@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The files that tell what is alive. */
 #include "../unit.h"
 
 #include "base/err.h"

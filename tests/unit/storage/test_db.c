@@ -14,6 +14,7 @@
 #include "storage/container.h"
 #include "storage/db.h"
 #include "storage/image.h"
+#include "storage/network.h"
 #include "storage/store.h"
 #include "storage/store_private.h"
 #include "storage/volume.h"
@@ -167,6 +168,52 @@ static void version_2_is_upgraded(void **state)
 	assert_int_equal(container_delete(f->store, CHAIN, false, NULL, &err), 1);
 }
 
+/* What version 3 added to that. */
+static const char to_version_3[] =
+	"ALTER TABLE container ADD COLUMN n_uses INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE container ADD COLUMN n_volumes INTEGER NOT NULL DEFAULT 0;"
+	"CREATE TABLE volume(name TEXT PRIMARY KEY,driver TEXT NOT NULL,created_ns INTEGER NOT "
+	"NULL,labels TEXT NOT NULL,options TEXT NOT NULL)WITHOUT ROWID;"
+	"CREATE TABLE mount_use(object TEXT NOT NULL,container TEXT NOT NULL,target TEXT NOT NULL,"
+	"anonymous INTEGER NOT NULL,PRIMARY KEY(object,container,target))WITHOUT ROWID;"
+	"CREATE INDEX mount_user ON mount_use(container);";
+
+static int count_network(const struct network_row *row, void *data, struct err *err)
+{
+	(*(int *)data)++;
+	return 0;
+}
+
+static void version_3_is_upgraded(void **state)
+{
+	static const struct network_row network = {
+		.id = ID, .name = "shop", .driver = "bridge", .config = "{}", .created_ns = 5};
+	const struct network_insertion insertion = {.rows = &network, .n = 1};
+	const struct fixture *f = *state;
+	cleanup_free char *path = str_printf("%s/tare.db", f->path);
+	cleanup_container struct container_record before = {}, after = {};
+	struct err err = ERR_INIT;
+	sqlite3 *db = NULL;
+	int n = 0;
+
+	make_index(f, "3");
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, to_version_2, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, to_version_3, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(container_lookup(f->store, "old", &before, &err), 1);
+	assert_string_equal(before.row.networks, "");
+	assert_int_equal(container_update_networks(f->store, CHAIN, "[{}]", &err), 0);
+	assert_int_equal(container_lookup(f->store, "old", &after, &err), 1);
+	assert_string_equal(after.row.networks, "[{}]");
+	assert_int_equal(container_update_networks(f->store, ID, "[]", &err), -ERR_NOT_FOUND);
+	err_clear(&err);
+	assert_int_equal(network_insert(f->store, &insertion, &err), 0);
+	assert_int_equal(network_list(f->store, count_network, &n, &err), 0);
+	assert_int_equal(n, 1);
+	expect_volumes_work(f);
+}
+
 static void newer_versions_are_refused(void **state)
 {
 	const struct fixture *f = *state;
@@ -263,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(version_1_is_upgraded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(version_2_is_upgraded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(version_3_is_upgraded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(newer_versions_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_exchanged_index_is_followed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_open_statement_is_an_error, set_up, tear_down),

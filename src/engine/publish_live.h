@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ENGINE_PUBLISH_LIVE_H
+#define ENGINE_PUBLISH_LIVE_H
+/*
+ * Ports of a container that exists: published and withdrawn while it runs.
+ *
+ * What is withdrawn goes first. Its element leaves the rules, its socket is closed by the monitor,
+ * network.json says so; connections that are there stay. What comes is bound, handed to the
+ * monitor, written down, and becomes an element.
+ */
+#include "engine/engine.h"
+#include "engine/ports.h"
+#include "engine/state.h"
+#include "network/live.h"
+#include "plan/plan.h"
+
+#include <jansson.h>
+
+struct container_row;
+
+/* What is to change. A port to be withdrawn without a host's port (has_host) means all places where
+ * its container port is published. */
+struct port_changes {
+	const struct port_spec *add;
+	size_t n_add;
+	const struct port_list *remove;
+};
+
+/* What CHANGES make of a container: its bindings as they will be on record, and which of them are
+ * new. */
+struct port_outcome {
+	struct port_list bindings, added;
+	struct strv exposed; /* before and after: of its configuration */
+	bool is_publish_all; /* still */
+	bool has_changed;
+};
+void port_outcome_done(struct port_outcome *outcome);
+#define cleanup_port_outcome __attribute__((cleanup(port_outcome_done)))
+
+/* Makes CHANGES to the ports of the container of ROW: of one that runs at once, by steps added to
+ * PLAN (initialised) and executed, and what is on record of them in RET (all zero) for
+ * port_outcome_store. The caller holds the container's pending entry. 0; ERR_NOT_FOUND "No public
+ * port '80/tcp' published for NAME"; ERR_CONFLICT with docker's words. */
+int engine_change_ports(struct engine *engine, const struct container_row *row,
+			const struct container_state *state, const struct port_changes *changes,
+			struct plan *plan, struct port_outcome *ret, struct err *err);
+/* Puts them into docker's HOST and CONFIG. */
+void port_outcome_store(const struct port_outcome *outcome, json_t *host, json_t *config);
+
+/* TEARDOWN: takes the ports of LIVE, those of a container, out of the rules. */
+void publish_plan_withdraw(const struct engine *engine, const struct live_network *live,
+			   struct plan *plan);
+/* Does that for container ID, as network.json says: for a monitor whose container has ended, when
+ * its ports are not those of its start any more. Failures are only logged. */
+void engine_withdraw_ports(const struct engine *engine, const char *id);
+
+#endif
