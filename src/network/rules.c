@@ -244,10 +244,9 @@ void rules_session_done(struct rules_session *session)
 
 /* ---- transactions ---- */
 
-typedef int (*fill_fn)(struct netlink_batch *batch, void *data);
-
 /* Sends what FILL adds as one transaction for GENERATION (0: for any). */
-static int send_once(struct rules_session *session, uint32_t generation, fill_fn fill, void *data)
+static int send_once(struct rules_session *session, uint32_t generation, rules_fill_fn fill,
+		     void *data)
 {
 	cleanup_netlink_batch struct netlink_batch batch = NETLINK_BATCH_INIT;
 	size_t n = 0;
@@ -265,7 +264,7 @@ static int send_once(struct rules_session *session, uint32_t generation, fill_fn
 	return rc;
 }
 
-static int send_change(struct rules_session *session, fill_fn fill, void *data)
+int rules_send(struct rules_session *session, rules_fill_fn fill, void *data)
 {
 	int rc = send_once(session, session->generation, fill, data);
 
@@ -370,7 +369,7 @@ int rules_load(struct rules_session *session, struct rules_content *inet,
 int rules_remove(struct rules_session *session, const char *name, struct err *err)
 {
 	struct load load = {.tables = {rules_inet_table(name), rules_bridge_table(name)}};
-	int rc = send_change(session, fill_load, &load);
+	int rc = rules_send(session, fill_load, &load);
 
 	return rc < 0 ? rules_error(-rc, err) : 0;
 }
@@ -432,11 +431,11 @@ int rules_add(struct rules_session *session, const struct rules_content *content
 
 	if (rc >= 0) {
 		change.makes_table = rc == 0;
-		rc = send_change(session, fill_add, &change);
+		rc = rules_send(session, fill_add, &change);
 	}
 	if (rc == -EEXIST || rc == -EBUSY) {
 		change.is_careful = true;
-		rc = send_change(session, fill_add, &change);
+		rc = rules_send(session, fill_add, &change);
 	}
 	if (rc == -ENOENT) {
 		err_set(err, ERR_UNAVAILABLE,
@@ -469,7 +468,7 @@ static int fill_take(struct netlink_batch *batch, void *data)
 int rules_take(struct rules_session *session, const struct rules_content *content, struct err *err)
 {
 	struct change change = {.content = content, .fd = session->fd};
-	int rc = send_change(session, fill_take, &change);
+	int rc = rules_send(session, fill_take, &change);
 
 	return rc < 0 && rc != -ENOENT ? rules_error(-rc, err) : 0;
 }
@@ -481,6 +480,7 @@ bool rules_compare(const struct rules_state *state, const char *runroot)
 	cleanup_rules_session struct rules_session session = RULES_SESSION_INIT;
 	cleanup_rules_content struct rules_content inet, bridge;
 	const bool is_closed = rules_fill(state, &inet, &bridge);
+	cleanup_strv struct strv bridges = STRV_INIT;
 	struct err ignored = ERR_INIT;
 	uint32_t generation = 0;
 	bool is_same = rules_session_begin(&session, runroot, &ignored) == 0 &&
@@ -488,9 +488,11 @@ bool rules_compare(const struct rules_state *state, const char *runroot)
 
 	unique_keys(&inet);
 	unique_keys(&bridge);
+	rules_bridges(state, &bridges);
 	/* A bridge table that nobody needs any more does no harm. */
 	is_same = is_same && nft_is_same(session.fd, &inet.table, inet.elements) == 1 &&
-		  (!is_closed || nft_is_same(session.fd, &bridge.table, bridge.elements) == 1);
+		  (!is_closed || nft_is_same(session.fd, &bridge.table, bridge.elements) == 1) &&
+		  rules_user_chain_is_right(session.fd, &bridges);
 	if (is_same)
 		rules_note(&session, generation);
 	return is_same;
