@@ -189,7 +189,8 @@ static void update_hosts(struct change *c)
 		log_debug("container %.12s: %s", id, err.msg);
 }
 
-/* Its sockets for names, made with the first network that has any. Everything else holds already. */
+/* Its sockets for names, made with the first network that has any. Everything else holds already.
+ */
 static void update_names(struct change *c)
 {
 	const char *id = c->record.row.id;

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/event.h"
 #include "engine/host_lines.h"
 #include "engine/network.h"
 #include "engine/network_endpoint.h"
@@ -31,7 +32,7 @@ static void start_networks_free(void *data)
 	struct start_networks *s = data;
 
 	name_service_free(s->names);
-	for (size_t i = 0; i < s->live.n_endpoints; i++)
+	for (size_t i = 0; i < s->n_networks; i++)
 		network_done(&s->networks[i]);
 	free(s->networks);
 	if (!s->is_placed)
@@ -108,7 +109,7 @@ static int find_networks(struct start_networks *s, struct err *err)
 		struct network *network = &s->networks[i];
 
 		rc = engine_find_network(s->engine, s->requests[i].network, network, err);
-		s->live.n_endpoints = i + 1;
+		s->live.n_endpoints = s->n_networks = i + 1;
 		if (rc == 0 && (network->driver == NETWORK_HOST || network->driver == NETWORK_NULL))
 			rc = err_set(err, ERR_INVALID,
 				     "container cannot be connected to network %s by its id: say "
@@ -373,6 +374,48 @@ int start_networks_keep(struct start_networks *s, struct monitor *monitor, struc
 	if (rc < 0)
 		return err_sys(err, -rc, "keep the sockets of names");
 	return publish_keep(s->publish, monitor, err);
+}
+
+void start_networks_refresh(struct start_networks *s)
+{
+	cleanup_close int dir = engine_open_run_dir(s->engine, s->subject.id, false);
+	struct live_network now = {};
+	struct err err = ERR_INIT;
+
+	if (dir < 0 || live_network_read(dir, &now, &err) < 0) {
+		log_debug("what the container has of networks: %s", err.msg);
+		return;
+	}
+	live_network_done(&s->live);
+	s->live = now;
+	/* The plan has no steps for who had nothing at its start. */
+	if (!s->n_networks && now.n_endpoints)
+		engine_release_networks(s->engine, s->subject.id, false);
+}
+
+static void tell(const struct start_networks *s, const struct endpoint *e, const char *action)
+{
+	/* Of one that was connected while the container ran nothing else is known. */
+	const struct network other = {
+		.name = e->network_name,
+		.driver_name = (char *)(uintptr_t)(*e->host_ifname ? "bridge" : "macvlan")};
+	const struct network *network = &other;
+	struct network named = other;
+
+	for (size_t i = 0; i < s->n_networks; i++)
+		if (strcmp(s->networks[i].id, e->network_id) == 0)
+			network = &s->networks[i];
+	if (network == &other) {
+		snprintf(named.id, sizeof(named.id), "%s", e->network_id);
+		network = &named;
+	}
+	event_network_container(s->engine, network, action, s->subject.id);
+}
+
+void start_networks_tell(const struct start_networks *s, const char *action)
+{
+	for (size_t i = 0; i < s->live.n_endpoints; i++)
+		tell(s, &s->live.endpoints[i], action);
 }
 
 /* ---- the end ---- */
