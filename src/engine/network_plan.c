@@ -305,6 +305,9 @@ static void add_links(struct start_networks *s, struct plan *plan)
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		endpoint_plan_link(plan, STEP_INSIDE, &s->networks[i], &s->live.endpoints[i], -1,
 				   NULL);
+	if (s->publish)
+		plan_net_hairpin(plan, STEP_INSIDE,
+				 s->live.endpoints[find_way_out(&s->live)].host_ifname);
 	plan_net_commit(plan, STEP_INSIDE, NET_HOST);
 	for (size_t i = 0; is_mixed && i < s->live.n_endpoints; i++)
 		if (!s->networks[i].is_ipv6)

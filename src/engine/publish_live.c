@@ -12,6 +12,7 @@
 #include "engine/network.h"
 #include "engine/publish_private.h"
 #include "monitor/client.h"
+#include "plan/net_steps.h"
 #include "plan/steps.h"
 #include "storage/container.h"
 #include "json/value.h"
@@ -402,6 +403,7 @@ static void add_step(struct plan *plan, const struct step_op *op, const struct l
 
 static void add_steps(struct live_change *c, struct plan *plan)
 {
+	const struct endpoint *way = find_way(&c->live, IP_V4);
 	const char *runroot = c->engine->runroot;
 
 	rules_table_name(c->engine->root, c->table);
@@ -415,6 +417,10 @@ static void add_steps(struct live_change *c, struct plan *plan)
 	if (c->publish) {
 		plan_group(plan, "ports that are published");
 		add_step(plan, &step_adopt, c);
+		plan_net_open(plan);
+		plan_net_hairpin(plan, STEP_HOST,
+				 (way ? way : find_way(&c->live, IP_V6))->host_ifname);
+		plan_net_commit(plan, STEP_HOST, NET_HOST);
 		if (c->publish->n_rules)
 			rules_plan_ports(plan, STEP_HOST, c->table, c->publish->rules,
 					 c->publish->n_rules, true, runroot);

@@ -70,6 +70,11 @@ struct plan_link {
  * kernel makes it before its other end. Strings are copied. */
 void plan_net_link(struct plan *plan, enum step_where where, const struct plan_link *link);
 
+/* The port IFNAME of a bridge, for NET_HOST: what came through it may leave through it. A container
+ * needs that which asks for a port that it publishes itself: where br_netfilter is in force, the
+ * bridge passes such a packet on without the host having routed it. */
+void plan_net_hairpin(struct plan *plan, enum step_where where, const char *ifname);
+
 /* IPv6 of one link or, with "default", of all that come into being later, in the namespace that the
  * step runs in; at once. Switching it off where the kernel has no IPv6 is done already. */
 void plan_net_ipv6(struct plan *plan, enum step_where where, const char *ifname, bool on);

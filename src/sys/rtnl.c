@@ -200,7 +200,8 @@ void rtnl_add_vlan(struct netlink_batch *batch, const char *ifname, unsigned par
 	netlink_tolerate(batch, EEXIST);
 }
 
-void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname)
+/* One flag of a port of a bridge. */
+static void set_port(struct netlink_batch *batch, const char *ifname, uint16_t attribute)
 {
 	const struct ifinfomsg header = {};
 	size_t info = 0;
@@ -210,9 +211,19 @@ void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname)
 	info = netlink_nest(batch, IFLA_LINKINFO);
 	netlink_put_string(batch, IFLA_INFO_SLAVE_KIND, "bridge");
 	data = netlink_nest(batch, IFLA_INFO_SLAVE_DATA);
-	netlink_put_u8(batch, IFLA_BRPORT_ISOLATED, 1);
+	netlink_put_u8(batch, attribute, 1);
 	netlink_nest_end(batch, data);
 	netlink_nest_end(batch, info);
+}
+
+void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname)
+{
+	set_port(batch, ifname, IFLA_BRPORT_ISOLATED);
+}
+
+void rtnl_set_hairpin(struct netlink_batch *batch, const char *ifname)
+{
+	set_port(batch, ifname, IFLA_BRPORT_MODE);
 }
 
 void rtnl_set_up(struct netlink_batch *batch, unsigned index)

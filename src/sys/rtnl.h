@@ -45,6 +45,8 @@ void rtnl_add_link(struct netlink_batch *batch, const struct rtnl_link *link);
 void rtnl_add_vlan(struct netlink_batch *batch, const char *ifname, unsigned parent, uint16_t id);
 /* The port IFNAME of a bridge: not to talk to others that are isolated as well. */
 void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname);
+/* The port IFNAME of a bridge: frames may leave through it that came through it. */
+void rtnl_set_hairpin(struct netlink_batch *batch, const char *ifname);
 void rtnl_set_up(struct netlink_batch *batch, unsigned index);
 /* A missing one is fine. */
 void rtnl_set_down(struct netlink_batch *batch, const char *ifname);
