@@ -155,13 +155,46 @@ static int take_lock(const char *runroot, struct err *err)
 	return rc < 0 ? err_sys(err, errno, "lock %s", path) : take_fd(fd);
 }
 
+/* The socket of a process that has changed something: kept for its next change, and closed by its
+ * end. Closing one waits until the kernel has freed what anybody's transactions took out of the
+ * rules just before (nft_rcv_nl_event), a grace period of 10 ms in which a container's end would
+ * not be told. */
+static struct {
+	int fd;
+	pid_t owner; /* who inherited it has not its answers */
+	uint64_t namespace;
+} kept = {.fd = -1};
+
+static uint64_t own_namespace(void)
+{
+	cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return namespace_id(fd);
+}
+
+static int open_socket(void)
+{
+	if (kept.fd >= 0 && kept.owner == getpid() && kept.namespace == own_namespace())
+		return take_fd(kept.fd);
+	return nft_open();
+}
+
+static void keep_socket(int fd)
+{
+	if (kept.fd >= 0 && kept.owner == getpid())
+		close(kept.fd);
+	kept.fd = fd;
+	kept.owner = getpid();
+	kept.namespace = namespace_id(fd);
+}
+
 int rules_session_begin(struct rules_session *session, const char *runroot, struct err *err)
 {
 	session->runroot = runroot;
 	session->lock = take_lock(runroot, err);
 	if (session->lock < 0)
 		return session->lock;
-	session->fd = nft_open();
+	session->fd = open_socket();
 	if (session->fd < 0)
 		return rules_error(-session->fd, err);
 	session->generation = read_note(runroot, session->fd);
@@ -170,8 +203,11 @@ int rules_session_begin(struct rules_session *session, const char *runroot, stru
 
 void rules_session_done(struct rules_session *session)
 {
-	fd_cleanup_close(&session->fd);
+	/* Whoever waits for the lock does not wait for the socket. */
 	fd_cleanup_close(&session->lock);
+	if (session->is_changed)
+		keep_socket(take_fd(session->fd));
+	fd_cleanup_close(&session->fd);
 }
 
 /* ---- transactions ---- */
@@ -191,6 +227,7 @@ static int send_once(struct rules_session *session, uint32_t generation, rules_f
 		return rc;
 	nft_end(&batch);
 	rc = netlink_send(session->fd, &batch, NULL);
+	session->is_changed = session->is_changed || rc == 0;
 	if (rc == 0 && generation)
 		rules_note(session, generation + 1 ? generation + 1 : 1);
 	return rc;

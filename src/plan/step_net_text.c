@@ -97,10 +97,16 @@ void step_net_explain_parent(const struct step *step, enum step_text mode, struc
 	if (step->text)
 		add_word(out, " link ", step->text);
 	add_word(out, " name ", step->path);
-	if (step->text)
+	if (step->text) {
 		str_addf(out, " up type vlan id %u", (unsigned)step->number[0]);
-	else
-		str_add(out, " up type dummy");
+		return;
+	}
+	str_add(out, " up type dummy || { ip link add");
+	add_word(out, " name ", step->path);
+	str_add(out, " up type veth peer name");
+	add_word(out, " ", step->type);
+	add_word(out, " && ip link set ", step->type);
+	str_add(out, " up; }");
 }
 
 static void begin_host(const struct step *step, struct str *out)
@@ -188,6 +194,13 @@ void step_net_explain_link(const struct step *step, enum step_text mode, struct 
 void step_net_explain_ipv6(const struct step *step, enum step_text mode, struct str *out)
 {
 	add_ipv6(step->path, step->number[0], out);
+}
+
+void step_net_explain_hairpin(const struct step *step, enum step_text mode, struct str *out)
+{
+	begin_host(step, out);
+	add_word(out, "ip link set ", step->path);
+	str_add(out, " type bridge_slave hairpin on");
 }
 
 void step_net_explain_up(const struct step *step, enum step_text mode, struct str *out)
