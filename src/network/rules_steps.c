@@ -85,14 +85,6 @@ static void port_content(const struct step *step, struct rules_content *content)
 		rules_add_port(content, &ports[i]);
 }
 
-static void link_content(const struct step *step, struct rules_content *content)
-{
-	const struct rules_link *links = step->data;
-
-	for (uint64_t i = 0; i < step->number[0]; i++)
-		rules_add_link(content, &links[i]);
-}
-
 static bool is_empty(const struct rules_content *content)
 {
 	for (size_t i = 0; i < content->table.n_sets; i++)
@@ -253,41 +245,6 @@ void rules_plan_ports(struct plan *plan, enum step_where where, const char *tabl
 		return;
 	step = add_step(plan, &step_ports, where, table, runroot);
 	step->data = ports;
-	step->number[0] = n;
-	step->number[1] = add;
-}
-
-/* ---- links ---- */
-
-static int run_links(struct plan_run *run, const struct step *step, struct err *err)
-{
-	cleanup_rules_content struct rules_content content = {
-		.table = rules_bridge_table(step->text)};
-
-	link_content(step, &content);
-	return change(step, &content, step->number[1], err);
-}
-
-static void explain_links(const struct step *step, enum step_text mode, struct str *out)
-{
-	cleanup_rules_content struct rules_content content = {
-		.table = rules_bridge_table(step->text)};
-
-	link_content(step, &content);
-	explain_elements(step, &content, out);
-}
-
-static const struct step_op step_links = {"firewall links", run_links, explain_links};
-
-void rules_plan_links(struct plan *plan, enum step_where where, const char *table,
-		      const struct rules_link *links, size_t n, bool add, const char *runroot)
-{
-	struct step *step = NULL;
-
-	if (!n)
-		return;
-	step = add_step(plan, &step_links, where, table, runroot);
-	step->data = links;
 	step->number[0] = n;
 	step->number[1] = add;
 }

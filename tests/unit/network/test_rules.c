@@ -78,14 +78,11 @@ static const struct {
 
 static struct rules_port ports[ARRAY_LEN(port_texts)];
 static struct rules_network networks[ARRAY_LEN(bridges)];
-static struct rules_link links[1];
 static struct rules_state state = {.table = TABLE,
 				   .networks = networks,
 				   .n_networks = ARRAY_LEN(networks),
 				   .ports = ports,
-				   .n_ports = ARRAY_LEN(ports),
-				   .links = links,
-				   .n_links = ARRAY_LEN(links)};
+				   .n_ports = ARRAY_LEN(ports)};
 
 static struct rules_port make_port(const char *proto, const char *host, uint16_t host_port,
 				   const char *container, uint16_t port)
@@ -113,10 +110,6 @@ static void make_state(void)
 				     port_texts[i].port);
 		ports[i].mode = port_texts[i].mode;
 	}
-	assert_int_equal(ip_parse("172.19.0.2", &links[0].from), 0);
-	assert_int_equal(ip_parse("172.19.0.3", &links[0].to), 0);
-	snprintf(links[0].proto, sizeof(links[0].proto), "tcp");
-	links[0].port = 5432;
 }
 
 static int set_up(void **unused)
