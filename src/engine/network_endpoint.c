@@ -5,10 +5,12 @@
  */
 #include "engine/network_endpoint.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "engine/pending.h"
 #include "network/lease.h"
+#include "network/rules.h"
 #include "plan/steps.h"
 
 #include <stdio.h>
@@ -120,6 +122,15 @@ static void add_name(struct strv *names, const char *name)
 		strv_add(names, name);
 }
 
+/* "CONTAINER:ALIAS", or "CONTAINER" as whom it is known anyway. */
+static void add_link(struct strv *links, const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	if (colon && colon != text && colon[1])
+		strv_addf(links, "%s %.*s", colon + 1, (int)(colon - text), text);
+}
+
 void endpoint_set_names(struct endpoint *endpoint, const struct network *network,
 			const struct endpoint_request *request, const struct endpoint_owner *owner)
 {
@@ -127,7 +138,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 
 	snprintf(short_id, sizeof(short_id), "%s", owner->id);
 	strv_done(&endpoint->names);
-	endpoint->names = (struct strv)STRV_INIT;
+	strv_done(&endpoint->links);
+	endpoint->names = endpoint->links = (struct strv)STRV_INIT;
 	add_name(&endpoint->names, owner->name);
 	/* Nobody answers questions there; the first is who it is. */
 	if (network->is_default_bridge)
@@ -135,6 +147,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 	strv_foreach (i, &request->aliases)
 		add_name(&endpoint->names, request->aliases.items[i]);
 	add_name(&endpoint->names, short_id);
+	strv_foreach (i, &request->links)
+		add_link(&endpoint->links, request->links.items[i]);
 }
 
 static bool has_link(const struct live_network *others, const char *ifname)
@@ -165,6 +179,19 @@ static int set_ifname(struct endpoint *e, const struct network *network,
 			return 0;
 	}
 	return err_set(err, ERR_INVALID, "a container has at most %d links", MAX_LINKS);
+}
+
+/* "NAME[:ALIAS]" as typed; a link may also be to somebody who is not there yet. */
+static void set_links(struct endpoint *e, const struct endpoint_request *request)
+{
+	strv_foreach (i, &request->links) {
+		const char *text = request->links.items[i];
+		size_t len = strcspn(text, ":");
+		bool has_alias = text[len] && text[len + 1];
+
+		strv_addf(&e->links, "%.*s %.*s", (int)(has_alias ? strlen(text + len + 1) : len),
+			  has_alias ? text + len + 1 : text, (int)len, text);
+	}
 }
 
 static void set_sysctls(struct endpoint *e, const struct endpoint_request *request)
@@ -210,6 +237,7 @@ static int fill(struct endpoint *e, const struct network *network,
 		snprintf(e->host_ifname, sizeof(e->host_ifname), "veth%.7s", digits);
 	}
 	endpoint_set_names(e, network, request, owner);
+	set_links(e, request);
 	set_sysctls(e, request);
 	strv_add_all(&e->link_local, &request->link_local);
 	return set_ifname(e, network, request, others, err);
@@ -360,8 +388,25 @@ void endpoints_choose_gateway(struct live_network *live, const int64_t *prioriti
 
 /* ---- steps ---- */
 
+bool endpoint_needs_hairpin(bool is_published)
+{
+	static const char *const settings[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
+					       "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
+
+	for (size_t i = 0; is_published && i < ARRAY_LEN(settings); i++) {
+		cleanup_str struct str text = STR_INIT;
+
+		/* Without br_netfilter there is no such file. */
+		if (fd_read_kernel_file(settings[i], 16, &text) == 0 &&
+		    str_has_prefix(str_get(&text), "1"))
+			return true;
+	}
+	return false;
+}
+
 void endpoint_plan_link(struct plan *plan, enum step_where where, const struct network *network,
-			const struct endpoint *endpoint, int netns_fd, const char *netns_path)
+			const struct endpoint *endpoint, int netns_fd, const char *netns_path,
+			bool is_hairpin)
 {
 	static const char *const kinds[] = {[NETWORK_BRIDGE] = "veth",
 					    [NETWORK_MACVLAN] = "macvlan",
@@ -375,7 +420,8 @@ void endpoint_plan_link(struct plan *plan, enum step_where where, const struct n
 				 .mtu = network->mtu,
 				 .netns_fd = netns_fd,
 				 .netns_path = netns_path,
-				 .is_isolated = is_bridge && !network->is_icc};
+				 .group = rules_is_closed(network) ? RULES_CLOSED_GROUP : 0,
+				 .is_hairpin = is_bridge && is_hairpin};
 
 	/* All links of an ipvlan have their parent's. */
 	if (network->driver != NETWORK_IPVLAN)
