@@ -5,10 +5,12 @@
  */
 #include "engine/network_endpoint.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "engine/pending.h"
 #include "network/lease.h"
+#include "network/rules.h"
 #include "plan/steps.h"
 
 #include <stdio.h>
@@ -360,8 +362,25 @@ void endpoints_choose_gateway(struct live_network *live, const int64_t *prioriti
 
 /* ---- steps ---- */
 
+bool endpoint_needs_hairpin(bool is_published)
+{
+	static const char *const settings[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
+					       "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
+
+	for (size_t i = 0; is_published && i < ARRAY_LEN(settings); i++) {
+		cleanup_str struct str text = STR_INIT;
+
+		/* Without br_netfilter there is no such file. */
+		if (fd_read_kernel_file(settings[i], 16, &text) == 0 &&
+		    str_has_prefix(str_get(&text), "1"))
+			return true;
+	}
+	return false;
+}
+
 void endpoint_plan_link(struct plan *plan, enum step_where where, const struct network *network,
-			const struct endpoint *endpoint, int netns_fd, const char *netns_path)
+			const struct endpoint *endpoint, int netns_fd, const char *netns_path,
+			bool is_hairpin)
 {
 	static const char *const kinds[] = {[NETWORK_BRIDGE] = "veth",
 					    [NETWORK_MACVLAN] = "macvlan",
@@ -375,7 +394,8 @@ void endpoint_plan_link(struct plan *plan, enum step_where where, const struct n
 				 .mtu = network->mtu,
 				 .netns_fd = netns_fd,
 				 .netns_path = netns_path,
-				 .is_isolated = is_bridge && !network->is_icc};
+				 .group = rules_is_closed(network) ? RULES_CLOSED_GROUP : 0,
+				 .is_hairpin = is_bridge && is_hairpin};
 
 	/* All links of an ipvlan have their parent's. */
 	if (network->driver != NETWORK_IPVLAN)

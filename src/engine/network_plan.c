@@ -298,15 +298,13 @@ static bool has_ipv6(const struct start_networks *s)
 static void add_links(struct start_networks *s, struct plan *plan)
 {
 	bool is_mixed = has_ipv6(s);
+	bool is_hairpin = endpoint_needs_hairpin(s->publish != NULL);
 
 	if (!is_mixed)
 		plan_net_ipv6(plan, STEP_INSIDE, "default", false);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		endpoint_plan_link(plan, STEP_INSIDE, &s->networks[i], &s->live.endpoints[i], -1,
-				   NULL);
-	for (size_t i = 0; publish_wants_hairpin(s->publish) && i < s->live.n_endpoints; i++)
-		if (s->live.endpoints[i].is_gateway4 || s->live.endpoints[i].is_gateway6)
-			plan_net_hairpin(plan, STEP_INSIDE, s->live.endpoints[i].host_ifname);
+				   NULL, is_hairpin);
 	plan_net_commit(plan, STEP_INSIDE, NET_HOST);
 	for (size_t i = 0; is_mixed && i < s->live.n_endpoints; i++)
 		if (!s->networks[i].is_ipv6)

@@ -29,8 +29,6 @@ void rules_content_done(struct rules_content *content);
 void rules_add_network(struct rules_content *content, const struct network *network);
 void rules_add_port(struct rules_content *content, const struct rules_port *port);
 void rules_add_link(struct rules_content *content, const struct rules_link *link);
-/* Whether NETWORK needs the bridge table. */
-bool rules_is_closed(const struct network *network);
 /* Both tables of a whole state; whether the bridge table is needed. */
 bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 		struct rules_content *ret_bridge);

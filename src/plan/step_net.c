@@ -392,6 +392,7 @@ static int run_link(struct plan_run *run, const struct step *step, struct err *e
 		.host_ifname = step->text,
 		.ifname = step->path,
 		.mtu = (uint32_t)step->number[0],
+		.group = (uint32_t)step->number[3],
 		/* The child is in its own pid namespace, and asks from there. */
 		.target = {.fd = (int)step->number[2] - 1, .pid = getpid()},
 	};
@@ -409,8 +410,8 @@ static int run_link(struct plan_run *run, const struct step *step, struct err *e
 		return err_set(err, ERR_INVALID, "%s has no mode %s", link.kind,
 			       step->words.items[LINK_MODE]);
 	rtnl_add_link(&batch->messages, &link);
-	if (step->number[3])
-		rtnl_set_isolated(&batch->messages, link.host_ifname);
+	if (step->number[3] >> 32)
+		rtnl_set_hairpin(&batch->messages, link.host_ifname);
 	claim(batch, step);
 	return 0;
 }
@@ -431,7 +432,7 @@ void plan_net_link(struct plan *plan, enum step_where where, const struct plan_l
 	for (size_t i = 0; i < 6; i++)
 		step->number[1] |= (uint64_t)link->mac[i] << (8 * i);
 	step->number[2] = (uint64_t)link->netns_fd + 1;
-	step->number[3] = link->is_isolated;
+	step->number[3] = link->group | (uint64_t)link->is_hairpin << 32;
 }
 
 static int run_hairpin(struct plan_run *run, const struct step *step, struct err *err)

@@ -9,7 +9,7 @@
  *	bridge	   name		MAC			addresses	mtu, is_ipv6
  *	parent	   name		its parent, NULL		id
  *	link	   inside	host's end	kind	master, mode,	mtu, MAC, descriptor + 1,
- *							netns path	is_isolated
+ *							netns path	group, is_hairpin << 32
  *	ipv6	   link						on
  *	address	   link		prefix
  *	route	   link		prefix		gateway

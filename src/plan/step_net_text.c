@@ -6,6 +6,8 @@
 #include "plan/net_steps.h"
 #include "plan/step_net.h"
 
+#include <inttypes.h>
+
 #define INTO_HOST "nsenter --net=/proc/self/fd/9 "
 
 static void add_word(struct str *out, const char *before, const char *word)
@@ -146,17 +148,19 @@ static void explain_veth(const struct step *step, struct str *out)
 	str_add(out, " numtxqueues 1 numrxqueues 1");
 	if (*step->words.items[LINK_MASTER])
 		add_word(out, " master ", step->words.items[LINK_MASTER]);
+	if ((uint32_t)step->number[3])
+		str_addf(out, " group %" PRIu32, (uint32_t)step->number[3]);
 	add_word(out, " up type veth peer name ", step->path);
 	add_mac(step, out);
 	add_mtu(step, out);
 	str_add(out, " numtxqueues 1 numrxqueues 1");
 	add_netns(step, out);
-	if (!step->number[3])
+	if (!(step->number[3] >> 32))
 		return;
 	str_add_char(out, '\n');
 	begin_host(step, out);
 	add_word(out, "ip link set ", step->text);
-	str_add(out, " type bridge_slave isolated on");
+	str_add(out, " type bridge_slave hairpin on");
 }
 
 static void explain_on_parent(const struct step *step, struct str *out)

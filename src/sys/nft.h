@@ -13,7 +13,8 @@
  *	match	 KEY {" . " KEY} [" !="] (" @SET" | " VALUE")
  *	statement  accept, drop, return, jump CHAIN, masquerade, counter,
  *		 dnat ip|ip6 to KEY {" . " KEY} map @MAP
- *	element	 VALUE {" . " VALUE} [" : " VALUE {" . " VALUE}]
+ *	element	 VALUE {" . " VALUE} [" : " VALUE {" . " VALUE}]; in sets of intervals ADDRESS/BITS,
+ *too
  *
  * Keys and types are the tables in nft_rule.c and nft_value.c.
  */
@@ -31,6 +32,7 @@ struct nft_set {
 	const char *name;
 	const char *key;  /* types: "inet_proto . inet_service" */
 	const char *data; /* types, NULL for a set */
+	bool is_interval; /* values may be subnets; of concatenations only */
 };
 
 /* A chain with its rules. TYPE NULL: one that is only jumped to. */
@@ -113,9 +115,12 @@ const struct nft_set *nft_find_set(const struct nft_table *table, const char *na
 int nft_parse_types(const char *types, uint32_t *ret_type, unsigned *ret_len);
 /* Whether TYPES is one type, whose values are in the host's byte order. */
 bool nft_is_host_order(const char *types);
-/* The bytes of a concatenation of values, each padded to 4: their number, or -EINVAL. */
+/* The length of each type in RET[0..MAX): how many there are, or -EINVAL. */
+int nft_type_lengths(const char *types, unsigned *ret, unsigned max);
+/* The bytes of a concatenation of values, each padded to 4: their number, or -EINVAL. END gets the
+ * last ones of intervals; NULL: there may be none. */
 int nft_parse_values(const char *types, const char *text, size_t len,
-		     uint8_t bytes[static NFT_MAX_VALUE]);
+		     uint8_t bytes[static NFT_MAX_VALUE], uint8_t *end);
 /* One value of one type; its number of bytes (not padded), or -EINVAL. */
 int nft_parse_value(const char *type, const char *text, size_t len,
 		    uint8_t bytes[static NFT_MAX_VALUE]);
@@ -124,6 +129,7 @@ int nft_compile(struct netlink_batch *batch, const struct nft_table *table, cons
 /* Key and data of an element of SET: 0 or -EINVAL. */
 struct nft_element {
 	uint8_t key[NFT_MAX_VALUE], data[NFT_MAX_VALUE];
+	uint8_t end[NFT_MAX_VALUE]; /* of intervals: the last key */
 	unsigned key_len, data_len;
 };
 int nft_parse_element(const struct nft_set *set, const char *text, struct nft_element *ret);

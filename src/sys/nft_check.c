@@ -126,6 +126,7 @@ static int take_element(const struct nlattr *item, void *data)
 
 	netlink_parse_nest(item, attrs, NFTA_SET_ELEM_MAX);
 	element->key_len = take_value(attrs[NFTA_SET_ELEM_KEY], element->key);
+	take_value(attrs[NFTA_SET_ELEM_KEY_END], element->end);
 	element->data_len = take_value(attrs[NFTA_SET_ELEM_DATA], element->data);
 	return 0;
 }
@@ -168,6 +169,11 @@ int nft_find_element(int fd, const struct nft_table *table, const struct nft_set
 	key = netlink_nest(&batch, NFTA_SET_ELEM_KEY);
 	netlink_put(&batch, NFTA_DATA_VALUE, wanted.key, wanted.key_len);
 	netlink_nest_end(&batch, key);
+	if (set->is_interval) {
+		key = netlink_nest(&batch, NFTA_SET_ELEM_KEY_END);
+		netlink_put(&batch, NFTA_DATA_VALUE, wanted.end, wanted.key_len);
+		netlink_nest_end(&batch, key);
+	}
 	netlink_nest_end(&batch, item);
 	netlink_nest_end(&batch, list);
 	rc = netlink_get(fd, &batch, take_elements, &found);
