@@ -169,6 +169,19 @@ static int set_ifname(struct endpoint *e, const struct network *network,
 	return err_set(err, ERR_INVALID, "a container has at most %d links", MAX_LINKS);
 }
 
+/* "NAME[:ALIAS]" as typed; a link may also be to somebody who is not there yet. */
+static void set_links(struct endpoint *e, const struct endpoint_request *request)
+{
+	strv_foreach (i, &request->links) {
+		const char *text = request->links.items[i];
+		size_t len = strcspn(text, ":");
+		bool has_alias = text[len] && text[len + 1];
+
+		strv_addf(&e->links, "%.*s %.*s", (int)(has_alias ? strlen(text + len + 1) : len),
+			  has_alias ? text + len + 1 : text, (int)len, text);
+	}
+}
+
 static void set_sysctls(struct endpoint *e, const struct endpoint_request *request)
 {
 	const char *text = find_option(request, OPTION_SYSCTLS);
@@ -212,6 +225,7 @@ static int fill(struct endpoint *e, const struct network *network,
 		snprintf(e->host_ifname, sizeof(e->host_ifname), "veth%.7s", digits);
 	}
 	endpoint_set_names(e, network, request, owner);
+	set_links(e, request);
 	set_sysctls(e, request);
 	strv_add_all(&e->link_local, &request->link_local);
 	return set_ifname(e, network, request, others, err);

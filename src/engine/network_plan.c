@@ -9,10 +9,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/event.h"
 #include "engine/host_lines.h"
 #include "engine/network.h"
 #include "engine/network_endpoint.h"
 #include "engine/network_names.h"
+#include "engine/network_script.h"
 #include "engine/port_text.h"
 #include "engine/publish_live.h"
 #include "engine/spec.h"
@@ -31,7 +33,7 @@ static void start_networks_free(void *data)
 	struct start_networks *s = data;
 
 	name_service_free(s->names);
-	for (size_t i = 0; i < s->live.n_endpoints; i++)
+	for (size_t i = 0; i < s->n_networks; i++)
 		network_done(&s->networks[i]);
 	free(s->networks);
 	if (!s->is_placed)
@@ -107,8 +109,10 @@ static int find_networks(struct start_networks *s, struct err *err)
 	for (size_t i = 0; rc == 0 && i < s->n_requests; i++) {
 		struct network *network = &s->networks[i];
 
-		rc = engine_find_network(s->engine, s->requests[i].network, network, err);
-		s->live.n_endpoints = i + 1;
+		rc = s->is_script
+			     ? script_find_network(s->engine, s->requests[i].network, network, err)
+			     : engine_find_network(s->engine, s->requests[i].network, network, err);
+		s->live.n_endpoints = s->n_networks = i + 1;
 		if (rc == 0 && (network->driver == NETWORK_HOST || network->driver == NETWORK_NULL))
 			rc = err_set(err, ERR_INVALID,
 				     "container cannot be connected to network %s by its id: say "
@@ -200,7 +204,7 @@ static int prepare_names(struct start_networks *s, struct err *err)
 	s->names = network_names_make(s->engine, subject->config, subject->id, s->networks,
 				      s->live.n_endpoints);
 	/* Without names the file is as it was made. */
-	if (s->is_script || (!s->names && subject->is_new))
+	if (!s->names && subject->is_new)
 		return 0;
 	return network_names_write(s->names, subject->config, subject->state_dir,
 				   subject->container_dir, err);
@@ -231,12 +235,12 @@ static int prepare_ports(struct start_networks *s, struct err *err)
 		.container_id = s->subject.id,
 		.name = s->subject.name,
 		.endpoint_id = e->id,
-		.live = s->is_script ? NULL : &s->live,
+		.live = &s->live,
 		.state_dir = s->subject.state_dir,
 		.exposed = s->subject.exposed,
 	};
 
-	return publish_prepare(s->engine, s->subject.ports, &to, s->is_script, &s->publish, err);
+	return publish_prepare(s->engine, s->subject.ports, &to, false, &s->publish, err);
 }
 
 int start_networks_prepare(struct start_networks *s, struct engine *engine,
@@ -255,11 +259,7 @@ int start_networks_prepare(struct start_networks *s, struct engine *engine,
 		return rc;
 	if (s->is_script) {
 		rc = find_networks(s, err);
-		if (rc == 0)
-			rc = make_endpoints(s, err);
-		if (rc == 0)
-			rc = prepare_names(s, err);
-		return rc == 0 ? prepare_ports(s, err) : rc;
+		return rc == 0 ? make_endpoints(s, err) : rc;
 	}
 	if (s->n_requests)
 		rc = prepare_locked(s, err);
@@ -279,7 +279,7 @@ int start_networks_bring_up(struct start_networks *s, struct plan *plan, struct 
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc >= 0 && i < s->live.n_endpoints; i++)
+	for (size_t i = 0; !s->is_script && rc >= 0 && i < s->live.n_endpoints; i++)
 		rc = engine_network_bring_up(s->engine, plan, &s->networks[i], err);
 	return rc < 0 ? rc : 0;
 }
@@ -330,6 +330,16 @@ static void add_inside(struct start_networks *s, struct plan *plan)
 	plan_group(plan, NULL);
 }
 
+static void add_script(struct start_networks *s, struct plan *plan)
+{
+	cleanup_strv struct strv lines = STRV_INIT;
+
+	host_lines_add(s->subject.config, &s->live, &lines);
+	plan_group(plan, "the addresses in its hosts file");
+	script_plan_hosts(plan, s->subject.dir, &lines);
+	script_plan_networks(plan, s->subject.id, s->networks, &s->live, s->subject.ports);
+}
+
 static bool has_names(const struct start_networks *s)
 {
 	return s->names != NULL;
@@ -341,20 +351,22 @@ static void add_network(struct plan *plan, enum runtime_network_part part, void 
 
 	switch (part) {
 	case RUNTIME_NETWORK_BEFORE:
+		if (s->is_script)
+			add_script(s, plan);
 		publish_plan(s->publish, plan);
 		s->is_placed = true;
 		if (has_names(s))
-			name_service_plan_connect(plan, s->is_script ? NULL : s->names);
+			name_service_plan_connect(plan, s->names);
 		plan_net_open(plan);
 		break;
 	case RUNTIME_NETWORK_INSIDE:
 		add_inside(s, plan);
 		if (has_names(s))
-			name_service_plan_sockets(plan, s->is_script ? NULL : s->names);
+			name_service_plan_sockets(plan, s->names);
 		break;
 	case RUNTIME_NETWORK_AFTER:
 		if (has_names(s))
-			name_service_plan_hand_over(plan, s->is_script ? NULL : s->names);
+			name_service_plan_hand_over(plan, s->names);
 		break;
 	}
 }
@@ -374,6 +386,48 @@ int start_networks_keep(struct start_networks *s, struct monitor *monitor, struc
 	if (rc < 0)
 		return err_sys(err, -rc, "keep the sockets of names");
 	return publish_keep(s->publish, monitor, err);
+}
+
+void start_networks_refresh(struct start_networks *s)
+{
+	cleanup_close int dir = engine_open_run_dir(s->engine, s->subject.id, false);
+	struct live_network now = {};
+	struct err err = ERR_INIT;
+
+	if (dir < 0 || live_network_read(dir, &now, &err) < 0) {
+		log_debug("what the container has of networks: %s", err.msg);
+		return;
+	}
+	live_network_done(&s->live);
+	s->live = now;
+	/* The plan has no steps for who had nothing at its start. */
+	if (!s->n_networks && now.n_endpoints)
+		engine_release_networks(s->engine, s->subject.id, false);
+}
+
+static void tell(const struct start_networks *s, const struct endpoint *e, const char *action)
+{
+	/* Of one that was connected while the container ran nothing else is known. */
+	const struct network other = {
+		.name = e->network_name,
+		.driver_name = (char *)(uintptr_t)(*e->host_ifname ? "bridge" : "macvlan")};
+	const struct network *network = &other;
+	struct network named = other;
+
+	for (size_t i = 0; i < s->n_networks; i++)
+		if (strcmp(s->networks[i].id, e->network_id) == 0)
+			network = &s->networks[i];
+	if (network == &other) {
+		snprintf(named.id, sizeof(named.id), "%s", e->network_id);
+		network = &named;
+	}
+	event_network_container(s->engine, network, action, s->subject.id);
+}
+
+void start_networks_tell(const struct start_networks *s, const char *action)
+{
+	for (size_t i = 0; i < s->live.n_endpoints; i++)
+		tell(s, &s->live.endpoints[i], action);
 }
 
 /* ---- the end ---- */

@@ -27,6 +27,7 @@ struct network_subject {
 	const char *requests; /* networks of its row; "" for nothing but what MODE says */
 	const struct oci_runtime_config *config;
 	int state_dir, container_dir;  /* descriptors; -1 for a script */
+	const char *dir;	       /* of a script */
 	const struct port_list *ports; /* to be published */
 	const struct strv *exposed;    /* "80/tcp" */
 	bool is_new;		       /* its files were written just now */
@@ -37,6 +38,7 @@ struct network_subject {
 struct start_networks {
 	struct engine *engine;
 	struct network_subject subject;
+	size_t n_networks;
 	struct network *networks;	   /* owned, one for each endpoint of LIVE */
 	struct endpoint_request *requests; /* owned, the same */
 	size_t n_requests;
@@ -68,6 +70,10 @@ int start_networks_bring_up(struct start_networks *s, struct plan *plan, struct 
 void start_networks_place(struct start_networks *s, struct runtime_place *place);
 /* The plan has run: what must outlive it is MONITOR's, for its start callback. 0 or -code. */
 int start_networks_keep(struct start_networks *s, struct monitor *monitor, struct err *err);
+/* Before the TEARDOWN steps: the container may have been connected and disconnected since. */
+void start_networks_refresh(struct start_networks *s);
+/* Tells that the container is in its networks now ("connect"), or not any more ("disconnect"). */
+void start_networks_tell(const struct start_networks *s, const char *action);
 /* Adds the TEARDOWN steps. */
 void start_networks_plan_end(struct start_networks *s, struct plan *plan);
 

@@ -122,6 +122,8 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	shared_volumes_unlock(&c->shared);
 	if (rc == 0)
 		rc = start_networks_keep(c->networks, stdio->monitor, err);
+	if (rc == 0)
+		start_networks_tell(c->networks, "connect");
 	if (rc == 0 && console >= 0)
 		rc = receive_console(console, &ret->console_fd, err);
 	/* The pipes are the monitor's. */
@@ -182,6 +184,8 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 	if (!oci_find_namespace(&c->made->config, CLONE_NEWPID) ||
 	    oci_find_namespace(&c->made->config, CLONE_NEWPID)->path)
 		cgroup_kill(cgroups, name, KILL_TIMEOUT_NS);
+	start_networks_refresh(c->networks);
+	start_networks_tell(c->networks, "disconnect");
 	if (plan_execute(&c->start->plan, STEP_TEARDOWN, &run, &err) < 0) {
 		/* The container may have made groups of its own below. */
 		int rc = cgroup_remove(cgroups, name, KILL_TIMEOUT_NS);
@@ -544,8 +548,22 @@ int container_plan(struct engine *engine, const struct container_made *made,
 		   struct container_start *ret, struct err *err)
 {
 	struct start_ctx c = {.engine = engine, .made = made, .start = ret, .dir = str_dup(dir)};
+	const struct network_subject subject = {.id = made->id,
+						.name = made->id,
+						.mode = made->network_mode,
+						.requests = made->networks,
+						.config = &made->config,
+						.state_dir = -1,
+						.container_dir = -1,
+						.dir = dir,
+						.ports = &made->ports,
+						.exposed = &made->exposed,
+						.is_new = true};
 	int rc = joins_open(engine, &made->config, &c.joins, err);
 
+	c.networks = start_networks_new(&ret->plan);
+	if (rc == 0)
+		rc = start_networks_prepare(c.networks, engine, &subject, err);
 	if (rc == 0)
 		rc = build_plan(&c, request, true, err);
 	start_ctx_done(&c);

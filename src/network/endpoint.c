@@ -42,6 +42,7 @@ void endpoint_done(struct endpoint *endpoint)
 {
 	free(endpoint->network_name);
 	strv_done(&endpoint->names);
+	strv_done(&endpoint->links);
 	strv_done(&endpoint->sysctls);
 	strv_done(&endpoint->link_local);
 	*endpoint = (struct endpoint){};

@@ -59,6 +59,7 @@ struct endpoint {
 	struct ip_addr gateway4, gateway6;
 	bool is_gateway4, is_gateway6; /* its default route goes through this endpoint */
 	struct strv names;   /* what DNS answers to: name, aliases, the id's first 12 digits */
+	struct strv links;   /* "ALIAS NAME": what it alone calls others */
 	struct strv sysctls; /* "net.ipv4.conf.IFNAME.x=v" as typed */
 	struct strv link_local;
 };

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_FILE      ((size_t)4 << 20)
@@ -95,6 +96,7 @@ static void add_endpoint(struct str *out, const struct endpoint *e)
 	if (e->is_gateway6)
 		str_add(out, "\"IsGateway6\":true,");
 	member_list(out, "Names", &e->names);
+	member_list(out, "Links", &e->links);
 	member_list(out, "Sysctls", &e->sysctls);
 	member_list(out, "LinkLocal", &e->link_local);
 	/* Last, and always there: no comma is left over. */
@@ -165,6 +167,7 @@ static void read_endpoint(const json_t *o, struct endpoint *e)
 	e->is_gateway4 = json_get_bool(o, "IsGateway4", false);
 	e->is_gateway6 = json_get_bool(o, "IsGateway6", false);
 	json_get_strv(o, "Names", &e->names);
+	json_get_strv(o, "Links", &e->links);
 	json_get_strv(o, "Sysctls", &e->sysctls);
 	json_get_strv(o, "LinkLocal", &e->link_local);
 }
@@ -218,6 +221,9 @@ static void format_endpoint(const struct endpoint *e, struct str *out)
 
 	strv_foreach (i, &e->names)
 		str_addf(out, "name %s\n", e->names.items[i]);
+	str_addf(out, "network %s\n", e->network_name);
+	strv_foreach (i, &e->links)
+		str_addf(out, "link %s\n", e->links.items[i]);
 	if (e->ip4.addr.family)
 		str_addf(out, "ip4 %s\n", ip_format(&e->ip4.addr, text));
 	if (e->ip6.addr.family)
@@ -233,9 +239,23 @@ static int write_endpoint(const char *dir, const char *container, const struct s
 	/* Readers pass over names with a dot; one writer at a time holds the container's entry. */
 	cleanup_free char *temp = str_printf("%s/.%s", dir, container);
 	cleanup_free char *path = str_printf("%s/%s", dir, container);
-	int rc = fd_write_file_at(AT_FDCWD, temp, text->buf, text->len, 0600);
+	int rc = fd_write_file_at(AT_FDCWD, temp, text->buf, text->len, 0644);
 
+	/* The name server is nobody; what it may not see is behind the runroot, which is shut. */
+	if (rc == 0 && chmod(temp, 0644) < 0)
+		rc = -errno;
 	if (rc == 0 && rename(temp, path) < 0)
+		rc = -errno;
+	return rc;
+}
+
+/* Makes DIR, and lets everybody look into it and what it is in. */
+static int make_readable(const char *dir)
+{
+	cleanup_free char *parent = str_ndup(dir, (size_t)(strrchr(dir, '/') - dir));
+	int rc = fd_mkdir_p(dir, 0755);
+
+	if (rc == 0 && (chmod(dir, 0755) < 0 || chmod(parent, 0755) < 0))
 		rc = -errno;
 	return rc;
 }
@@ -251,7 +271,7 @@ int live_endpoint_write(const char *runroot, const char *container, const struct
 	format_endpoint(endpoint, &text);
 	rc = write_endpoint(dir, container, &text);
 	if (rc == -ENOENT) {
-		rc = fd_mkdir_p(dir, 0700);
+		rc = make_readable(dir);
 		if (rc == 0)
 			rc = write_endpoint(dir, container, &text);
 	}

@@ -13,9 +13,16 @@
  *	RUNROOT/containers/CID/network.json   all endpoints and published ports of one container
  *
  * Lines of an endpoint file, in this order, which is all that the name server reads:
- *	name TEXT       one for each name: the container's, its aliases, the first 12 digits of its
- *id ip4 ADDRESS     without the prefix ip6 ADDRESS mac 02:42:... ifname eth0 host vethXXXXXXX
- *	endpoint HEX    its id
+ *
+ *	name TEXT          one for each: the container's, its aliases, the first 12 digits of its id
+ *	network TEXT       the network's name
+ *	link ALIAS NAME    what this container alone calls another
+ *	ip4 ADDRESS        without the prefix
+ *	ip6 ADDRESS
+ *	mac 02:42:...
+ *	ifname eth0
+ *	host vethXXXXXXX
+ *	endpoint HEX       its id
  *
  * A lease whose container is neither running nor being started belongs to nobody: who wants the
  * address takes it over.

@@ -115,10 +115,6 @@ void network_set_defaults(struct network *network);
 /* Reads what NETWORK's options mean into their fields (network_set_defaults first). ERR_INVALID
  * with docker's words for a value, and for an option of docker's that this driver has not. */
 int network_apply_options(struct network *network, struct err *err);
-/* Whether OPTION ("key=value") means something to DRIVER; what does not is kept and shown, as
- * docker does. */
-bool network_knows_option(enum network_driver driver, const char *option);
-
 /* The text that the index keeps: everything but id, name, driver and time. Owned. */
 char *network_format(const struct network *network);
 /* Fills RET (all zero) from a row: TEXT as network_format makes it. 0 or -ERR_INVALID. */

@@ -283,3 +283,10 @@ bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 		rules_add_link(ret_bridge, &state->links[i]);
 	return is_closed;
 }
+
+void rules_bridges(const struct rules_state *state, struct strv *ret)
+{
+	for (size_t i = 0; i < state->n_networks; i++)
+		if (state->networks[i].network->driver == NETWORK_BRIDGE)
+			strv_add(ret, state->networks[i].network->bridge);
+}

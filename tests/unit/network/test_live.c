@@ -45,6 +45,7 @@ static struct endpoint make_endpoint(void)
 	assert_int_equal(mac_parse("02:42:0a:01:00:02", e.mac), 0);
 	strv_add(&e.names, "web");
 	strv_add(&e.names, "aaaaaaaaaaaa");
+	strv_add(&e.links, "db postgres");
 	strv_add(&e.sysctls, "net.ipv4.conf.IFNAME.forwarding=1");
 	return e;
 }
@@ -111,7 +112,7 @@ static void test_endpoint_file(void **state)
 	live_endpoints_list(*state, NETWORK, count, &n);
 	assert_int_equal(n, 1);
 	assert_int_equal(fd_read_file_at(AT_FDCWD, path, 4096, &text), 0);
-	assert_string_equal(str_get(&text), "name web\nname aaaaaaaaaaaa\nip4 10.1.0.2\n"
+	assert_string_equal(str_get(&text), "name web\nname aaaaaaaaaaaa\nnetwork net1\nlink db postgres\nip4 10.1.0.2\n"
 					    "ip6 fd00::2\nmac 02:42:0a:01:00:02\nifname eth0\n"
 					    "host veth0123456\nendpoint " CONTAINER "\n");
 	live_endpoint_remove(*state, CONTAINER, &e);
