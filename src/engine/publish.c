@@ -177,6 +177,7 @@ static bool takes_ports(const struct publish_target *to)
 
 static int read_settings(struct preparation *c, struct err *err)
 {
+	const struct network *network = c->to->network;
 	cleanup_settings struct settings settings = {};
 	int rc = settings_load(&settings, err);
 
@@ -184,9 +185,11 @@ static int read_settings(struct preparation *c, struct err *err)
 		return rc;
 	c->default_ip = settings.default_ip;
 	c->is_firewall_respected = settings.is_firewall_respected;
-	if (c->to->network->host_ipv4.family != IP_NONE)
-		c->default_ip = ip_is_any(&c->to->network->host_ipv4) ? (struct ip_addr){}
-								      : c->to->network->host_ipv4;
+	if (network->host_ipv4.family != IP_NONE && !ip_is_any(&network->host_ipv4))
+		c->default_ip = network->host_ipv4;
+	/* The default bridge has it because docker's has; for others a person has said it. */
+	else if (network->host_ipv4.family != IP_NONE && !network->is_default_bridge)
+		c->default_ip = (struct ip_addr){};
 	return 0;
 }
 

@@ -62,7 +62,8 @@ static const char *const publish_rules[] = {
 	"dnat ip to ip daddr . meta l4proto . th dport map @addresses4",
 	"dnat ip6 to ip6 daddr . meta l4proto . th dport map @addresses6",
 	"fib daddr type local dnat ip to meta l4proto . th dport map @ports4",
-	"fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6",
+	/* Nothing from ::1 can leave the host: its monitor passes that on. */
+	"ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6",
 	NULL,
 };
 
