@@ -97,10 +97,16 @@ void step_net_explain_parent(const struct step *step, enum step_text mode, struc
 	if (step->text)
 		add_word(out, " link ", step->text);
 	add_word(out, " name ", step->path);
-	if (step->text)
+	if (step->text) {
 		str_addf(out, " up type vlan id %u", (unsigned)step->number[0]);
-	else
-		str_add(out, " up type dummy");
+		return;
+	}
+	str_add(out, " up type dummy || { ip link add");
+	add_word(out, " name ", step->path);
+	str_add(out, " up type veth peer name");
+	add_word(out, " ", step->type);
+	add_word(out, " && ip link set ", step->type);
+	str_add(out, " up; }");
 }
 
 static void begin_host(const struct step *step, struct str *out)
