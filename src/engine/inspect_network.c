@@ -45,7 +45,8 @@ static void set_addr(json_t *object, const char *key, const struct ip_addr *addr
 {
 	char text[IP_TEXT_LEN];
 
-	set(object, key, json_string(ip_format(addr, text)));
+	/* the link itself is no address */
+	set(object, key, json_string(ip_is_any(addr) ? "" : ip_format(addr, text)));
 }
 
 static void set_mac(json_t *object, const uint8_t mac[static 6])

@@ -295,7 +295,8 @@ static int make_link(struct change *c, const struct network *network, struct err
 		return rc;
 	plan_group(c->plan, "a link between the network and the container");
 	plan_net_open(c->plan);
-	endpoint_plan_link(c->plan, STEP_HOST, network, e, c->netns, c->netns_path);
+	endpoint_plan_link(c->plan, STEP_HOST, network, e, c->netns, c->netns_path,
+			   endpoint_needs_hairpin(c->live.n_ports > 0));
 	plan_net_commit(c->plan, STEP_HOST, NET_HOST);
 	plan_group(c->plan, "its address, and the way out");
 	plan_join_namespace(c->plan, STEP_HOST, c->netns, c->netns_path, CLONE_NEWNET);

@@ -14,8 +14,9 @@
 enum inet_set {
 	SET_BRIDGES,
 	SET_INTERNAL,
-	SET_SAME,
 	SET_OPEN,
+	SET_HAIRPIN4,
+	SET_HAIRPIN6,
 	SET_MASQUERADE,
 	SET_UNPROTECTED,
 	SET_ROUTED,
@@ -29,23 +30,24 @@ enum inet_set {
 
 static const struct nft_set inet_sets[] = {
 	/* The bridges of networks; those of internal ones. */
-	{"bridges", "ifname", NULL},
-	{"internal", "ifname", NULL},
-	/* From a bridge back to itself: of each network; of each with icc. */
-	{"same", "ifname . ifname", NULL},
-	{"open", "ifname . ifname", NULL},
+	{"bridges", "ifname", NULL, false},
+	{"internal", "ifname", NULL, false},
+	/* From a bridge back to itself: with icc; what comes from its own containers. */
+	{"open", "ifname . ifname", NULL, false},
+	{"hairpin4", "ifname . ipv4_addr", NULL, true},
+	{"hairpin6", "ifname . ipv6_addr", NULL, true},
 	/* Whose way out gets the host's address; who may be reached at every port; who is reached
 	 * by the container's own address. */
-	{"masqueraded", "nf_proto . ifname", NULL},
-	{"unprotected", "nf_proto . ifname", NULL},
-	{"routed", "nf_proto . ifname", NULL},
+	{"masqueraded", "nf_proto . ifname", NULL, false},
+	{"unprotected", "nf_proto . ifname", NULL, false},
+	{"routed", "nf_proto . ifname", NULL, false},
 	/* Published ports: of routed networks, of every address, of one address. */
-	{"direct4", "ipv4_addr . inet_proto . inet_service", NULL},
-	{"direct6", "ipv6_addr . inet_proto . inet_service", NULL},
-	{"ports4", "inet_proto . inet_service", "ipv4_addr . inet_service"},
-	{"ports6", "inet_proto . inet_service", "ipv6_addr . inet_service"},
-	{"addresses4", "ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service"},
-	{"addresses6", "ipv6_addr . inet_proto . inet_service", "ipv6_addr . inet_service"},
+	{"direct4", "ipv4_addr . inet_proto . inet_service", NULL, false},
+	{"direct6", "ipv6_addr . inet_proto . inet_service", NULL, false},
+	{"ports4", "inet_proto . inet_service", "ipv4_addr . inet_service", false},
+	{"ports6", "inet_proto . inet_service", "ipv6_addr . inet_service", false},
+	{"addresses4", "ipv4_addr . inet_proto . inet_service", "ipv4_addr . inet_service", false},
+	{"addresses6", "ipv6_addr . inet_proto . inet_service", "ipv6_addr . inet_service", false},
 };
 
 /* Published ports on 127.0.0.1 need route_localnet, with which the kernel no longer refuses what
@@ -78,10 +80,12 @@ static const char *const output_rules[] = {
 };
 
 /* From 127.0.0.1; from a container to a port that its own network publishes, whose answer must come
- * back through the host; the way out. */
+ * back through the host; the same where br_netfilter is loaded, which has such packets bridged, and
+ * nobody knows then where they came from; the way out. */
 static const char *const postrouting_rules[] = {
 	"oifname @bridges ip saddr 127.0.0.0/8 masquerade",
-	"iifname . oifname @same ct status dnat masquerade",
+	"oifname . ip saddr @hairpin4 ct status dnat masquerade",
+	"oifname . ip6 saddr @hairpin6 ct status dnat masquerade",
 	"meta nfproto . iifname @masqueraded oifname != @bridges masquerade",
 	NULL,
 };
@@ -116,8 +120,8 @@ static const struct nft_chain inet_chains[] = {
 enum bridge_set { SET_LINKS4, SET_LINKS6 };
 
 static const struct nft_set bridge_sets[] = {
-	{"links4", "ipv4_addr . ipv4_addr . inet_proto . inet_service", NULL},
-	{"links6", "ipv6_addr . ipv6_addr . inet_proto . inet_service", NULL},
+	{"links4", "ipv4_addr . ipv4_addr . inet_proto . inet_service", NULL, false},
+	{"links6", "ipv6_addr . ipv6_addr . inet_proto . inet_service", NULL, false},
 };
 
 /* Links of containers on a bridge with icc=false are known by their group (RULES_CLOSED_GROUP):
@@ -198,6 +202,18 @@ static void add_family(struct rules_content *content, const struct network *netw
 			  "%s . \"%s\"", family, network->bridge);
 }
 
+static void add_subnets(struct rules_content *content, const struct network *network)
+{
+	for (size_t i = 0; i < network->n_pools; i++) {
+		const struct ip_prefix *subnet = &network->pools[i].subnet;
+		char text[IP_PREFIX_TEXT_LEN];
+
+		strv_addf(&content->elements[subnet->addr.family == IP_V6 ? SET_HAIRPIN6
+									  : SET_HAIRPIN4],
+			  "\"%s\" . %s", network->bridge, ip_prefix_format(subnet, text));
+	}
+}
+
 void rules_add_network(struct rules_content *content, const struct network *network)
 {
 	const char *bridge = network->bridge;
@@ -205,7 +221,7 @@ void rules_add_network(struct rules_content *content, const struct network *netw
 	if (network->driver != NETWORK_BRIDGE || strcmp(content->table.family, "inet") != 0)
 		return;
 	strv_addf(&content->elements[SET_BRIDGES], "\"%s\"", bridge);
-	strv_addf(&content->elements[SET_SAME], "\"%s\" . \"%s\"", bridge, bridge);
+	add_subnets(content, network);
 	if (network->is_icc)
 		strv_addf(&content->elements[SET_OPEN], "\"%s\" . \"%s\"", bridge, bridge);
 	if (network->is_internal)
@@ -267,4 +283,11 @@ bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 	for (size_t i = 0; is_closed && i < state->n_links; i++)
 		rules_add_link(ret_bridge, &state->links[i]);
 	return is_closed;
+}
+
+void rules_bridges(const struct rules_state *state, struct strv *ret)
+{
+	for (size_t i = 0; i < state->n_networks; i++)
+		if (state->networks[i].network->driver == NETWORK_BRIDGE)
+			strv_add(ret, state->networks[i].network->bridge);
 }

@@ -15,7 +15,8 @@
 /* Elements in one message: an attribute takes 64 KiB, an element at most 160 bytes. */
 #define ELEMENTS_PER_MESSAGE 256
 /* Type and length of the mark in a rule's user data, where nft(8) skips what it does not know. */
-#define MARK_TYPE 200
+#define MARK_TYPE  200
+#define MAX_FIELDS 8
 
 static const struct {
 	const char *name;
@@ -117,6 +118,24 @@ static void put_byte_order(struct netlink_batch *batch, const struct nft_set *se
 		netlink_put(batch, NFTA_SET_USERDATA, &data, sizeof(data));
 }
 
+/* The widths of what is concatenated: the kernel compares intervals of each. */
+static void put_fields(struct netlink_batch *batch, const struct nft_set *set)
+{
+	unsigned lens[MAX_FIELDS];
+	int n = nft_type_lengths(set->key, lens, ARRAY_LEN(lens));
+	size_t desc = netlink_nest(batch, NFTA_SET_DESC);
+	size_t concat = netlink_nest(batch, NFTA_SET_DESC_CONCAT);
+
+	for (int i = 0; i < n; i++) {
+		size_t item = netlink_nest(batch, NFTA_LIST_ELEM);
+
+		netlink_put_be32(batch, NFTA_SET_FIELD_LEN, lens[i]);
+		netlink_nest_end(batch, item);
+	}
+	netlink_nest_end(batch, concat);
+	netlink_nest_end(batch, desc);
+}
+
 static int add_set(struct netlink_batch *batch, const struct nft_table *table,
 		   const struct nft_set *set)
 {
@@ -128,11 +147,15 @@ static int add_set(struct netlink_batch *batch, const struct nft_table *table,
 	message(batch, NFT_MSG_NEWSET, NLM_F_CREATE, table->family);
 	netlink_put_string(batch, NFTA_SET_TABLE, table->name);
 	netlink_put_string(batch, NFTA_SET_NAME, set->name);
-	netlink_put_be32(batch, NFTA_SET_FLAGS, set->data ? NFT_SET_MAP : 0);
+	netlink_put_be32(batch, NFTA_SET_FLAGS,
+			 (set->data ? NFT_SET_MAP : 0) |
+				 (set->is_interval ? NFT_SET_INTERVAL | NFT_SET_CONCAT : 0));
 	netlink_put_be32(batch, NFTA_SET_KEY_TYPE, type);
 	netlink_put_be32(batch, NFTA_SET_KEY_LEN, len);
 	netlink_put_be32(batch, NFTA_SET_ID, (uint32_t)(set - table->sets) + 1);
 	put_byte_order(batch, set);
+	if (set->is_interval)
+		put_fields(batch, set);
 	if (!set->data)
 		return 0;
 	if (nft_parse_types(set->data, &type, &len) < 0)
@@ -225,6 +248,8 @@ static int put_element(struct netlink_batch *batch, const struct nft_set *set, c
 		return -EINVAL;
 	item = netlink_nest(batch, NFTA_LIST_ELEM);
 	put_value(batch, NFTA_SET_ELEM_KEY, element.key, element.key_len);
+	if (set->is_interval)
+		put_value(batch, NFTA_SET_ELEM_KEY_END, element.end, element.key_len);
 	if (set->data && with_data)
 		put_value(batch, NFTA_SET_ELEM_DATA, element.data, element.data_len);
 	netlink_nest_end(batch, item);
@@ -273,8 +298,9 @@ int nft_delete_elements(struct netlink_batch *batch, const struct nft_table *tab
 
 static void format_set(const struct nft_set *set, const struct strv *elements, struct str *out)
 {
-	str_addf(out, "\t%s %s {\n\t\ttype %s%s%s\n", set->data ? "map" : "set", set->name,
-		 set->key, set->data ? " : " : "", set->data ? set->data : "");
+	str_addf(out, "\t%s %s {\n\t\ttype %s%s%s\n%s", set->data ? "map" : "set", set->name,
+		 set->key, set->data ? " : " : "", set->data ? set->data : "",
+		 set->is_interval ? "\t\tflags interval\n" : "");
 	for (size_t i = 0; elements && i < elements->n; i++)
 		str_addf(out, "%s%s%s", i ? ",\n\t\t\t     " : "\t\telements = { ",
 			 elements->items[i], i + 1 == elements->n ? " }\n" : "");

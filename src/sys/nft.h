@@ -13,7 +13,8 @@
  *	match	 KEY {" . " KEY} [" !="] (" @SET" | " VALUE")
  *	statement  accept, drop, return, jump CHAIN, masquerade, counter,
  *		 dnat ip|ip6 to KEY {" . " KEY} map @MAP
- *	element	 VALUE {" . " VALUE} [" : " VALUE {" . " VALUE}]
+ *	element	 VALUE {" . " VALUE} [" : " VALUE {" . " VALUE}]; in sets of intervals ADDRESS/BITS,
+ *too
  *
  * Keys and types are the tables in nft_rule.c and nft_value.c.
  */
@@ -31,6 +32,7 @@ struct nft_set {
 	const char *name;
 	const char *key;  /* types: "inet_proto . inet_service" */
 	const char *data; /* types, NULL for a set */
+	bool is_interval; /* values may be subnets; of concatenations only */
 };
 
 /* A chain with its rules. TYPE NULL: one that is only jumped to. */
@@ -90,11 +92,46 @@ int nft_delete_elements(struct netlink_batch *batch, const struct nft_table *tab
 enum nft_found { NFT_FOUND_NONE, NFT_FOUND_SAME, NFT_FOUND_OTHER /* mapped to something else */ };
 int nft_find_element(int fd, const struct nft_table *table, const struct nft_set *set,
 		     const char *element);
+/* Appends the names in a set of interfaces: 0 (also when there is no such set) or -errno. */
+int nft_list_names(int fd, const struct nft_table *table, const struct nft_set *set,
+		   struct strv *ret);
 /* Whether the kernel's table is exactly TABLE with ELEMENTS (one vector for each of its sets): 1,
  * 0 or -errno. Rules are compared by a mark that each carries, made of its text. */
 int nft_is_same(int fd, const struct nft_table *table, const struct strv *elements);
 /* Whether there is such a table: 1, 0 or -errno. */
 int nft_has_table(int fd, const struct nft_table *table);
+
+/* ---- other people's tables ---- */
+
+/* A chain that drops what is forwarded, unless one of its rules accepts it. */
+struct nft_drop {
+	const char *family; /* as given */
+	char table[64], chain[64];
+};
+/* The first MAX of them in tables of FAMILY: how many, or -errno. */
+int nft_find_drops(int fd, const char *family, struct nft_drop *ret, size_t max);
+/* 1, 0 or -errno. */
+int nft_has_chain(int fd, const struct nft_table *table, const char *chain);
+
+/* Rules that accept all that comes in, or goes out, by one link. */
+struct nft_accept {
+	bool is_in;
+	char ifname[16];
+	uint64_t handle;
+};
+struct nft_accepts {
+	const char *table, *chain; /* borrowed */
+	struct nft_accept *items;  /* owned */
+	size_t n;
+};
+/* All of them in CHAIN, whoever made them: 0 or -errno. */
+int nft_find_accepts(int fd, const struct nft_table *table, const char *chain,
+		     struct nft_accepts *ret);
+void nft_accepts_done(struct nft_accepts *accepts);
+#define cleanup_nft_accepts __attribute__((cleanup(nft_accepts_done)))
+/* The first for this link and direction; NULL. */
+const struct nft_accept *nft_lookup_accept(const struct nft_accepts *accepts, bool is_in,
+					   const char *ifname);
 
 /* ---- texts ---- */
 
@@ -113,9 +150,12 @@ const struct nft_set *nft_find_set(const struct nft_table *table, const char *na
 int nft_parse_types(const char *types, uint32_t *ret_type, unsigned *ret_len);
 /* Whether TYPES is one type, whose values are in the host's byte order. */
 bool nft_is_host_order(const char *types);
-/* The bytes of a concatenation of values, each padded to 4: their number, or -EINVAL. */
+/* The length of each type in RET[0..MAX): how many there are, or -EINVAL. */
+int nft_type_lengths(const char *types, unsigned *ret, unsigned max);
+/* The bytes of a concatenation of values, each padded to 4: their number, or -EINVAL. END gets the
+ * last ones of intervals; NULL: there may be none. */
 int nft_parse_values(const char *types, const char *text, size_t len,
-		     uint8_t bytes[static NFT_MAX_VALUE]);
+		     uint8_t bytes[static NFT_MAX_VALUE], uint8_t *end);
 /* One value of one type; its number of bytes (not padded), or -EINVAL. */
 int nft_parse_value(const char *type, const char *text, size_t len,
 		    uint8_t bytes[static NFT_MAX_VALUE]);
@@ -124,6 +164,7 @@ int nft_compile(struct netlink_batch *batch, const struct nft_table *table, cons
 /* Key and data of an element of SET: 0 or -EINVAL. */
 struct nft_element {
 	uint8_t key[NFT_MAX_VALUE], data[NFT_MAX_VALUE];
+	uint8_t end[NFT_MAX_VALUE]; /* of intervals: the last key */
 	unsigned key_len, data_len;
 };
 int nft_parse_element(const struct nft_set *set, const char *text, struct nft_element *ret);

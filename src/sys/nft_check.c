@@ -126,6 +126,7 @@ static int take_element(const struct nlattr *item, void *data)
 
 	netlink_parse_nest(item, attrs, NFTA_SET_ELEM_MAX);
 	element->key_len = take_value(attrs[NFTA_SET_ELEM_KEY], element->key);
+	take_value(attrs[NFTA_SET_ELEM_KEY_END], element->end);
 	element->data_len = take_value(attrs[NFTA_SET_ELEM_DATA], element->data);
 	return 0;
 }
@@ -168,6 +169,11 @@ int nft_find_element(int fd, const struct nft_table *table, const struct nft_set
 	key = netlink_nest(&batch, NFTA_SET_ELEM_KEY);
 	netlink_put(&batch, NFTA_DATA_VALUE, wanted.key, wanted.key_len);
 	netlink_nest_end(&batch, key);
+	if (set->is_interval) {
+		key = netlink_nest(&batch, NFTA_SET_ELEM_KEY_END);
+		netlink_put(&batch, NFTA_DATA_VALUE, wanted.end, wanted.key_len);
+		netlink_nest_end(&batch, key);
+	}
 	netlink_nest_end(&batch, item);
 	netlink_nest_end(&batch, list);
 	rc = netlink_get(fd, &batch, take_elements, &found);
@@ -177,6 +183,24 @@ int nft_find_element(int fd, const struct nft_table *table, const struct nft_set
 		return NFT_FOUND_NONE;
 	return memcmp(found.items[0].data, wanted.data, sizeof(wanted.data)) == 0 ? NFT_FOUND_SAME
 										  : NFT_FOUND_OTHER;
+}
+
+int nft_list_names(int fd, const struct nft_table *table, const struct nft_set *set,
+		   struct strv *ret)
+{
+	cleanup_netlink_batch struct netlink_batch batch = NETLINK_BATCH_INIT;
+	cleanup_with(elements_done) struct elements found = {};
+	int rc = 0;
+
+	ask_elements(&batch, NLM_F_DUMP, table, set);
+	rc = netlink_dump(fd, &batch, take_elements, &found);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	for (size_t i = 0; i < found.n; i++) {
+		found.items[i].key[NFT_MAX_VALUE - 1] = 0;
+		strv_add(ret, (const char *)found.items[i].key);
+	}
+	return 0;
 }
 
 static int compare_elements(const void *a, const void *b)

@@ -20,6 +20,7 @@
 /* nft(8) keeps the types of a concatenation in one number, six bits each. */
 #define TYPE_BITS      6
 #define MAX_WORD       64
+#define LARGEST	       16 /* bytes of one value */
 #define ICMPV6_SOLICIT 135
 #define ICMPV6_ADVERT  136
 #define NF_STATE(info) (1U << ((info) + 1)) /* as the kernel's NF_CT_STATE_BIT */
@@ -171,6 +172,41 @@ static int parse_one(const struct type *type, const char *text, size_t len, uint
 	return (int)type->len;
 }
 
+/* "172.17.0.0/16": the first and the last. */
+static int parse_subnet(const struct type *type, const char *text, size_t len, uint8_t *bytes,
+			uint8_t *end)
+{
+	char word[MAX_WORD];
+	struct ip_prefix prefix;
+	struct ip_addr first, last;
+
+	if (len >= sizeof(word))
+		return -EINVAL;
+	memcpy(word, text, len);
+	word[len] = 0;
+	if (ip_prefix_parse(word, &prefix) < 0 || ip_size(&prefix.addr) != type->len)
+		return -EINVAL;
+	first = ip_first(&prefix);
+	last = ip_last(&prefix);
+	memcpy(bytes, first.bytes, type->len);
+	memcpy(end, last.bytes, type->len);
+	return (int)type->len;
+}
+
+/* One value, or with END one interval. */
+static int parse_range(const struct type *type, const char *text, size_t len, uint8_t *bytes,
+		       uint8_t *end)
+{
+	int n = 0;
+
+	if (end && type && type->parse == parse_ip && memchr(text, '/', len))
+		return parse_subnet(type, text, len, bytes, end);
+	n = parse_one(type, text, len, bytes);
+	if (n > 0 && end)
+		memcpy(end, bytes, (size_t)n);
+	return n;
+}
+
 int nft_parse_value(const char *type, const char *text, size_t len,
 		    uint8_t bytes[static NFT_MAX_VALUE])
 {
@@ -212,6 +248,23 @@ int nft_parse_types(const char *text, uint32_t *ret_type, unsigned *ret_len)
 	return total && total <= NFT_MAX_VALUE ? 0 : -EINVAL;
 }
 
+int nft_type_lengths(const char *text, unsigned *ret, unsigned max)
+{
+	const char *end = text + strlen(text);
+	unsigned n = 0;
+
+	for (const char *p = text; p < end && n < max;) {
+		size_t len = part_len(p, end);
+		const struct type *type = find_type(p, len);
+
+		if (!type)
+			return -EINVAL;
+		ret[n++] = type->len;
+		p += len + (p + len < end ? 3 : 0);
+	}
+	return (int)n;
+}
+
 bool nft_is_host_order(const char *name)
 {
 	const struct type *type = find_type(name, strlen(name));
@@ -220,44 +273,48 @@ bool nft_is_host_order(const char *name)
 }
 
 int nft_parse_values(const char *text_types, const char *text, size_t text_len,
-		     uint8_t bytes[static NFT_MAX_VALUE])
+		     uint8_t bytes[static NFT_MAX_VALUE], uint8_t *last)
 {
 	const char *type_end = text_types + strlen(text_types), *end = text + text_len;
 	const char *t = text_types, *v = text;
-	unsigned total = 0, last = 0;
+	unsigned total = 0, len = 0;
 
 	memset(bytes, 0, NFT_MAX_VALUE);
+	if (last)
+		memset(last, 0, NFT_MAX_VALUE);
 	while (t < type_end && v < end) {
-		size_t type_len = part_len(t, type_end), len = part_len(v, end);
-		int n = total + 16 > NFT_MAX_VALUE
+		size_t type_len = part_len(t, type_end), value_len = part_len(v, end);
+		int n = total + LARGEST > NFT_MAX_VALUE
 				? -EINVAL
-				: parse_one(find_type(t, type_len), v, len, bytes + total);
+				: parse_range(find_type(t, type_len), v, value_len, bytes + total,
+					      last ? last + total : NULL);
 
 		if (n < 0)
 			return n;
-		last = (unsigned)n;
-		total += padded(last);
+		len = (unsigned)n;
+		total += padded(len);
 		t += type_len + (t + type_len < type_end ? 3 : 0);
-		v += len + (v + len < end ? 3 : 0);
+		v += value_len + (v + value_len < end ? 3 : 0);
 	}
 	if (t < type_end || v < end)
 		return -EINVAL;
 	/* A single value is not padded, as its set is as wide as its type. */
-	return total == padded(last) ? (int)last : (int)total;
+	return (int)(total == padded(len) ? len : total);
 }
 
 int nft_parse_element(const struct nft_set *set, const char *text, struct nft_element *ret)
 {
 	const char *colon = strstr(text, " : ");
 	size_t key_len = colon ? (size_t)(colon - text) : strlen(text);
-	int key = nft_parse_values(set->key, text, key_len, ret->key);
-	int data = 0;
+	int key = 0, data = 0;
 
+	*ret = (struct nft_element){};
+	key = nft_parse_values(set->key, text, key_len, ret->key,
+			       set->is_interval ? ret->end : NULL);
 	if (key < 0 || (set->data != NULL) != (colon != NULL))
 		return -EINVAL;
-	memset(ret->data, 0, sizeof(ret->data));
 	if (colon)
-		data = nft_parse_values(set->data, colon + 3, strlen(colon + 3), ret->data);
+		data = nft_parse_values(set->data, colon + 3, strlen(colon + 3), ret->data, NULL);
 	if (data < 0)
 		return -EINVAL;
 	ret->key_len = (unsigned)key;

@@ -35,9 +35,11 @@ static struct network bridges[] = {
 	 .bridge = "tare0",
 	 .is_ipv4 = true,
 	 .is_icc = true,
-	 .is_masquerade = true},
+	 .is_masquerade = true,
+	 .n_pools = 1},
 	{.driver = NETWORK_BRIDGE,
 	 .bridge = "tare-00112233aa",
+	 .n_pools = 2,
 	 .is_ipv4 = true,
 	 .is_ipv6 = true,
 	 .is_icc = true,
@@ -98,6 +100,9 @@ static void make_state(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(networks); i++)
 		networks[i].network = &bridges[i];
+	assert_int_equal(ip_prefix_parse("172.17.0.0/16", &bridges[0].pools[0].subnet), 0);
+	assert_int_equal(ip_prefix_parse("172.18.0.0/20", &bridges[1].pools[0].subnet), 0);
+	assert_int_equal(ip_prefix_parse("fd00::/64", &bridges[1].pools[1].subnet), 0);
 	for (size_t i = 0; i < ARRAY_LEN(ports); i++) {
 		ports[i] = make_port(port_texts[i].proto, port_texts[i].host,
 				     port_texts[i].host_port, port_texts[i].container,
@@ -336,7 +341,7 @@ static void test_ports_change_hands(void **unused)
 	struct rules_port old = make_port("tcp", "0.0.0.0", 99, "172.17.0.2", 80);
 	struct rules_port new = make_port("tcp", "0.0.0.0", 99, "172.17.0.3", 80);
 	const struct nft_set set = {"ports4", "inet_proto . inet_service",
-				    "ipv4_addr . inet_service"};
+				    "ipv4_addr . inet_service", false};
 	const struct nft_table table = {.family = "inet", .name = TABLE};
 	cleanup_close int fd = -1;
 
