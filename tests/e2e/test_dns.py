@@ -159,6 +159,20 @@ def test_links(tare):
     assert dig(tare, "target", "alias") == []
 
 
+def test_joined_network(tare):
+    """Who joins a container's network has its names: hosts, host name and name server."""
+    tare.ok("network", "create", "--internal", "one")
+    start(tare, "owner", "--network", "one")
+    start(tare, "other", "--network", "one")
+    start(tare, "guest", "--network", "container:owner")
+    cid = tare.ok("inspect", "-f", "{{.Id}}", "owner")
+    assert tare.ok("inspect", "-f", "{{.HostConfig.NetworkMode}}", "guest") == "container:" + cid
+    for path in ("resolv.conf", "hosts", "hostname"):
+        assert tare.ok("exec", "guest", "cat", "/etc/" + path) == tare.ok("exec", "owner", "cat", "/etc/" + path)
+    assert tare.ok("exec", "guest", "hostname") == cid[:12]
+    assert busybox(tare, "guest", "other") == [address_of(tare, "other", "one")]
+
+
 # ---------------------------------------------------------------- names follow
 
 def within(condition, what, limit=0.1):
