@@ -122,6 +122,15 @@ static void add_name(struct strv *names, const char *name)
 		strv_add(names, name);
 }
 
+/* "CONTAINER:ALIAS", or "CONTAINER" as whom it is known anyway. */
+static void add_link(struct strv *links, const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	if (colon && colon != text && colon[1])
+		strv_addf(links, "%s %.*s", colon + 1, (int)(colon - text), text);
+}
+
 void endpoint_set_names(struct endpoint *endpoint, const struct network *network,
 			const struct endpoint_request *request, const struct endpoint_owner *owner)
 {
@@ -129,7 +138,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 
 	snprintf(short_id, sizeof(short_id), "%s", owner->id);
 	strv_done(&endpoint->names);
-	endpoint->names = (struct strv)STRV_INIT;
+	strv_done(&endpoint->links);
+	endpoint->names = endpoint->links = (struct strv)STRV_INIT;
 	add_name(&endpoint->names, owner->name);
 	/* Nobody answers questions there; the first is who it is. */
 	if (network->is_default_bridge)
@@ -137,6 +147,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 	strv_foreach (i, &request->aliases)
 		add_name(&endpoint->names, request->aliases.items[i]);
 	add_name(&endpoint->names, short_id);
+	strv_foreach (i, &request->links)
+		add_link(&endpoint->links, request->links.items[i]);
 }
 
 static bool has_link(const struct live_network *others, const char *ifname)

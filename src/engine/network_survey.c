@@ -14,7 +14,7 @@
 #include "network/live.h"
 #include "storage/container.h"
 #include "sys/listen.h"
-#include "sys/nft_foreign.h"
+#include "sys/nft.h"
 #include "sys/rtnl.h"
 
 #include <netinet/in.h>
@@ -245,14 +245,30 @@ static int add_rules(struct survey *s, struct err *err)
 	return 0;
 }
 
-/* A host without nf_tables has no chains in it. */
+#define MAX_DROPS 8
+
+/* The first chain that drops what is forwarded and is neither ours nor one that docker lets others
+ * into. A host without nf_tables has no chains in it. */
 static void add_foreign(struct model_host *host)
 {
+	static const char *const families[] = {"ip", "inet"};
 	cleanup_close int fd = nft_open();
-	int rc = fd < 0 ? fd : nft_find_foreign_drop(fd, OWN_TABLES, &host->foreign_drop);
 
-	if (rc < 0)
-		log_debug("look at foreign firewall rules: %s", strerror(-rc));
+	for (size_t f = 0; fd >= 0 && f < ARRAY_LEN(families) && !host->foreign_drop; f++) {
+		struct nft_drop drops[MAX_DROPS];
+		int n = nft_find_drops(fd, families[f], drops, MAX_DROPS);
+
+		for (int i = 0; i < n && !host->foreign_drop; i++) {
+			const struct nft_table table = {.family = drops[i].family,
+							.name = drops[i].table};
+
+			if (!str_has_prefix(drops[i].table, OWN_TABLES) &&
+			    nft_has_chain(fd, &table, "DOCKER-USER") <= 0)
+				host->foreign_drop = str_printf(
+					"the policy of chain %s in table %s %s", drops[i].chain,
+					drops[i].family, drops[i].table);
+		}
+	}
 }
 
 static int add_host(struct survey *s, struct err *err)

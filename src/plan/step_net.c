@@ -477,6 +477,24 @@ void plan_net_link(struct plan *plan, enum step_where where, const struct plan_l
 	step->number[3] = link->group | (uint64_t)link->is_hairpin << 32;
 }
 
+static int run_hairpin(struct plan_run *run, const struct step *step, struct err *err)
+{
+	struct plan_net_batch *batch = get_batch(run, step, NET_HOST, err);
+
+	if (batch == NULL)
+		return -err->code;
+	rtnl_set_hairpin(&batch->messages, step->path);
+	claim(batch, step);
+	return 0;
+}
+
+static const struct step_op step_hairpin = {"hairpin", run_hairpin, step_net_explain_hairpin};
+
+void plan_net_hairpin(struct plan *plan, enum step_where where, const char *ifname)
+{
+	plan_add(plan, &step_hairpin, where)->path = str_dup(ifname);
+}
+
 /* ---- in the namespace of its own ---- */
 
 /* The batch, and in *RET the index of the step's link; NULL after an error. */

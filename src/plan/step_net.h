@@ -33,6 +33,7 @@ void step_net_explain_delete(const struct step *step, enum step_text mode, struc
 void step_net_explain_down(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_link(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_ipv6(const struct step *step, enum step_text mode, struct str *out);
+void step_net_explain_hairpin(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_up(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_address(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_route(const struct step *step, enum step_text mode, struct str *out);

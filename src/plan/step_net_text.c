@@ -196,6 +196,13 @@ void step_net_explain_ipv6(const struct step *step, enum step_text mode, struct 
 	add_ipv6(step->path, step->number[0], out);
 }
 
+void step_net_explain_hairpin(const struct step *step, enum step_text mode, struct str *out)
+{
+	begin_host(step, out);
+	add_word(out, "ip link set ", step->path);
+	str_add(out, " type bridge_slave hairpin on");
+}
+
 void step_net_explain_up(const struct step *step, enum step_text mode, struct str *out)
 {
 	add_word(out, "ip link set ", step->path);

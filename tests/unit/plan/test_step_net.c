@@ -144,6 +144,7 @@ static void add_steps(struct plan *plan)
 	plan_net_bridge(plan, STEP_HOST, &bridge);
 	plan_clone(plan, CLONE_NEWNET, NULL);
 	plan_net_link(plan, STEP_INSIDE, &link);
+	plan_net_hairpin(plan, STEP_INSIDE, "veth9");
 	plan_net_commit(plan, STEP_INSIDE, NET_HOST);
 	plan_net_up(plan, STEP_INSIDE, "lo");
 	plan_net_up(plan, STEP_INSIDE, "eth0");
