@@ -24,26 +24,6 @@
 
 /* ---- create ---- */
 
-/* docker keeps a key that means nothing to the driver, and says nothing; a wrong spelling should
- * not look like success. */
-static void warn_of_unknown(const struct network_request *request)
-{
-	enum network_driver driver = NETWORK_BRIDGE;
-	cleanup_strv struct strv warnings = STRV_INIT;
-
-	if (request->driver && *request->driver &&
-	    network_driver_parse(request->driver, &driver) < 0)
-		return;
-	strv_foreach (i, request->options) {
-		const char *option = request->options->items[i];
-
-		if (!network_knows_option(driver, option))
-			strv_addf(&warnings, "option \"%.*s\" means nothing to the driver %s",
-				  (int)strcspn(option, "="), option, network_driver_name(driver));
-	}
-	cli_print_warnings(&warnings);
-}
-
 int cmd_network_create(struct cli *cli, union verb_options *options, struct err *err)
 {
 	const struct network_create_options *o = &options->network_create;
@@ -71,7 +51,6 @@ int cmd_network_create(struct cli *cli, union verb_options *options, struct err 
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 || plan_init(&plan, err) < 0 ||
 	    engine_create_network(&engine, &request, &plan, id, err) < 0)
 		return -err->code;
-	warn_of_unknown(&request);
 	cli_explain(&plan, o->explain, 1U << STEP_HOST);
 	puts(id);
 	return 0;

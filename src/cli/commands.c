@@ -10,7 +10,7 @@
 const struct command_group command_groups[] = {
 	{"container", "Manage containers"},
 	{"image", "Manage images"},
-	{"network", "Manage networks", "COMMAND"},
+	{"network", "Manage networks"},
 	{"system", "Manage tare"},
 	{"volume", "Manage volumes", "COMMAND"},
 };

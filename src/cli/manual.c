@@ -239,6 +239,24 @@ static const struct manual_page pages[] = {
 	 "Shows the bytes of an image that nobody can see, because a later layer deletes or "
 	 "overwrites them.",
 	 "\ttare image waste app", "image-size history"},
+	{"network", "audit",
+	 "Says who can reach what, and why: from outside, the host and each container to "
+	 "containers, services of the host, and outside. It is concluded from what tare has "
+	 "set up and from the host's forwarding; nothing is sent. In the table, parties for "
+	 "which the same holds share a line; below it stands what deserves a look: ports that "
+	 "are published on every address, containers with the host's network, a firewall that "
+	 "was changed or that somebody else lets nothing pass with. Named networks and "
+	 "containers restrict it to what concerns them.\n\n--format json prints one object: "
+	 "Relations (From, To, Ports, IPv4, IPv6, Allowed, Reason, Why), one for each pair and "
+	 "verdict, and Findings (Level, Code, Subject, Text, Hint). The exit status is 0 "
+	 "whatever is found.",
+	 "\ttare network audit\nWho reaches db, as a list:\n\ttare network audit --format json db "
+	 "| "
+	 "jq -r '.Relations[] | select(.To == \"db\" and .Allowed) | .From'\nNothing may be open "
+	 "to "
+	 "the world:\n\ttest -z \"$(tare network audit --format '{{range .Findings}}{{.Code}} "
+	 "{{end}}' | grep published-everywhere)\"",
+	 "network-graph network-inspect"},
 	{"network", "create",
 	 "Makes a network: a bridge of this host with a subnet of its own, whose containers find "
 	 "each other by name. Without --subnet it is the first of the pools (network.pools in "
@@ -257,6 +275,14 @@ static const struct manual_page pages[] = {
 	 "containers that talk to each other:\n\ttare network create --internal -o "
 	 "com.docker.network.bridge.enable_icc=false cells",
 	 "network-ls network-rm run"},
+	{"network", "graph",
+	 "Draws networks with their containers, addresses and ports, as wide as the terminal; "
+	 "in a locale that is not UTF-8 with plain characters. A network is a box with a line "
+	 "that runs down from it, and what hangs on the line is in the network. Networks that "
+	 "have no container in common stand side by side where there is room. --output writes "
+	 "an SVG file that needs nothing else and follows the reader's light or dark setting.",
+	 "\ttare network graph\n\ttare network graph -o networks.svg front back",
+	 "network-audit network-inspect"},
 	{"network", "inspect",
 	 "Prints all that is known of networks, and which running containers are in them, as JSON "
 	 "or by a template.",

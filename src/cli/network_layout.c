@@ -192,8 +192,8 @@ static char *network_words(const struct network *n)
 	struct str out = STR_INIT;
 
 	add_word(&out, n->bridge[0], n->bridge);
-	if (n->parent[0])
-		str_addf(&out, "parent %s", n->parent);
+	if (network_has_parent(n))
+		str_addf(&out, n->parent[0] ? "parent %s" : "no parent", n->parent);
 	if (n->mode[0])
 		str_addf(&out, "%smode %s", out.len ? ", " : "", n->mode);
 	add_word(&out, n->is_internal, "internal");
@@ -213,7 +213,7 @@ static struct layout_box *add_network_box(struct layout_making *m, const struct 
 
 	box->is_network = true;
 	box->title = str_dup(n->name);
-	box->subtitle = str_dup(n->driver_name);
+	box->subtitle = str_dup(strcmp(n->name, n->driver_name) == 0 ? "" : n->driver_name);
 	for (size_t i = 0; i < n->n_pools; i++) {
 		char subnet[IP_PREFIX_TEXT_LEN], gateway[IP_TEXT_LEN];
 		bool has_gateway = n->pools[i].gateway.family != IP_NONE;

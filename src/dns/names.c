@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "network/network.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -541,6 +542,13 @@ static const char *find_name(const struct network_entry *n, const char *name,
 	return knows(n, buf) ? buf : NULL;
 }
 
+/* The default bridge has endpoints, but no names. */
+static bool has_names(const struct network_entry *n)
+{
+	return n->n && !(n->endpoints[0]->network &&
+			 strcmp(n->endpoints[0]->network, NETWORK_DEFAULT_NAME) == 0);
+}
+
 /* What the container of SELF calls NAME, if it has a word of its own for it. */
 static const char *follow_link(const struct endpoint_entry *self, const char *name)
 {
@@ -568,7 +576,8 @@ enum name_found names_lookup(struct name_table *table, const char *container_id,
 		return NAME_UNKNOWN;
 	for (size_t i = 0; i < table->n; i++) {
 		const struct network_entry *n = table->networks[i];
-		const struct endpoint_entry *self = find_endpoint(n, container_id);
+		const struct endpoint_entry *self = has_names(n) ? find_endpoint(n, container_id)
+								 : NULL;
 		const char *found = self ? find_name(n, follow_link(self, name), buf) : NULL;
 
 		if (!found || (best && strcmp(network_name(n), network_name(best)) > 0))
@@ -592,7 +601,7 @@ const char *names_lookup_address(struct name_table *table, const char *container
 	for (size_t i = 0; i < table->n; i++) {
 		const struct network_entry *n = table->networks[i];
 
-		if (!find_endpoint(n, container_id))
+		if (!has_names(n) || !find_endpoint(n, container_id))
 			continue;
 		for (size_t k = 0; k < n->n; k++) {
 			const struct endpoint_entry *e = n->endpoints[k];

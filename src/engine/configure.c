@@ -121,6 +121,12 @@ int configure_run(const struct container_spec *spec, const struct image_run *ima
 	}
 	strv_foreach (i, &spec->expose)
 		image_set_add(&ret->exposed_ports, spec->expose.items[i]);
+	for (size_t i = 0; i < spec->n_ports; i++) {
+		cleanup_free char *port = str_printf("%u/%s", spec->ports[i].container_port,
+						     spec->ports[i].proto);
+
+		image_set_add(&ret->exposed_ports, port);
+	}
 	if (spec->user)
 		str_replace(&ret->user, spec->user);
 	if (spec->workdir)

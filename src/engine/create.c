@@ -252,22 +252,13 @@ static void tell(const struct create_ctx *c, const struct container_row *row)
 	event_container(c->engine, row, "create", NULL);
 }
 
-/* "" where the mode says all. */
-static char *format_networks(const struct container_spec *spec)
-{
-	if (!spec->n_networks ||
-	    (spec->n_networks == 1 && endpoint_request_is_plain(&spec->networks[0])))
-		return str_dup("");
-	return endpoint_requests_format(spec->networks, spec->n_networks);
-}
-
 static int insert_row(struct create_ctx *c, const char *name, struct err *err)
 {
 	cleanup_free char *command = command_text(&c->made->config);
 	cleanup_free char *labels = labels_json(&c->run);
 	cleanup_free char *mounts = mount_points_text(&c->points);
 	cleanup_free char *extra = mount_points_json(&c->points);
-	cleanup_free char *networks = format_networks(c->spec);
+	cleanup_free char *networks = spec_networks_format(c->spec);
 	size_t n_uses = 0;
 	cleanup_free struct container_use *uses = mount_points_uses(&c->points, &n_uses);
 	cleanup_free char *config = describe_config(c->spec, &c->run, c->made->id);

@@ -55,9 +55,9 @@ static struct ip_addr find_gateway(const struct live_network *live)
 	for (size_t i = 0; i < live->n_endpoints; i++) {
 		const struct endpoint *e = &live->endpoints[i];
 
-		if (e->is_gateway4)
+		if (e->is_gateway4 && !ip_is_any(&e->gateway4))
 			return e->gateway4;
-		if (e->is_gateway6 && !found.family)
+		if (e->is_gateway6 && !found.family && !ip_is_any(&e->gateway6))
 			found = e->gateway6;
 	}
 	return found;

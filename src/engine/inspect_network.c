@@ -17,6 +17,7 @@
 #include "engine/state.h"
 #include "network/live.h"
 #include "storage/container.h"
+#include "json/dump.h"
 #include "json/value.h"
 
 struct settings {
@@ -45,7 +46,8 @@ static void set_addr(json_t *object, const char *key, const struct ip_addr *addr
 {
 	char text[IP_TEXT_LEN];
 
-	set(object, key, json_string(ip_format(addr, text)));
+	/* the link itself is no address */
+	set(object, key, json_string(ip_is_any(addr) ? "" : ip_format(addr, text)));
 }
 
 static void set_mac(json_t *object, const uint8_t mac[static 6])
@@ -152,6 +154,20 @@ static void add_one(struct settings *s, json_t *networks, const char *name,
 	set(networks, name, o);
 }
 
+/* As docker shows a map. */
+static json_t *sort_members(json_t *object)
+{
+	size_t n = 0;
+	const char **keys = json_sorted_keys(object, &n);
+	json_t *sorted = json_object();
+
+	for (size_t i = 0; i < n; i++)
+		set(sorted, keys[i], json_incref(json_object_get(object, keys[i])));
+	free(keys);
+	json_decref(object);
+	return sorted;
+}
+
 static json_t *networks_to_json(struct settings *s)
 {
 	const char *mode = s->row->network_mode;
@@ -168,7 +184,7 @@ static json_t *networks_to_json(struct settings *s)
 	if (!s->n_requests && !*s->row->networks && !str_has_prefix(mode, "container:"))
 		add_one(s, networks, strcmp(mode, "default") == 0 ? NETWORK_NONE_NAME : mode, NULL,
 			NULL);
-	return networks;
+	return sort_members(networks);
 }
 
 /* ---- ports ---- */

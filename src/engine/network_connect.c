@@ -152,8 +152,9 @@ static size_t find_endpoint(const struct change *c, const struct network *networ
 
 /* ---- what both do ---- */
 
-/* The endpoint with the most priority has the default routes. */
-static void choose_gateway(struct change *c)
+/* The endpoint with the most priority has the default routes. ADDED (NULL) is the request of the
+ * last one, when it is not among the others yet. */
+static void choose_gateway(struct change *c, const struct endpoint_request *added)
 {
 	cleanup_free int64_t *priorities = mem_zalloc((c->live.n_endpoints + 1) *
 						      sizeof(*priorities));
@@ -164,6 +165,8 @@ static void choose_gateway(struct change *c)
 						   c->live.endpoints[i].network_name,
 						   c->live.endpoints[i].network_id))
 				priorities[i] = c->requests[k].gateway_priority;
+	if (added)
+		priorities[c->live.n_endpoints - 1] = added->gateway_priority;
 	endpoints_choose_gateway(&c->live, priorities);
 }
 
@@ -277,7 +280,7 @@ static int announce(struct change *c, const struct network *network,
 	c->live.endpoints = mem_realloc_array(c->live.endpoints, c->live.n_endpoints + 1,
 					      sizeof(e));
 	c->live.endpoints[c->live.n_endpoints++] = e;
-	choose_gateway(c);
+	choose_gateway(c, request);
 	rc = live_network_write(c->run_dir, &c->live, err);
 	if (rc == 0)
 		rc = live_endpoint_write(c->engine->runroot, owner.id,
@@ -295,7 +298,8 @@ static int make_link(struct change *c, const struct network *network, struct err
 		return rc;
 	plan_group(c->plan, "a link between the network and the container");
 	plan_net_open(c->plan);
-	endpoint_plan_link(c->plan, STEP_HOST, network, e, c->netns, c->netns_path);
+	endpoint_plan_link(c->plan, STEP_HOST, network, e, c->netns, c->netns_path,
+			   endpoint_needs_hairpin(c->live.n_ports > 0));
 	plan_net_commit(c->plan, STEP_HOST, NET_HOST);
 	plan_group(c->plan, "its address, and the way out");
 	plan_join_namespace(c->plan, STEP_HOST, c->netns, c->netns_path, CLONE_NEWNET);
@@ -322,7 +326,7 @@ static void retract(struct change *c)
 	}
 	live_endpoint_remove(c->engine->runroot, c->record.row.id, &c->live.endpoints[last]);
 	live_network_remove(&c->live, last);
-	choose_gateway(c);
+	choose_gateway(c, NULL);
 	live_network_write(c->run_dir, &c->live, &ignored);
 }
 
@@ -413,7 +417,7 @@ static int remove_link(struct change *c, size_t index, struct err *err)
 
 	live_endpoint_remove(c->engine->runroot, c->record.row.id, &c->live.endpoints[index]);
 	live_network_remove(&c->live, index);
-	choose_gateway(c);
+	choose_gateway(c, NULL);
 	plan_group(c->plan, "both ends of the link, and the way out if it was there");
 	plan_join_namespace(c->plan, STEP_HOST, c->netns, c->netns_path, CLONE_NEWNET);
 	plan_net_delete(c->plan, STEP_HOST, ifname);

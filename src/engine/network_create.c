@@ -86,7 +86,8 @@ int engine_create_network(struct engine *engine, const struct network_request *r
 	if (lock < 0)
 		return lock;
 	look_for_link(&network);
-	if (network_insert_chosen(engine, pools, &network, 1, err) < 0 ||
+	if (network_parent_check(engine, &network, err) < 0 ||
+	    network_insert_chosen(engine, pools, &network, 1, err) < 0 ||
 	    bring_up_new(engine, &network, plan, err) < 0)
 		return -err->code;
 	event_network(engine, &network, "create");

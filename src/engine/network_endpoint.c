@@ -5,10 +5,12 @@
  */
 #include "engine/network_endpoint.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "engine/pending.h"
 #include "network/lease.h"
+#include "network/rules.h"
 #include "plan/steps.h"
 
 #include <stdio.h>
@@ -120,6 +122,15 @@ static void add_name(struct strv *names, const char *name)
 		strv_add(names, name);
 }
 
+/* "CONTAINER:ALIAS", or "CONTAINER" as whom it is known anyway. */
+static void add_link(struct strv *links, const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	if (colon && colon != text && colon[1])
+		strv_addf(links, "%s %.*s", colon + 1, (int)(colon - text), text);
+}
+
 void endpoint_set_names(struct endpoint *endpoint, const struct network *network,
 			const struct endpoint_request *request, const struct endpoint_owner *owner)
 {
@@ -127,7 +138,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 
 	snprintf(short_id, sizeof(short_id), "%s", owner->id);
 	strv_done(&endpoint->names);
-	endpoint->names = (struct strv)STRV_INIT;
+	strv_done(&endpoint->links);
+	endpoint->names = endpoint->links = (struct strv)STRV_INIT;
 	add_name(&endpoint->names, owner->name);
 	/* Nobody answers questions there; the first is who it is. */
 	if (network->is_default_bridge)
@@ -135,6 +147,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 	strv_foreach (i, &request->aliases)
 		add_name(&endpoint->names, request->aliases.items[i]);
 	add_name(&endpoint->names, short_id);
+	strv_foreach (i, &request->links)
+		add_link(&endpoint->links, request->links.items[i]);
 }
 
 static bool has_link(const struct live_network *others, const char *ifname)
@@ -229,14 +243,25 @@ static int fill(struct endpoint *e, const struct network *network,
 	return set_ifname(e, network, request, others, err);
 }
 
+/* The layer 3 modes of ipvlan know no neighbours: everything is on the link. */
+static bool is_routed_by_link(const struct network *network)
+{
+	return network->driver == NETWORK_IPVLAN && strcmp(network->mode, "l2") != 0;
+}
+
 /* Only a bridge of ours, or somebody's router, leads anywhere. */
 static void set_gateways(struct endpoint *e, const struct network *network)
 {
 	const struct network_pool *v4 = network_pool(network, IP_V4);
 	const struct network_pool *v6 = network_pool(network, IP_V6);
 
-	if (network->is_internal)
+	if (!network_has_way_out(network))
 		return;
+	if (is_routed_by_link(network)) {
+		e->gateway4.family = v4 ? IP_V4 : IP_NONE;
+		e->gateway6.family = v6 ? IP_V6 : IP_NONE;
+		return;
+	}
 	if (v4 && network_gateway_mode(network, IP_V4) != GATEWAY_ISOLATED)
 		e->gateway4 = v4->gateway;
 	if (v6 && network_gateway_mode(network, IP_V6) != GATEWAY_ISOLATED)
@@ -374,23 +399,43 @@ void endpoints_choose_gateway(struct live_network *live, const int64_t *prioriti
 
 /* ---- steps ---- */
 
+bool endpoint_needs_hairpin(bool is_published)
+{
+	static const char *const settings[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
+					       "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
+
+	for (size_t i = 0; is_published && i < ARRAY_LEN(settings); i++) {
+		cleanup_str struct str text = STR_INIT;
+
+		/* Without br_netfilter there is no such file. */
+		if (fd_read_kernel_file(settings[i], 16, &text) == 0 &&
+		    str_has_prefix(str_get(&text), "1"))
+			return true;
+	}
+	return false;
+}
+
 void endpoint_plan_link(struct plan *plan, enum step_where where, const struct network *network,
-			const struct endpoint *endpoint, int netns_fd, const char *netns_path)
+			const struct endpoint *endpoint, int netns_fd, const char *netns_path,
+			bool is_hairpin)
 {
 	static const char *const kinds[] = {[NETWORK_BRIDGE] = "veth",
 					    [NETWORK_MACVLAN] = "macvlan",
 					    [NETWORK_IPVLAN] = "ipvlan"};
 	bool is_bridge = network->driver == NETWORK_BRIDGE;
+	char parent[IFNAMSIZ];
 	struct plan_link link = {.kind = kinds[network->driver],
 				 .host_ifname = endpoint->host_ifname,
-				 .master = is_bridge ? network->bridge : network->parent,
+				 .master = is_bridge ? network->bridge : parent,
 				 .mode = network->mode,
 				 .ifname = endpoint->ifname,
 				 .mtu = network->mtu,
 				 .netns_fd = netns_fd,
 				 .netns_path = netns_path,
-				 .is_isolated = is_bridge && !network->is_icc};
+				 .group = rules_is_closed(network) ? RULES_CLOSED_GROUP : 0,
+				 .is_hairpin = is_bridge && is_hairpin};
 
+	network_parent_name(network, parent);
 	/* All links of an ipvlan have their parent's. */
 	if (network->driver != NETWORK_IPVLAN)
 		memcpy(link.mac, endpoint->mac, sizeof(link.mac));
@@ -421,15 +466,21 @@ void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 	plan_net_up(plan, where, endpoint->ifname);
 }
 
+/* NULL: the link itself. */
+static const struct ip_addr *next_hop(const struct ip_addr *gateway)
+{
+	return ip_is_any(gateway) ? NULL : gateway;
+}
+
 void endpoint_plan_routes(struct plan *plan, enum step_where where, const struct endpoint *endpoint)
 {
 	const struct ip_prefix all4 = {.addr = {.family = IP_V4}};
 	const struct ip_prefix all6 = {.addr = {.family = IP_V6}};
 
 	if (endpoint->is_gateway4)
-		plan_net_route(plan, where, &all4, &endpoint->gateway4, endpoint->ifname);
+		plan_net_route(plan, where, &all4, next_hop(&endpoint->gateway4), endpoint->ifname);
 	if (endpoint->is_gateway6)
-		plan_net_route(plan, where, &all6, &endpoint->gateway6, endpoint->ifname);
+		plan_net_route(plan, where, &all6, next_hop(&endpoint->gateway6), endpoint->ifname);
 }
 
 void endpoint_plan_ready(struct plan *plan, enum step_where where, const struct endpoint *endpoint)

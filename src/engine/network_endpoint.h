@@ -40,9 +40,14 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 void endpoints_choose_gateway(struct live_network *live, const int64_t *priorities);
 
 /* Adds the link of ENDPOINT, whose inner end goes to NETNS_FD, NETNS_PATH for people (-1, NULL: the
- * namespace that the step runs in): a message for the host's socket. */
+ * namespace that the step runs in): a message for the host's socket. IS_HAIRPIN: see below. */
 void endpoint_plan_link(struct plan *plan, enum step_where where, const struct network *network,
-			const struct endpoint *endpoint, int netns_fd, const char *netns_path);
+			const struct endpoint *endpoint, int netns_fd, const char *netns_path,
+			bool is_hairpin);
+/* Whether links of a container must be able to get back what they sent: it publishes ports, and
+ * br_netfilter translates addresses inside of bridges, so that the container reaches its own
+ * published port without the packet ever leaving the bridge. */
+bool endpoint_needs_hairpin(bool is_published);
 /* Adds its addresses, and sets it up: for the container's namespace. */
 void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 			     const struct endpoint *endpoint);

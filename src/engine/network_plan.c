@@ -14,6 +14,7 @@
 #include "engine/network.h"
 #include "engine/network_endpoint.h"
 #include "engine/network_names.h"
+#include "engine/network_script.h"
 #include "engine/port_text.h"
 #include "engine/publish_live.h"
 #include "engine/spec.h"
@@ -108,7 +109,9 @@ static int find_networks(struct start_networks *s, struct err *err)
 	for (size_t i = 0; rc == 0 && i < s->n_requests; i++) {
 		struct network *network = &s->networks[i];
 
-		rc = engine_find_network(s->engine, s->requests[i].network, network, err);
+		rc = s->is_script
+			     ? script_find_network(s->engine, s->requests[i].network, network, err)
+			     : engine_find_network(s->engine, s->requests[i].network, network, err);
 		s->live.n_endpoints = s->n_networks = i + 1;
 		if (rc == 0 && (network->driver == NETWORK_HOST || network->driver == NETWORK_NULL))
 			rc = err_set(err, ERR_INVALID,
@@ -201,7 +204,7 @@ static int prepare_names(struct start_networks *s, struct err *err)
 	s->names = network_names_make(s->engine, subject->config, subject->id, s->networks,
 				      s->live.n_endpoints);
 	/* Without names the file is as it was made. */
-	if (s->is_script || (!s->names && subject->is_new))
+	if (!s->names && subject->is_new)
 		return 0;
 	return network_names_write(s->names, subject->config, subject->state_dir,
 				   subject->container_dir, err);
@@ -232,12 +235,12 @@ static int prepare_ports(struct start_networks *s, struct err *err)
 		.container_id = s->subject.id,
 		.name = s->subject.name,
 		.endpoint_id = e->id,
-		.live = s->is_script ? NULL : &s->live,
+		.live = &s->live,
 		.state_dir = s->subject.state_dir,
 		.exposed = s->subject.exposed,
 	};
 
-	return publish_prepare(s->engine, s->subject.ports, &to, s->is_script, &s->publish, err);
+	return publish_prepare(s->engine, s->subject.ports, &to, false, &s->publish, err);
 }
 
 int start_networks_prepare(struct start_networks *s, struct engine *engine,
@@ -256,11 +259,7 @@ int start_networks_prepare(struct start_networks *s, struct engine *engine,
 		return rc;
 	if (s->is_script) {
 		rc = find_networks(s, err);
-		if (rc == 0)
-			rc = make_endpoints(s, err);
-		if (rc == 0)
-			rc = prepare_names(s, err);
-		return rc == 0 ? prepare_ports(s, err) : rc;
+		return rc == 0 ? make_endpoints(s, err) : rc;
 	}
 	if (s->n_requests)
 		rc = prepare_locked(s, err);
@@ -280,7 +279,7 @@ int start_networks_bring_up(struct start_networks *s, struct plan *plan, struct 
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc >= 0 && i < s->live.n_endpoints; i++)
+	for (size_t i = 0; !s->is_script && rc >= 0 && i < s->live.n_endpoints; i++)
 		rc = engine_network_bring_up(s->engine, plan, &s->networks[i], err);
 	return rc < 0 ? rc : 0;
 }
@@ -299,15 +298,13 @@ static bool has_ipv6(const struct start_networks *s)
 static void add_links(struct start_networks *s, struct plan *plan)
 {
 	bool is_mixed = has_ipv6(s);
+	bool is_hairpin = endpoint_needs_hairpin(s->publish != NULL);
 
 	if (!is_mixed)
 		plan_net_ipv6(plan, STEP_INSIDE, "default", false);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		endpoint_plan_link(plan, STEP_INSIDE, &s->networks[i], &s->live.endpoints[i], -1,
-				   NULL);
-	if (s->publish)
-		plan_net_hairpin(plan, STEP_INSIDE,
-				 s->live.endpoints[find_way_out(&s->live)].host_ifname);
+				   NULL, is_hairpin);
 	plan_net_commit(plan, STEP_INSIDE, NET_HOST);
 	for (size_t i = 0; is_mixed && i < s->live.n_endpoints; i++)
 		if (!s->networks[i].is_ipv6)
@@ -333,6 +330,16 @@ static void add_inside(struct start_networks *s, struct plan *plan)
 	plan_group(plan, NULL);
 }
 
+static void add_script(struct start_networks *s, struct plan *plan)
+{
+	cleanup_strv struct strv lines = STRV_INIT;
+
+	host_lines_add(s->subject.config, &s->live, &lines);
+	plan_group(plan, "the addresses in its hosts file");
+	script_plan_hosts(plan, s->subject.dir, &lines);
+	script_plan_networks(plan, s->subject.id, s->networks, &s->live, s->subject.ports);
+}
+
 static bool has_names(const struct start_networks *s)
 {
 	return s->names != NULL;
@@ -344,20 +351,22 @@ static void add_network(struct plan *plan, enum runtime_network_part part, void 
 
 	switch (part) {
 	case RUNTIME_NETWORK_BEFORE:
+		if (s->is_script)
+			add_script(s, plan);
 		publish_plan(s->publish, plan);
 		s->is_placed = true;
 		if (has_names(s))
-			name_service_plan_connect(plan, s->is_script ? NULL : s->names);
+			name_service_plan_connect(plan, s->names);
 		plan_net_open(plan);
 		break;
 	case RUNTIME_NETWORK_INSIDE:
 		add_inside(s, plan);
 		if (has_names(s))
-			name_service_plan_sockets(plan, s->is_script ? NULL : s->names);
+			name_service_plan_sockets(plan, s->names);
 		break;
 	case RUNTIME_NETWORK_AFTER:
 		if (has_names(s))
-			name_service_plan_hand_over(plan, s->is_script ? NULL : s->names);
+			name_service_plan_hand_over(plan, s->names);
 		break;
 	}
 }

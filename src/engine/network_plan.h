@@ -27,6 +27,7 @@ struct network_subject {
 	const char *requests; /* networks of its row; "" for nothing but what MODE says */
 	const struct oci_runtime_config *config;
 	int state_dir, container_dir;  /* descriptors; -1 for a script */
+	const char *dir;	       /* of a script */
 	const struct port_list *ports; /* to be published */
 	const struct strv *exposed;    /* "80/tcp" */
 	bool is_new;		       /* its files were written just now */

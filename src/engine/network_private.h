@@ -43,4 +43,16 @@ void network_sweep_live(struct engine *engine);
 /* RUNROOT/networks/ID/up: owned path. */
 char *network_up_path(const struct engine *engine, const char *id);
 
+/* Of a new macvlan or ipvlan network: whether it may have the parent that its options name, and
+ * whether that one is there already (is_foreign_link). The caller holds the lock of the pools. 0,
+ * ERR_CONFLICT when another network of the kind has it, ERR_INVALID, ERR_NOT_FOUND; docker's words.
+ * Other networks are fine. */
+int network_parent_check(struct engine *engine, struct network *network, struct err *err);
+/* Adds the HOST steps that make a parent that is not there. ERR_NOT_FOUND for one that is not ours
+ * to make. */
+int network_parent_plan_up(struct plan *plan, const struct network *network, struct err *err);
+/* Adds the steps that remove it, if it is ours. */
+void network_parent_plan_down(struct plan *plan, enum step_where where,
+			      const struct network *network);
+
 #endif

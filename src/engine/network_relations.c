@@ -41,6 +41,7 @@ static const char *const reason_names[] = {
 	[REASON_INTERNAL] = "internal",
 	[REASON_SAME_NETWORK] = "same-network",
 	[REASON_NO_ICC] = "no-icc",
+	[REASON_LINKED] = "linked",
 	[REASON_OTHER_NETWORK] = "different-networks",
 	[REASON_SAME_NAMESPACE] = "same-namespace",
 	[REASON_HOST_NAMESPACE] = "host-namespace",
@@ -148,11 +149,6 @@ static bool is_bridge(const struct network *n)
 	return n->driver == NETWORK_BRIDGE;
 }
 
-static bool is_on_parent(const struct network *n)
-{
-	return n->driver == NETWORK_MACVLAN || n->driver == NETWORK_IPVLAN;
-}
-
 static const struct network *network_of(const struct network_model *model,
 					const struct model_endpoint *e)
 {
@@ -233,8 +229,12 @@ static const struct model_endpoint *publishing_endpoint(const struct network_mod
 {
 	const struct model_endpoint *e = gateway_endpoint(c, family);
 
-	return e && is_bridge(network_of(model, e)) && !network_of(model, e)->is_internal ? e
-											  : NULL;
+	const struct network *n = e ? network_of(model, e) : NULL;
+
+	return n && is_bridge(n) && !n->is_internal &&
+			       network_gateway_mode(n, family) != GATEWAY_ISOLATED
+		       ? e
+		       : NULL;
 }
 
 static struct verdict judge_published(const struct network_model *model,
@@ -267,11 +267,11 @@ static struct verdict judge_port(const struct network_model *model, const struct
 	if (is_relayed)
 		e = publishing_endpoint(model, c, IP_V4);
 	if (!e && gateway_endpoint(c, IP_V4) &&
-	    is_on_parent(network_of(model, gateway_endpoint(c, IP_V4))))
+	    network_has_parent(network_of(model, gateway_endpoint(c, IP_V4))))
 		return VERDICT(false, REASON_PARENT,
 			       "not needed: it has a network card of its own on the segment");
 	if (!e)
-		return VERDICT(false, REASON_INTERNAL, "no network of it forwards anything");
+		return VERDICT(false, REASON_INTERNAL, "it is in no network that forwards");
 	if (network_gateway_mode(network_of(model, e), family) == GATEWAY_ROUTED && !is_relayed)
 		return VERDICT(false, REASON_ROUTED,
 			       "routed: the port is open on the container's own address");
@@ -279,6 +279,26 @@ static struct verdict judge_port(const struct network_model *model, const struct
 	    is_forwarding_blocked(&model->host, family, &verdict))
 		return verdict;
 	return judge_published(model, port);
+}
+
+/* Why nothing leads to C or out of it: its networks are all of a kind that keeps to itself. */
+static struct verdict judge_no_way(const struct network_model *model,
+				   const struct model_container *c, int family)
+{
+	for (size_t i = 0; i < c->n_endpoints; i++) {
+		const struct network *n = network_of(model, &c->endpoints[i]);
+
+		if (!has_address(&c->endpoints[i], family))
+			continue;
+		if (n->is_internal)
+			return VERDICT(false, REASON_INTERNAL, "%s is internal", n->name);
+		if (!network_has_way_out(n))
+			return VERDICT(false, REASON_INTERNAL, "%s has no parent", n->name);
+		if (is_bridge(n) && network_gateway_mode(n, family) == GATEWAY_ISOLATED)
+			return VERDICT(false, REASON_ISOLATED, "the bridge of %s has no address",
+				       n->name);
+	}
+	return VERDICT(false, REASON_NO_ROUTE, "it has no default route");
 }
 
 /* What reaches the addresses of C itself, beside its published ports. */
@@ -290,17 +310,12 @@ static struct verdict judge_unpublished(const struct network_model *model,
 	struct verdict verdict = {};
 	char ip[IP_TEXT_LEN];
 
-	if (!n)
-		return VERDICT(false, REASON_INTERNAL, "no route leads to it");
-	if (is_on_parent(n))
-		return VERDICT(!n->is_internal, n->is_internal ? REASON_INTERNAL : REASON_PARENT,
-			       n->is_internal ? "%s is internal"
-					      : "%s is on the parent's own segment",
-			       n->name);
-	if (n->is_internal)
-		return VERDICT(false, REASON_INTERNAL, "%s is internal", n->name);
-	if (network_gateway_mode(n, family) == GATEWAY_ISOLATED)
-		return VERDICT(false, REASON_ISOLATED, "the bridge of %s has no address", n->name);
+	if (!n || !network_has_way_out(n) ||
+	    (is_bridge(n) && network_gateway_mode(n, family) == GATEWAY_ISOLATED))
+		return judge_no_way(model, c, family);
+	if (network_has_parent(n))
+		return VERDICT(true, REASON_PARENT, "%s is on the segment of %s", n->name,
+			       n->parent);
 	if (network_gateway_mode(n, family) != GATEWAY_NAT_UNPROTECTED)
 		return VERDICT(false, REASON_NOT_PUBLISHED, "not published");
 	if (is_forwarding_blocked(&model->host, family, &verdict))
@@ -423,14 +438,38 @@ static struct verdict judge_same_network(const struct network *n)
 	if (!n->is_icc && is_bridge(n))
 		return VERDICT(false, REASON_NO_ICC, "%s keeps its containers apart (icc=false)",
 			       n->name);
-	if (is_on_parent(n) && (strcmp(n->mode, "private") == 0 || strcmp(n->flag, "private") == 0))
+	if (network_has_parent(n) &&
+	    (strcmp(n->mode, "private") == 0 || strcmp(n->flag, "private") == 0))
 		return VERDICT(false, REASON_PARENT_PRIVATE, "%s mode private (%s)", n->driver_name,
 			       n->name);
-	if (is_on_parent(n) && (strcmp(n->mode, "vepa") == 0 || strcmp(n->flag, "vepa") == 0))
+	if (network_has_parent(n) && (strcmp(n->mode, "vepa") == 0 || strcmp(n->flag, "vepa") == 0))
 		return VERDICT(true, REASON_PARENT_SWITCH,
 			       "%s mode vepa: if the switch reflects it (%s)", n->driver_name,
 			       n->name);
 	return VERDICT(true, REASON_SAME_NETWORK, "same network %s", n->name);
+}
+
+static bool owns_address(const struct model_container *c, const struct ip_addr *addr)
+{
+	for (size_t i = 0; i < c->n_endpoints; i++)
+		if (ip_is_equal(&c->endpoints[i].ip4.addr, addr) ||
+		    ip_is_equal(&c->endpoints[i].ip6.addr, addr))
+			return true;
+	return false;
+}
+
+/* What links open for A of B. */
+static void relate_links(struct relating *r, const struct parties *parties,
+			 const struct model_container *a, const struct model_container *b)
+{
+	for (size_t i = 0; i < r->model->n_links; i++) {
+		const struct model_link *l = &r->model->links[i];
+		cleanup_free char *text = str_printf("%" PRIu16 "/%s", l->port, l->proto);
+
+		if (owns_address(a, &l->from) && owns_address(b, &l->to))
+			add_verdict(r, parties, l->to.family, text,
+				    VERDICT(true, REASON_LINKED, "linked (--link)"));
+	}
 }
 
 /* The first network that lets A reach B; else why not. */
@@ -507,8 +546,18 @@ static void relate_pair(struct relating *r, const struct model_container *from,
 		is_reached |= verdict.is_allowed;
 		add_verdict(r, &parties, families[i], ANY, verdict);
 	}
-	if (!is_reached)
+	if (!is_reached) {
+		relate_links(r, &parties, a, b);
 		relate_published(r, &parties, a, b);
+	}
+	for (size_t i = 0; !is_reached && i < ARRAY_LEN(families); i++) {
+		const struct model_endpoint *e = gateway_endpoint(a, families[i]);
+
+		/* by the host, as anybody's packets */
+		if (e && is_bridge(network_of(r->model, e)) &&
+		    !network_of(r->model, e)->is_internal)
+			relate_routed(r, &parties, b, families[i]);
+	}
 }
 
 /* ---- the way out ---- */
@@ -520,20 +569,12 @@ static struct verdict judge_out(const struct network_model *model, const struct 
 	const struct network *n = e ? network_of(model, e) : NULL;
 	struct verdict verdict = {};
 
-	if (!n) {
-		for (size_t i = 0; i < c->n_endpoints; i++)
-			if (network_of(model, &c->endpoints[i])->is_internal)
-				return VERDICT(false, REASON_INTERNAL, "%s is internal",
-					       network_of(model, &c->endpoints[i])->name);
-		return VERDICT(false, REASON_NO_ROUTE, "it has no default route");
-	}
-	if (n->is_internal)
-		return VERDICT(false, REASON_INTERNAL, "%s is internal", n->name);
-	if (is_on_parent(n))
-		return VERDICT(true, REASON_PARENT, "by the segment of %s (%s)",
-			       n->parent[0] ? n->parent : "its parent", n->name);
-	if (network_gateway_mode(n, family) == GATEWAY_ISOLATED)
-		return VERDICT(false, REASON_ISOLATED, "the bridge of %s has no address", n->name);
+	if (!n || !network_has_way_out(n) ||
+	    (is_bridge(n) && network_gateway_mode(n, family) == GATEWAY_ISOLATED))
+		return judge_no_way(model, c, family);
+	if (network_has_parent(n))
+		return VERDICT(true, REASON_PARENT, "by the segment of %s (%s)", n->parent,
+			       n->name);
 	if (is_forwarding_blocked(&model->host, family, &verdict))
 		return verdict;
 	if (network_gateway_mode(n, family) == GATEWAY_ROUTED || !n->is_masquerade)

@@ -28,7 +28,7 @@ static int check_name(const char *name, struct err *err)
 			return err_set(err, ERR_DENIED,
 				       "operation is not permitted on predefined %s network", name);
 	if (name[strspn(name, " \t\n")] == '\0')
-		return err_set(err, ERR_INVALID, "invalid name: name is empty");
+		return err_set(err, ERR_INVALID, "invalid name:");
 	for (const unsigned char *c = (const unsigned char *)name; *c; c++)
 		if (*c < ' ' || *c == 0x7f)
 			return err_set(err, ERR_INVALID,
@@ -107,8 +107,7 @@ static int parse_subnet(const char *text, struct ip_prefix *ret, struct err *err
 {
 	if (ip_prefix_parse(text, ret) == 0)
 		return 0;
-	return err_set(err, ERR_INVALID,
-		       "invalid network config: invalid subnet %s: invalid CIDR block notation",
+	return err_set(err, ERR_INVALID, "Invalid subnet %s : invalid CIDR address: %s", text,
 		       text);
 }
 

@@ -14,6 +14,7 @@
 #include "network/live.h"
 #include "storage/container.h"
 #include "sys/listen.h"
+#include "sys/nft.h"
 #include "sys/rtnl.h"
 
 #include <netinet/in.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define OWN_TABLES	"tare"
 #define PARAMETER_LIMIT 16
 #define JOIN_PREFIX	"container:"
 
@@ -220,6 +222,55 @@ static bool read_switch(const char *path)
 	       text.buf[0] != '0';
 }
 
+/* Whether the firewall is what it must be, and what it lets pass by links. */
+static int add_rules(struct survey *s, struct err *err)
+{
+	struct rules_state *state = engine_rules_state(s->engine, NULL, err);
+
+	if (!state)
+		return -err->code;
+	s->model->host.has_rules = state->n_networks == 0 ||
+				   rules_are_current(s->engine->runroot) ||
+				   rules_compare(state, s->engine->runroot);
+	for (size_t i = 0; i < state->n_links; i++) {
+		const struct rules_link *from = &state->links[i];
+		struct model_link *to = network_model_add_link(s->model);
+
+		to->from = from->from;
+		to->to = from->to;
+		memcpy(to->proto, from->proto, sizeof to->proto);
+		to->port = from->port;
+	}
+	engine_rules_state_free(state);
+	return 0;
+}
+
+#define MAX_DROPS 8
+
+/* The first chain that drops what is forwarded and is neither ours nor one that docker lets others
+ * into. A host without nf_tables has no chains in it. */
+static void add_foreign(struct model_host *host)
+{
+	static const char *const families[] = {"ip", "inet"};
+	cleanup_close int fd = nft_open();
+
+	for (size_t f = 0; fd >= 0 && f < ARRAY_LEN(families) && !host->foreign_drop; f++) {
+		struct nft_drop drops[MAX_DROPS];
+		int n = nft_find_drops(fd, families[f], drops, MAX_DROPS);
+
+		for (int i = 0; i < n && !host->foreign_drop; i++) {
+			const struct nft_table table = {.family = drops[i].family,
+							.name = drops[i].table};
+
+			if (!str_has_prefix(drops[i].table, OWN_TABLES) &&
+			    nft_has_chain(fd, &table, "DOCKER-USER") <= 0)
+				host->foreign_drop = str_printf(
+					"the policy of chain %s in table %s %s", drops[i].chain,
+					drops[i].family, drops[i].table);
+		}
+	}
+}
+
 static int add_host(struct survey *s, struct err *err)
 {
 	struct model_host *host = &s->model->host;
@@ -230,9 +281,9 @@ static int add_host(struct survey *s, struct err *err)
 	host->respects_firewall = settings.is_firewall_respected;
 	host->is_forwarding4 = read_switch("/proc/sys/net/ipv4/ip_forward");
 	host->is_forwarding6 = read_switch("/proc/sys/net/ipv6/conf/all/forwarding");
-	host->has_rules = true;
 	add_listeners(s->model);
-	return 0;
+	add_foreign(host);
+	return add_rules(s, err);
 }
 
 int engine_survey_networks(struct engine *engine, bool with_host, struct network_model *ret,

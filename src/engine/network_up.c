@@ -190,6 +190,26 @@ static void add_mark(const struct engine *engine, struct plan *plan, const struc
 	plan_create_file(plan, up, text, 0600);
 }
 
+static int bring_up_parent(struct engine *engine, struct plan *plan, const struct network *network,
+			   bool is_known, struct err *err)
+{
+	char name[IFNAMSIZ];
+	bool has_link = false;
+	int rc = 0;
+
+	network_parent_name(network, name);
+	has_link = if_nametoindex(name) > 0;
+	if (is_known && has_link)
+		return 0;
+	plan_group(plan, "the parent of the network's links");
+	if (!has_link)
+		rc = network_parent_plan_up(plan, network, err);
+	if (rc >= 0)
+		add_mark(engine, plan, network);
+	plan_group(plan, NULL);
+	return rc < 0 ? rc : 1;
+}
+
 int engine_network_bring_up(struct engine *engine, struct plan *plan, const struct network *network,
 			    struct err *err)
 {
@@ -199,6 +219,8 @@ int engine_network_bring_up(struct engine *engine, struct plan *plan, const stru
 	bool are_current = false;
 	int rc = 0;
 
+	if (network_has_parent(network))
+		return bring_up_parent(engine, plan, network, is_known, err);
 	if (!network_has_bridge(network))
 		return 0;
 	has_link = if_nametoindex(network->bridge) > 0;
@@ -235,6 +257,8 @@ void engine_network_take_down(struct engine *engine, struct plan *plan, enum ste
 		rules_plan_network(plan, where, table, keep(plan, network), false, engine->runroot);
 		plan_group(plan, NULL);
 	}
+	if (network_has_parent(network))
+		network_parent_plan_down(plan, where, network);
 	plan_remove_tree(plan, dir);
 }
 

@@ -13,6 +13,7 @@
 #include "plan/steps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,6 +329,26 @@ void publish_plan(struct publish *publish, struct plan *plan)
 	if (publish->n_rules)
 		rules_plan_ports(plan, STEP_HOST, publish->table, publish->rules, publish->n_rules,
 				 true, publish->engine->runroot);
+}
+
+/* Each network namespace has its own switches. */
+static bool has_bridge_filter(void)
+{
+	static const char *const files[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
+					    "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		cleanup_str struct str text = STR_INIT;
+
+		if (fd_read_file_at(AT_FDCWD, files[i], 16, &text) == 0 && str_get(&text)[0] == '1')
+			return true;
+	}
+	return false;
+}
+
+bool publish_wants_hairpin(const struct publish *publish)
+{
+	return publish && publish->n_rules && has_bridge_filter();
 }
 
 void publish_plan_end(struct publish *publish, struct plan *plan)

@@ -322,9 +322,10 @@ static int make_room(const struct publish *publish, struct err *err)
 			     "--network host");
 }
 
-int publish_bind(struct publish *publish, struct err *err)
+/* Binds those whose number was said (IS_FIXED), or all others. */
+static int bind_groups(struct publish *publish, bool is_fixed, struct err *err)
 {
-	int rc = make_room(publish, err);
+	int rc = 0;
 	size_t n = 1;
 
 	for (size_t i = 0; rc == 0 && i < publish->n; i += n) {
@@ -332,12 +333,24 @@ int publish_bind(struct publish *publish, struct err *err)
 		size_t failed = 0;
 
 		n = i + 1 < publish->n && p[1].is_twin ? 2 : 1;
-		if (!p->is_bound)
+		if (!p->is_bound || (p->first && p->first == p->last) != is_fixed)
 			continue;
 		rc = bind_group(p, n, &failed);
 		if (rc < 0)
 			rc = set_refused(publish, &p[failed], -rc, err);
 	}
+	return rc;
+}
+
+int publish_bind(struct publish *publish, struct err *err)
+{
+	int rc = make_room(publish, err);
+
+	/* Who may have any port must not take one that another has to have. */
+	if (rc == 0)
+		rc = bind_groups(publish, true, err);
+	if (rc == 0)
+		rc = bind_groups(publish, false, err);
 	if (rc < 0)
 		publish_close(publish);
 	return rc;

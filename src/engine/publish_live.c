@@ -227,6 +227,13 @@ static const struct endpoint *find_way(const struct live_network *live, int fami
 	return NULL;
 }
 
+static const struct endpoint *find_any_way(const struct live_network *live)
+{
+	const struct endpoint *way = find_way(live, IP_V4);
+
+	return way ? way : find_way(live, IP_V6);
+}
+
 static struct ip_addr find_address(const struct live_network *live, int family)
 {
 	const struct endpoint *way = find_way(live, family);
@@ -286,9 +293,7 @@ static int open_live(struct live_change *c, struct err *err)
 	rc = live_network_read(c->state_dir, &c->live, err);
 	if (rc < 0)
 		return rc;
-	way = find_way(&c->live, IP_V4);
-	if (!way)
-		way = find_way(&c->live, IP_V6);
+	way = find_any_way(&c->live);
 	/* Without a network nothing is published; a start says nothing of it, either. */
 	if (!way)
 		return 0;
@@ -301,14 +306,13 @@ static int open_live(struct live_change *c, struct err *err)
 
 static int prepare_arriving(struct live_change *c, struct err *err)
 {
-	const struct endpoint *way = find_way(&c->live, IP_V4);
 	const struct publish_target to = {
 		.network = &c->network,
 		.ip4 = find_address(&c->live, IP_V4),
 		.ip6 = find_address(&c->live, IP_V6),
 		.container_id = c->row->id,
 		.name = c->row->name,
-		.endpoint_id = way ? way->id : find_way(&c->live, IP_V6)->id,
+		.endpoint_id = find_any_way(&c->live)->id,
 		.live = &c->live,
 		.state_dir = -1, /* written once the monitor has them */
 		.exposed = &c->outcome->exposed,
@@ -401,9 +405,15 @@ static void add_step(struct plan *plan, const struct step_op *op, const struct l
 	step->data = c;
 }
 
+static void add_hairpin(const struct live_change *c, struct plan *plan)
+{
+	plan_net_open(plan);
+	plan_net_hairpin(plan, STEP_HOST, find_any_way(&c->live)->host_ifname);
+	plan_net_commit(plan, STEP_HOST, NET_HOST);
+}
+
 static void add_steps(struct live_change *c, struct plan *plan)
 {
-	const struct endpoint *way = find_way(&c->live, IP_V4);
 	const char *runroot = c->engine->runroot;
 
 	rules_table_name(c->engine->root, c->table);
@@ -417,10 +427,8 @@ static void add_steps(struct live_change *c, struct plan *plan)
 	if (c->publish) {
 		plan_group(plan, "ports that are published");
 		add_step(plan, &step_adopt, c);
-		plan_net_open(plan);
-		plan_net_hairpin(plan, STEP_HOST,
-				 (way ? way : find_way(&c->live, IP_V6))->host_ifname);
-		plan_net_commit(plan, STEP_HOST, NET_HOST);
+		if (publish_wants_hairpin(c->publish))
+			add_hairpin(c, plan);
 		if (c->publish->n_rules)
 			rules_plan_ports(plan, STEP_HOST, c->table, c->publish->rules,
 					 c->publish->n_rules, true, runroot);

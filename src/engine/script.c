@@ -210,6 +210,10 @@ static int build(struct script_ctx *c, struct err *err)
 		rc = plan_init(&c->start.plan, err);
 	if (rc < 0)
 		return rc;
+	c->made.network_mode = str_dup(spec_network_mode(c->spec));
+	c->made.networks = spec_networks_format(c->spec);
+	port_list_fill(&c->made.ports, c->spec->ports, c->spec->n_ports, c->spec->publish_all,
+		       &c->run.exposed_ports);
 	add_files(c, &c->start.plan);
 	rc = container_plan(c->engine, &c->made, &request, c->dir, &c->start, err);
 	if (rc < 0)

@@ -246,6 +246,7 @@ static const struct {
 	{"CPUPercent", "CpuPercent"},
 	{"APIVersion", "ApiVersion"},
 	{"HostIP", "HostIp"},
+	{"AuxAddress", "AuxiliaryAddresses"},
 };
 
 const char *describe_go_alias(const char *name)

@@ -236,6 +236,14 @@ const char *spec_network_mode(const struct container_spec *spec)
 	return strcmp(mode, "default") == 0 ? NETWORK_DEFAULT_NAME : mode;
 }
 
+char *spec_networks_format(const struct container_spec *spec)
+{
+	if (!spec->n_networks ||
+	    (spec->n_networks == 1 && endpoint_request_is_plain(&spec->networks[0])))
+		return str_dup("");
+	return endpoint_requests_format(spec->networks, spec->n_networks);
+}
+
 bool network_mode_is_user_defined(const char *mode)
 {
 	static const char *const others[] = {"default", NETWORK_DEFAULT_NAME, NETWORK_HOST_NAME,

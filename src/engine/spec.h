@@ -238,6 +238,8 @@ char *spec_cgroup_parent(const struct container_spec *spec);
 
 /* The mode of the network namespace: the first network as typed, "bridge" when none was. */
 const char *spec_network_mode(const struct container_spec *spec);
+/* What the index keeps of its networks, owned: "" where the mode says all. */
+char *spec_networks_format(const struct container_spec *spec);
 /* Whether MODE names a network that somebody has made. */
 bool network_mode_is_user_defined(const char *mode);
 /* Whether a container of MODE has a namespace with links of its own. */

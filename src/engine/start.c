@@ -548,8 +548,22 @@ int container_plan(struct engine *engine, const struct container_made *made,
 		   struct container_start *ret, struct err *err)
 {
 	struct start_ctx c = {.engine = engine, .made = made, .start = ret, .dir = str_dup(dir)};
+	const struct network_subject subject = {.id = made->id,
+						.name = made->id,
+						.mode = made->network_mode,
+						.requests = made->networks,
+						.config = &made->config,
+						.state_dir = -1,
+						.container_dir = -1,
+						.dir = dir,
+						.ports = &made->ports,
+						.exposed = &made->exposed,
+						.is_new = true};
 	int rc = joins_open(engine, &made->config, &c.joins, err);
 
+	c.networks = start_networks_new(&ret->plan);
+	if (rc == 0)
+		rc = start_networks_prepare(c.networks, engine, &subject, err);
 	if (rc == 0)
 		rc = build_plan(&c, request, true, err);
 	start_ctx_done(&c);

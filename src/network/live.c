@@ -214,16 +214,22 @@ int live_network_read(int state_dir, struct live_network *ret, struct err *err)
 
 /* ---- endpoint files ---- */
 
+/* What holds an end of line is no name. */
+static void add_lines(const char *key, const struct strv *words, struct str *out)
+{
+	strv_foreach (i, words)
+		if (!strpbrk(words->items[i], "\r\n"))
+			str_addf(out, "%s %s\n", key, words->items[i]);
+}
+
 static void format_endpoint(const struct endpoint *e, struct str *out)
 {
 	char text[IP_TEXT_LEN];
 	char mac[MAC_TEXT_LEN];
 
-	strv_foreach (i, &e->names)
-		str_addf(out, "name %s\n", e->names.items[i]);
+	add_lines("name", &e->names, out);
 	str_addf(out, "network %s\n", e->network_name);
-	strv_foreach (i, &e->links)
-		str_addf(out, "link %s\n", e->links.items[i]);
+	add_lines("link", &e->links, out);
 	if (e->ip4.addr.family)
 		str_addf(out, "ip4 %s\n", ip_format(&e->ip4.addr, text));
 	if (e->ip6.addr.family)

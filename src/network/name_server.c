@@ -32,6 +32,7 @@
 #define BACKLOG	    512
 #define RESOLV_MAX  ((size_t)1 << 16)
 #define DNS_PORT    53
+#define RECEIVE_LEN (1 << 20)
 
 _Static_assert(N_NAME_SOCKETS <= PTY_FDS_MAX, "they go in one message");
 
@@ -250,6 +251,9 @@ static int open_name_socket(int type)
 		return -errno;
 	if (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
 		return -errno;
+	/* What comes while the name server has no processor, or is started again, waits here. */
+	if (type == SOCK_DGRAM)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){RECEIVE_LEN}, sizeof(int));
 	return take_fd(fd);
 }
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 void network_done(struct network *network)
@@ -62,6 +63,24 @@ const struct network_pool *network_pool(const struct network *network, int famil
 bool network_has_bridge(const struct network *network)
 {
 	return network->driver == NETWORK_BRIDGE;
+}
+
+bool network_has_parent(const struct network *network)
+{
+	return network->driver == NETWORK_MACVLAN || network->driver == NETWORK_IPVLAN;
+}
+
+void network_parent_name(const struct network *network, char buf[static IFNAMSIZ])
+{
+	if (network->parent[0])
+		snprintf(buf, IFNAMSIZ, "%s", network->parent);
+	else
+		snprintf(buf, IFNAMSIZ, "dm-%.11s", network->id); /* room for a pair's other end */
+}
+
+bool network_has_way_out(const struct network *network)
+{
+	return !network->is_internal && !(network_has_parent(network) && !network->parent[0]);
 }
 
 enum network_gateway_mode network_gateway_mode(const struct network *network, int family)

@@ -102,6 +102,12 @@ const struct network_pool *network_pool(const struct network *network, int famil
 
 /* Whether the network has a bridge on the host. */
 bool network_has_bridge(const struct network *network);
+/* Whether its containers are on a parent link: macvlan, ipvlan. */
+bool network_has_parent(const struct network *network);
+/* The name of that link: the one that was asked for, else "dm-" and eleven digits of the id. */
+void network_parent_name(const struct network *network, char buf[static IFNAMSIZ]);
+/* Whether anything leads out of it: it is not internal, and has a parent if it needs one. */
+bool network_has_way_out(const struct network *network);
 /* The mode of FAMILY (IP_V4, IP_V6). */
 enum network_gateway_mode network_gateway_mode(const struct network *network, int family);
 /* "bridge", "macvlan", "ipvlan", "host", "null". */
@@ -115,10 +121,6 @@ void network_set_defaults(struct network *network);
 /* Reads what NETWORK's options mean into their fields (network_set_defaults first). ERR_INVALID
  * with docker's words for a value, and for an option of docker's that this driver has not. */
 int network_apply_options(struct network *network, struct err *err);
-/* Whether OPTION ("key=value") means something to DRIVER; what does not is kept and shown, as
- * docker does. */
-bool network_knows_option(enum network_driver driver, const char *option);
-
 /* The text that the index keeps: everything but id, name, driver and time. Owned. */
 char *network_format(const struct network *network);
 /* Fills RET (all zero) from a row: TEXT as network_format makes it. 0 or -ERR_INVALID. */

@@ -176,11 +176,6 @@ static const struct network_option *lookup(enum network_driver driver, const cha
 	return NULL;
 }
 
-bool network_knows_option(enum network_driver driver, const char *option)
-{
-	return lookup(driver, option, strcspn(option, "="));
-}
-
 void network_set_defaults(struct network *network)
 {
 	network->is_icc = true;

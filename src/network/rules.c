@@ -155,13 +155,46 @@ static int take_lock(const char *runroot, struct err *err)
 	return rc < 0 ? err_sys(err, errno, "lock %s", path) : take_fd(fd);
 }
 
+/* The socket of a process that has changed something: kept for its next change, and closed by its
+ * end. Closing one waits until the kernel has freed what anybody's transactions took out of the
+ * rules just before (nft_rcv_nl_event), a grace period of 10 ms in which a container's end would
+ * not be told. */
+static struct {
+	int fd;
+	pid_t owner; /* who inherited it has not its answers */
+	uint64_t namespace;
+} kept = {.fd = -1};
+
+static uint64_t own_namespace(void)
+{
+	cleanup_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return namespace_id(fd);
+}
+
+static int open_socket(void)
+{
+	if (kept.fd >= 0 && kept.owner == getpid() && kept.namespace == own_namespace())
+		return take_fd(kept.fd);
+	return nft_open();
+}
+
+static void keep_socket(int fd)
+{
+	if (kept.fd >= 0 && kept.owner == getpid())
+		close(kept.fd);
+	kept.fd = fd;
+	kept.owner = getpid();
+	kept.namespace = namespace_id(fd);
+}
+
 int rules_session_begin(struct rules_session *session, const char *runroot, struct err *err)
 {
 	session->runroot = runroot;
 	session->lock = take_lock(runroot, err);
 	if (session->lock < 0)
 		return session->lock;
-	session->fd = nft_open();
+	session->fd = open_socket();
 	if (session->fd < 0)
 		return rules_error(-session->fd, err);
 	session->generation = read_note(runroot, session->fd);
@@ -170,16 +203,18 @@ int rules_session_begin(struct rules_session *session, const char *runroot, stru
 
 void rules_session_done(struct rules_session *session)
 {
-	fd_cleanup_close(&session->fd);
+	/* Whoever waits for the lock does not wait for the socket. */
 	fd_cleanup_close(&session->lock);
+	if (session->is_changed)
+		keep_socket(take_fd(session->fd));
+	fd_cleanup_close(&session->fd);
 }
 
 /* ---- transactions ---- */
 
-typedef int (*fill_fn)(struct netlink_batch *batch, void *data);
-
 /* Sends what FILL adds as one transaction for GENERATION (0: for any). */
-static int send_once(struct rules_session *session, uint32_t generation, fill_fn fill, void *data)
+static int send_once(struct rules_session *session, uint32_t generation, rules_fill_fn fill,
+		     void *data)
 {
 	cleanup_netlink_batch struct netlink_batch batch = NETLINK_BATCH_INIT;
 	size_t n = 0;
@@ -192,12 +227,13 @@ static int send_once(struct rules_session *session, uint32_t generation, fill_fn
 		return rc;
 	nft_end(&batch);
 	rc = netlink_send(session->fd, &batch, NULL);
+	session->is_changed = session->is_changed || rc == 0;
 	if (rc == 0 && generation)
 		rules_note(session, generation + 1 ? generation + 1 : 1);
 	return rc;
 }
 
-static int send_change(struct rules_session *session, fill_fn fill, void *data)
+int rules_send(struct rules_session *session, rules_fill_fn fill, void *data)
 {
 	int rc = send_once(session, session->generation, fill, data);
 
@@ -302,7 +338,7 @@ int rules_load(struct rules_session *session, struct rules_content *inet,
 int rules_remove(struct rules_session *session, const char *name, struct err *err)
 {
 	struct load load = {.tables = {rules_inet_table(name), rules_bridge_table(name)}};
-	int rc = send_change(session, fill_load, &load);
+	int rc = rules_send(session, fill_load, &load);
 
 	return rc < 0 ? rules_error(-rc, err) : 0;
 }
@@ -364,11 +400,11 @@ int rules_add(struct rules_session *session, const struct rules_content *content
 
 	if (rc >= 0) {
 		change.makes_table = rc == 0;
-		rc = send_change(session, fill_add, &change);
+		rc = rules_send(session, fill_add, &change);
 	}
 	if (rc == -EEXIST || rc == -EBUSY) {
 		change.is_careful = true;
-		rc = send_change(session, fill_add, &change);
+		rc = rules_send(session, fill_add, &change);
 	}
 	if (rc == -ENOENT) {
 		err_set(err, ERR_UNAVAILABLE,
@@ -401,7 +437,7 @@ static int fill_take(struct netlink_batch *batch, void *data)
 int rules_take(struct rules_session *session, const struct rules_content *content, struct err *err)
 {
 	struct change change = {.content = content, .fd = session->fd};
-	int rc = send_change(session, fill_take, &change);
+	int rc = rules_send(session, fill_take, &change);
 
 	return rc < 0 && rc != -ENOENT ? rules_error(-rc, err) : 0;
 }
@@ -413,6 +449,7 @@ bool rules_compare(const struct rules_state *state, const char *runroot)
 	cleanup_rules_session struct rules_session session = RULES_SESSION_INIT;
 	cleanup_rules_content struct rules_content inet, bridge;
 	const bool is_closed = rules_fill(state, &inet, &bridge);
+	cleanup_strv struct strv bridges = STRV_INIT;
 	struct err ignored = ERR_INIT;
 	uint32_t generation = 0;
 	bool is_same = rules_session_begin(&session, runroot, &ignored) == 0 &&
@@ -420,9 +457,11 @@ bool rules_compare(const struct rules_state *state, const char *runroot)
 
 	unique_keys(&inet);
 	unique_keys(&bridge);
+	rules_bridges(state, &bridges);
 	/* A bridge table that nobody needs any more does no harm. */
 	is_same = is_same && nft_is_same(session.fd, &inet.table, inet.elements) == 1 &&
-		  (!is_closed || nft_is_same(session.fd, &bridge.table, bridge.elements) == 1);
+		  (!is_closed || nft_is_same(session.fd, &bridge.table, bridge.elements) == 1) &&
+		  rules_user_chain_is_right(session.fd, &bridges);
 	if (is_same)
 		rules_note(&session, generation);
 	return is_same;

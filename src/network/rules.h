@@ -90,8 +90,9 @@ void rules_plan_links(struct plan *plan, enum step_where where, const char *tabl
 void rules_plan_remove(struct plan *plan, enum step_where where, const char *table,
 		       const char *runroot);
 
-/* Links on bridges with icc=false are in this group of links (ip link set ... group): the bridge
- * table knows them by it. */
+/* Whether the containers of NETWORK must not reach each other (icc=false): the bridge table is
+ * there for it, and knows the links on its bridge by their group (ip link set ... group). */
+bool rules_is_closed(const struct network *network);
 #define RULES_CLOSED_GROUP 0x74617265
 
 #endif

@@ -29,11 +29,12 @@ void rules_content_done(struct rules_content *content);
 void rules_add_network(struct rules_content *content, const struct network *network);
 void rules_add_port(struct rules_content *content, const struct rules_port *port);
 void rules_add_link(struct rules_content *content, const struct rules_link *link);
-/* Whether NETWORK needs the bridge table. */
-bool rules_is_closed(const struct network *network);
 /* Both tables of a whole state; whether the bridge table is needed. */
 bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 		struct rules_content *ret_bridge);
+
+/* The names of all bridges. */
+void rules_bridges(const struct rules_state *state, struct strv *ret);
 
 /* ---- changes (rules.c) ---- */
 
@@ -42,6 +43,7 @@ struct rules_session {
 	const char *runroot;
 	int lock, fd;
 	uint32_t generation; /* noted after our last change; 0: somebody has changed something */
+	bool is_changed;     /* by this session */
 };
 /* Waits for the lock. 0 or -code; SESSION is to be done in any case. */
 int rules_session_begin(struct rules_session *session, const char *runroot, struct err *err);
@@ -64,7 +66,28 @@ int rules_add(struct rules_session *session, const struct rules_content *content
 int rules_take(struct rules_session *session, const struct rules_content *content, struct err *err);
 /* Removes both tables of this NAME. */
 int rules_remove(struct rules_session *session, const char *name, struct err *err);
+/* Sends what FILL adds (it returns 0 or -errno; nothing is fine) as one transaction; the note
+ * follows it. 0 or -errno. */
+typedef int (*rules_fill_fn)(struct netlink_batch *batch, void *data);
+int rules_send(struct rules_session *session, rules_fill_fn fill, void *data);
 /* An error of the kernel in words; -code. */
 int rules_error(int errnum, struct err *err);
+
+/* ---- docker's chain (rules_docker.c) ---- */
+
+#define RULES_USER_CHAIN "DOCKER-USER"
+
+/* Adds the step that gives BRIDGES their rules there, or takes them away, if it has anything to do;
+ * warns of chains that it does not help against. */
+void rules_plan_user_chain(struct plan *plan, enum step_where where, const struct strv *bridges,
+			   bool add, const char *runroot);
+/* Whether they have them, in nf_tables, if they need them. */
+bool rules_user_chain_is_right(int fd, const struct strv *bridges);
+
+/* The older iptables, of IPv4 (0) or IPv6 (1): whether its filter table is in use; whether a link
+ * has its rules in DOCKER-USER; giving or taking them. */
+bool rules_legacy_is_used(size_t family);
+bool rules_legacy_has(size_t family, const char *ifname);
+void rules_legacy_change(size_t family, const char *ifname, bool add);
 
 #endif

@@ -82,7 +82,8 @@ static const char *const output_rules[] = {
 };
 
 /* From 127.0.0.1; from a container to a port that its own network publishes, whose answer must come
- * back through the host; the way out. */
+ * back through the host; the same where br_netfilter is loaded, which has such packets bridged, and
+ * nobody knows then where they came from; the way out. */
 static const char *const postrouting_rules[] = {
 	"oifname @bridges ip saddr 127.0.0.0/8 masquerade",
 	"oifname . ip saddr @hairpin4 ct status dnat masquerade",
@@ -284,4 +285,11 @@ bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 	for (size_t i = 0; is_closed && i < state->n_links; i++)
 		rules_add_link(ret_bridge, &state->links[i]);
 	return is_closed;
+}
+
+void rules_bridges(const struct rules_state *state, struct strv *ret)
+{
+	for (size_t i = 0; i < state->n_networks; i++)
+		if (state->networks[i].network->driver == NETWORK_BRIDGE)
+			strv_add(ret, state->networks[i].network->bridge);
 }

@@ -5,6 +5,7 @@
  */
 #include "network/rules_private.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 
 /* ---- all of it ---- */
@@ -53,10 +54,13 @@ static const struct step_op step_load = {"firewall", run_load, explain_load};
 void rules_plan_load(struct plan *plan, enum step_where where, struct rules_state *state,
 		     const char *runroot)
 {
+	cleanup_strv struct strv bridges = STRV_INIT;
 	struct step *step = plan_add(plan, &step_load, where);
 
 	step->data = state;
 	step->path = str_dup(runroot);
+	rules_bridges(state, &bridges);
+	rules_plan_user_chain(plan, where, &bridges, true, runroot);
 }
 
 /* ---- elements ---- */
@@ -182,6 +186,7 @@ static const struct step_op step_network = {"firewall network", run_network, exp
 void rules_plan_network(struct plan *plan, enum step_where where, const char *table,
 			const struct network *network, bool add, const char *runroot)
 {
+	cleanup_strv struct strv bridges = STRV_INIT;
 	struct step *step = NULL;
 
 	if (network->driver != NETWORK_BRIDGE)
@@ -189,6 +194,8 @@ void rules_plan_network(struct plan *plan, enum step_where where, const char *ta
 	step = add_step(plan, &step_network, where, table, runroot);
 	step->data = network;
 	step->number[1] = add;
+	strv_add(&bridges, network->bridge);
+	rules_plan_user_chain(plan, where, &bridges, add, runroot);
 }
 
 /* ---- ports ---- */
@@ -277,5 +284,14 @@ static const struct step_op step_remove = {"firewall remove", run_remove, explai
 void rules_plan_remove(struct plan *plan, enum step_where where, const char *table,
 		       const char *runroot)
 {
+	const struct nft_table inet = rules_inet_table(table);
+	const struct nft_set *set = nft_find_set(&inet, "bridges");
+	cleanup_strv struct strv bridges = STRV_INIT;
+	cleanup_close int fd = nft_open();
+
+	/* Those that are up, and those that a killed command has left. */
+	if (fd >= 0)
+		(void)nft_list_names(fd, &inet, set, &bridges);
+	rules_plan_user_chain(plan, where, &bridges, false, runroot);
 	add_step(plan, &step_remove, where, table, runroot);
 }

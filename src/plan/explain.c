@@ -185,7 +185,7 @@ void plan_script(const struct plan *plan, struct str *out)
 	str_add(out,
 		"#!/bin/sh\n"
 		"# What `tare run` would do, as a script: run it as root. It needs coreutils,\n"
-		"# util-linux and iproute2, and leaves nothing behind.\n"
+		"# util-linux, iproute2 and, for networks, nftables, and leaves nothing behind.\n"
 		"set -eu\n\n"
 		"clean_up() {\n\tset +e\n");
 	add_part(plan, STEP_TEARDOWN, 0, NULL, "\t", out);

@@ -62,17 +62,15 @@ struct plan_link {
 	int netns_fd; /* where its inner end goes (borrowed, open until the plan ran); -1: the
 			 namespace that the step runs in */
 	const char *netns_path; /* the same for people, "/proc/123/ns/net"; NULL with -1 */
-	bool is_isolated;	/* of veth: it may not talk to other ports of its bridge that are
-				   isolated as well */
+	uint32_t group;		/* of veth: the group of links that its outer end is in; 0: none */
+	bool is_hairpin;	/* of veth: its bridge may send it what came from it */
 };
 /* Adds the message that makes the link, each end named and where it belongs, the outer one of veth
  * up and a port of its bridge; for NET_HOST. The inner end is set up inside, by plan_net_up: the
  * kernel makes it before its other end. Strings are copied. */
 void plan_net_link(struct plan *plan, enum step_where where, const struct plan_link *link);
 
-/* The port IFNAME of a bridge, for NET_HOST: what came through it may leave through it. A container
- * needs that which asks for a port that it publishes itself: where br_netfilter is in force, the
- * bridge passes such a packet on without the host having routed it. */
+/* What comes from the port IFNAME of a bridge may go out by it again; for NET_HOST. */
 void plan_net_hairpin(struct plan *plan, enum step_where where, const char *ifname);
 
 /* IPv6 of one link or, with "default", of all that come into being later, in the namespace that the

@@ -310,6 +310,38 @@ void plan_net_bridge(struct plan *plan, enum step_where where, const struct plan
 	step->number[1] = bridge->is_ipv6;
 }
 
+/* Where the kernel has no dummy links, a pair whose other end nobody uses leads nowhere as well. (A
+ * bridge without ports has no carrier, and neither would the links on it.) */
+static int make_lonely_pair(struct plan_run *run, const struct step *step, struct err *err)
+{
+	struct plan_net_batch *batch = get_batch(run, step, NET_HOST, err);
+	const struct rtnl_link pair = {.kind = "veth",
+				       .host_ifname = step->path,
+				       .ifname = step->type,
+				       .target = {.fd = -1, .pid = getpid()}};
+	const char *const ends[] = {step->path, step->type};
+	int rc = 0;
+
+	if (batch == NULL)
+		return -err->code;
+	rtnl_add_link(&batch->messages, &pair);
+	netlink_tolerate(&batch->messages, EEXIST);
+	claim(batch, step);
+	rc = commit(run, NET_HOST, err);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(ends); i++) {
+		rc = write_ipv6(run, step->where, ends[i], false);
+		if (rc < 0)
+			return err_sys(err, -rc, "switch IPv6 off for %s", ends[i]);
+	}
+	batch = rc == 0 ? get_batch(run, step, NET_HOST, err) : NULL;
+	rc = batch ? get_index(run, NET_HOST, step->type, err) : -err->code;
+	if (rc < 0)
+		return rc;
+	rtnl_set_up(&batch->messages, (unsigned)rc);
+	claim(batch, step);
+	return commit(run, NET_HOST, err);
+}
+
 static int run_parent(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct plan_net_batch *batch = NULL;
@@ -324,7 +356,16 @@ static int run_parent(struct plan_run *run, const struct step *step, struct err 
 		return rc;
 	rtnl_add_vlan(&batch->messages, step->path, (unsigned)rc, (uint16_t)step->number[0]);
 	claim(batch, step);
-	return commit(run, NET_HOST, err);
+	rc = commit(run, NET_HOST, err);
+	if (rc < 0 && err->errnum == EOPNOTSUPP && step->text == NULL) {
+		err_clear(err);
+		return make_lonely_pair(run, step, err);
+	}
+	if (rc < 0 && err->errnum == EOPNOTSUPP)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "failed to create %s vlan link: operation not supported",
+			       step->path);
+	return rc;
 }
 
 static const struct step_op step_parent = {"parent", run_parent, step_net_explain_parent};
@@ -336,6 +377,7 @@ void plan_net_parent(struct plan *plan, enum step_where where, const char *ifnam
 
 	step->path = str_dup(ifname);
 	step->text = str_dup(parent);
+	step->type = str_printf("%.*s-", IFNAMSIZ - 2, ifname);
 	step->number[0] = parent ? id : 0;
 }
 
@@ -392,6 +434,7 @@ static int run_link(struct plan_run *run, const struct step *step, struct err *e
 		.host_ifname = step->text,
 		.ifname = step->path,
 		.mtu = (uint32_t)step->number[0],
+		.group = (uint32_t)step->number[3],
 		/* The child is in its own pid namespace, and asks from there. */
 		.target = {.fd = (int)step->number[2] - 1, .pid = getpid()},
 	};
@@ -409,8 +452,8 @@ static int run_link(struct plan_run *run, const struct step *step, struct err *e
 		return err_set(err, ERR_INVALID, "%s has no mode %s", link.kind,
 			       step->words.items[LINK_MODE]);
 	rtnl_add_link(&batch->messages, &link);
-	if (step->number[3])
-		rtnl_set_isolated(&batch->messages, link.host_ifname);
+	if (step->number[3] >> 32)
+		rtnl_set_hairpin(&batch->messages, link.host_ifname);
 	claim(batch, step);
 	return 0;
 }
@@ -431,7 +474,7 @@ void plan_net_link(struct plan *plan, enum step_where where, const struct plan_l
 	for (size_t i = 0; i < 6; i++)
 		step->number[1] |= (uint64_t)link->mac[i] << (8 * i);
 	step->number[2] = (uint64_t)link->netns_fd + 1;
-	step->number[3] = link->is_isolated;
+	step->number[3] = link->group | (uint64_t)link->is_hairpin << 32;
 }
 
 static int run_hairpin(struct plan_run *run, const struct step *step, struct err *err)

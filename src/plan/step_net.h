@@ -9,7 +9,7 @@
  *	bridge	   name		MAC			addresses	mtu, is_ipv6
  *	parent	   name		its parent, NULL		id
  *	link	   inside	host's end	kind	master, mode,	mtu, MAC, descriptor + 1,
- *							netns path	is_isolated
+ *							netns path	group, is_hairpin << 32
  *	ipv6	   link						on
  *	address	   link		prefix
  *	route	   link		prefix		gateway
@@ -32,8 +32,8 @@ void step_net_explain_parent(const struct step *step, enum step_text mode, struc
 void step_net_explain_delete(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_down(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_link(const struct step *step, enum step_text mode, struct str *out);
-void step_net_explain_hairpin(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_ipv6(const struct step *step, enum step_text mode, struct str *out);
+void step_net_explain_hairpin(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_up(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_address(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_route(const struct step *step, enum step_text mode, struct str *out);

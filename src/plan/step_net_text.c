@@ -6,6 +6,8 @@
 #include "plan/net_steps.h"
 #include "plan/step_net.h"
 
+#include <inttypes.h>
+
 #define INTO_HOST "nsenter --net=/proc/self/fd/9 "
 
 static void add_word(struct str *out, const char *before, const char *word)
@@ -95,10 +97,16 @@ void step_net_explain_parent(const struct step *step, enum step_text mode, struc
 	if (step->text)
 		add_word(out, " link ", step->text);
 	add_word(out, " name ", step->path);
-	if (step->text)
+	if (step->text) {
 		str_addf(out, " up type vlan id %u", (unsigned)step->number[0]);
-	else
-		str_add(out, " up type dummy");
+		return;
+	}
+	str_add(out, " up type dummy || { ip link add");
+	add_word(out, " name ", step->path);
+	str_add(out, " up type veth peer name");
+	add_word(out, " ", step->type);
+	add_word(out, " && ip link set ", step->type);
+	str_add(out, " up; }");
 }
 
 static void begin_host(const struct step *step, struct str *out)
@@ -146,17 +154,19 @@ static void explain_veth(const struct step *step, struct str *out)
 	str_add(out, " numtxqueues 1 numrxqueues 1");
 	if (*step->words.items[LINK_MASTER])
 		add_word(out, " master ", step->words.items[LINK_MASTER]);
+	if ((uint32_t)step->number[3])
+		str_addf(out, " group %" PRIu32, (uint32_t)step->number[3]);
 	add_word(out, " up type veth peer name ", step->path);
 	add_mac(step, out);
 	add_mtu(step, out);
 	str_add(out, " numtxqueues 1 numrxqueues 1");
 	add_netns(step, out);
-	if (!step->number[3])
+	if (!(step->number[3] >> 32))
 		return;
 	str_add_char(out, '\n');
 	begin_host(step, out);
 	add_word(out, "ip link set ", step->text);
-	str_add(out, " type bridge_slave isolated on");
+	str_add(out, " type bridge_slave hairpin on");
 }
 
 static void explain_on_parent(const struct step *step, struct str *out)
@@ -181,16 +191,16 @@ void step_net_explain_link(const struct step *step, enum step_text mode, struct 
 		explain_on_parent(step, out);
 }
 
+void step_net_explain_ipv6(const struct step *step, enum step_text mode, struct str *out)
+{
+	add_ipv6(step->path, step->number[0], out);
+}
+
 void step_net_explain_hairpin(const struct step *step, enum step_text mode, struct str *out)
 {
 	begin_host(step, out);
 	add_word(out, "ip link set ", step->path);
 	str_add(out, " type bridge_slave hairpin on");
-}
-
-void step_net_explain_ipv6(const struct step *step, enum step_text mode, struct str *out)
-{
-	add_ipv6(step->path, step->number[0], out);
 }
 
 void step_net_explain_up(const struct step *step, enum step_text mode, struct str *out)

@@ -92,11 +92,46 @@ int nft_delete_elements(struct netlink_batch *batch, const struct nft_table *tab
 enum nft_found { NFT_FOUND_NONE, NFT_FOUND_SAME, NFT_FOUND_OTHER /* mapped to something else */ };
 int nft_find_element(int fd, const struct nft_table *table, const struct nft_set *set,
 		     const char *element);
+/* Appends the names in a set of interfaces: 0 (also when there is no such set) or -errno. */
+int nft_list_names(int fd, const struct nft_table *table, const struct nft_set *set,
+		   struct strv *ret);
 /* Whether the kernel's table is exactly TABLE with ELEMENTS (one vector for each of its sets): 1,
  * 0 or -errno. Rules are compared by a mark that each carries, made of its text. */
 int nft_is_same(int fd, const struct nft_table *table, const struct strv *elements);
 /* Whether there is such a table: 1, 0 or -errno. */
 int nft_has_table(int fd, const struct nft_table *table);
+
+/* ---- other people's tables ---- */
+
+/* A chain that drops what is forwarded, unless one of its rules accepts it. */
+struct nft_drop {
+	const char *family; /* as given */
+	char table[64], chain[64];
+};
+/* The first MAX of them in tables of FAMILY: how many, or -errno. */
+int nft_find_drops(int fd, const char *family, struct nft_drop *ret, size_t max);
+/* 1, 0 or -errno. */
+int nft_has_chain(int fd, const struct nft_table *table, const char *chain);
+
+/* Rules that accept all that comes in, or goes out, by one link. */
+struct nft_accept {
+	bool is_in;
+	char ifname[16];
+	uint64_t handle;
+};
+struct nft_accepts {
+	const char *table, *chain; /* borrowed */
+	struct nft_accept *items;  /* owned */
+	size_t n;
+};
+/* All of them in CHAIN, whoever made them: 0 or -errno. */
+int nft_find_accepts(int fd, const struct nft_table *table, const char *chain,
+		     struct nft_accepts *ret);
+void nft_accepts_done(struct nft_accepts *accepts);
+#define cleanup_nft_accepts __attribute__((cleanup(nft_accepts_done)))
+/* The first for this link and direction; NULL. */
+const struct nft_accept *nft_lookup_accept(const struct nft_accepts *accepts, bool is_in,
+					   const char *ifname);
 
 /* ---- texts ---- */
 

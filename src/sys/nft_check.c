@@ -185,6 +185,24 @@ int nft_find_element(int fd, const struct nft_table *table, const struct nft_set
 										  : NFT_FOUND_OTHER;
 }
 
+int nft_list_names(int fd, const struct nft_table *table, const struct nft_set *set,
+		   struct strv *ret)
+{
+	cleanup_netlink_batch struct netlink_batch batch = NETLINK_BATCH_INIT;
+	cleanup_with(elements_done) struct elements found = {};
+	int rc = 0;
+
+	ask_elements(&batch, NLM_F_DUMP, table, set);
+	rc = netlink_dump(fd, &batch, take_elements, &found);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	for (size_t i = 0; i < found.n; i++) {
+		found.items[i].key[NFT_MAX_VALUE - 1] = 0;
+		strv_add(ret, (const char *)found.items[i].key);
+	}
+	return 0;
+}
+
 static int compare_elements(const void *a, const void *b)
 {
 	return memcmp(a, b, sizeof(struct nft_element));

@@ -145,6 +145,8 @@ static void add_veth(struct netlink_batch *batch, const struct rtnl_link *link)
 	put_queues(batch);
 	if (link->link)
 		netlink_put_u32(batch, IFLA_MASTER, link->link);
+	if (link->group)
+		netlink_put_u32(batch, IFLA_GROUP, link->group);
 	begin_kind(batch, "veth", nest);
 	peer = netlink_nest(batch, VETH_INFO_PEER);
 	netlink_put_raw(batch, &inner, sizeof(inner));
@@ -200,8 +202,7 @@ void rtnl_add_vlan(struct netlink_batch *batch, const char *ifname, unsigned par
 	netlink_tolerate(batch, EEXIST);
 }
 
-/* One flag of a port of a bridge. */
-static void set_port(struct netlink_batch *batch, const char *ifname, uint16_t attribute)
+void rtnl_set_hairpin(struct netlink_batch *batch, const char *ifname)
 {
 	const struct ifinfomsg header = {};
 	size_t info = 0;
@@ -211,19 +212,9 @@ static void set_port(struct netlink_batch *batch, const char *ifname, uint16_t a
 	info = netlink_nest(batch, IFLA_LINKINFO);
 	netlink_put_string(batch, IFLA_INFO_SLAVE_KIND, "bridge");
 	data = netlink_nest(batch, IFLA_INFO_SLAVE_DATA);
-	netlink_put_u8(batch, attribute, 1);
+	netlink_put_u8(batch, IFLA_BRPORT_MODE, 1);
 	netlink_nest_end(batch, data);
 	netlink_nest_end(batch, info);
-}
-
-void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname)
-{
-	set_port(batch, ifname, IFLA_BRPORT_ISOLATED);
-}
-
-void rtnl_set_hairpin(struct netlink_batch *batch, const char *ifname)
-{
-	set_port(batch, ifname, IFLA_BRPORT_MODE);
 }
 
 void rtnl_set_up(struct netlink_batch *batch, unsigned index)

@@ -29,6 +29,7 @@ struct rtnl_link {
 	uint8_t mac[6];		 /* all zero: the kernel's; never of ipvlan */
 	uint32_t mtu;		 /* 0: the kernel's */
 	uint32_t mode;		 /* rtnl_parse_mode */
+	uint32_t group;		 /* of veth: that of its outer end; 0: none */
 	struct rtnl_target target;
 };
 
@@ -43,9 +44,7 @@ void rtnl_set_bridge(struct netlink_batch *batch, unsigned index, uint32_t mtu);
 void rtnl_add_link(struct netlink_batch *batch, const struct rtnl_link *link);
 /* A VLAN of its parent, or (ID 0) a link to nowhere; up. One that is there is fine. */
 void rtnl_add_vlan(struct netlink_batch *batch, const char *ifname, unsigned parent, uint16_t id);
-/* The port IFNAME of a bridge: not to talk to others that are isolated as well. */
-void rtnl_set_isolated(struct netlink_batch *batch, const char *ifname);
-/* The port IFNAME of a bridge: frames may leave through it that came through it. */
+/* The port IFNAME of a bridge: what came from it may be sent back to it. */
 void rtnl_set_hairpin(struct netlink_batch *batch, const char *ifname);
 void rtnl_set_up(struct netlink_batch *batch, unsigned index);
 /* A missing one is fine. */

@@ -71,6 +71,7 @@ def name_sockets():
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(("127.0.0.11", 53))
         made.append(s)
+    made[0].setsockopt(socket.SOL_SOCKET, 33, 1 << 20)      # SO_RCVBUFFORCE
     made[1].listen(64)
     ask = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     ask.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

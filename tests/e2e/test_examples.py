@@ -13,7 +13,7 @@ SCRIPTS = sorted(REPO.glob("examples/*/*.sh"))
 
 def test_there_are_examples():
     folders = {script.parent.name for script in SCRIPTS}
-    assert {"cpu-shares", "hello-world", "namespace-by-hand", "overlay-two-lowers"} <= folders
+    assert {"cpu-shares", "hello-world", "namespace-by-hand", "network-by-hand", "overlay-two-lowers"} <= folders
     for folder in folders:
         assert (REPO / "examples" / folder / "plain.sh").exists() and (REPO / "examples" / folder / "tare.sh").exists()
 

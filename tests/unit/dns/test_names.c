@@ -154,6 +154,19 @@ static void test_first_network_by_name(void **state)
 	names_free(t);
 }
 
+static void test_default_bridge(void **state)
+{
+	const struct folder *f = *state;
+	struct name_table *t = names_new(f->fd, is_ours, NULL);
+	struct ip_addr addr = {IP_V4, {172, 17, 0, 2}};
+
+	write_endpoint(f, NET_A, ONE, "name one\nnetwork bridge\nip4 172.17.0.2\n");
+	assert_names(t, ONE, "one", "?");
+	assert_names(t, ONE, "one.bridge", "?");
+	assert_null(names_lookup_address(t, ONE, &addr));
+	names_free(t);
+}
+
 static void test_what_is_no_endpoint(void **state)
 {
 	const struct folder *f = *state;
@@ -190,6 +203,7 @@ int main(void)
 		folder_test(test_round_robin),
 		folder_test(test_links_are_private),
 		folder_test(test_first_network_by_name),
+		folder_test(test_default_bridge),
 		folder_test(test_what_is_no_endpoint),
 	};
 

@@ -331,7 +331,8 @@ static void add_network(struct plan *plan)
 				       .ifname = "eth0",
 				       .mac = {2, 0x42, 10, 9, 0, 2},
 				       .netns_fd = -1,
-				       .is_isolated = true};
+				       .group = 7,
+				       .is_hairpin = true};
 	const struct plan_link macvlan = {.kind = "macvlan",
 					  .master = "eth0.5",
 					  .mode = "bridge",

@@ -132,7 +132,8 @@ static void add_steps(struct plan *plan)
 				       .mac = {2, 0x42, 10, 9, 0, 2},
 				       .mtu = 1400,
 				       .netns_fd = -1,
-				       .is_isolated = true};
+				       .group = 7,
+				       .is_hairpin = true};
 	const struct ip_prefix four = prefix("10.9.0.2/24");
 	const struct ip_prefix six = prefix("fd09::2/64");
 	const struct ip_prefix all4 = prefix("0.0.0.0/0");

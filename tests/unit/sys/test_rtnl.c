@@ -79,7 +79,7 @@ static int make_bridge(int fd)
 	rtnl_add_address(&batch, (unsigned)index, &four); /* there already */
 	rtnl_add_address(&batch, (unsigned)index, &six);
 	rtnl_add_link(&batch, &link);
-	rtnl_set_isolated(&batch, "v0");
+	rtnl_set_hairpin(&batch, "v0");
 	assert_int_equal(netlink_send(fd, &batch, NULL), 0);
 	return index;
 }
