@@ -293,7 +293,7 @@ static int detached(struct run_ctx *c, struct err *err)
 
 	cli_print_warnings(&c->start.warnings);
 	cli_explain(&c->start.plan, c->request->explain, 1U << STEP_HOST | 1U << STEP_INSIDE);
-	/* Also of one that could not be started: it is there. */
+	/* As docker: what was made has an id, though it may not have started. */
 	printf("%s\n", c->made.id);
 	if (rc < 0)
 		return start_failed(c, rc);
