@@ -370,14 +370,6 @@ static void note_gateway_names(const struct container_spec *spec, struct oci_run
 	oci_annotate(ret, OCI_NOTE_HOST_GATEWAY, text);
 }
 
-static void annotate_links(const struct container_spec *spec, struct oci_runtime_config *ret)
-{
-	cleanup_free char *text = strv_join(&spec->link_targets, ",");
-
-	if (spec->link_targets.n)
-		oci_annotate(ret, OCI_NOTE_LINKS, text);
-}
-
 static void annotate(const struct container_spec *spec, const struct image_run *run,
 		     struct oci_runtime_config *ret)
 {
@@ -390,7 +382,6 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 	if (spec->init)
 		oci_annotate(ret, OCI_NOTE_INIT, "true");
 	note_gateway_names(spec, ret);
-	annotate_links(spec, ret);
 	if (spec->auto_remove) {
 		oci_annotate(ret, OCI_NOTE_AUTO_REMOVE, "true");
 		oci_annotate(ret, OCI_NOTE_VOLATILE, "true");

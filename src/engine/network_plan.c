@@ -191,8 +191,6 @@ static int write_hosts(struct start_networks *s, struct err *err)
 	cleanup_strv struct strv lines = STRV_INIT;
 
 	host_lines_add(s->subject.config, &s->live, &lines);
-	if (host_lines_add_links(s->engine, s->subject.config, s->subject.name, &lines, err) < 0)
-		return -err->code;
 	return host_lines_update(s->subject.container_dir, s->subject.config, &lines,
 				 s->subject.is_new, err);
 }
