@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other containers. A link is an alias in /etc/hosts for another container's address. Without a
- * network a container has none, so there is nothing to write; what was named is still looked for,
- * as docker does on a container without a network.
+ * Other containers. A link is an alias of another container; what was named is looked for, as
+ * docker does it. On the default bridge it becomes a line of /etc/hosts (engine/links.h).
  */
 #include "engine/peers.h"
 
@@ -53,9 +52,12 @@ int peers_check(struct engine *engine, struct container_spec *spec, struct strv 
 	if (rc < 0)
 		return rc;
 	rc = 0;
+	/* On a user network a link may be to somebody who comes later. */
+	if (network_mode_is_user_defined(spec_network_mode(spec)))
+		return 0;
 	for (size_t i = 0; rc == 0 && i < spec->links.n; i++)
 		rc = check_link(engine, spec->links.items[i], err);
-	if (rc == 0 && spec->links.n)
+	if (rc == 0 && spec->links.n && !network_mode_has_links(spec_network_mode(spec)))
 		strv_addf(warnings,
 			  "--link %s: a container without a network has no address to link",
 			  spec->links.items[0]);
