@@ -43,9 +43,9 @@ void links_annotate(const struct container_spec *spec, struct oci_runtime_config
 {
 	cleanup_free char *text = NULL;
 
-	if (!spec->links.n || strcmp(spec_network_mode(spec), NETWORK_DEFAULT_NAME) != 0)
+	if (!spec->link_targets.n || strcmp(spec_network_mode(spec), NETWORK_DEFAULT_NAME) != 0)
 		return;
-	text = strv_join(&spec->links, ",");
+	text = strv_join(&spec->link_targets, ",");
 	oci_annotate(config, OCI_NOTE_LINKS, text);
 }
 

@@ -12,7 +12,7 @@ struct container_spec;
 struct oci_runtime_config;
 struct strv;
 
-/* Notes SPEC's links in CONFIG, if they are of this kind. */
+/* Notes SPEC's link_targets in CONFIG, if its links are of this kind. */
 void links_annotate(const struct container_spec *spec, struct oci_runtime_config *config);
 /* For a start of the container NAME: appends "ADDRESS\tNAMES" to LINES and "KEY=VALUE" to ENV for
  * each of CONFIG's links. ERR_CONFLICT with docker's words when the other does not run, or is not
