@@ -307,7 +307,7 @@ static int make_link(struct change *c, const struct network *network, struct err
 	endpoint_plan_addresses(c->plan, STEP_HOST, e);
 	plan_routes(c);
 	plan_net_commit(c->plan, STEP_HOST, NET_OWN);
-	endpoint_plan_ready(c->plan, STEP_HOST, e);
+	endpoint_plan_ready(c->plan, STEP_HOST, network, e);
 	plan_group(c->plan, NULL);
 	return plan_execute_from(c->plan, first, STEP_HOST, &c->run, err);
 }

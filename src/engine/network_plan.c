@@ -327,7 +327,7 @@ static void add_inside(struct start_networks *s, struct plan *plan)
 		endpoint_plan_routes(plan, STEP_INSIDE, &s->live.endpoints[i]);
 	plan_net_commit(plan, STEP_INSIDE, NET_OWN);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
-		endpoint_plan_ready(plan, STEP_INSIDE, &s->live.endpoints[i]);
+		endpoint_plan_ready(plan, STEP_INSIDE, &s->networks[i], &s->live.endpoints[i]);
 	plan_net_close(plan);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		endpoint_plan_sysctls(plan, &s->live.endpoints[i]);
