@@ -298,7 +298,7 @@ static bool has_ipv6(const struct start_networks *s)
 static void add_links(struct start_networks *s, struct plan *plan)
 {
 	bool is_mixed = has_ipv6(s);
-	bool is_hairpin = endpoint_needs_hairpin(s->publish != NULL);
+	bool is_hairpin = publish_wants_hairpin(s->publish);
 
 	if (!is_mixed)
 		plan_net_ipv6(plan, STEP_INSIDE, "default", false);
@@ -503,8 +503,10 @@ static void plan_end(struct plan *plan, const char *runroot, const char *contain
 
 void start_networks_plan_end(struct start_networks *s, struct plan *plan)
 {
-	publish_plan_end(s->publish, plan);
+	publish_plan_end(s->publish, plan, false);
 	plan_end(plan, s->engine->runroot, s->subject.id, &s->live, s->is_script);
+	if (!s->is_script)
+		publish_plan_end(s->publish, plan, true);
 }
 
 static void release(struct engine *engine, const char *id, struct live_network *live)
@@ -517,8 +519,9 @@ static void release(struct engine *engine, const char *id, struct live_network *
 		log_debug("%s", err.msg);
 		return;
 	}
-	publish_plan_withdraw(engine, live, &plan);
+	publish_plan_withdraw(engine, live, &plan, false);
 	plan_end(&plan, engine->runroot, id, live, false);
+	publish_plan_withdraw(engine, live, &plan, true);
 	plan_run_init(&run);
 	if (plan_execute(&plan, STEP_TEARDOWN, &run, &err) < 0)
 		log_debug("networks of container %.12s: %s", id, err.msg);

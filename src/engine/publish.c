@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "engine/network_endpoint.h"
 #include "engine/port_text.h"
 #include "engine/publish_private.h"
 #include "engine/settings.h"
@@ -331,29 +332,17 @@ void publish_plan(struct publish *publish, struct plan *plan)
 				 true, publish->engine->runroot);
 }
 
-/* Each network namespace has its own switches. */
-static bool has_bridge_filter(void)
-{
-	static const char *const files[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
-					    "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		cleanup_str struct str text = STR_INIT;
-
-		if (fd_read_file_at(AT_FDCWD, files[i], 16, &text) == 0 && str_get(&text)[0] == '1')
-			return true;
-	}
-	return false;
-}
-
 bool publish_wants_hairpin(const struct publish *publish)
 {
-	return publish && publish->n_rules && has_bridge_filter();
+	return publish && endpoint_needs_hairpin(publish->n_rules > 0);
 }
 
-void publish_plan_end(struct publish *publish, struct plan *plan)
+void publish_plan_end(struct publish *publish, struct plan *plan, bool is_again)
 {
-	if (publish && publish->n_rules)
+	if (publish && is_again)
+		rules_plan_ports_again(plan, STEP_TEARDOWN, publish->table, publish->rules,
+				       publish->n_rules, publish->engine->runroot);
+	else if (publish)
 		rules_plan_ports(plan, STEP_TEARDOWN, publish->table, publish->rules,
 				 publish->n_rules, false, publish->engine->runroot);
 }

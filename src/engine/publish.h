@@ -51,8 +51,9 @@ void publish_plan(struct publish *publish, struct plan *plan);
  * (plan_net_hairpin): a container that comes to a port of its own needs that where br_netfilter is
  * loaded (docker does it), which has such packets bridged instead of routed. */
 bool publish_wants_hairpin(const struct publish *publish);
-/* TEARDOWN: takes the elements out. */
-void publish_plan_end(struct publish *publish, struct plan *plan);
+/* TEARDOWN: takes the elements out; IS_AGAIN: once more, when network.json is gone (see
+ * rules_plan_ports_again). */
+void publish_plan_end(struct publish *publish, struct plan *plan, bool is_again);
 /* The plan has run: the sockets are MONITOR's from now on, in every case. 0 or -code. For its start
  * callback. */
 int publish_keep(struct publish *publish, struct monitor *monitor, struct err *err);

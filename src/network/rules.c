@@ -97,14 +97,6 @@ void rules_note(struct rules_session *session, uint32_t generation)
 	(void)fd_replace_file_at(AT_FDCWD, path, str_get(&text), text.len, 0600, false);
 }
 
-bool rules_are_current(const char *runroot)
-{
-	cleanup_close int fd = nft_open();
-	uint32_t noted = fd < 0 ? 0 : read_note(runroot, fd), generation = 0;
-
-	return noted && nft_generation(fd, &generation) == 0 && generation == noted;
-}
-
 /* ---- sessions ---- */
 
 int rules_error(int errnum, struct err *err)
@@ -186,6 +178,33 @@ static void keep_socket(int fd)
 	kept.fd = fd;
 	kept.owner = getpid();
 	kept.namespace = namespace_id(fd);
+}
+
+/* Whether there is a note, and it is that of the kernel's generation. */
+static bool is_noted(const char *runroot, int fd, uint32_t *ret_noted)
+{
+	uint32_t generation = 0;
+
+	*ret_noted = read_note(runroot, fd);
+	return *ret_noted && nft_generation(fd, &generation) == 0 && generation == *ret_noted;
+}
+
+bool rules_are_current(const char *runroot)
+{
+	cleanup_close int fd = nft_open();
+	cleanup_close int lock = -1;
+	struct err ignored = ERR_INIT;
+	uint32_t noted = 0;
+
+	if (fd < 0)
+		return false;
+	if (is_noted(runroot, fd, &noted))
+		return true;
+	if (!noted)
+		return false;
+	/* A change of our own that is made, and about to be noted? */
+	lock = take_lock(runroot, &ignored);
+	return lock >= 0 && is_noted(runroot, fd, &noted);
 }
 
 int rules_session_begin(struct rules_session *session, const char *runroot, struct err *err)
@@ -444,25 +463,27 @@ int rules_take(struct rules_session *session, const struct rules_content *conten
 
 /* ---- comparing ---- */
 
-bool rules_compare(const struct rules_state *state, const char *runroot)
+bool rules_compare(struct rules_state *state, const char *runroot)
 {
 	cleanup_rules_session struct rules_session session = RULES_SESSION_INIT;
-	cleanup_rules_content struct rules_content inet, bridge;
-	const bool is_closed = rules_fill(state, &inet, &bridge);
+	cleanup_rules_content struct rules_content inet = {}, bridge = {};
 	cleanup_strv struct strv bridges = STRV_INIT;
 	struct err ignored = ERR_INIT;
 	uint32_t generation = 0;
-	bool is_same = rules_session_begin(&session, runroot, &ignored) == 0 &&
-		       nft_generation(session.fd, &generation) == 0;
+	bool is_closed = false;
 
+	if (rules_session_begin(&session, runroot, &ignored) < 0 ||
+	    nft_generation(session.fd, &generation) < 0 ||
+	    (state->refill && state->refill(state, &ignored) < 0))
+		return false;
+	is_closed = rules_fill(state, &inet, &bridge);
 	unique_keys(&inet);
-	unique_keys(&bridge);
 	rules_bridges(state, &bridges);
 	/* A bridge table that nobody needs any more does no harm. */
-	is_same = is_same && nft_is_same(session.fd, &inet.table, inet.elements) == 1 &&
-		  (!is_closed || nft_is_same(session.fd, &bridge.table, bridge.elements) == 1) &&
-		  rules_user_chain_is_right(session.fd, &bridges);
-	if (is_same)
-		rules_note(&session, generation);
-	return is_same;
+	if (nft_is_same(session.fd, &inet.table, inet.elements) != 1 ||
+	    (is_closed && nft_is_same(session.fd, &bridge.table, bridge.elements) != 1) ||
+	    !rules_user_chain_is_right(session.fd, &bridges))
+		return false;
+	rules_note(&session, generation);
+	return true;
 }
