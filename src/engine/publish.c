@@ -6,7 +6,6 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
-#include "engine/network_endpoint.h"
 #include "engine/port_text.h"
 #include "engine/publish_private.h"
 #include "engine/settings.h"
@@ -14,7 +13,6 @@
 #include "plan/steps.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +177,7 @@ static bool takes_ports(const struct publish_target *to)
 
 static int read_settings(struct preparation *c, struct err *err)
 {
+	const struct network *network = c->to->network;
 	cleanup_settings struct settings settings = {};
 	int rc = settings_load(&settings, err);
 
@@ -186,9 +185,11 @@ static int read_settings(struct preparation *c, struct err *err)
 		return rc;
 	c->default_ip = settings.default_ip;
 	c->is_firewall_respected = settings.is_firewall_respected;
-	if (c->to->network->host_ipv4.family != IP_NONE)
-		c->default_ip = ip_is_any(&c->to->network->host_ipv4) ? (struct ip_addr){}
-								      : c->to->network->host_ipv4;
+	if (network->host_ipv4.family != IP_NONE && !ip_is_any(&network->host_ipv4))
+		c->default_ip = network->host_ipv4;
+	/* The default bridge has it because docker's has; for others a person has said it. */
+	else if (network->host_ipv4.family != IP_NONE && !network->is_default_bridge)
+		c->default_ip = (struct ip_addr){};
 	return 0;
 }
 
@@ -330,11 +331,6 @@ void publish_plan(struct publish *publish, struct plan *plan)
 	if (publish->n_rules)
 		rules_plan_ports(plan, STEP_HOST, publish->table, publish->rules, publish->n_rules,
 				 true, publish->engine->runroot);
-}
-
-bool publish_wants_hairpin(const struct publish *publish)
-{
-	return publish && endpoint_needs_hairpin(publish->n_rules > 0);
 }
 
 void publish_plan_end(struct publish *publish, struct plan *plan, bool is_again)

@@ -62,7 +62,8 @@ static const char *const publish_rules[] = {
 	"dnat ip to ip daddr . meta l4proto . th dport map @addresses4",
 	"dnat ip6 to ip6 daddr . meta l4proto . th dport map @addresses6",
 	"fib daddr type local dnat ip to meta l4proto . th dport map @ports4",
-	"fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6",
+	/* Nothing from ::1 can leave the host: its monitor passes that on. */
+	"ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6",
 	NULL,
 };
 
@@ -82,8 +83,7 @@ static const char *const output_rules[] = {
 };
 
 /* From 127.0.0.1; from a container to a port that its own network publishes, whose answer must come
- * back through the host; the same where br_netfilter is loaded, which has such packets bridged, and
- * nobody knows then where they came from; the way out. */
+ * back through the host; the way out. */
 static const char *const postrouting_rules[] = {
 	"oifname @bridges ip saddr 127.0.0.0/8 masquerade",
 	"oifname . ip saddr @hairpin4 ct status dnat masquerade",
