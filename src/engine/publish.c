@@ -333,9 +333,12 @@ void publish_plan(struct publish *publish, struct plan *plan)
 				 true, publish->engine->runroot);
 }
 
-void publish_plan_end(struct publish *publish, struct plan *plan)
+void publish_plan_end(struct publish *publish, struct plan *plan, bool is_again)
 {
-	if (publish && publish->n_rules)
+	if (publish && is_again)
+		rules_plan_ports_again(plan, STEP_TEARDOWN, publish->table, publish->rules,
+				       publish->n_rules, publish->engine->runroot);
+	else if (publish)
 		rules_plan_ports(plan, STEP_TEARDOWN, publish->table, publish->rules,
 				 publish->n_rules, false, publish->engine->runroot);
 }

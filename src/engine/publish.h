@@ -47,8 +47,9 @@ void publish_free(struct publish *publish);
 /* HOST: binds the sockets, and adds the elements. ERR_CONFLICT with docker's words when a port is
  * taken. PUBLISH is PLAN's from now on. */
 void publish_plan(struct publish *publish, struct plan *plan);
-/* TEARDOWN: takes the elements out. */
-void publish_plan_end(struct publish *publish, struct plan *plan);
+/* TEARDOWN: takes the elements out; IS_AGAIN: once more, when network.json is gone (see
+ * rules_plan_ports_again). */
+void publish_plan_end(struct publish *publish, struct plan *plan, bool is_again);
 /* The plan has run: the sockets are MONITOR's from now on, in every case. 0 or -code. For its start
  * callback. */
 int publish_keep(struct publish *publish, struct monitor *monitor, struct err *err);

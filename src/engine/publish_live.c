@@ -494,7 +494,7 @@ int engine_change_ports(struct engine *engine, const struct container_row *row,
 /* ---- the end of a container ---- */
 
 void publish_plan_withdraw(const struct engine *engine, const struct live_network *live,
-			   struct plan *plan)
+			   struct plan *plan, bool is_again)
 {
 	/* Its row need not be there any more; a port tells enough of it. */
 	const struct network network = {};
@@ -512,7 +512,9 @@ void publish_plan_withdraw(const struct engine *engine, const struct live_networ
 			rules[n - 1].bridge = "";
 	}
 	rules_table_name(engine->root, table);
-	if (n)
+	if (is_again)
+		rules_plan_ports_again(plan, STEP_TEARDOWN, table, rules, n, engine->runroot);
+	else
 		rules_plan_ports(plan, STEP_TEARDOWN, table, rules, n, false, engine->runroot);
 }
 
@@ -525,7 +527,7 @@ void engine_withdraw_ports(const struct engine *engine, const char *id)
 
 	if (dir < 0 || live_network_read(dir, &live, &err) < 0 || plan_init(&plan, &err) < 0)
 		return;
-	publish_plan_withdraw(engine, &live, &plan);
+	publish_plan_withdraw(engine, &live, &plan, false);
 	if (execute(&plan, STEP_TEARDOWN, &err) < 0)
 		log_debug("ports of container %.12s: %s", id, err.msg);
 	plan_done(&plan);

@@ -47,9 +47,10 @@ int engine_change_ports(struct engine *engine, const struct container_row *row,
 /* Puts them into docker's HOST and CONFIG. */
 void port_outcome_store(const struct port_outcome *outcome, json_t *host, json_t *config);
 
-/* TEARDOWN: takes the ports of LIVE, those of a container, out of the rules. */
+/* TEARDOWN: takes the ports of LIVE, those of a container, out of the rules; IS_AGAIN: once more,
+ * when its network.json is gone. */
 void publish_plan_withdraw(const struct engine *engine, const struct live_network *live,
-			   struct plan *plan);
+			   struct plan *plan, bool is_again);
 /* Does that for container ID, as network.json says: for a monitor whose container has ended, when
  * its ports are not those of its start any more. Failures are only logged. */
 void engine_withdraw_ports(const struct engine *engine, const char *id);

@@ -92,11 +92,14 @@ static const char *const postrouting_rules[] = {
 	NULL,
 };
 
-/* Packets of one network among themselves come by here where br_netfilter is loaded. What is
+/* Packets of one network among themselves come by here where br_netfilter is loaded, those that ask
+ * for neighbours as well (which are worth nothing once they were routed: RFC 4861, 7.1). What is
  * invalid would leave with the container's address, as NAT does not know it. */
 static const char *const forward_rules[] = {
 	"ct state established,related accept",
 	"iifname . oifname @open accept",
+	"icmpv6 type nd-neighbor-solicit accept",
+	"icmpv6 type nd-neighbor-advert accept",
 	"iifname @internal drop",
 	"oifname @internal drop",
 	"oifname @bridges ct status dnat accept",
