@@ -332,6 +332,22 @@ def test_prune_filters_and_its_prompt(tare):
     assert "Deleted Networks:\none\n" in tare.ok("system", "prune", "-f")
 
 
+def test_after_a_boot(tare):
+    """Neither /run nor a link nor a rule is there: the next start makes all of it again."""
+    tare.ok("network", "create", "--subnet", "10.7.0.0/24", "shop")
+    tare.ok("run", "--rm", "busybox", "true")
+    before = {n: addresses(n) for n in netns.links() if n.startswith("tare-")}
+    assert len(before) == 2
+    shutil.rmtree(tare.runroot)
+    for link in before:
+        subprocess.run(["ip", "link", "delete", link], check=True)
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    assert "10.7.0.2" in tare.ok("run", "--rm", "--network", "shop", "busybox", "ip", "-4", "addr", "show", "eth0")
+    tare.ok("run", "--rm", "busybox", "true")
+    assert {n: addresses(n) for n in netns.links() if n.startswith("tare-")} == before
+    assert netns.tables()
+
+
 # ---------------------------------------------------------------- deaths
 
 def kill_at(tare, call, n, *argv):
