@@ -232,6 +232,8 @@ int engine_network_bring_up(struct engine *engine, struct plan *plan, const stru
 	if (rc < 0)
 		return rc;
 	if (!is_known || !has_link) {
+		/* After a boot nobody knows it; who makes a network has told already. */
+		network_tell_subnets(engine, false);
 		add_bridge(plan, network);
 		add_forwarding(plan, network);
 		add_mark(engine, plan, network);
