@@ -172,9 +172,24 @@ static uint64_t own_namespace(void)
 	return namespace_id(fd);
 }
 
+/* A monitor closes what it has not opened itself once its container runs, and the number may be
+ * somebody else's by then. */
+static bool is_still_ours(int fd)
+{
+	int domain = 0, protocol = 0;
+	socklen_t len = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	       domain == AF_NETLINK &&
+	       getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+	       protocol == NETLINK_NETFILTER;
+}
+
 static int open_socket(void)
 {
-	if (kept.fd >= 0 && kept.owner == getpid() && kept.namespace == own_namespace())
+	if (kept.fd >= 0 && (kept.owner != getpid() || !is_still_ours(kept.fd)))
+		kept.fd = -1;
+	if (kept.fd >= 0 && kept.namespace == own_namespace())
 		return take_fd(kept.fd);
 	return nft_open();
 }
