@@ -35,7 +35,7 @@ static int compare_mounts(const void *a, const void *b)
 	return strcmp(x->destination, y->destination);
 }
 
-/* The engine's own files over the image's: names and name servers. */
+/* The engine's own files over the image's: names and name servers; those of whose network it is. */
 static void add_name_files(const char *dir, struct oci_runtime_config *ret)
 {
 	static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
@@ -72,7 +72,7 @@ void configure_mounts(const struct container_spec *spec, struct mount_points *po
 
 	set_shared_memory(spec, ret);
 	first = ret->n_mounts;
-	add_name_files(dir, ret);
+	add_name_files(spec->network_peer ? spec->network_peer : dir, ret);
 	for (size_t i = 0; i < points->n; i++)
 		remove_mount(ret, points->items[i].destination, &first);
 	for (size_t i = 0; i < points->n; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other containers. A link is an alias in /etc/hosts for another container's address. Without a
- * network a container has none, so there is nothing to write; what was named is still looked for,
- * as docker does on a container without a network.
+ * Other containers. A link is an alias for another container's address; without a network there is
+ * none, so there is nothing to write; what was named is still looked for, as docker does. Who joins
+ * another's network has that container's names, too: its files are mounted (configure_mounts).
  */
 #include "engine/peers.h"
 
@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "engine/spec.h"
 #include "storage/container.h"
+#include "storage/store.h"
 
 #define JOINS "container:"
 
@@ -42,6 +43,20 @@ static int resolve_mode(struct engine *engine, char **mode, struct err *err)
 	return 0;
 }
 
+/* "container:NAME" of --network. */
+static int resolve_network(struct engine *engine, struct container_spec *spec, struct err *err)
+{
+	int rc = spec->n_networks ? resolve_mode(engine, &spec->networks[0].network, err) : 0;
+	const char *mode = spec_network_mode(spec);
+
+	if (rc < 0 || !str_has_prefix(mode, JOINS))
+		return rc;
+	spec->network_peer = store_container_path(engine->store, mode + strlen(JOINS), "");
+	if (str_has_suffix(spec->network_peer, "/"))
+		spec->network_peer[strlen(spec->network_peer) - 1] = '\0';
+	return 0;
+}
+
 int peers_check(struct engine *engine, struct container_spec *spec, struct strv *warnings,
 		struct err *err)
 {
@@ -50,12 +65,13 @@ int peers_check(struct engine *engine, struct container_spec *spec, struct strv 
 
 	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(modes); i++)
 		rc = resolve_mode(engine, modes[i], err);
+	if (rc == 0)
+		rc = resolve_network(engine, spec, err);
 	if (rc < 0)
 		return rc;
-	rc = 0;
 	for (size_t i = 0; rc == 0 && i < spec->links.n; i++)
 		rc = check_link(engine, spec->links.items[i], err);
-	if (rc == 0 && spec->links.n)
+	if (rc == 0 && spec->links.n && strcmp(spec_network_mode(spec), "none") == 0)
 		strv_addf(warnings,
 			  "--link %s: a container without a network has no address to link",
 			  spec->links.items[0]);

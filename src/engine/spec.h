@@ -167,6 +167,8 @@ struct container_spec {
 	char *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
 	struct endpoint_request *networks; /* owned array: names and modes; empty for the default */
 	size_t n_networks;
+	char *network_peer; /* the directory of the container whose network it joins (peers_check);
+			     * NULL otherwise */
 	struct strv dns, dns_search, dns_options;
 	struct strv extra_hosts; /* "name:address" */
 	struct strv expose;	 /* "80/tcp" */
