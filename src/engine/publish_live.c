@@ -239,7 +239,9 @@ static struct ip_addr find_address(const struct live_network *live, int family)
 {
 	const struct endpoint *way = find_way(live, family);
 
-	return !way ? (struct ip_addr){} : family == IP_V4 ? way->ip4.addr : way->ip6.addr;
+	if (!way)
+		return (struct ip_addr){};
+	return family == IP_V4 ? way->ip4.addr : way->ip6.addr;
 }
 
 struct port_way port_way_of(const struct live_network *live)
@@ -329,7 +331,7 @@ static int prepare_arriving(struct live_change *c, struct err *err)
 		.exposed = &c->outcome->exposed,
 	};
 
-	return publish_prepare(c->engine, &c->outcome->added, &to, false, &c->publish, err);
+	return publish_prepare(c->engine, &c->outcome->added, &to, &c->publish, err);
 }
 
 /* ---- steps ---- */
