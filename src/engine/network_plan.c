@@ -244,7 +244,7 @@ static int prepare_ports(struct start_networks *s, struct err *err)
 		.exposed = s->subject.exposed,
 	};
 
-	return publish_prepare(s->engine, s->subject.ports, &to, false, &s->publish, err);
+	return publish_prepare(s->engine, s->subject.ports, &to, &s->publish, err);
 }
 
 int start_networks_prepare(struct start_networks *s, struct engine *engine,
