@@ -57,6 +57,20 @@ static int resolve_network(struct engine *engine, struct container_spec *spec, s
 	return 0;
 }
 
+/* Where links do nothing, which is not for the user to find out. */
+static void warn_of_links(const struct container_spec *spec, struct strv *warnings)
+{
+	static const char *const modes[][2] = {
+		{"none", "a container without a network has no address to link"},
+		{"default", "names of other containers are known on user networks only"},
+		{"bridge", "names of other containers are known on user networks only"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+		if (strcmp(spec_network_mode(spec), modes[i][0]) == 0)
+			strv_addf(warnings, "--link %s: %s", spec->links.items[0], modes[i][1]);
+}
+
 int peers_check(struct engine *engine, struct container_spec *spec, struct strv *warnings,
 		struct err *err)
 {
@@ -71,9 +85,7 @@ int peers_check(struct engine *engine, struct container_spec *spec, struct strv 
 		return rc;
 	for (size_t i = 0; rc == 0 && i < spec->links.n; i++)
 		rc = check_link(engine, spec->links.items[i], err);
-	if (rc == 0 && spec->links.n && strcmp(spec_network_mode(spec), "none") == 0)
-		strv_addf(warnings,
-			  "--link %s: a container without a network has no address to link",
-			  spec->links.items[0]);
+	if (rc == 0 && spec->links.n)
+		warn_of_links(spec, warnings);
 	return rc;
 }
