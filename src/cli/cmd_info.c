@@ -264,7 +264,9 @@ static void add_plugins(struct info *info)
 	for (size_t i = 0; log_driver_names[i]; i++)
 		json_array_append_new(log, json_string(log_driver_names[i]));
 	json_object_set_new(plugins, "Volume", json_pack("[s]", VOLUME_DRIVER));
-	json_object_set_new(plugins, "Network", json_pack("[s,s]", "host", "null"));
+	json_object_set_new(
+		plugins, "Network",
+		json_pack("[s,s,s,s,s]", "bridge", "host", "ipvlan", "macvlan", "null"));
 	json_object_set_new(plugins, "Authorization", json_null());
 	json_object_set_new(plugins, "Log", log);
 	json_object_set_new(info->object, "Plugins", plugins);

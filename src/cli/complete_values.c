@@ -22,6 +22,7 @@
 #include "engine/state.h"
 #include "storage/container.h"
 #include "storage/image.h"
+#include "storage/network.h"
 #include "storage/store.h"
 #include "storage/volume.h"
 #include "sys/caps.h"
@@ -112,6 +113,15 @@ static int add_volume(const struct volume *volume, void *data, struct err *err)
 	return 0;
 }
 
+static int add_network(const struct network_row *row, void *data, struct err *err)
+{
+	struct completion *c = data;
+
+	if (!is_taken(c, row->name))
+		complete_add(c, row->name, NULL);
+	return 0;
+}
+
 /* Opens what is there without making anything; false when there is nothing to look at. */
 static bool open_engine(const struct completion *c, struct engine *engine)
 {
@@ -157,6 +167,16 @@ static void add_volumes(struct completion *c, const char *after)
 
 	if (open_engine(c, &engine))
 		(void)volume_list(engine.store, add_volume, &search, &ignored);
+}
+
+/* Those that have a row: the ones that are always there may have none yet. */
+static void network_names(struct completion *c)
+{
+	cleanup_engine struct engine engine = {};
+	struct err ignored = ERR_INIT;
+
+	if (open_engine(c, &engine))
+		(void)network_list(engine.store, add_network, c, &ignored);
 }
 
 /* ---- kinds of words ---- */
@@ -207,7 +227,15 @@ static void anything(struct completion *c)
 {
 	containers(c);
 	images(c);
+	network_names(c);
 	volumes(c);
+}
+
+/* What an audit may be asked about. */
+static void networks_and_containers(struct completion *c)
+{
+	network_names(c);
+	add_containers(c, ALIVE, "", "");
 }
 
 /* The source of -v: a volume, or a folder of the host. */
@@ -229,6 +257,7 @@ static void joined(struct completion *c, const char *const *words)
 static void networks(struct completion *c)
 {
 	joined(c, (const char *const[]){"default", "host", "none", NULL});
+	network_names(c);
 }
 
 static void pid_modes(struct completion *c)
@@ -309,7 +338,7 @@ static const struct filter_key container_keys[] = {
 	{"is-task", "false true"},
 	{"label"},
 	{"name", NULL, containers},
-	{"network", "host none"},
+	{"network", NULL, network_names},
 	{"publish"},
 	{"since", NULL, containers},
 	{"status", STATES},
@@ -325,6 +354,16 @@ static const struct filter_key image_keys[] = {
 	{"until"},
 	{},
 };
+static const struct filter_key network_keys[] = {
+	{"dangling", "false true"},
+	{"driver", "bridge host ipvlan macvlan null"},
+	{"id"},
+	{"label"},
+	{"name", NULL, network_names},
+	{"scope", "local"},
+	{"type", "builtin custom"},
+	{},
+};
 static const struct filter_key volume_keys[] = {
 	{"dangling", "false true"}, {"driver", "local"}, {"label"}, {"name", NULL, volumes}, {},
 };
@@ -333,13 +372,15 @@ static const struct filter_key volume_prune_keys[] = {
 	{"all", "false true"}, {"label"}, {"label!"}, {}};
 static const struct filter_key event_keys[] = {
 	{"container", NULL, containers},
-	{"event", "attach commit copy create destroy detach die exec_create exec_die exec_start "
+	{"event", "attach commit connect copy create destroy detach die disconnect exec_create "
+		  "exec_die exec_start "
 		  "export health_status import kill load mount oom pause prune pull rename "
 		  "resize restart save start stop tag top unmount unpause untag update"},
 	{"image", NULL, images},
 	{"label"},
+	{"network", NULL, network_names},
 	{"scope", "local"},
-	{"type", "container image volume"},
+	{"type", "container image network volume"},
 	{"volume", NULL, volumes},
 	{},
 };
@@ -351,6 +392,7 @@ static const struct {
 	{"container", "ls", container_keys}, {"container", "prune", prune_keys},
 	{"image", "ls", image_keys},	     {"image", "prune", prune_keys},
 	{"system", "events", event_keys},    {"system", "prune", prune_keys},
+	{"network", "ls", network_keys},     {"network", "prune", prune_keys},
 	{"volume", "ls", volume_keys},	     {"volume", "prune", volume_prune_keys},
 };
 
@@ -414,11 +456,20 @@ static void complete_filter(struct completion *c, const struct filter_key *keys)
 	"as= core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= " \
 	"rttime= sigpending= stack="
 
+#define NETWORK_OPTIONS                                                                          \
+	"com.docker.network.bridge.enable_icc= com.docker.network.bridge.enable_ip_masquerade= " \
+	"com.docker.network.bridge.gateway_mode_ipv4= "                                          \
+	"com.docker.network.bridge.gateway_mode_ipv6= "                                          \
+	"com.docker.network.bridge.host_binding_ipv4= com.docker.network.bridge.inhibit_ipv4= "  \
+	"com.docker.network.bridge.name= com.docker.network.container_iface_prefix= "            \
+	"com.docker.network.driver.mtu= ipvlan_flag= ipvlan_mode= macvlan_mode= parent="
+
 static const struct value_row {
 	const char *option;
 	const char *words; /* separated by blanks; NULL for none */
 	void (*look_up)(struct completion *c);
 	unsigned directive;
+	const char *group; /* of the commands it is for; NULL: all that come to it */
 } value_rows[] = {
 	{"bind-propagation", "private rprivate shared rshared slave rslave"},
 	{"cap-add", NULL, capabilities, COMPLETE_NO_FILES},
@@ -428,6 +479,7 @@ static const struct value_row {
 	{"config", NULL, NULL, COMPLETE_FOLDERS},
 	{"context", "default"},
 	{"device", NULL, NULL, COMPLETE_FILES},
+	{"driver", "bridge ipvlan macvlan", .group = "network"},
 	{"driver", "local"},
 	{"env", NULL, variables, NO_SPACE},
 	{"env-file", NULL, NULL, COMPLETE_FILES},
@@ -447,6 +499,7 @@ static const struct value_row {
 	 NULL, NO_SPACE},
 	{"mount", NULL, mount_parts, NO_SPACE},
 	{"network", NULL, networks, COMPLETE_NO_FILES},
+	{"opt", NETWORK_OPTIONS, NULL, NO_SPACE, "network"},
 	{"opt", "device= o= size= type=", NULL, NO_SPACE},
 	{"output", NULL, NULL, COMPLETE_FILES},
 	{"pid", NULL, pid_modes, COMPLETE_NO_FILES},
@@ -461,7 +514,7 @@ static const struct value_row {
 	{"signal", NULL, signals, COMPLETE_NO_FILES},
 	{"stop-signal", NULL, signals, COMPLETE_NO_FILES},
 	{"tail", "all"},
-	{"type", "container image volume"},
+	{"type", "container image network volume"},
 	{"ulimit", LIMITS, NULL, NO_SPACE},
 	{"userns", "host"},
 	{"uts", "host"},
@@ -490,7 +543,8 @@ void complete_value(struct completion *c, const struct command *command, const s
 	for (size_t i = 0; i < ARRAY_LEN(value_rows); i++) {
 		const struct value_row *row = &value_rows[i];
 
-		if (strcmp(row->option, o->name) != 0)
+		if (strcmp(row->option, o->name) != 0 ||
+		    (row->group && (!command || !str_is_equal(row->group, command->group))))
 			continue;
 		/* A row of words alone says nothing of files. */
 		c->directive = row->words && !row->directive ? COMPLETE_NO_FILES : row->directive;
@@ -544,6 +598,12 @@ static const struct argument_row {
 	{"image", "size", images, true},
 	{"image", "tag", images, false, COMPLETE_NO_FILES},
 	{"image", "waste", images, true},
+	{"network", "audit", networks_and_containers, true},
+	{"network", "connect", network_names, false, COMPLETE_NO_FILES},
+	{"network", "disconnect", network_names, false, COMPLETE_NO_FILES},
+	{"network", "graph", network_names, true},
+	{"network", "inspect", network_names, true},
+	{"network", "rm", network_names, true},
 	{"volume", "clone", volumes, false, COMPLETE_NO_FILES},
 	{"volume", "export", volumes, false, COMPLETE_NO_FILES},
 	{"volume", "import", volumes, false, COMPLETE_FILES},

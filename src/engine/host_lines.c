@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "engine/engine.h"
+#include "engine/state.h"
 #include "network/live.h"
 #include "oci/runtime_config.h"
 
@@ -31,12 +33,50 @@ static char *own_names(const struct oci_runtime_config *config)
 	return full[len] ? str_printf("%s %.*s", full, (int)len, full) : take_ptr(full);
 }
 
-static void gateway_names(const struct oci_runtime_config *config, struct strv *names)
+static void split_note(const struct oci_runtime_config *config, const char *note,
+		       struct strv *parts)
 {
-	const char *text = oci_annotation(config, OCI_NOTE_HOST_GATEWAY);
+	const char *text = oci_annotation(config, note);
 
 	if (text && *text)
-		strv_split(names, text, ',');
+		strv_split(parts, text, ',');
+}
+
+static void gateway_names(const struct oci_runtime_config *config, struct strv *names)
+{
+	split_note(config, OCI_NOTE_HOST_GATEWAY, names);
+}
+
+/* A link's "ID NAME ALIAS" in its parts; false for what we did not write. */
+static bool split_link(const char *text, struct strv *parts)
+{
+	strv_split(parts, text, ' ');
+	return parts->n == 3 && strlen(parts->items[0]) == ID_LEN;
+}
+
+/* What stands behind the address of a link's container. */
+static char *link_names(const struct strv *parts)
+{
+	const char *name = parts->items[1], *alias = parts->items[2];
+
+	if (strcmp(name, alias) == 0)
+		return str_printf("%s %.12s", alias, parts->items[0]);
+	return str_printf("%s %.12s %s", alias, parts->items[0], name);
+}
+
+/* What we write behind addresses that are not the container's own. */
+static void other_names(const struct oci_runtime_config *config, struct strv *names)
+{
+	cleanup_strv struct strv links = STRV_INIT;
+
+	gateway_names(config, names);
+	split_note(config, OCI_NOTE_LINKS, &links);
+	strv_foreach (i, &links) {
+		cleanup_strv struct strv parts = STRV_INIT;
+
+		if (split_link(links.items[i], &parts))
+			strv_add_take(names, link_names(&parts));
+	}
 }
 
 static void add_line(struct strv *lines, const struct ip_addr *addr, const char *names)
@@ -79,6 +119,47 @@ void host_lines_add(const struct oci_runtime_config *config, const struct live_n
 	}
 }
 
+/* The address of container ID on the default network; none unless it runs. */
+static struct ip_addr find_linked(struct engine *engine, const char *id)
+{
+	cleanup_close int dir = engine_open_run_dir(engine, id, false);
+	cleanup_live_network struct live_network live = {};
+	struct container_state state;
+	struct err ignored = ERR_INIT;
+
+	container_state_read(engine, id, &state);
+	if (dir < 0 || !container_is_running(&state) || live_network_read(dir, &live, &ignored) < 0)
+		return (struct ip_addr){};
+	for (size_t i = 0; i < live.n_endpoints; i++)
+		if (str_is_equal(live.endpoints[i].network_name, NETWORK_DEFAULT_NAME))
+			return live.endpoints[i].ip4.addr;
+	return (struct ip_addr){};
+}
+
+int host_lines_add_links(struct engine *engine, const struct oci_runtime_config *config,
+			 const char *name, struct strv *lines, struct err *err)
+{
+	cleanup_strv struct strv links = STRV_INIT;
+
+	split_note(config, OCI_NOTE_LINKS, &links);
+	strv_foreach (i, &links) {
+		cleanup_strv struct strv parts = STRV_INIT;
+		cleanup_free char *names = NULL;
+		struct ip_addr addr;
+
+		if (!split_link(links.items[i], &parts))
+			continue;
+		addr = find_linked(engine, parts.items[0]);
+		if (!addr.family)
+			return err_set(err, ERR_CONFLICT,
+				       "Cannot link to a non running container: /%s AS /%s/%s",
+				       parts.items[1], name, parts.items[2]);
+		names = link_names(&parts);
+		add_line(lines, &addr, names);
+	}
+	return 0;
+}
+
 static bool is_ours(const char *line, const char *names, const struct strv *others)
 {
 	const char *tab = strchr(line, '\t');
@@ -119,7 +200,7 @@ static int update(int dir_fd, const struct oci_runtime_config *config, struct st
 
 	if (rc < 0)
 		return rc;
-	gateway_names(config, &others);
+	other_names(config, &others);
 	filter(str_get(&before), names, &others, &after);
 	str_add(&after, str_get(added));
 	return rewrite(fd, &after);

@@ -66,22 +66,31 @@ static int has_row(struct engine *engine, const char *id)
 	return network_lookup(engine->store, id, ignore_row, NULL, &ignored) != 0;
 }
 
+/* What the mark says of network ID; false when there is none, and so nothing on the host. */
+static bool read_mark(struct engine *engine, const char *id, struct network *ret, struct err *err)
+{
+	cleanup_free char *path = network_up_path(engine, id);
+	cleanup_str struct str text = STR_INIT;
+
+	return fd_read_file_at(AT_FDCWD, path, MAX_MARK, &text) >= 0 &&
+	       network_parse(id, id, network_driver_name(NETWORK_BRIDGE), 0, str_get(&text), ret,
+			     err) == 0;
+}
+
 /* Completes the removal of network ID, which has no row any more. */
 static void finish_removal(struct engine *engine, const char *id)
 {
-	cleanup_free char *path = network_up_path(engine, id);
+	cleanup_free char *dir = str_printf("%s/networks/%s", engine->runroot, id);
 	cleanup_network struct network network = {};
-	cleanup_str struct str text = STR_INIT;
 	cleanup_with(plan_done) struct plan plan = {};
 	struct err err = ERR_INIT;
+	int rc = plan_init(&plan, &err);
 
-	if (fd_read_file_at(AT_FDCWD, path, MAX_MARK, &text) >= 0 &&
-	    network_parse(id, id, network_driver_name(NETWORK_BRIDGE), 0, str_get(&text), &network,
-			  &err) == 0 &&
-	    plan_init(&plan, &err) == 0 &&
-	    network_take_down_now(engine, &network, &plan, &err) == 0)
-		log_info("network %.12s is removed now, which somebody began", id);
-	else
+	if (rc == 0 && read_mark(engine, id, &network, &err))
+		rc = network_take_down_now(engine, &network, &plan, &err);
+	else if (rc == 0)
+		rc = fd_remove_tree_at(AT_FDCWD, dir);
+	if (rc < 0)
 		log_debug("network %.12s: %s", id, err.msg);
 }
 

@@ -69,12 +69,19 @@ int network_write_record(struct store *store, const struct network_row *row, str
 	return rc < 0 ? err_sys(err, -rc, "write the record of network %s", row->name) : 0;
 }
 
-static void remove_record(struct store *store, const char *id)
+static void remove_file(struct store *store, const char *name)
 {
-	cleanup_free char *path = str_printf(STORE_NETWORKS "/%s" RECORD_END, id);
+	cleanup_free char *path = str_printf(STORE_NETWORKS "/%s", name);
 
 	if (unlinkat(store->root_fd, path, 0) < 0 && errno != ENOENT)
-		log_debug("network %s: remove its record: %m", id);
+		log_debug("remove %s: %m", path);
+}
+
+static void remove_record(struct store *store, const char *id)
+{
+	cleanup_free char *name = record_name(id);
+
+	remove_file(store, name);
 }
 
 static void remove_records(struct store *store, const struct network_insertion *in)
@@ -280,7 +287,16 @@ static bool has_row(struct store *store, const char *id, struct err *err)
 	return rc != 0;
 }
 
-/* Ids of records without a row; without the lock they are only suspects. */
+/* Whether FILE is a record that has its row; what else is there was to become one. */
+static bool is_needed(struct store *store, const char *file, struct err *err)
+{
+	cleanup_free char *id = str_ndup(file, ID_LEN);
+
+	return strlen(file) == ID_LEN + strlen(RECORD_END) && str_has_suffix(file, RECORD_END) &&
+	       hex_is_valid(id, ID_LEN) && has_row(store, id, err);
+}
+
+/* Files that nobody needs; without the lock they are only suspects. */
 static void find_strays(struct store *store, struct strv *ret)
 {
 	int fd = openat(store->root_fd, STORE_NETWORKS,
@@ -288,12 +304,9 @@ static void find_strays(struct store *store, struct strv *ret)
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct err ignored = ERR_INIT;
 
-	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
-		cleanup_free char *id = str_ndup(e->d_name, ID_LEN);
-
-		if (hex_is_valid(id, ID_LEN) && !has_row(store, id, &ignored))
-			strv_add(ret, id);
-	}
+	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
+		if (e->d_name[0] != '.' && !is_needed(store, e->d_name, &ignored))
+			strv_add(ret, e->d_name);
 	if (dir)
 		closedir(dir);
 }
@@ -301,18 +314,18 @@ static void find_strays(struct store *store, struct strv *ret)
 void network_sweep(struct store *store)
 {
 	cleanup_transaction struct store *tx = NULL;
-	cleanup_strv struct strv ids = STRV_INIT;
+	cleanup_strv struct strv files = STRV_INIT;
 	struct err err = ERR_INIT;
 
-	find_strays(store, &ids);
-	if (ids.n == 0)
+	find_strays(store, &files);
+	if (files.n == 0)
 		return;
 	if (db_begin(store, false, &err) < 0) {
 		log_debug("networks: %s", err.msg);
 		return;
 	}
 	tx = store;
-	strv_foreach (i, &ids)
-		if (!has_row(store, ids.items[i], &err))
-			remove_record(store, ids.items[i]);
+	strv_foreach (i, &files)
+		if (!is_needed(store, files.items[i], &err))
+			remove_file(store, files.items[i]);
 }

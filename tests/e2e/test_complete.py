@@ -12,7 +12,8 @@ from terminal import terminal  # noqa: F401 (a fixture)
 
 @pytest.fixture
 def lot(tare):
-    """Containers in three states."""
+    """Containers in three states, and a network."""
+    tare.ok("network", "create", "shop")
     tare.ok("create", "--name", "made", "busybox")
     tare.ok("run", "-d", "--name", "live", "busybox", "sleep", "1000")
     tare.ok("run", "-d", "--name", "held", "busybox", "sleep", "1000")
@@ -40,8 +41,13 @@ def complete(tare, *words):
     (["rmi", ""], ["busybox:latest"]),
     (["run", "--rm", "-it", "--name", "x", ""], ["busybox:latest"]),
     (["run", "--name", ""], []),
-    (["inspect", ""], ["busybox:latest", "held", "live", "made"]),
+    (["inspect", ""], ["bridge", "busybox:latest", "held", "host", "live", "made", "none", "shop"]),
     (["run", "--network", "container:"], ["container:held", "container:live"]),
+    (["run", "--network", "s"], ["shop"]),
+    (["network", "rm", ""], ["bridge", "host", "none", "shop"]),
+    (["network", "inspect", "bridge", "s"], ["shop"]),
+    (["ps", "--filter", "network=s"], ["network=shop"]),
+    (["network", "ls", "-f", "name=s"], ["name=shop"]),
     (["ps", "--filter", "name=l"], ["name=live"]),
     (["ps", "-f", "status=r"], ["status=removing", "status=restarting", "status=running"]),
     (["ps", "--filter=ancestor="], ["ancestor=busybox:latest"]),
@@ -65,6 +71,9 @@ def test_names(lot, words, names):
     (["run", "--mount", "type=bind,so"], ["type=bind,source="], 6),
     (["run", "--log-driver", "j"], ["journald", "json-file"], 4),
     (["run", "--cgroupns", ""], ["host", "private"], 4),
+    (["network", "create", "-d", ""], ["bridge", "ipvlan", "macvlan"], 4),
+    (["network", "create", "-o", "macvlan"], ["macvlan_mode="], 6),
+    (["volume", "create", "-d", ""], ["local"], 4),
     (["run", "--rm=t"], ["true"], 4),
     (["run", "--env-fi"], ["--env-file"], 4),
     (["run", "--env-file", ""], [], 0),
