@@ -293,12 +293,13 @@ static int detached(struct run_ctx *c, struct err *err)
 
 	cli_print_warnings(&c->start.warnings);
 	cli_explain(&c->start.plan, c->request->explain, 1U << STEP_HOST | 1U << STEP_INSIDE);
+	/* As docker: what was made has an id, though it may not have started. */
+	printf("%s\n", c->made.id);
 	if (rc < 0)
 		return start_failed(c, rc);
 	cli_explain_total(&c->start.plan, c->request->explain,
 			  c->start.plan.marks[PLAN_RUNNING] - c->began_ns);
 	container_made_release(&c->engine, &c->made);
-	printf("%s\n", c->made.id);
 	return 0;
 }
 

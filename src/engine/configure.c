@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "engine/cdi.h"
 #include "engine/health.h"
+#include "engine/links.h"
 #include "engine/resolv.h"
 #include "oci/runtime_default.h"
 #include "sys/caps.h"
@@ -383,6 +384,7 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 	if (spec->init)
 		oci_annotate(ret, OCI_NOTE_INIT, "true");
 	note_gateway_names(spec, ret);
+	links_annotate(spec, ret);
 	if (spec->auto_remove) {
 		oci_annotate(ret, OCI_NOTE_AUTO_REMOVE, "true");
 		oci_annotate(ret, OCI_NOTE_VOLATILE, "true");

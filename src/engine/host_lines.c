@@ -79,23 +79,42 @@ void host_lines_add(const struct oci_runtime_config *config, const struct live_n
 	}
 }
 
-static bool is_ours(const char *line, const char *names, const struct strv *others)
+/* Whether a line of LINES begins with the same name: that of a link. */
+static bool is_renewed(const char *names, const struct strv *lines)
+{
+	size_t len = strcspn(names, " ");
+
+	strv_foreach (i, lines) {
+		const char *other = strchr(lines->items[i], '\t') + 1;
+
+		if (strcspn(other, " ") == len && strncmp(other, names, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_ours(const char *line, const char *names, const struct strv *others,
+		    const struct strv *lines)
 {
 	const char *tab = strchr(line, '\t');
 
-	return tab && (strcmp(tab + 1, names) == 0 || strv_has(others, tab + 1)) &&
+	return tab &&
+	       (strcmp(tab + 1, names) == 0 || strv_has(others, tab + 1) ||
+		is_renewed(tab + 1, lines)) &&
 	       /* The three lines that every file has are of no address of ours. */
 	       !str_has_prefix(line, "127.") && !str_has_prefix(line, "::1\t");
 }
 
-static void filter(const char *text, const char *names, const struct strv *others, struct str *out)
+static void filter(const char *text, const char *names, const struct strv *others,
+		   const struct strv *lines, struct str *out)
 {
 	cleanup_strv struct strv all = STRV_INIT;
 
 	strv_split(&all, text, '\n');
 	strv_foreach (i, &all)
 		/* Behind the last newline there is no line. */
-		if ((i + 1 < all.n || *all.items[i]) && !is_ours(all.items[i], names, others))
+		if ((i + 1 < all.n || *all.items[i]) &&
+		    !is_ours(all.items[i], names, others, lines))
 			str_addf(out, "%s\n", all.items[i]);
 }
 
@@ -108,7 +127,8 @@ static int rewrite(int fd, const struct str *text)
 	return rc;
 }
 
-static int update(int dir_fd, const struct oci_runtime_config *config, struct str *added)
+static int update(int dir_fd, const struct oci_runtime_config *config, const struct strv *lines,
+		  struct str *added)
 {
 	cleanup_close int fd = openat(dir_fd, HOSTS_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_free char *names = own_names(config);
@@ -120,7 +140,7 @@ static int update(int dir_fd, const struct oci_runtime_config *config, struct st
 	if (rc < 0)
 		return rc;
 	gateway_names(config, &others);
-	filter(str_get(&before), names, &others, &after);
+	filter(str_get(&before), names, &others, lines, &after);
 	str_add(&after, str_get(added));
 	return rewrite(fd, &after);
 }
@@ -141,7 +161,7 @@ int host_lines_update(int dir_fd, const struct oci_runtime_config *config, const
 
 	strv_foreach (i, lines)
 		str_addf(&added, "%s\n", lines->items[i]);
-	rc = is_new ? append(dir_fd, &added) : update(dir_fd, config, &added);
+	rc = is_new ? append(dir_fd, &added) : update(dir_fd, config, lines, &added);
 	/* One whose files somebody has removed is not to be kept from starting by that. */
 	return rc < 0 && rc != -ENOENT ? err_sys(err, -rc, "write the container's hosts") : 0;
 }

@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/network.h"
 #include "engine/network_plan.h"
 #include "engine/pattern.h"
 #include "network/live.h"
@@ -348,6 +349,22 @@ int list_filter_add(struct list_filter *filter, const char *condition, struct er
 		return 0;
 	}
 	return err_set(err, ERR_INVALID, "invalid filter '%.*s'", (int)len, condition);
+}
+
+void list_filter_find_networks(struct list_filter *filter, struct engine *engine)
+{
+	struct strv *values = &filter->values[FILTER_NETWORK];
+	/* Names that are added are not looked at again. */
+	size_t n = values->n;
+
+	for (size_t i = 0; i < n; i++) {
+		cleanup_network struct network network = {};
+		struct err ignored = ERR_INIT;
+
+		if (*values->items[i] &&
+		    engine_find_network(engine, values->items[i], &network, &ignored) == 0)
+			strv_add(values, network.name);
+	}
 }
 
 bool list_filter_needs_json(const struct list_filter *filter)

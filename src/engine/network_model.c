@@ -29,7 +29,6 @@ void network_model_done(struct network_model *model)
 		free(model->host.listeners[i].program);
 	free(model->networks);
 	free(model->containers);
-	free(model->links);
 	free(model->host.listeners);
 	free(model->host.foreign_drop);
 	*model = (struct network_model){};
@@ -73,12 +72,6 @@ struct published_port *model_container_add_port(struct model_container *containe
 	container->ports = add_zeroed(container->ports, &container->n_ports,
 				      sizeof *container->ports);
 	return &container->ports[container->n_ports - 1];
-}
-
-struct model_link *network_model_add_link(struct network_model *model)
-{
-	model->links = add_zeroed(model->links, &model->n_links, sizeof *model->links);
-	return &model->links[model->n_links - 1];
 }
 
 struct model_listener *model_host_add_listener(struct model_host *host)

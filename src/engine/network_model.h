@@ -22,13 +22,6 @@ struct model_listener {
 };
 
 /* What the host adds to it. */
-/* On a network with icc=false: one container may reach a port of another (--link). */
-struct model_link {
-	struct ip_addr from, to;
-	char proto[8];
-	uint16_t port;
-};
-
 struct model_host {
 	bool is_forwarding4, is_forwarding6;
 	bool respects_firewall;		  /* published ports go by the host's own input rules */
@@ -74,8 +67,6 @@ struct network_model {
 	size_t n_networks;
 	struct model_container *containers; /* owned */
 	size_t n_containers;
-	struct model_link *links; /* owned */
-	size_t n_links;
 	struct model_host host;
 };
 
@@ -88,7 +79,6 @@ struct model_network *network_model_add_network(struct network_model *model);
 struct model_container *network_model_add_container(struct network_model *model);
 struct model_endpoint *model_container_add_endpoint(struct model_container *container);
 struct published_port *model_container_add_port(struct model_container *container);
-struct model_link *network_model_add_link(struct network_model *model);
 struct model_listener *model_host_add_listener(struct model_host *host);
 
 /* Sorts everything by name, address and port, and moves the indices along. */

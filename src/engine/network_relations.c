@@ -34,7 +34,6 @@ static const char *const reason_names[] = {
 	[REASON_INTERNAL] = "internal",
 	[REASON_SAME_NETWORK] = "same-network",
 	[REASON_NO_ICC] = "no-icc",
-	[REASON_LINKED] = "linked",
 	[REASON_OTHER_NETWORK] = "different-networks",
 	[REASON_SAME_NAMESPACE] = "same-namespace",
 	[REASON_HOST_NAMESPACE] = "host-namespace",
@@ -222,29 +221,6 @@ static void relate_from_host(struct relating *r, const struct model_container *c
 
 /* ---- containers among themselves ---- */
 
-static bool owns_address(const struct model_container *c, const struct ip_addr *addr)
-{
-	for (size_t i = 0; i < c->n_endpoints; i++)
-		if (ip_is_equal(&c->endpoints[i].ip4.addr, addr) ||
-		    ip_is_equal(&c->endpoints[i].ip6.addr, addr))
-			return true;
-	return false;
-}
-
-/* What links open for A of B. */
-static void relate_links(struct relating *r, const struct parties *parties,
-			 const struct model_container *a, const struct model_container *b)
-{
-	for (size_t i = 0; i < r->model->n_links; i++) {
-		const struct model_link *l = &r->model->links[i];
-		cleanup_free char *text = str_printf("%" PRIu16 "/%s", l->port, l->proto);
-
-		if (owns_address(a, &l->from) && owns_address(b, &l->to))
-			add_verdict(r, parties, l->to.family, text,
-				    VERDICT(true, REASON_LINKED, "linked (--link)"));
-	}
-}
-
 /* What A can use of the ports that B has published: through the host's addresses, like anybody. */
 static void relate_published(struct relating *r, const struct parties *parties,
 			     const struct model_container *a, const struct model_container *b)
@@ -295,10 +271,8 @@ static void relate_pair(struct relating *r, const struct model_container *from,
 		is_reached |= verdict.is_allowed;
 		add_verdict(r, &parties, families[i], ANY, verdict);
 	}
-	if (!is_reached) {
-		relate_links(r, &parties, a, b);
+	if (!is_reached)
 		relate_published(r, &parties, a, b);
-	}
 	for (size_t i = 0; !is_reached && i < ARRAY_LEN(families); i++) {
 		const struct model_endpoint *e = model_gateway_endpoint(a, families[i]);
 

@@ -23,7 +23,6 @@ enum relation_reason {
 	REASON_INTERNAL,      /* an internal network */
 	REASON_SAME_NETWORK,
 	REASON_NO_ICC,	       /* the network keeps its containers apart */
-	REASON_LINKED,	       /* --link opens it where icc=false */
 	REASON_OTHER_NETWORK,  /* no network in common */
 	REASON_SAME_NAMESPACE, /* --network container:X */
 	REASON_HOST_NAMESPACE, /* --network host */

@@ -35,12 +35,10 @@ static void empty(struct full_state *s)
 	free(s->networks);
 	free(s->rules.networks);
 	free(s->rules.ports);
-	free(s->rules.links);
 	s->networks = NULL;
 	s->rules.networks = NULL;
 	s->rules.ports = NULL;
-	s->rules.links = NULL;
-	s->n_networks = s->rules.n_networks = s->rules.n_ports = s->rules.n_links = 0;
+	s->n_networks = s->rules.n_networks = s->rules.n_ports = 0;
 }
 
 /* ---- networks ---- */

@@ -222,7 +222,7 @@ static bool read_switch(const char *path)
 	       text.buf[0] != '0';
 }
 
-/* Whether the firewall is what it must be, and what it lets pass by links. */
+/* Whether the firewall is what it must be. */
 static int add_rules(struct survey *s, struct err *err)
 {
 	struct rules_state *state = engine_rules_state(s->engine, NULL, err);
@@ -232,15 +232,6 @@ static int add_rules(struct survey *s, struct err *err)
 	s->model->host.has_rules = state->n_networks == 0 ||
 				   rules_are_current(s->engine->runroot) ||
 				   rules_compare(state, s->engine->runroot);
-	for (size_t i = 0; i < state->n_links; i++) {
-		const struct rules_link *from = &state->links[i];
-		struct model_link *to = network_model_add_link(s->model);
-
-		to->from = from->from;
-		to->to = from->to;
-		memcpy(to->proto, from->proto, sizeof to->proto);
-		to->port = from->port;
-	}
 	engine_rules_state_free(state);
 	return 0;
 }

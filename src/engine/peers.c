@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other containers. A link is an alias for another container's address; without a network there is
- * none, so there is nothing to write; what was named is still looked for, as docker does. Who joins
+ * Other containers. A link is an alias of another container; what was named is looked for, as
+ * docker does it. On the default bridge it becomes a line of /etc/hosts (engine/links.h). Who joins
  * another's network has that container's names, too: its files are mounted (configure_mounts).
  */
 #include "engine/peers.h"
@@ -17,7 +17,8 @@
 
 #define JOINS "container:"
 
-static int check_link(struct engine *engine, const char *link, struct err *err)
+static int check_link(struct engine *engine, struct container_spec *spec, const char *link,
+		      struct err *err)
 {
 	cleanup_container struct container_record record = {};
 	cleanup_free char *name = str_ndup(link, strcspn(link, ":"));
@@ -27,6 +28,9 @@ static int check_link(struct engine *engine, const char *link, struct err *err)
 			       "could not get container for : invalid name or ID supplied: \"\"");
 	if (container_lookup_by_ref(engine->store, name, &record, err) < 0)
 		return err_wrap(err, "could not get container for %s", name);
+	/* By its id it is found after a rename, too. */
+	strv_addf(&spec->link_targets, "%s:%s", record.row.id,
+		  link[strlen(name)] && link[strlen(name) + 1] ? link + strlen(name) + 1 : name);
 	return 0;
 }
 
@@ -69,9 +73,12 @@ int peers_check(struct engine *engine, struct container_spec *spec, struct strv 
 		rc = resolve_network(engine, spec, err);
 	if (rc < 0)
 		return rc;
+	/* On a user network a link may be to somebody who comes later. */
+	if (network_mode_is_user_defined(spec_network_mode(spec)))
+		return 0;
 	for (size_t i = 0; rc == 0 && i < spec->links.n; i++)
-		rc = check_link(engine, spec->links.items[i], err);
-	if (rc == 0 && spec->links.n && strcmp(spec_network_mode(spec), "none") == 0)
+		rc = check_link(engine, spec, spec->links.items[i], err);
+	if (rc == 0 && spec->links.n && !network_mode_has_links(spec_network_mode(spec)))
 		strv_addf(warnings,
 			  "--link %s: a container without a network has no address to link",
 			  spec->links.items[0]);

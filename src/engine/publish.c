@@ -13,7 +13,6 @@
 #include "plan/steps.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,6 +177,7 @@ static bool takes_ports(const struct publish_target *to)
 
 static int read_settings(struct preparation *c, struct err *err)
 {
+	const struct network *network = c->to->network;
 	cleanup_settings struct settings settings = {};
 	int rc = settings_load(&settings, err);
 
@@ -185,9 +185,11 @@ static int read_settings(struct preparation *c, struct err *err)
 		return rc;
 	c->default_ip = settings.default_ip;
 	c->is_firewall_respected = settings.is_firewall_respected;
-	if (c->to->network->host_ipv4.family != IP_NONE)
-		c->default_ip = ip_is_any(&c->to->network->host_ipv4) ? (struct ip_addr){}
-								      : c->to->network->host_ipv4;
+	if (network->host_ipv4.family != IP_NONE && !ip_is_any(&network->host_ipv4))
+		c->default_ip = network->host_ipv4;
+	/* The default bridge has it because docker's has; for others a person has said it. */
+	else if (network->host_ipv4.family != IP_NONE && !network->is_default_bridge)
+		c->default_ip = (struct ip_addr){};
 	return 0;
 }
 
@@ -329,26 +331,6 @@ void publish_plan(struct publish *publish, struct plan *plan)
 	if (publish->n_rules)
 		rules_plan_ports(plan, STEP_HOST, publish->table, publish->rules, publish->n_rules,
 				 true, publish->engine->runroot);
-}
-
-/* Each network namespace has its own switches. */
-static bool has_bridge_filter(void)
-{
-	static const char *const files[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
-					    "/proc/sys/net/bridge/bridge-nf-call-ip6tables"};
-
-	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-		cleanup_str struct str text = STR_INIT;
-
-		if (fd_read_file_at(AT_FDCWD, files[i], 16, &text) == 0 && str_get(&text)[0] == '1')
-			return true;
-	}
-	return false;
-}
-
-bool publish_wants_hairpin(const struct publish *publish)
-{
-	return publish && publish->n_rules && has_bridge_filter();
 }
 
 void publish_plan_end(struct publish *publish, struct plan *plan)

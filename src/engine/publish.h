@@ -42,15 +42,11 @@ int publish_prepare(struct engine *engine, const struct port_list *wanted,
 		    const struct publish_target *to, bool script, struct publish **ret,
 		    struct err *err);
 void publish_free(struct publish *publish);
-/* The four below take NULL for "nothing". */
+/* The three below take NULL for "nothing". */
 
 /* HOST: binds the sockets, and adds the elements. ERR_CONFLICT with docker's words when a port is
  * taken. PUBLISH is PLAN's from now on. */
 void publish_plan(struct publish *publish, struct plan *plan);
-/* Whether the container's port of the bridge is to be one that gives back what came from it
- * (plan_net_hairpin): a container that comes to a port of its own needs that where br_netfilter is
- * loaded (docker does it), which has such packets bridged instead of routed. */
-bool publish_wants_hairpin(const struct publish *publish);
 /* TEARDOWN: takes the elements out. */
 void publish_plan_end(struct publish *publish, struct plan *plan);
 /* The plan has run: the sockets are MONITOR's from now on, in every case. 0 or -code. For its start

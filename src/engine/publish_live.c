@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/network.h"
+#include "engine/network_endpoint.h"
 #include "engine/publish_private.h"
 #include "monitor/client.h"
 #include "plan/net_steps.h"
@@ -427,7 +428,7 @@ static void add_steps(struct live_change *c, struct plan *plan)
 	if (c->publish) {
 		plan_group(plan, "ports that are published");
 		add_step(plan, &step_adopt, c);
-		if (publish_wants_hairpin(c->publish))
+		if (endpoint_needs_hairpin(c->publish->n_rules > 0))
 			add_hairpin(c, plan);
 		if (c->publish->n_rules)
 			rules_plan_ports(plan, STEP_HOST, c->table, c->publish->rules,

@@ -126,6 +126,7 @@ void spec_done(struct container_spec *spec)
 		&spec->device_cgroup_rules,
 		&spec->sysctls,
 		&spec->links,
+		&spec->link_targets,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)

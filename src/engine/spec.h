@@ -164,6 +164,7 @@ struct container_spec {
 	 * ...). */
 	char *isolation, *runtime; /* as typed */
 	struct strv links;	   /* "NAME[:ALIAS]" */
+	struct strv link_targets;  /* "ID:ALIAS" of those on the default bridge (engine/peers.h) */
 	char *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
 	struct endpoint_request *networks; /* owned array: names and modes; empty for the default */
 	size_t n_networks;

@@ -97,6 +97,22 @@ static int receive_console(int socket_fd, int *ret, struct err *err)
 	return 0;
 }
 
+/* What somebody has set stays. */
+static void add_link_variables(struct strv *env, const struct strv *links)
+{
+	size_t n = env->n;
+
+	strv_foreach (i, links) {
+		size_t len = strcspn(links->items[i], "=") + 1;
+		bool is_set = false;
+
+		for (size_t k = 0; k < n; k++)
+			is_set |= strncmp(env->items[k], links->items[i], len) == 0;
+		if (!is_set)
+			strv_add(env, links->items[i]);
+	}
+}
+
 static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor_process *ret,
 		    struct err *err)
 {
@@ -118,6 +134,7 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	run.stdio[2] = stdio->err_fd;
 	run.pdeath_signal = SIGKILL;
 	strv_add_all(&run.env, &c->made->config.env);
+	add_link_variables(&run.env, &c->networks->env);
 	rc = run_plan(c, &run, ret, err);
 	shared_volumes_unlock(&c->shared);
 	if (rc == 0)
@@ -194,6 +211,19 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 			log_debug("%s", err.msg);
 	}
 	remove_late_cpuset(c);
+	plan_run_done(&run);
+}
+
+static void on_late(void *ctx)
+{
+	const struct start_ctx *c = ctx;
+	struct err err = ERR_INIT;
+	struct plan_run run;
+
+	plan_run_init(&run);
+	if (plan_execute(&c->start->plan, STEP_LATE, &run, &err) < 0)
+		log_debug("%s", err.msg);
+	plan_run_done(&run);
 }
 
 static void on_adopted(void *ctx, enum companion_kind kind)
@@ -386,6 +416,7 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
+		.late = on_late,
 		.adopted = on_adopted,
 		.ctx = c,
 	};

@@ -41,20 +41,12 @@ struct rules_port {
 	const char *bridge;	     /* the network's link */
 	enum network_gateway_mode mode;
 };
-/* On a network with icc=false: who may reach what of whom. */
-struct rules_link {
-	struct ip_addr from, to;
-	char proto[8];
-	uint16_t port; /* of TO */
-};
 struct rules_state {
 	char table[RULES_TABLE_LEN];
 	struct rules_network *networks; /* others than bridges are skipped */
 	size_t n_networks;
 	struct rules_port *ports;
 	size_t n_ports;
-	struct rules_link *links;
-	size_t n_links;
 	/* Fills the lists anew, called by the step that loads with the lock held: what was read
 	 * before it may be too old, and would take away the ports of a container that starts
 	 * meanwhile. NULL: they are right. DATA is its own. 0 or -code. */
@@ -68,6 +60,12 @@ void rules_table_name(const char *root, char buf[static RULES_TABLE_LEN]);
 /* Whether the tables are as we left them: RUNROOT/networks/rules against the kernel's generation.
  * Costs one netlink round trip. */
 bool rules_are_current(const char *runroot);
+/* The descriptors that this process keeps for the rules, or -1: who closes all others keeps these.
+ * Returns 2. */
+size_t rules_get_fds(int ret[static 2]);
+/* For the end of a process that nobody waits for any more: sleeps a moment if it has changed rules,
+ * so that its end holds up nobody who changes them. */
+void rules_linger(void);
 /* Whether the tables are what STATE says; if so, that is noted, and they are current. */
 bool rules_compare(const struct rules_state *state, const char *runroot);
 /* Adds the steps that make the tables what STATE says, in one transaction, whatever is there; and
@@ -83,9 +81,6 @@ void rules_plan_network(struct plan *plan, enum step_where where, const char *ta
  * belongs to another container by now, is fine. */
 void rules_plan_ports(struct plan *plan, enum step_where where, const char *table,
 		      const struct rules_port *ports, size_t n, bool add, const char *runroot);
-/* The same for links on a network with icc=false. */
-void rules_plan_links(struct plan *plan, enum step_where where, const char *table,
-		      const struct rules_link *links, size_t n, bool add, const char *runroot);
 /* Removes the tables, and the rules in DOCKER-USER. */
 void rules_plan_remove(struct plan *plan, enum step_where where, const char *table,
 		       const char *runroot);

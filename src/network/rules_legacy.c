@@ -26,8 +26,11 @@ bool rules_legacy_is_used(size_t family)
 	cleanup_str struct str text = STR_INIT;
 
 	/* Asking the program would make the table. */
-	return fd_read_kernel_file(names[family], NAMES_LIMIT, &text) == 0 &&
-	       strstr(str_get(&text), "filter") && access(programs[family], X_OK) == 0;
+	if (fd_read_kernel_file(names[family], NAMES_LIMIT, &text) < 0 ||
+	    !strstr(str_get(&text), "filter"))
+		return false;
+	/* lint: where distributions have it */
+	return access(programs[family], X_OK) == 0;
 }
 
 /* Silently; the exit status or -errno. */

@@ -24,11 +24,9 @@ uint64_t rules_schema_mark(void);
 void rules_content_done(struct rules_content *content);
 #define cleanup_rules_content __attribute__((cleanup(rules_content_done)))
 
-/* Add the elements of one network, port, link to those of the tables that have such sets; nothing
- * where there is none to add. */
+/* Add the elements of one network, of one port; nothing where there is none to add. */
 void rules_add_network(struct rules_content *content, const struct network *network);
 void rules_add_port(struct rules_content *content, const struct rules_port *port);
-void rules_add_link(struct rules_content *content, const struct rules_link *link);
 /* Both tables of a whole state; whether the bridge table is needed. */
 bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 		struct rules_content *ret_bridge);
@@ -43,7 +41,6 @@ struct rules_session {
 	const char *runroot;
 	int lock, fd;
 	uint32_t generation; /* noted after our last change; 0: somebody has changed something */
-	bool is_changed;     /* by this session */
 };
 /* Waits for the lock. 0 or -code; SESSION is to be done in any case. */
 int rules_session_begin(struct rules_session *session, const char *runroot, struct err *err);

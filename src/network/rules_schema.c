@@ -62,7 +62,8 @@ static const char *const publish_rules[] = {
 	"dnat ip to ip daddr . meta l4proto . th dport map @addresses4",
 	"dnat ip6 to ip6 daddr . meta l4proto . th dport map @addresses6",
 	"fib daddr type local dnat ip to meta l4proto . th dport map @ports4",
-	"fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6",
+	/* Nothing from ::1 can leave the host: its monitor passes that on. */
+	"ip6 daddr != ::1 fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6",
 	NULL,
 };
 
@@ -82,8 +83,7 @@ static const char *const output_rules[] = {
 };
 
 /* From 127.0.0.1; from a container to a port that its own network publishes, whose answer must come
- * back through the host; the same where br_netfilter is loaded, which has such packets bridged, and
- * nobody knows then where they came from; the way out. */
+ * back through the host; the way out. */
 static const char *const postrouting_rules[] = {
 	"oifname @bridges ip saddr 127.0.0.0/8 masquerade",
 	"oifname . ip saddr @hairpin4 ct status dnat masquerade",
@@ -119,25 +119,14 @@ static const struct nft_chain inet_chains[] = {
 	{"forward", "filter", "forward", NF_IP_PRI_FILTER, forward_rules},
 };
 
-enum bridge_set { SET_LINKS4, SET_LINKS6 };
-
-static const struct nft_set bridge_sets[] = {
-	{"links4", "ipv4_addr . ipv4_addr . inet_proto . inet_service", NULL, false},
-	{"links6", "ipv6_addr . ipv6_addr . inet_proto . inet_service", NULL, false},
-};
-
 /* Links of containers on a bridge with icc=false are known by their group (RULES_CLOSED_GROUP):
- * what such a network's containers send each other is dropped but for finding neighbours (the host
- * is one, too) and what a link allows, there and back. */
+ * what such a network's containers send each other is dropped but for finding neighbours, of which
+ * the host is one. */
 static const char *const bridge_rules[] = {
 	"iifgroup != 1952543333 accept",
 	"ether type arp accept",
 	"icmpv6 type nd-neighbor-solicit accept",
 	"icmpv6 type nd-neighbor-advert accept",
-	"ip saddr . ip daddr . meta l4proto . th dport @links4 accept",
-	"ip daddr . ip saddr . meta l4proto . th sport @links4 accept",
-	"ip6 saddr . ip6 daddr . meta l4proto . th dport @links6 accept",
-	"ip6 daddr . ip6 saddr . meta l4proto . th sport @links6 accept",
 	"drop",
 	NULL,
 };
@@ -157,9 +146,7 @@ struct nft_table rules_inet_table(const char *name)
 
 struct nft_table rules_bridge_table(const char *name)
 {
-	return (struct nft_table){"bridge",	 name,
-				  bridge_sets,	 ARRAY_LEN(bridge_sets),
-				  bridge_chains, ARRAY_LEN(bridge_chains)};
+	return (struct nft_table){"bridge", name, NULL, 0, bridge_chains, ARRAY_LEN(bridge_chains)};
 }
 
 static uint64_t mark_of(const struct nft_table *table, uint64_t mark)
@@ -220,7 +207,7 @@ void rules_add_network(struct rules_content *content, const struct network *netw
 {
 	const char *bridge = network->bridge;
 
-	if (network->driver != NETWORK_BRIDGE || strcmp(content->table.family, "inet") != 0)
+	if (network->driver != NETWORK_BRIDGE)
 		return;
 	strv_addf(&content->elements[SET_BRIDGES], "\"%s\"", bridge);
 	add_subnets(content, network);
@@ -241,7 +228,7 @@ void rules_add_port(struct rules_content *content, const struct rules_port *port
 	const bool is_any = ip_is_any(&p->host_ip) || p->host_ip.family == IP_NONE;
 	char host[IP_TEXT_LEN], container[IP_TEXT_LEN];
 
-	if (strcmp(content->table.family, "inet") != 0 || port->container_ip.family == IP_NONE ||
+	if (port->container_ip.family == IP_NONE ||
 	    (p->host_ip.family != IP_NONE && p->host_ip.family != port->container_ip.family))
 		return;
 	ip_format(&p->host_ip, host);
@@ -258,17 +245,6 @@ void rules_add_port(struct rules_content *content, const struct rules_port *port
 			  p->container_port);
 }
 
-void rules_add_link(struct rules_content *content, const struct rules_link *link)
-{
-	char from[IP_TEXT_LEN], to[IP_TEXT_LEN];
-
-	if (strcmp(content->table.family, "bridge") != 0 || link->from.family != link->to.family)
-		return;
-	strv_addf(&content->elements[link->to.family == IP_V6 ? SET_LINKS6 : SET_LINKS4],
-		  "%s . %s . %s . %u", ip_format(&link->from, from), ip_format(&link->to, to),
-		  link->proto, link->port);
-}
-
 bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 		struct rules_content *ret_bridge)
 {
@@ -282,8 +258,6 @@ bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 	}
 	for (size_t i = 0; i < state->n_ports; i++)
 		rules_add_port(ret_inet, &state->ports[i]);
-	for (size_t i = 0; is_closed && i < state->n_links; i++)
-		rules_add_link(ret_bridge, &state->links[i]);
 	return is_closed;
 }
 

@@ -3,10 +3,13 @@
  * The firewall's steps of plans. Explained, they are the nft(8) commands that do the same, made of
  * the same texts as what the kernel gets.
  */
-#include "network/rules_private.h"
+#include "network/rules.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "network/rules_private.h"
+#include "sys/conntrack.h"
 
 /* ---- all of it ---- */
 
@@ -80,14 +83,6 @@ static void port_content(const struct step *step, struct rules_content *content)
 
 	for (uint64_t i = 0; i < step->number[0]; i++)
 		rules_add_port(content, &ports[i]);
-}
-
-static void link_content(const struct step *step, struct rules_content *content)
-{
-	const struct rules_link *links = step->data;
-
-	for (uint64_t i = 0; i < step->number[0]; i++)
-		rules_add_link(content, &links[i]);
 }
 
 static bool is_empty(const struct rules_content *content)
@@ -200,14 +195,43 @@ void rules_plan_network(struct plan *plan, enum step_where where, const char *ta
 
 /* ---- ports ---- */
 
+/* What a datagram socket sends keeps its way: also to where nobody was, or to who had the port. */
+static bool has_flows(const struct rules_port *port)
+{
+	return strcmp(port->port.proto, "udp") == 0 && port->mode != GATEWAY_ROUTED;
+}
+
 static int run_ports(struct plan_run *run, const struct step *step, struct err *err)
 {
-	return run_inet(step, port_content, err);
+	const struct rules_port *ports = step->data;
+	int rc = run_inet(step, port_content, err);
+
+	for (uint64_t i = 0; rc == 0 && i < step->number[0]; i++) {
+		int n = has_flows(&ports[i]) ? conntrack_forget_udp(ports[i].container_ip.family,
+								    ports[i].port.host_port)
+					     : 0;
+
+		/* Without ctnetlink the kernel forgets them by itself, half a minute after the last
+		 * packet. */
+		if (n < 0)
+			log_debug("flows to UDP port %u: %s", ports[i].port.host_port,
+				  strerrordesc_np(-n));
+	}
+	return rc;
 }
 
 static void explain_ports(const struct step *step, enum step_text mode, struct str *out)
 {
+	const struct rules_port *ports = step->data;
+
 	explain_inet(step, port_content, out);
+	for (uint64_t i = 0; i < step->number[0]; i++)
+		if (has_flows(&ports[i]))
+			str_addf(out,
+				 "\nconntrack -D -f %s -p udp --orig-port-dst %u >/dev/null 2>&1 "
+				 "|| :",
+				 ports[i].container_ip.family == IP_V6 ? "ipv6" : "ipv4",
+				 ports[i].port.host_port);
 }
 
 static const struct step_op step_ports = {"firewall ports", run_ports, explain_ports};
@@ -221,41 +245,6 @@ void rules_plan_ports(struct plan *plan, enum step_where where, const char *tabl
 		return;
 	step = add_step(plan, &step_ports, where, table, runroot);
 	step->data = ports;
-	step->number[0] = n;
-	step->number[1] = add;
-}
-
-/* ---- links ---- */
-
-static int run_links(struct plan_run *run, const struct step *step, struct err *err)
-{
-	cleanup_rules_content struct rules_content content = {
-		.table = rules_bridge_table(step->text)};
-
-	link_content(step, &content);
-	return change(step, &content, step->number[1], err);
-}
-
-static void explain_links(const struct step *step, enum step_text mode, struct str *out)
-{
-	cleanup_rules_content struct rules_content content = {
-		.table = rules_bridge_table(step->text)};
-
-	link_content(step, &content);
-	explain_elements(step, &content, out);
-}
-
-static const struct step_op step_links = {"firewall links", run_links, explain_links};
-
-void rules_plan_links(struct plan *plan, enum step_where where, const char *table,
-		      const struct rules_link *links, size_t n, bool add, const char *runroot)
-{
-	struct step *step = NULL;
-
-	if (!n)
-		return;
-	step = add_step(plan, &step_links, where, table, runroot);
-	step->data = links;
 	step->number[0] = n;
 	step->number[1] = add;
 }

@@ -70,7 +70,7 @@ struct plan_link {
  * kernel makes it before its other end. Strings are copied. */
 void plan_net_link(struct plan *plan, enum step_where where, const struct plan_link *link);
 
-/* What comes from the port IFNAME of a bridge may go out by it again; for NET_HOST. */
+/* The bridge may send to its port IFNAME what came from it; for NET_HOST. */
 void plan_net_hairpin(struct plan *plan, enum step_where where, const char *ifname);
 
 /* IPv6 of one link or, with "default", of all that come into being later, in the namespace that the

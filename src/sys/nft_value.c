@@ -115,7 +115,7 @@ static int parse_number(const struct type *type, const char *word, uint32_t *ret
 	uint64_t value = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-		if (strcmp(words[i].type, type->name) || strcmp(words[i].name, word))
+		if (strcmp(words[i].type, type->name) != 0 || strcmp(words[i].name, word) != 0)
 			continue;
 		*ret = words[i].value;
 		return 0;

@@ -377,7 +377,7 @@ static const struct row rows[] = {
 	 "directory"},
 	{{"-d", "-a", "stdin", "b"},
 	 "conflicting options: cannot specify both --attach and --detach"},
-	{{"-p", "80:80", "b"}, "--publish: published ports need a bridge, which is not there yet"},
+	{{"-p", "80:80", "-P", "b"}, NULL},
 	{{"--dry-run", "b"}, "--dry-run needs --explain"},
 	{{"--explain=json", "--dry-run", "b"}, NULL},
 	{{"--explain=yaml", "b"},

@@ -178,7 +178,11 @@ static void host_parts(void **state)
 	cleanup_free char *got = NULL;
 	struct ulimit_spec limit = {.soft = 10, .hard = 20};
 	struct port_spec ports[] = {
-		{.host_first = 8080, .host_last = 8080, .container_port = 80, .proto = "tcp"},
+		{.has_host = true,
+		 .host_first = 8080,
+		 .host_last = 8080,
+		 .container_port = 80,
+		 .proto = "tcp"},
 		{.container_port = 53, .proto = "udp"},
 		{.host_first = 90, .host_last = 91, .container_port = 80, .proto = "tcp"},
 	};

@@ -335,28 +335,6 @@ static void test_namespaces(void **state)
 			     "n > outside any no no-network 4\n");
 }
 
-/* Where containers are kept apart, a link opens one port in one direction. */
-static void test_links(void **state)
-{
-	cleanup_network_model struct network_model m = {};
-	size_t net = fixture_network(&m, "n", "172.18.0.0/16", NULL);
-	size_t a = fixture_container(&m, "a"), b = fixture_container(&m, "b");
-	struct model_link *link = network_model_add_link(&m);
-	cleanup_free char *got = NULL;
-
-	fixture_host(&m);
-	set_no_icc(&m.networks[net].network);
-	fixture_connect(&m, a, net, "172.18.0.2/16", NULL);
-	fixture_connect(&m, b, net, "172.18.0.3/16", NULL);
-	link->from = m.containers[a].endpoints[0].ip4.addr;
-	link->to = m.containers[b].endpoints[0].ip4.addr;
-	link->port = 5432;
-	snprintf(link->proto, sizeof link->proto, "tcp");
-	got = print_relations(&m);
-	assert_non_null(strstr(got, "a > b any no no-icc 4\na > b 5432/tcp yes linked 4\n"));
-	assert_non_null(strstr(got, "b > a any no no-icc 4\nb > outside"));
-}
-
 static void test_services(void **state)
 {
 	cleanup_network_model struct network_model m = {};
@@ -424,7 +402,6 @@ int main(void)
 		cmocka_unit_test(test_two_networks),
 		cmocka_unit_test(test_circle),
 		cmocka_unit_test(test_namespaces),
-		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_services),
 		cmocka_unit_test(test_findings),
 		cmocka_unit_test(test_empty),

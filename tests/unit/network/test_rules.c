@@ -13,13 +13,17 @@
 #include "base/mem.h"
 #include "network/rules.h"
 #include "plan/steps.h"
+#include "sys/conntrack.h"
 #include "sys/nft.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,14 +78,11 @@ static const struct {
 
 static struct rules_port ports[ARRAY_LEN(port_texts)];
 static struct rules_network networks[ARRAY_LEN(bridges)];
-static struct rules_link links[1];
 static struct rules_state state = {.table = TABLE,
 				   .networks = networks,
 				   .n_networks = ARRAY_LEN(networks),
 				   .ports = ports,
-				   .n_ports = ARRAY_LEN(ports),
-				   .links = links,
-				   .n_links = ARRAY_LEN(links)};
+				   .n_ports = ARRAY_LEN(ports)};
 
 static struct rules_port make_port(const char *proto, const char *host, uint16_t host_port,
 				   const char *container, uint16_t port)
@@ -109,10 +110,6 @@ static void make_state(void)
 				     port_texts[i].port);
 		ports[i].mode = port_texts[i].mode;
 	}
-	assert_int_equal(ip_parse("172.19.0.2", &links[0].from), 0);
-	assert_int_equal(ip_parse("172.19.0.3", &links[0].to), 0);
-	snprintf(links[0].proto, sizeof(links[0].proto), "tcp");
-	links[0].port = 5432;
 }
 
 static int set_up(void **unused)
@@ -441,6 +438,29 @@ static void test_writers(void **unused)
 	assert_false(rules_compare(&state, runroot));
 }
 
+/* One who sends datagrams before the port is published, and goes on with the same socket. */
+static void test_flows_ask_again(void **unused)
+{
+	struct rules_port port = make_port("udp", "0.0.0.0", 31000, "172.17.0.2", 80);
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(31000)};
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	need(true);
+	load(NULL);
+	assert_int_equal(shell("ip link set lo up"), 0);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	change_ports(&port, 1, true, NULL);
+	assert_int_equal(conntrack_forget_udp(IP_V4, 31000), 0);
+	change_ports(&port, 1, false, NULL);
+	(void)sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to));
+	assert_int_equal(sendto(fd, "x", 1, 0, (struct sockaddr *)&to, sizeof(to)), 1);
+	assert_int_equal(conntrack_forget_udp(IP_V4, 31001), 0);
+	assert_int_equal(conntrack_forget_udp(IP_V6, 31000), 0);
+	assert_int_equal(conntrack_forget_udp(IP_V4, 31000), 1);
+	assert_int_equal(conntrack_forget_udp(IP_V4, 31000), 0);
+}
+
 static void test_removal(void **unused)
 {
 	struct plan plan;
@@ -494,6 +514,7 @@ int main(void)
 		cmocka_unit_test(test_ports_change_hands),
 		cmocka_unit_test(test_thousand_ports),
 		cmocka_unit_test(test_writers),
+		cmocka_unit_test(test_flows_ask_again),
 		cmocka_unit_test(test_removal),
 	};
 
