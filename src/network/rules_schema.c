@@ -198,8 +198,7 @@ static void add_family(struct rules_content *content, const struct network *netw
 		strv_addf(&content->elements[mode == GATEWAY_ROUTED ? SET_ROUTED : SET_UNPROTECTED],
 			  "%s . \"%s\"", family, network->bridge);
 	if (mode == GATEWAY_ISOLATED || (i == 0 && network->is_inhibited_ipv4))
-		strv_addf(&content->elements[SET_UNROUTED], "%s . \"%s\"", family,
-			  network->bridge);
+		strv_addf(&content->elements[SET_UNROUTED], "%s . \"%s\"", family, network->bridge);
 }
 
 static void add_subnets(struct rules_content *content, const struct network *network)
