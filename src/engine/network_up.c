@@ -123,6 +123,7 @@ static void add_bridge(struct plan *plan, const struct network *network)
 		const struct network_pool *pool = network_pool(network, family);
 
 		if (pool && pool->gateway.family &&
+		    network_gateway_mode(network, family) != GATEWAY_ISOLATED &&
 		    !(family == IP_V4 && network->is_inhibited_ipv4))
 			addrs[bridge.n_addrs++] = (struct ip_prefix){.addr = pool->gateway,
 								     .len = pool->subnet.len};
