@@ -36,12 +36,13 @@ WARM_UP = 3
 # ---------------------------------------------------------------- what they work on
 
 class Bench:
-    def __init__(self, args, work):
+    def __init__(self, args, work, run):
         self.args, self.work = args, work
+        self.run_dir = run      # in memory, as /run is
         self.build = pathlib.Path(args.build).resolve()
         self.program = self.build / "tare"
         self.rootfs, self.bundle = work / "rootfs", work / "bundle"
-        self.state = [str(self.program), "--root", str(work / "tare"), "--runroot", str(work / "run")]
+        self.state = [str(self.program), "--root", str(work / "tare"), "--runroot", str(run / "run")]
         self.podman_ready = self.docker_socket = self.docker_folder = None
 
     def prepare(self):
@@ -114,7 +115,7 @@ class Bench:
                 'cgroup_manager = "cgroupfs"\nevents_logger = "file"\ntmp_dir = "%s/tmp"\n'
                 '[network]\nnetwork_config_dir = "%s/net"\n' % (folder, folder))
             (folder / "storage.conf").write_text(
-                '[storage]\ndriver = "overlay"\ngraphroot = "%s/root"\nrunroot = "%s/run"\n' % (folder, folder))
+                '[storage]\ndriver = "overlay"\ngraphroot = "%s/root"\nrunroot = "%s/podman"\n' % (folder, self.run_dir))
             (folder / "registries.conf").write_text("unqualified-search-registries = []\n")
         return env
 
@@ -379,7 +380,8 @@ def main():
     args.rounds = max(5 if args.quick else 20, args.rounds)
     results = {"machine": machine(), "benchmarks": {}}
     work = pathlib.Path(tempfile.mkdtemp(prefix="tare-bench-", dir="/var/tmp"))
-    bench = Bench(args, work)
+    run = pathlib.Path(tempfile.mkdtemp(prefix="tare-bench-", dir="/dev/shm"))
+    bench = Bench(args, work, run)
     print("%(cpu)s, %(cpus)d processors, kernel %(kernel)s, cgroups %(cgroups)s, %(when)s" % results["machine"])
     try:
         bench.prepare()
@@ -392,7 +394,7 @@ def main():
             print_table(name, BENCHMARKS[name].__doc__, rows)
     finally:
         bench.close()
-        subprocess.run(["rm", "-rf", "--one-file-system", str(work)])
+        subprocess.run(["rm", "-rf", "--one-file-system", str(work), str(run)])
         with open(args.output, "w", encoding="utf-8") as f:
             json.dump(results, f, indent=1)
             f.write("\n")

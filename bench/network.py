@@ -25,7 +25,7 @@ class Lab:
                                        stdout=subprocess.PIPE, text=True)
         self.holder.stdout.readline()
         self.prefix = ["nsenter", "--net=/proc/%d/ns/net" % self.holder.pid]
-        self.state = [str(b.program), "--root", str(b.work / name), "--runroot", str(b.work / (name + "-run"))]
+        self.state = [str(b.program), "--root", str(b.work / name), "--runroot", str(b.run_dir / name)]
 
     def __enter__(self):
         return self

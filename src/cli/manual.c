@@ -257,6 +257,15 @@ static const struct manual_page pages[] = {
 	 "the world:\n\ttest -z \"$(tare network audit --format '{{range .Findings}}{{.Code}} "
 	 "{{end}}' | grep published-everywhere)\"",
 	 "network-graph network-inspect"},
+	{"network", "connect",
+	 "Connects a container to one more network. One that runs has the link with its address at "
+	 "once, answers to its names there, and finds others by theirs; one that does not gets it "
+	 "at its next start. The way out goes through the network with the highest --gw-priority, "
+	 "the first by name among equals. --ip and --ip6 need a subnet that was said when the "
+	 "network was made. A container with the host's network, another container's or none "
+	 "cannot be connected; from \"none\" it can be disconnected first. --explain shows the "
+	 "commands of ip(8) that do the same.",
+	 "\ttare network connect --alias db --ip 10.7.0.9 shop postgres", "network-disconnect run"},
 	{"network", "create",
 	 "Makes a network: a bridge of this host with a subnet of its own, whose containers find "
 	 "each other by name. Without --subnet it is the first of the pools (network.pools in "
@@ -275,6 +284,11 @@ static const struct manual_page pages[] = {
 	 "containers that talk to each other:\n\ttare network create --internal -o "
 	 "com.docker.network.bridge.enable_icc=false cells",
 	 "network-ls network-rm run"},
+	{"network", "disconnect",
+	 "Takes a container out of a network: its link, its address and its names there go at "
+	 "once, and it will not be in it after its next start. If its way out went through that "
+	 "network, another one takes its place.",
+	 "\ttare network disconnect shop postgres", "network-connect"},
 	{"network", "graph",
 	 "Draws networks with their containers, addresses and ports, as wide as the terminal; "
 	 "in a locale that is not UTF-8 with plain characters. A network is a box with a line "

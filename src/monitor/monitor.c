@@ -15,6 +15,7 @@
 #include "monitor/names.h"
 #include "monitor/report.h"
 #include "monitor/state.h"
+#include "network/rules.h"
 #include "sys/process.h"
 #include "sys/pty.h"
 
@@ -233,7 +234,7 @@ void monitor_drop_caller(struct monitor *m)
 			   m->guard.fd};
 	size_t n = ARRAY_LEN(own);
 	size_t cap = n + c->n_keep_fds + FANOUT_CLIENTS_MAX +
-		     companions_get_fds(&m->companions, NULL);
+		     companions_get_fds(&m->companions, NULL) + 2;
 	cleanup_free int *fds = mem_realloc_array(NULL, cap, sizeof(*fds));
 	/* lint: the host's null device */
 	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -243,6 +244,7 @@ void monitor_drop_caller(struct monitor *m)
 		fds[n++] = c->keep_fds[i];
 	n += fanout_get_fds(&m->fanout, fds + n);
 	n += companions_get_fds(&m->companions, fds + n);
+	n += rules_get_fds(fds + n);
 	for (int fd = 0; fd <= 2 && null_fd >= 0; fd++)
 		dup2(null_fd, fd);
 	log_set_file(c->container_dir_fd, MONITOR_DIAGNOSTICS_NAME);
@@ -374,6 +376,7 @@ void monitor_stay(struct monitor *m)
 	log_driver_linger(&m->log);
 	if (leaves && !is_settled && config->settle_argv)
 		execv(config->settle_argv[0], config->settle_argv);
+	rules_linger();
 	_exit(0);
 }
 

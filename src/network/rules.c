@@ -22,6 +22,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NOTE_LIMIT 256
@@ -97,14 +98,6 @@ void rules_note(struct rules_session *session, uint32_t generation)
 	(void)fd_replace_file_at(AT_FDCWD, path, str_get(&text), text.len, 0600, false);
 }
 
-bool rules_are_current(const char *runroot)
-{
-	cleanup_close int fd = nft_open();
-	uint32_t noted = fd < 0 ? 0 : read_note(runroot, fd), generation = 0;
-
-	return noted && nft_generation(fd, &generation) == 0 && generation == noted;
-}
-
 /* ---- sessions ---- */
 
 int rules_error(int errnum, struct err *err)
@@ -155,15 +148,25 @@ static int take_lock(const char *runroot, struct err *err)
 	return rc < 0 ? err_sys(err, errno, "lock %s", path) : take_fd(fd);
 }
 
-/* The socket of a process that has changed something: kept for its next change, and closed by its
- * end. Closing one waits until the kernel has freed what anybody's transactions took out of the
- * rules just before (nft_rcv_nl_event), a grace period of 10 ms in which a container's end would
- * not be told. */
+/* The process's socket, kept for its next use and closed by its end. Closing one waits until the
+ * kernel has freed what anybody's transactions took out of the rules just before
+ * (nft_rcv_nl_event): a grace period of 10 ms, in which nobody else can change them either. What a
+ * monitor inherits it holds without using it, so that its command, whose end somebody waits for,
+ * closes nothing but a second name. */
 static struct {
 	int fd;
-	pid_t owner; /* who inherited it has not its answers */
+	pid_t owner;
 	uint64_t namespace;
-} kept = {.fd = -1};
+	int inherited;
+} kept = {.fd = -1, .inherited = -1};
+
+static void settle_owner(void)
+{
+	if (kept.fd < 0 || kept.owner == getpid())
+		return;
+	kept.inherited = kept.fd;
+	kept.fd = -1;
+}
 
 static uint64_t own_namespace(void)
 {
@@ -174,18 +177,48 @@ static uint64_t own_namespace(void)
 
 static int open_socket(void)
 {
-	if (kept.fd >= 0 && kept.owner == getpid() && kept.namespace == own_namespace())
+	settle_owner();
+	if (kept.fd >= 0 && kept.namespace == own_namespace())
 		return take_fd(kept.fd);
 	return nft_open();
 }
 
 static void keep_socket(int fd)
 {
-	if (kept.fd >= 0 && kept.owner == getpid())
-		close(kept.fd);
+	settle_owner();
+	fd_cleanup_close(&kept.fd);
 	kept.fd = fd;
 	kept.owner = getpid();
 	kept.namespace = namespace_id(fd);
+}
+
+size_t rules_get_fds(int ret[static 2])
+{
+	settle_owner();
+	ret[0] = kept.fd;
+	ret[1] = kept.inherited;
+	return 2;
+}
+
+bool rules_are_current(const char *runroot)
+{
+	int fd = open_socket();
+	uint32_t generation = 0;
+	uint32_t noted = fd < 0 ? 0 : read_note(runroot, fd);
+	bool are_current = noted && nft_generation(fd, &generation) == 0 && generation == noted;
+
+	if (fd >= 0)
+		keep_socket(fd);
+	return are_current;
+}
+
+void rules_linger(void)
+{
+	const struct timespec grace = {.tv_nsec = 30000000};
+
+	settle_owner();
+	if (kept.fd >= 0)
+		nanosleep(&grace, NULL);
 }
 
 int rules_session_begin(struct rules_session *session, const char *runroot, struct err *err)
@@ -205,9 +238,8 @@ void rules_session_done(struct rules_session *session)
 {
 	/* Whoever waits for the lock does not wait for the socket. */
 	fd_cleanup_close(&session->lock);
-	if (session->is_changed)
+	if (session->fd >= 0)
 		keep_socket(take_fd(session->fd));
-	fd_cleanup_close(&session->fd);
 }
 
 /* ---- transactions ---- */
@@ -227,7 +259,6 @@ static int send_once(struct rules_session *session, uint32_t generation, rules_f
 		return rc;
 	nft_end(&batch);
 	rc = netlink_send(session->fd, &batch, NULL);
-	session->is_changed = session->is_changed || rc == 0;
 	if (rc == 0 && generation)
 		rules_note(session, generation + 1 ? generation + 1 : 1);
 	return rc;

@@ -60,6 +60,12 @@ void rules_table_name(const char *root, char buf[static RULES_TABLE_LEN]);
 /* Whether the tables are as we left them: RUNROOT/networks/rules against the kernel's generation.
  * Costs one netlink round trip. */
 bool rules_are_current(const char *runroot);
+/* The descriptors that this process keeps for the rules, or -1: who closes all others keeps these.
+ * Returns 2. */
+size_t rules_get_fds(int ret[static 2]);
+/* For the end of a process that nobody waits for any more: sleeps a moment if it has changed rules,
+ * so that its end holds up nobody who changes them. */
+void rules_linger(void);
 /* Whether the tables are what STATE says; if so, that is noted, and they are current. */
 bool rules_compare(const struct rules_state *state, const char *runroot);
 /* Adds the steps that make the tables what STATE says, in one transaction, whatever is there; and

@@ -41,7 +41,6 @@ struct rules_session {
 	const char *runroot;
 	int lock, fd;
 	uint32_t generation; /* noted after our last change; 0: somebody has changed something */
-	bool is_changed;     /* by this session */
 };
 /* Waits for the lock. 0 or -code; SESSION is to be done in any case. */
 int rules_session_begin(struct rules_session *session, const char *runroot, struct err *err);
