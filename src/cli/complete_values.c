@@ -231,6 +231,13 @@ static void anything(struct completion *c)
 	volumes(c);
 }
 
+/* What an audit may be asked about. */
+static void networks_and_containers(struct completion *c)
+{
+	network_names(c);
+	add_containers(c, ALIVE, "", "");
+}
+
 /* The source of -v: a volume, or a folder of the host. */
 static void volume_sources(struct completion *c)
 {
@@ -591,7 +598,7 @@ static const struct argument_row {
 	{"image", "size", images, true},
 	{"image", "tag", images, false, COMPLETE_NO_FILES},
 	{"image", "waste", images, true},
-	{"network", "audit", network_names, true},
+	{"network", "audit", networks_and_containers, true},
 	{"network", "connect", network_names, false, COMPLETE_NO_FILES},
 	{"network", "disconnect", network_names, false, COMPLETE_NO_FILES},
 	{"network", "graph", network_names, true},

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "dns/endpoint_file.h"
 #include "network/network.h"
 
 #include <dirent.h>
@@ -26,30 +27,7 @@
 #define REFRESH_NS 10000000ULL
 /* Four ticks of the slowest clock that Linux is built with (100 Hz). */
 #define SETTLED_NS    40000000LL
-#define MAX_NAMES     256 /* of one endpoint */
 #define NAME_TEXT_MAX 256 /* what a question can hold */
-
-/* What tells that a file or directory is the one that was read. */
-struct stamp {
-	dev_t dev;
-	ino_t ino;
-	int64_t mtime_ns;
-	off_t size;
-};
-
-struct endpoint_entry {
-	char container[ID_LEN + 1];
-	struct stamp stamp;
-	struct ip_addr ip4, ip6;
-	char *text;	     /* owned: what the strings below lie in */
-	const char *network; /* the network's name, small letters; NULL when it is not said */
-	char *full;	     /* owned: "web.backend" */
-	const char **names;  /* owned */
-	size_t n_names;
-	const char **links; /* owned: what this container alone calls others: alias, name, ... */
-	size_t n_links;
-	bool is_kept; /* while a network is read again: the file is the same */
-};
 
 /* One name of one endpoint. */
 struct name_entry {
@@ -60,7 +38,7 @@ struct name_entry {
 
 struct network_entry {
 	char id[ID_LEN + 1];
-	struct stamp stamp;
+	struct file_stamp stamp;
 	bool is_settled; /* its time is old enough to tell the next change */
 	bool is_seen;
 	struct endpoint_entry **endpoints; /* owned; none when it is not of interest */
@@ -75,124 +53,11 @@ struct name_table {
 	void *ctx;
 	struct network_entry **networks; /* owned */
 	size_t n;
-	struct stamp stamp; /* of the directory of networks */
+	struct file_stamp stamp; /* of the directory of networks */
 	bool is_settled;
 	uint64_t checked_ns;
 	uint32_t turn;
 };
-
-/* ---- one endpoint ---- */
-
-static struct stamp stamp_of(const struct stat *st)
-{
-	return (struct stamp){.dev = st->st_dev,
-			      .ino = st->st_ino,
-			      .mtime_ns = st->st_mtim.tv_sec * CLOCK_NS_PER_S + st->st_mtim.tv_nsec,
-			      .size = st->st_size};
-}
-
-static bool is_same(const struct stamp *a, const struct stamp *b)
-{
-	return a->ino == b->ino && a->mtime_ns == b->mtime_ns && a->dev == b->dev &&
-	       a->size == b->size;
-}
-
-static void endpoint_free(struct endpoint_entry *e)
-{
-	if (!e)
-		return;
-	free(e->text);
-	free(e->full);
-	free(e->names);
-	free(e->links);
-	free(e);
-}
-
-static void make_small(char *text)
-{
-	for (; *text; text++)
-		if (*text >= 'A' && *text <= 'Z')
-			*text = (char)(*text | 0x20);
-}
-
-static void add_word(const char ***list, size_t *n, const char *word)
-{
-	if (*n == MAX_NAMES)
-		return;
-	*list = mem_realloc_array(*list, *n + 1, sizeof(**list));
-	(*list)[(*n)++] = word;
-}
-
-/* "ALIAS NAME" */
-static void add_link(struct endpoint_entry *e, char *value)
-{
-	char *alias = strsep(&value, " ");
-
-	if (!value || e->n_links + 2 > MAX_NAMES)
-		return;
-	add_word(&e->links, &e->n_links, alias);
-	add_word(&e->links, &e->n_links, value);
-}
-
-static void read_line(struct endpoint_entry *e, const char *key, char *value)
-{
-	make_small(value);
-	if (strcmp(key, "name") == 0)
-		add_word(&e->names, &e->n_names, value);
-	else if (strcmp(key, "link") == 0)
-		add_link(e, value);
-	else if (strcmp(key, "network") == 0)
-		e->network = value;
-	else if (strcmp(key, "ip4") == 0)
-		ip_parse(value, &e->ip4);
-	else if (strcmp(key, "ip6") == 0)
-		ip_parse(value, &e->ip6);
-}
-
-/* "web.backend"; NETWORK may be NULL. (Without printf(3), the program is a fifth smaller.) */
-static char *join(const char *name, const char *network)
-{
-	struct str out = STR_INIT;
-
-	str_add(&out, name);
-	if (network) {
-		str_add_char(&out, '.');
-		str_add(&out, network);
-	}
-	return str_take(&out);
-}
-
-static void parse_endpoint(struct endpoint_entry *e)
-{
-	char *cursor = e->text;
-	char *line = NULL;
-
-	while ((line = strsep(&cursor, "\n")) != NULL) {
-		char *key = strsep(&line, " ");
-
-		if (line)
-			read_line(e, key, line);
-	}
-	if (e->n_names)
-		e->full = join(e->names[0], e->network);
-}
-
-/* The endpoint file NAME; NULL when it cannot be read or says nothing. */
-static struct endpoint_entry *endpoint_read(int dir_fd, const char *name, const struct stat *st)
-{
-	struct endpoint_entry *e = NULL;
-	cleanup_str struct str text = STR_INIT;
-
-	if (fd_read_file_at(dir_fd, name, NAMES_MAX_FILE, &text) < 0)
-		return NULL;
-	e = mem_zalloc(sizeof(*e));
-	memcpy(e->container, name, ID_LEN);
-	e->stamp = stamp_of(st);
-	/* The buffer has room for a page. */
-	e->text = str_dup(str_get(&text));
-	parse_endpoint(e);
-	return e;
-}
 
 /* ---- one network ---- */
 
@@ -209,7 +74,7 @@ static uint32_t hash_of(const char *name)
 static void network_clear(struct network_entry *n)
 {
 	for (size_t i = 0; i < n->n; i++)
-		endpoint_free(n->endpoints[i]);
+		endpoint_entry_free(n->endpoints[i]);
 	free(n->endpoints);
 	free(n->names);
 	n->endpoints = NULL;
@@ -255,14 +120,14 @@ static struct endpoint_entry *load_endpoint(const struct network_entry *old, int
 					    const char *name)
 {
 	struct endpoint_entry *known = find_endpoint(old, name);
-	struct stamp stamp;
+	struct file_stamp stamp;
 	struct stat st;
 
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 		return NULL;
-	stamp = stamp_of(&st);
-	if (!known || !is_same(&known->stamp, &stamp))
-		return endpoint_read(dir_fd, name, &st);
+	stamp = file_stamp(&st);
+	if (!known || !file_stamp_is_equal(&known->stamp, &stamp))
+		return endpoint_entry_read(dir_fd, name, &st);
 	known->is_kept = true;
 	return known;
 }
@@ -350,18 +215,18 @@ static void network_refresh(struct name_table *t, struct network_entry *n)
 {
 	cleanup_close int dir = -1;
 	char path[ID_LEN + sizeof("/endpoints")];
-	struct stamp stamp;
+	struct file_stamp stamp;
 	struct stat st;
 
 	memcpy(path, n->id, ID_LEN);
 	memcpy(path + ID_LEN, "/endpoints", sizeof("/endpoints"));
 	if (fstatat(t->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		network_clear(n);
-		n->stamp = (struct stamp){};
+		n->stamp = (struct file_stamp){};
 		return;
 	}
-	stamp = stamp_of(&st);
-	if (n->is_settled && is_same(&n->stamp, &stamp))
+	stamp = file_stamp(&st);
+	if (n->is_settled && file_stamp_is_equal(&n->stamp, &stamp))
 		return;
 	dir = openat(t->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (dir < 0)
@@ -455,7 +320,7 @@ static void list_networks(struct name_table *t)
 void names_refresh(struct name_table *table, bool now)
 {
 	uint64_t time_ns = clock_mono_ns();
-	struct stamp stamp;
+	struct file_stamp stamp;
 	struct stat st;
 
 	if (!now && table->checked_ns && time_ns - table->checked_ns < REFRESH_NS)
@@ -463,8 +328,8 @@ void names_refresh(struct name_table *table, bool now)
 	table->checked_ns = time_ns;
 	if (fstat(table->fd, &st) < 0)
 		return;
-	stamp = stamp_of(&st);
-	if (!table->is_settled || !is_same(&stamp, &table->stamp)) {
+	stamp = file_stamp(&st);
+	if (!table->is_settled || !file_stamp_is_equal(&stamp, &table->stamp)) {
 		table->stamp = stamp;
 		table->is_settled = clock_real_ns() - stamp.mtime_ns > SETTLED_NS;
 		list_networks(table);

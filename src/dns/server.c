@@ -283,17 +283,3 @@ int server_init(struct server *server, int listen_fd, int lock_fd, int networks_
 		rc = loop_timer_add(&server->loop, &server->end, on_end_timer, server);
 	return rc < 0 ? rc : loop_timer_set(&server->end, FIRST_WAIT_NS);
 }
-
-void server_done(struct server *server)
-{
-	while (server->containers)
-		container_free(server->containers);
-	loop_remove(&server->loop, &server->listen);
-	loop_timer_remove(&server->loop, &server->deadline);
-	loop_timer_remove(&server->loop, &server->end);
-	names_free(server->names);
-	fd_cleanup_close(&server->listen_fd);
-	fd_cleanup_close(&server->lock_fd);
-	fd_cleanup_close(&server->networks_fd);
-	loop_done(&server->loop);
-}

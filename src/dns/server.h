@@ -63,8 +63,6 @@ struct server {
 int server_init(struct server *server, int listen_fd, int lock_fd, int networks_fd);
 /* Has the deadline's timer fire at DEADLINE_NS (CLOCK_MONOTONIC) at the latest. */
 void server_arm(struct server *server, uint64_t deadline_ns);
-/* Frees everything; for tests. */
-void server_done(struct server *server);
 
 /* ---- what becomes of a question (resolve.c) ---- */
 

@@ -5,6 +5,7 @@
  */
 #include "engine/configure.h"
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "engine/cdi.h"
@@ -14,6 +15,7 @@
 #include "sys/caps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>

@@ -3,6 +3,7 @@
 #include "engine/network_relations.h"
 
 #include "base/mem.h"
+#include "engine/network_verdict.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -33,25 +34,17 @@ static void add_finding(struct relation_list *list, const struct check *check, c
 	};
 }
 
-static bool has_bridge(const struct network_model *model)
+/* Whether a container sends packets of FAMILY out through a bridge. */
+static bool has_bridge(const struct network_model *model, int family)
 {
-	for (size_t i = 0; i < model->n_containers; i++)
-		for (size_t k = 0; k < model->containers[i].n_endpoints; k++) {
-			size_t at = model->containers[i].endpoints[k].network;
-			const struct network *n = &model->networks[at].network;
+	for (size_t i = 0; i < model->n_containers; i++) {
+		const struct model_endpoint *e = model_gateway_endpoint(&model->containers[i],
+									family);
+		const struct network *n = e ? model_network_of(model, e) : NULL;
 
-			if (n->driver == NETWORK_BRIDGE && !n->is_internal)
-				return true;
-		}
-	return false;
-}
-
-static bool has_ipv6(const struct network_model *model)
-{
-	for (size_t i = 0; i < model->n_containers; i++)
-		for (size_t k = 0; k < model->containers[i].n_endpoints; k++)
-			if (model->containers[i].endpoints[k].is_gateway6)
-				return true;
+		if (n && model_is_bridge(n) && !n->is_internal)
+			return true;
+	}
 	return false;
 }
 
@@ -67,19 +60,24 @@ static void find_rules(const struct network_model *model, const struct check *ch
 static void find_foreign_drop(const struct network_model *model, const struct check *check,
 			      struct relation_list *list)
 {
-	if (model->host.foreign_drop && has_bridge(model))
+	if (model->host.foreign_drop && has_bridge(model, IP_V4))
 		add_finding(list, check, "host",
 			    str_printf("%s drops what bridges forward", model->host.foreign_drop));
 }
 
-static void find_forwarding(const struct network_model *model, const struct check *check,
-			    struct relation_list *list)
+static void find_forwarding4(const struct network_model *model, const struct check *check,
+			     struct relation_list *list)
 {
-	if (!model->host.is_forwarding4 && has_bridge(model))
+	if (!model->host.is_forwarding4 && has_bridge(model, IP_V4))
 		add_finding(list, check, "host",
 			    str_dup("net.ipv4.ip_forward is 0: nothing gets out of bridges, and "
 				    "into published ports only from the host"));
-	if (!model->host.is_forwarding6 && has_ipv6(model))
+}
+
+static void find_forwarding6(const struct network_model *model, const struct check *check,
+			     struct relation_list *list)
+{
+	if (!model->host.is_forwarding6 && has_bridge(model, IP_V6))
 		add_finding(list, check, "host",
 			    str_dup("net.ipv6.conf.all.forwarding is 0: no IPv6 gets out of "
 				    "bridges"));
@@ -171,7 +169,9 @@ static const struct check checks[] = {
 	 find_rules},
 	{FINDING_WARNING, "foreign-firewall",
 	 "let the bridges pass there, or set the chain's policy to accept", find_foreign_drop},
-	{FINDING_WARNING, "forwarding-off", "sysctl -w net.ipv4.ip_forward=1", find_forwarding},
+	{FINDING_WARNING, "forwarding-off", "sysctl -w net.ipv4.ip_forward=1", find_forwarding4},
+	{FINDING_WARNING, "forwarding-off", "sysctl -w net.ipv6.conf.all.forwarding=1",
+	 find_forwarding6},
 	{FINDING_WARNING, "parent-missing", "", find_parents},
 	{FINDING_WARNING, "published-everywhere",
 	 "name an address: -p 127.0.0.1:8080:80, or publish.default-ip in tare.conf",

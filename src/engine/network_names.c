@@ -152,7 +152,7 @@ int network_names_update(const struct engine *engine, const struct names_subject
 	if (rc == 0 && service)
 		rc = tell_monitor(service, subject->state_dir, err);
 	/* Somebody was stopped between the file and the sockets. */
-	if (rc == -ERR_NOT_FOUND && had_names) {
+	if (rc == -ERR_NOT_FOUND && service && had_names) {
 		err_clear(err);
 		rc = make_sockets(service, subject->pidfd, err);
 		rc = rc < 0 ? rc : tell_monitor(service, subject->state_dir, err);

@@ -488,25 +488,36 @@ static void plan_forget(struct plan *plan, const char *runroot, const char *cont
 	strv_addf(&step->words, "%s/containers/%s/" LIVE_NETWORK_FILE, runroot, container);
 }
 
-static void plan_end(struct plan *plan, const char *runroot, const char *container,
-		     const struct live_network *live, bool is_script)
+static void plan_links_end(struct plan *plan, enum step_where where,
+			   const struct live_network *live)
 {
 	if (!live->n_endpoints)
 		return;
-	plan_group(plan, "its links, which the kernel removes with the namespace; its addresses, "
-			 "which are free again");
+	plan_group(plan, "its links, which the kernel removes with the namespace");
 	for (size_t i = 0; i < live->n_endpoints; i++)
-		endpoint_plan_down(plan, STEP_TEARDOWN, &live->endpoints[i]);
-	plan_net_commit(plan, STEP_TEARDOWN, NET_HOST);
-	if (!is_script)
-		plan_forget(plan, runroot, container, live);
+		endpoint_plan_down(plan, where, &live->endpoints[i]);
+	plan_net_commit(plan, where, NET_HOST);
+	plan_group(plan, NULL);
+}
+
+static void plan_addresses_end(struct plan *plan, const char *runroot, const char *container,
+			       const struct live_network *live)
+{
+	if (!live->n_endpoints)
+		return;
+	plan_group(plan, "its addresses, which are free again");
+	plan_forget(plan, runroot, container, live);
 	plan_group(plan, NULL);
 }
 
 void start_networks_plan_end(struct start_networks *s, struct plan *plan)
 {
 	publish_plan_end(s->publish, plan);
-	plan_end(plan, s->engine->runroot, s->subject.id, &s->live, s->is_script);
+	if (!s->is_script)
+		plan_addresses_end(plan, s->engine->runroot, s->subject.id, &s->live);
+	/* The kernel's worker that takes the namespace down holds the lock that this needs: the
+	 * command would wait for it. */
+	plan_links_end(plan, STEP_LATE, &s->live);
 }
 
 static void release(struct engine *engine, const char *id, struct live_network *live)
@@ -520,7 +531,8 @@ static void release(struct engine *engine, const char *id, struct live_network *
 		return;
 	}
 	publish_plan_withdraw(engine, live, &plan);
-	plan_end(&plan, engine->runroot, id, live, false);
+	plan_links_end(&plan, STEP_TEARDOWN, live);
+	plan_addresses_end(&plan, engine->runroot, id, live);
 	plan_run_init(&run);
 	if (plan_execute(&plan, STEP_TEARDOWN, &run, &err) < 0)
 		log_debug("networks of container %.12s: %s", id, err.msg);

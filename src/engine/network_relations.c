@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of the firewall once more, as conclusions: what network/rules.c makes the kernel do is
- * said here in words. Every question is asked for each family by itself; neighbours that differ in
- * nothing else become one relation.
+ * All pairs of parties, in the order in which people read them. Every question is asked for each
+ * family by itself; neighbours that differ in nothing else become one relation.
  */
 #include "engine/network_relations.h"
 
 #include "base/mem.h"
+#include "engine/network_verdict.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,13 +15,6 @@
 #define ANY	   "any"
 #define REST	   "any other"
 #define FIRST_SIZE 16
-
-/* An answer before it has parties. */
-struct verdict {
-	bool is_allowed;
-	enum relation_reason reason;
-	char *why; /* owned */
-};
 
 struct relating {
 	const struct network_model *model;
@@ -84,10 +77,6 @@ void relation_list_done(struct relation_list *list)
 	*list = (struct relation_list){};
 }
 
-#define VERDICT(allowed, because, ...) \
-	((struct verdict){             \
-		.is_allowed = (allowed), .reason = (because), .why = str_printf(__VA_ARGS__)})
-
 /* ---- adding ---- */
 
 static bool is_same_but_family(const struct relation *a, const struct relation *b)
@@ -141,74 +130,6 @@ static void add_verdict(struct relating *r, const struct parties *parties, int f
 	add_relation(r, &relation);
 }
 
-/* ---- what a network is like ---- */
-
-static bool is_bridge(const struct network *n)
-{
-	return n->driver == NETWORK_BRIDGE;
-}
-
-static const struct network *network_of(const struct network_model *model,
-					const struct model_endpoint *e)
-{
-	return &model->networks[e->network].network;
-}
-
-static bool has_address(const struct model_endpoint *e, int family)
-{
-	return model_endpoint_address(e, family)->addr.family == family;
-}
-
-/* Whether any container of MODEL has an address of FAMILY: else nothing is said of it. */
-static bool has_family(const struct model_container *c, int family)
-{
-	for (size_t i = 0; i < c->n_endpoints; i++)
-		if (has_address(&c->endpoints[i], family))
-			return true;
-	return false;
-}
-
-/* Whether the host has an address on the bridge N. */
-static bool has_host_address(const struct network *n, int family)
-{
-	return network_gateway_mode(n, family) != GATEWAY_ISOLATED &&
-	       !(family == IP_V4 && n->is_inhibited_ipv4);
-}
-
-/* The endpoint that the default route of FAMILY leads through; NULL. */
-static const struct model_endpoint *gateway_endpoint(const struct model_container *c, int family)
-{
-	for (size_t i = 0; i < c->n_endpoints; i++) {
-		const struct model_endpoint *e = &c->endpoints[i];
-
-		if (has_address(e, family) && (family == IP_V4 ? e->is_gateway4 : e->is_gateway6))
-			return e;
-	}
-	return NULL;
-}
-
-static bool is_forwarding(const struct model_host *host, int family)
-{
-	return family == IP_V4 ? host->is_forwarding4 : host->is_forwarding6;
-}
-
-/* What keeps the host from forwarding anything of FAMILY: true with RET. */
-static bool is_forwarding_blocked(const struct model_host *host, int family, struct verdict *ret)
-{
-	if (!is_forwarding(host, family)) {
-		*ret = VERDICT(false, REASON_FORWARDING_OFF, "the host does not forward %s",
-			       family == IP_V4 ? "IPv4 (net.ipv4.ip_forward=0)"
-					       : "IPv6 (net.ipv6.conf.all.forwarding=0)");
-		return true;
-	}
-	if (host->foreign_drop && family == IP_V4) {
-		*ret = VERDICT(false, REASON_FOREIGN_RULE, "%s drops what is forwarded",
-			       host->foreign_drop);
-		return true;
-	}
-	return false;
-}
-
 /* ---- outside and published ports ---- */
 
 /* Owned "8080->80/tcp", with the address where it is only one: the port is one to people in both
@@ -221,114 +142,12 @@ static char *port_text(const struct published_port *port)
 			  port->proto);
 }
 
-/* Whether what arrives on PORT can leave for the container C by FAMILY: it has an address of it in
- * a network that forwards, or the monitor relays. */
-static const struct model_endpoint *publishing_endpoint(const struct network_model *model,
-							const struct model_container *c, int family)
-{
-	const struct model_endpoint *e = gateway_endpoint(c, family);
-
-	const struct network *n = e ? network_of(model, e) : NULL;
-
-	return n && is_bridge(n) && !n->is_internal &&
-			       network_gateway_mode(n, family) != GATEWAY_ISOLATED
-		       ? e
-		       : NULL;
-}
-
-static struct verdict judge_published(const struct network_model *model,
-				      const struct published_port *port)
-{
-	char ip[IP_TEXT_LEN];
-	const struct ip_addr *addr = &port->host_ip;
-
-	if (ip_is_loopback(addr))
-		return VERDICT(false, REASON_LOOPBACK_ONLY, "published on loopback alone");
-	if (model->host.respects_firewall)
-		return VERDICT(true, REASON_HOST_FIREWALL,
-			       "published on %s, if the host's own firewall lets it in",
-			       ip_is_any(addr) ? "every address" : ip_format(addr, ip));
-	if (ip_is_any(addr))
-		return VERDICT(true, REASON_PUBLISHED, "published on every address");
-	return VERDICT(true, REASON_PUBLISHED_ON, "published on %s", ip_format(addr, ip));
-}
-
-/* One published port for who comes from outside. An IPv6 port of a container that has only IPv4 is
- * carried by its monitor, for which the host need not forward. */
-static struct verdict judge_port(const struct network_model *model, const struct model_container *c,
-				 const struct published_port *port)
-{
-	int family = port->host_ip.family;
-	const struct model_endpoint *e = publishing_endpoint(model, c, family);
-	bool is_relayed = !e && family == IP_V6;
-	struct verdict verdict = {};
-
-	if (is_relayed)
-		e = publishing_endpoint(model, c, IP_V4);
-	if (!e && gateway_endpoint(c, IP_V4) &&
-	    network_has_parent(network_of(model, gateway_endpoint(c, IP_V4))))
-		return VERDICT(false, REASON_PARENT,
-			       "not needed: it has a network card of its own on the segment");
-	if (!e)
-		return VERDICT(false, REASON_INTERNAL, "it is in no network that forwards");
-	if (network_gateway_mode(network_of(model, e), family) == GATEWAY_ROUTED && !is_relayed)
-		return VERDICT(false, REASON_ROUTED,
-			       "routed: the port is open on the container's own address");
-	if (!is_relayed && !ip_is_loopback(&port->host_ip) &&
-	    is_forwarding_blocked(&model->host, family, &verdict))
-		return verdict;
-	return judge_published(model, port);
-}
-
-/* Why nothing leads to C or out of it: its networks are all of a kind that keeps to itself. */
-static struct verdict judge_no_way(const struct network_model *model,
-				   const struct model_container *c, int family)
-{
-	for (size_t i = 0; i < c->n_endpoints; i++) {
-		const struct network *n = network_of(model, &c->endpoints[i]);
-
-		if (!has_address(&c->endpoints[i], family))
-			continue;
-		if (n->is_internal)
-			return VERDICT(false, REASON_INTERNAL, "%s is internal", n->name);
-		if (!network_has_way_out(n))
-			return VERDICT(false, REASON_INTERNAL, "%s has no parent", n->name);
-		if (is_bridge(n) && network_gateway_mode(n, family) == GATEWAY_ISOLATED)
-			return VERDICT(false, REASON_ISOLATED, "the bridge of %s has no address",
-				       n->name);
-	}
-	return VERDICT(false, REASON_NO_ROUTE, "it has no default route");
-}
-
-/* What reaches the addresses of C itself, beside its published ports. */
-static struct verdict judge_unpublished(const struct network_model *model,
-					const struct model_container *c, int family)
-{
-	const struct model_endpoint *e = gateway_endpoint(c, family);
-	const struct network *n = e ? network_of(model, e) : NULL;
-	struct verdict verdict = {};
-	char ip[IP_TEXT_LEN];
-
-	if (!n || !network_has_way_out(n) ||
-	    (is_bridge(n) && network_gateway_mode(n, family) == GATEWAY_ISOLATED))
-		return judge_no_way(model, c, family);
-	if (network_has_parent(n))
-		return VERDICT(true, REASON_PARENT, "%s is on the segment of %s", n->name,
-			       n->parent);
-	if (network_gateway_mode(n, family) != GATEWAY_NAT_UNPROTECTED)
-		return VERDICT(false, REASON_NOT_PUBLISHED, "not published");
-	if (is_forwarding_blocked(&model->host, family, &verdict))
-		return verdict;
-	return VERDICT(true, REASON_UNPROTECTED, "gateway mode nat-unprotected, by the address %s",
-		       ip_format(&model_endpoint_address(e, family)->addr, ip));
-}
-
 /* Ports of a network of the mode routed, by the container's own address. */
 static void relate_routed(struct relating *r, const struct parties *parties,
 			  const struct model_container *c, int family)
 {
-	const struct model_endpoint *e = publishing_endpoint(r->model, c, family);
-	const struct network *n = e ? network_of(r->model, e) : NULL;
+	const struct model_endpoint *e = model_publishing_endpoint(r->model, c, family);
+	const struct network *n = e ? model_network_of(r->model, e) : NULL;
 	struct verdict blocked = {};
 	char ip[IP_TEXT_LEN];
 
@@ -340,7 +159,7 @@ static void relate_routed(struct relating *r, const struct parties *parties,
 
 		if (c->ports[i].host_ip.family != family)
 			continue;
-		if (is_forwarding_blocked(&r->model->host, family, &blocked))
+		if (verdict_is_blocked(&r->model->host, family, &blocked))
 			add_verdict(r, parties, family, text, blocked);
 		else
 			add_verdict(
@@ -370,47 +189,18 @@ static void relate_from_outside(struct relating *r, const struct model_container
 		cleanup_free char *text = port_text(&owner->ports[i]);
 
 		add_verdict(r, &parties, owner->ports[i].host_ip.family, text,
-			    judge_port(r->model, owner, &owner->ports[i]));
+			    verdict_of_port(r->model, owner, &owner->ports[i]));
 	}
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		if (has_family(owner, families[i]))
+		if (model_has_family(owner, families[i]))
 			relate_routed(r, &parties, owner, families[i]);
 	for (size_t i = 0; i < ARRAY_LEN(families); i++)
-		if (has_family(owner, families[i]))
+		if (model_has_family(owner, families[i]))
 			add_verdict(r, &parties, families[i], owner->n_ports ? REST : ANY,
-				    judge_unpublished(r->model, owner, families[i]));
+				    verdict_of_rest(r->model, owner, families[i]));
 }
 
 /* ---- the host ---- */
-
-static struct verdict judge_from_host(const struct network_model *model,
-				      const struct model_container *c, int family)
-{
-	struct verdict verdict = {};
-	const char *hiding = NULL;
-
-	for (size_t i = 0; i < c->n_endpoints; i++) {
-		const struct network *n = network_of(model, &c->endpoints[i]);
-
-		if (!has_address(&c->endpoints[i], family))
-			continue;
-		if (is_bridge(n) && has_host_address(n, family))
-			return VERDICT(true, REASON_BRIDGE, "the host is the gateway of %s",
-				       n->name);
-		hiding = n->name;
-		free(verdict.why);
-		if (is_bridge(n))
-			verdict = VERDICT(false, REASON_ISOLATED, "the bridge of %s has no address",
-					  n->name);
-		else
-			verdict = VERDICT(false, REASON_PARENT_HOST,
-					  "%s keeps its parent and its containers apart (%s)",
-					  n->driver_name, n->name);
-	}
-	if (!hiding)
-		return VERDICT(false, REASON_NO_NETWORK, "it has no network");
-	return verdict;
-}
 
 static void relate_from_host(struct relating *r, const struct model_container *c)
 {
@@ -423,54 +213,13 @@ static void relate_from_host(struct relating *r, const struct model_container *c
 	else if (owner->n_endpoints == 0)
 		add_verdict(r, &parties, IP_V4, ANY,
 			    VERDICT(false, REASON_NO_NETWORK, "it has no network"));
-	if (has_family(owner, IP_V4))
-		add_verdict(r, &parties, IP_V4, ANY, judge_from_host(r->model, owner, IP_V4));
-	if (has_family(owner, IP_V6))
-		add_verdict(r, &parties, IP_V6, ANY, judge_from_host(r->model, owner, IP_V6));
+	if (model_has_family(owner, IP_V4))
+		add_verdict(r, &parties, IP_V4, ANY, verdict_from_host(r->model, owner, IP_V4));
+	if (model_has_family(owner, IP_V6))
+		add_verdict(r, &parties, IP_V6, ANY, verdict_from_host(r->model, owner, IP_V6));
 }
 
 /* ---- containers among themselves ---- */
-
-/* The two are in one network N. */
-static struct verdict judge_same_network(const struct network *n)
-{
-	if (!n->is_icc && is_bridge(n))
-		return VERDICT(false, REASON_NO_ICC, "%s keeps its containers apart (icc=false)",
-			       n->name);
-	if (network_has_parent(n) &&
-	    (strcmp(n->mode, "private") == 0 || strcmp(n->flag, "private") == 0))
-		return VERDICT(false, REASON_PARENT_PRIVATE, "%s mode private (%s)", n->driver_name,
-			       n->name);
-	if (network_has_parent(n) && (strcmp(n->mode, "vepa") == 0 || strcmp(n->flag, "vepa") == 0))
-		return VERDICT(true, REASON_PARENT_SWITCH,
-			       "%s mode vepa: if the switch reflects it (%s)", n->driver_name,
-			       n->name);
-	return VERDICT(true, REASON_SAME_NETWORK, "same network %s", n->name);
-}
-
-/* The first network that lets A reach B; else why not. */
-static struct verdict judge_pair(const struct network_model *model, const struct model_container *a,
-				 const struct model_container *b, int family)
-{
-	struct verdict verdict = {};
-
-	for (size_t i = 0; i < a->n_endpoints; i++) {
-		const struct model_endpoint *e = &a->endpoints[i];
-
-		for (size_t k = 0; has_address(e, family) && k < b->n_endpoints; k++) {
-			if (b->endpoints[k].network != e->network ||
-			    !has_address(&b->endpoints[k], family))
-				continue;
-			free(verdict.why);
-			verdict = judge_same_network(network_of(model, e));
-			if (verdict.is_allowed)
-				return verdict;
-		}
-	}
-	if (!verdict.why)
-		return VERDICT(false, REASON_OTHER_NETWORK, "no network in common");
-	return verdict;
-}
 
 /* What A can use of the ports that B has published: through the host's addresses, like anybody. */
 static void relate_published(struct relating *r, const struct parties *parties,
@@ -478,14 +227,14 @@ static void relate_published(struct relating *r, const struct parties *parties,
 {
 	for (size_t i = 0; i < b->n_ports; i++) {
 		const struct published_port *port = &b->ports[i];
-		const struct model_endpoint *e = gateway_endpoint(a, port->host_ip.family);
+		const struct model_endpoint *e = model_gateway_endpoint(a, port->host_ip.family);
 		cleanup_free char *text = NULL;
 		struct verdict verdict = {};
 
-		if (!e || !is_bridge(network_of(r->model, e)) ||
-		    network_of(r->model, e)->is_internal || ip_is_loopback(&port->host_ip))
+		if (!e || !model_is_bridge(model_network_of(r->model, e)) ||
+		    model_network_of(r->model, e)->is_internal || ip_is_loopback(&port->host_ip))
 			continue;
-		verdict = judge_port(r->model, b, port);
+		verdict = verdict_of_port(r->model, b, port);
 		text = port_text(port);
 		if (verdict.is_allowed)
 			add_verdict(r, parties, port->host_ip.family, text,
@@ -516,46 +265,25 @@ static void relate_pair(struct relating *r, const struct model_container *from,
 	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
 		struct verdict verdict = {};
 
-		if (!has_family(a, families[i]) || !has_family(b, families[i]))
+		if (!model_has_family(a, families[i]) || !model_has_family(b, families[i]))
 			continue;
-		verdict = judge_pair(r->model, a, b, families[i]);
+		verdict = verdict_of_pair(r->model, a, b, families[i]);
 		is_reached |= verdict.is_allowed;
 		add_verdict(r, &parties, families[i], ANY, verdict);
 	}
 	if (!is_reached)
 		relate_published(r, &parties, a, b);
 	for (size_t i = 0; !is_reached && i < ARRAY_LEN(families); i++) {
-		const struct model_endpoint *e = gateway_endpoint(a, families[i]);
+		const struct model_endpoint *e = model_gateway_endpoint(a, families[i]);
 
 		/* by the host, as anybody's packets */
-		if (e && is_bridge(network_of(r->model, e)) &&
-		    !network_of(r->model, e)->is_internal)
+		if (e && model_is_bridge(model_network_of(r->model, e)) &&
+		    !model_network_of(r->model, e)->is_internal)
 			relate_routed(r, &parties, b, families[i]);
 	}
 }
 
 /* ---- the way out ---- */
-
-static struct verdict judge_out(const struct network_model *model, const struct model_container *c,
-				int family)
-{
-	const struct model_endpoint *e = gateway_endpoint(c, family);
-	const struct network *n = e ? network_of(model, e) : NULL;
-	struct verdict verdict = {};
-
-	if (!n || !network_has_way_out(n) ||
-	    (is_bridge(n) && network_gateway_mode(n, family) == GATEWAY_ISOLATED))
-		return judge_no_way(model, c, family);
-	if (network_has_parent(n))
-		return VERDICT(true, REASON_PARENT, "by the segment of %s (%s)", n->parent,
-			       n->name);
-	if (is_forwarding_blocked(&model->host, family, &verdict))
-		return verdict;
-	if (network_gateway_mode(n, family) == GATEWAY_ROUTED || !n->is_masquerade)
-		return VERDICT(true, REASON_NOT_MASQUERADED,
-			       "with its own address; answers need a route back (%s)", n->name);
-	return VERDICT(true, REASON_MASQUERADED, "masqueraded (%s)", n->name);
-}
 
 static void relate_to_outside(struct relating *r, const struct model_container *c)
 {
@@ -568,34 +296,13 @@ static void relate_to_outside(struct relating *r, const struct model_container *
 	else if (owner->n_endpoints == 0)
 		add_verdict(r, &parties, IP_V4, ANY,
 			    VERDICT(false, REASON_NO_NETWORK, "it has no network"));
-	if (has_family(owner, IP_V4))
-		add_verdict(r, &parties, IP_V4, ANY, judge_out(r->model, owner, IP_V4));
-	if (has_family(owner, IP_V6))
-		add_verdict(r, &parties, IP_V6, ANY, judge_out(r->model, owner, IP_V6));
+	if (model_has_family(owner, IP_V4))
+		add_verdict(r, &parties, IP_V4, ANY, verdict_of_way_out(r->model, owner, IP_V4));
+	if (model_has_family(owner, IP_V6))
+		add_verdict(r, &parties, IP_V6, ANY, verdict_of_way_out(r->model, owner, IP_V6));
 }
 
 /* ---- services of the host ---- */
-
-/* Whether C reaches LISTENER of the host by FAMILY: it needs a bridge on which the host has an
- * address, and the socket must be bound to every address or to that one. */
-static bool can_reach(const struct network_model *model, const struct model_container *c,
-		      const struct model_listener *listener, int family)
-{
-	bool has_any = ip_is_any(&listener->addr) &&
-		       (listener->addr.family == family || (family == IP_V4 && listener->is_dual));
-
-	for (size_t i = 0; i < c->n_endpoints; i++) {
-		const struct network *n = network_of(model, &c->endpoints[i]);
-		const struct network_pool *pool = network_pool(n, family);
-
-		if (!has_address(&c->endpoints[i], family) || !is_bridge(n) || !pool ||
-		    !has_host_address(n, family))
-			continue;
-		if (has_any || ip_is_equal(&pool->gateway, &listener->addr))
-			return true;
-	}
-	return false;
-}
 
 /* One relation for all services: their list is the ports. */
 static void relate_services(struct relating *r, const struct model_container *c, int family)
@@ -608,7 +315,7 @@ static void relate_services(struct relating *r, const struct model_container *c,
 		const struct model_listener *l = &r->model->host.listeners[i];
 		cleanup_free char *text = NULL;
 
-		if (!can_reach(r->model, owner, l, family))
+		if (!verdict_can_reach(r->model, owner, l, family))
 			continue;
 		text = str_printf("%" PRIu16 "/%s%s%s", l->port, l->proto, l->program[0] ? " " : "",
 				  l->program);

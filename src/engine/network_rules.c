@@ -90,12 +90,13 @@ static void add_port(struct full_state *s, const struct live_network *live,
 	int family = port->host_ip.family;
 	const struct endpoint *way = find_way(live, family);
 	const struct network *network = way ? find_network(s, way->network_id) : NULL;
-	const struct ip_prefix *addr = family == IP_V4 ? &way->ip4 : &way->ip6;
+	const struct ip_prefix *addr = NULL;
 	struct rules_state *rules = &s->rules;
 
 	/* IPv6 to a container that has none of it is relayed by its monitor. */
-	if (!network || !addr->addr.family || port->is_relayed)
+	if (!network || port->is_relayed)
 		return;
+	addr = family == IP_V4 ? &way->ip4 : &way->ip6;
 	rules->ports = mem_realloc_array(rules->ports, rules->n_ports + 1, sizeof(*rules->ports));
 	rules->ports[rules->n_ports++] = (struct rules_port){
 		.port = *port,

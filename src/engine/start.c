@@ -194,6 +194,19 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 			log_debug("%s", err.msg);
 	}
 	remove_late_cpuset(c);
+	plan_run_done(&run);
+}
+
+static void on_late(void *ctx)
+{
+	const struct start_ctx *c = ctx;
+	struct err err = ERR_INIT;
+	struct plan_run run;
+
+	plan_run_init(&run);
+	if (plan_execute(&c->start->plan, STEP_LATE, &run, &err) < 0)
+		log_debug("%s", err.msg);
+	plan_run_done(&run);
 }
 
 static void on_adopted(void *ctx, enum companion_kind kind)
@@ -386,6 +399,7 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.start = on_start,
 		.finish = on_finish,
 		.leave = on_leave,
+		.late = on_late,
 		.adopted = on_adopted,
 		.ctx = c,
 	};

@@ -364,6 +364,8 @@ void monitor_stay(struct monitor *m)
 	if (m->restarts) {
 		/* The program is executed again, and would not know whose child this is. */
 		log_driver_stop_helper(&m->log);
+		if (config->late)
+			config->late(config->ctx);
 		monitor_go_on(m);
 	}
 	leaves = leaves && !(m->marks & RESTART_MARK_KEPT);
@@ -373,6 +375,8 @@ void monitor_stay(struct monitor *m)
 	if (leaves && is_settled && config->leave)
 		config->leave(config->ctx);
 	fanout_done(&m->fanout);
+	if (config->late)
+		config->late(config->ctx);
 	log_driver_linger(&m->log);
 	if (leaves && !is_settled && config->settle_argv)
 		execv(config->settle_argv[0], config->settle_argv);

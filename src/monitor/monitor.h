@@ -103,6 +103,9 @@ struct monitor_config {
 	 * that client takes it out of the index; the end of the connection tells it that this is
 	 * done. May be NULL. */
 	void (*leave)(void *ctx);
+	/* When every client has heard of the end and nobody waits: what takes long and may also be
+	 * left to the kernel. May be NULL. */
+	void (*late)(void *ctx);
 	/* Somebody has handed over, or taken back, a companion of KIND while the container runs.
 	 * May be NULL. */
 	void (*adopted)(void *ctx, enum companion_kind kind);

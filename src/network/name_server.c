@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -31,8 +30,6 @@
 #define LOCK_NAME   "dns.lock"
 #define BACKLOG	    512
 #define RESOLV_MAX  ((size_t)1 << 16)
-#define DNS_PORT    53
-#define RECEIVE_LEN (1 << 20)
 
 _Static_assert(N_NAME_SOCKETS <= PTY_FDS_MAX, "they go in one message");
 
@@ -235,49 +232,6 @@ int name_service_connect(struct name_service *service, bool wait, struct err *er
 }
 
 /* ---- what goes over the connection ---- */
-
-static int open_name_socket(int type)
-{
-	const struct sockaddr_in address = {.sin_family = AF_INET,
-					    .sin_port = htons(DNS_PORT),
-					    .sin_addr.s_addr = htonl(0x7f00000b)};
-	cleanup_close int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	/* A server of the container's own may then take the port on every other address. */
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) < 0 ||
-	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	if (type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
-		return -errno;
-	/* What comes while the name server has no processor, or is started again, waits here. */
-	if (type == SOCK_DGRAM)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){RECEIVE_LEN}, sizeof(int));
-	return take_fd(fd);
-}
-
-int name_service_open_sockets(int ret[static N_NAME_SOCKETS])
-{
-	cleanup_close int udp = open_name_socket(SOCK_DGRAM);
-	cleanup_close int tcp = udp < 0 ? -1 : open_name_socket(SOCK_STREAM);
-	cleanup_close int ask = -1;
-
-	if (udp < 0 || tcp < 0)
-		return udp < 0 ? udp : tcp;
-	/* For both families, where there are both. */
-	ask = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (ask >= 0 && setsockopt(ask, IPPROTO_IPV6, IPV6_V6ONLY, &(int){0}, sizeof(int)) < 0)
-		fd_cleanup_close(&ask);
-	if (ask < 0)
-		ask = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (ask < 0)
-		return -errno;
-	ret[NAME_UDP] = take_fd(udp);
-	ret[NAME_TCP] = take_fd(tcp);
-	ret[NAME_ASK] = take_fd(ask);
-	return 0;
-}
 
 static void add_message(const struct name_service *s, struct str *out)
 {

@@ -82,9 +82,11 @@ void name_service_add_host(struct name_service *service, const char *resolv_conf
  * networks/ID must exist. Waits for the lock if WAIT, else -ERR_UNAVAILABLE while somebody else has
  * it. 0 or -code; -ERR_NOT_FOUND when the network is gone. */
 int name_service_connect(struct name_service *service, bool wait, struct err *err);
-/* Makes the sockets in the caller's network namespace: RET is filled. 0 or -errno; safe after clone
- * (no allocation). */
+/* Makes the sockets in the caller's network namespace, and the rules that lead port 53 to them: RET
+ * is filled. 0 or -errno. */
 int name_service_open_sockets(int ret[static N_NAME_SOCKETS]);
+/* Appends those rules as nft(8) reads them. */
+void name_service_format_rules(struct str *out);
 /* Says over the connection whom it is for, with the sockets when WITH_SOCKETS. Does not wait. 0 or
  * -errno. */
 int name_service_send(struct name_service *service, bool with_sockets);

@@ -73,12 +73,19 @@ static int run_sockets(struct plan_run *run, const struct step *step, struct err
 	return n < 0 ? err_sys(err, (int)-n, "hand over the sockets of names") : 0;
 }
 
+/* Nobody would answer a script's container: it is told what to do, not done. */
 static void explain_sockets(const struct step *step, enum step_text mode, struct str *out)
 {
-	str_add(out, "# bind UDP and TCP " NAME_SERVER_ADDRESS
-		     ":53 here, for the name server outside; by hand:\n"
+	str_add(out, "# sockets on " NAME_SERVER_ADDRESS " for the name server outside; by hand:\n"
 		     "# dnsmasq --listen-address=" NAME_SERVER_ADDRESS
 		     " --bind-interfaces --no-hosts --hostsdir=NAMES");
+	if (mode == TEXT_SCRIPT)
+		return;
+	str_add(out,
+		"\n# they leave port 53 to the container's own servers: the number is exchanged\n"
+		"nft -f - <<'END'\n");
+	name_service_format_rules(out);
+	str_add(out, "END");
 }
 
 static const struct step_op step_sockets = {"name sockets", run_sockets, explain_sockets};

@@ -175,18 +175,32 @@ static uint64_t own_namespace(void)
 	return namespace_id(fd);
 }
 
+/* A monitor closes all descriptors that are none of its own when a start is done, and the number
+ * may be another file's by now. */
+static bool is_netfilter_socket(int fd)
+{
+	int domain = 0, protocol = 0;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_NETLINK &&
+	       getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+	       protocol == NETLINK_NETFILTER;
+}
+
 static int open_socket(void)
 {
 	settle_owner();
-	if (kept.fd >= 0 && kept.namespace == own_namespace())
+	if (kept.fd >= 0 && is_netfilter_socket(kept.fd) && kept.namespace == own_namespace())
 		return take_fd(kept.fd);
+	kept.fd = -1;
 	return nft_open();
 }
 
 static void keep_socket(int fd)
 {
 	settle_owner();
-	fd_cleanup_close(&kept.fd);
+	if (kept.fd >= 0 && is_netfilter_socket(kept.fd))
+		close(kept.fd);
 	kept.fd = fd;
 	kept.owner = getpid();
 	kept.namespace = namespace_id(fd);

@@ -2,9 +2,9 @@
 /*
  * Plans as text: a trace of what was run, with microseconds, and a script that does the same.
  *
- * The script's shape: a clean-up function made of the TEARDOWN steps, run by a trap; then the HOST
- * steps; then one unshare(1), whose child runs the INSIDE steps from a here-document held in a
- * variable, so that standard input stays free. A group's comment stands above its first step.
+ * The script's shape: a clean-up function made of the TEARDOWN and LATE steps, run by a trap; then
+ * the HOST steps; then one unshare(1), whose child runs the INSIDE steps from a here-document held
+ * in a variable, so that standard input stays free. A group's comment stands above its first step.
  */
 #include "plan/plan.h"
 
@@ -74,7 +74,7 @@ static void add_json_string(struct str *out, const char *s)
 
 void plan_explain_json(const struct plan *plan, unsigned parts, struct str *out)
 {
-	static const char *const where[] = {"host", "inside", "teardown"};
+	static const char *const where[] = {"host", "inside", "teardown", "late"};
 	const char *comment = "";
 	bool first = true;
 
@@ -189,6 +189,7 @@ void plan_script(const struct plan *plan, struct str *out)
 		"set -eu\n\n"
 		"clean_up() {\n\tset +e\n");
 	add_part(plan, STEP_TEARDOWN, 0, NULL, "\t", out);
+	add_part(plan, STEP_LATE, 0, NULL, "\t", out);
 	str_add(out, "}\ntrap clean_up EXIT\ntrap 'exit 130' INT TERM\n\n");
 	add_part(plan, STEP_HOST, 0, NULL, "", out);
 	str_add(&enter, "set -eu\n");

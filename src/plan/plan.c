@@ -168,7 +168,7 @@ int plan_execute_from(struct plan *plan, size_t first, enum step_where where, st
 		if (where != STEP_INSIDE)
 			log_trace("step %s: %s", plan->steps[i]->op->name,
 				  rc < 0 ? "failed" : "done");
-		if (rc < 0 && where != STEP_TEARDOWN)
+		if (rc < 0 && where != STEP_TEARDOWN && where != STEP_LATE)
 			return rc;
 		if (rc < 0 && !failed)
 			failed = rc;

@@ -7,9 +7,10 @@
  * second description of the work: what is executed can be explained, and what is explained is what
  * was executed.
  *
- * A plan has three parts. HOST steps run in the process that starts the container, INSIDE steps in
- * the cloned child, TEARDOWN steps after the end. Times are kept in memory shared by all processes
- * forked after plan_init, so that the command line can print what its monitor and the child did.
+ * A plan has four parts. HOST steps run in the process that starts the container, INSIDE steps in
+ * the cloned child, TEARDOWN steps after the end, and LATE steps when nobody waits for that any
+ * more. Times are kept in memory shared by all processes forked after plan_init, so that the
+ * command line can print what its monitor and the child did.
  */
 #include "base/err.h"
 #include "base/str.h"
@@ -18,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum step_where { STEP_HOST, STEP_INSIDE, STEP_TEARDOWN };
+enum step_where { STEP_HOST, STEP_INSIDE, STEP_TEARDOWN, STEP_LATE };
 
 /* How a step is printed: as what happened, or as a line of a script that does it. */
 enum step_text { TEXT_TRACE, TEXT_SCRIPT };
@@ -94,7 +95,7 @@ size_t plan_note(struct plan *plan, enum step_where where, const char *text, uin
 
 /* Runs all steps of one part in order, measuring each; stops at the first error of one that is not
  * optional. A control that the user typed and that cannot be applied fails (ERR names the flag).
- * TEARDOWN goes on after errors and returns the first. */
+ * TEARDOWN and LATE go on after errors and return the first. */
 int plan_execute(struct plan *plan, enum step_where where, struct plan_run *run, struct err *err);
 
 /* The same for the steps from index FIRST on: for plans that grow while they run. */

@@ -12,7 +12,7 @@
  *	rule	 {MATCH} {STATEMENT}
  *	match	 KEY {" . " KEY} [" !="] (" @SET" | " VALUE")
  *	statement  accept, drop, return, jump CHAIN, masquerade, counter,
- *		 dnat ip|ip6 to KEY {" . " KEY} map @MAP
+ *		 dnat ip|ip6 to KEY {" . " KEY} map @MAP, KEY set VALUE (of UDP and TCP)
  *	element	 VALUE {" . " VALUE} [" : " VALUE {" . " VALUE}]; in sets of intervals ADDRESS/BITS,
  *too
  *

@@ -20,7 +20,7 @@
 /* Registers: 16 bytes each by their first names, 4 bytes by the later ones. */
 #define REG_BYTES 16
 
-enum need { NEED_NOTHING, NEED_IPV4, NEED_IPV6, NEED_ICMPV6 };
+enum need { NEED_NOTHING, NEED_IPV4, NEED_IPV6, NEED_ICMPV6, NEED_UDP, NEED_TCP };
 enum source { FROM_META, FROM_PAYLOAD, FROM_CT, FROM_FIB };
 
 /* What can be looked at: where it comes from, and what type it has. */
@@ -56,6 +56,10 @@ static const struct key keys[] = {
 	 {NFT_PAYLOAD_TRANSPORT_HEADER, 2},
 	 2,
 	 NEED_NOTHING},
+	{"udp sport", "inet_service", FROM_PAYLOAD, {NFT_PAYLOAD_TRANSPORT_HEADER, 0}, 2, NEED_UDP},
+	{"udp dport", "inet_service", FROM_PAYLOAD, {NFT_PAYLOAD_TRANSPORT_HEADER, 2}, 2, NEED_UDP},
+	{"tcp sport", "inet_service", FROM_PAYLOAD, {NFT_PAYLOAD_TRANSPORT_HEADER, 0}, 2, NEED_TCP},
+	{"tcp dport", "inet_service", FROM_PAYLOAD, {NFT_PAYLOAD_TRANSPORT_HEADER, 2}, 2, NEED_TCP},
 	{"icmpv6 type",
 	 "icmpv6_type",
 	 FROM_PAYLOAD,
@@ -222,27 +226,37 @@ static void lookup(struct compiler *c, const struct nft_set *set, bool is_invert
 
 /* ---- matches ---- */
 
+static void check_transport(struct compiler *c, enum need need)
+{
+	static const struct key l4proto = {.source = FROM_META, .arg = {NFT_META_L4PROTO}};
+	static const uint8_t protocols[] = {
+		[NEED_ICMPV6] = IPPROTO_ICMPV6, [NEED_UDP] = IPPROTO_UDP, [NEED_TCP] = IPPROTO_TCP};
+
+	load_key(c, &l4proto, 0, NFT_REG_1);
+	compare(c, NFT_CMP_EQ, &protocols[need], sizeof(protocols[need]));
+}
+
 /* What nft(8) puts before a key that exists in one protocol only. */
 static void check_need(struct compiler *c, enum need need)
 {
 	static const struct key nfproto = {.source = FROM_META, .arg = {NFT_META_NFPROTO}};
 	static const struct key protocol = {.source = FROM_META, .arg = {NFT_META_PROTOCOL}};
-	static const struct key l4proto = {.source = FROM_META, .arg = {NFT_META_L4PROTO}};
-	const bool is_bridge = nft_family(c->table->family) == NFPROTO_BRIDGE;
+	const int table = nft_family(c->table->family);
+	const bool is_bridge = table == NFPROTO_BRIDGE;
 	const uint8_t family = need == NEED_IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
 	const uint16_t type = htons(need == NEED_IPV4 ? ETH_P_IP : ETH_P_IPV6);
-	const uint8_t icmp = IPPROTO_ICMPV6;
 
 	if (need == NEED_NOTHING || c->has_need & 1U << need)
 		return;
 	c->has_need |= 1U << need;
-	load_key(c, is_bridge ? &protocol : &nfproto, 0, NFT_REG_1);
-	compare(c, NFT_CMP_EQ, is_bridge ? (const void *)&type : (const void *)&family,
-		is_bridge ? sizeof(type) : sizeof(family));
-	if (need != NEED_ICMPV6)
-		return;
-	load_key(c, &l4proto, 0, NFT_REG_1);
-	compare(c, NFT_CMP_EQ, &icmp, sizeof(icmp));
+	/* In a table of one family nothing else comes along. */
+	if (need < NEED_UDP && table != family) {
+		load_key(c, is_bridge ? &protocol : &nfproto, 0, NFT_REG_1);
+		compare(c, NFT_CMP_EQ, is_bridge ? (const void *)&type : (const void *)&family,
+			is_bridge ? sizeof(type) : sizeof(family));
+	}
+	if (need >= NEED_ICMPV6)
+		check_transport(c, need);
 }
 
 static const struct key *eat_key(struct compiler *c)
@@ -363,11 +377,40 @@ static int compile_value(struct compiler *c, const struct key *key)
 	return 0;
 }
 
+/* "udp dport set 53": another value in the packet, and its checksum as the kernel corrects it. */
+static int compile_change(struct compiler *c, const struct key *key)
+{
+	const uint32_t checksum = key->need == NEED_UDP ? 6 : 16;
+	uint8_t bytes[NFT_MAX_VALUE];
+	int len = nft_parse_value(key->type, c->at, word_len(c), bytes);
+	struct expr e = {};
+
+	if (len < 0 || (key->need != NEED_UDP && key->need != NEED_TCP))
+		return -EINVAL;
+	skip_word(c);
+	check_need(c, key->need);
+	e = expr_begin(c, "immediate");
+	netlink_put_be32(c->batch, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+	put_value(c, NFTA_IMMEDIATE_DATA, bytes, (size_t)len);
+	expr_end(c, e);
+	e = expr_begin(c, "payload");
+	netlink_put_be32(c->batch, NFTA_PAYLOAD_SREG, NFT_REG_1);
+	netlink_put_be32(c->batch, NFTA_PAYLOAD_BASE, key->arg[0]);
+	netlink_put_be32(c->batch, NFTA_PAYLOAD_OFFSET, key->arg[1]);
+	netlink_put_be32(c->batch, NFTA_PAYLOAD_LEN, key->len);
+	netlink_put_be32(c->batch, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+	netlink_put_be32(c->batch, NFTA_PAYLOAD_CSUM_OFFSET, checksum);
+	expr_end(c, e);
+	return 0;
+}
+
 static int compile_match(struct compiler *c, const struct key *key)
 {
 	const char *at = c->at;
 	bool is_set = *at == '.' || *at == '@' || strncmp(at, "!= @", 4) == 0;
 
+	if (eat(c, "set"))
+		return compile_change(c, key);
 	return is_set ? compile_lookup(c, key) : compile_value(c, key);
 }
 

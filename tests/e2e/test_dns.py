@@ -159,6 +159,20 @@ def test_links(tare):
     assert dig(tare, "target", "alias") == []
 
 
+def test_joined_network(tare):
+    """Who joins a container's network has its names: hosts, host name and name server."""
+    tare.ok("network", "create", "--internal", "one")
+    start(tare, "owner", "--network", "one")
+    start(tare, "other", "--network", "one")
+    start(tare, "guest", "--network", "container:owner")
+    cid = tare.ok("inspect", "-f", "{{.Id}}", "owner")
+    assert tare.ok("inspect", "-f", "{{.HostConfig.NetworkMode}}", "guest") == "container:" + cid
+    for path in ("resolv.conf", "hosts", "hostname"):
+        assert tare.ok("exec", "guest", "cat", "/etc/" + path) == tare.ok("exec", "owner", "cat", "/etc/" + path)
+    assert tare.ok("exec", "guest", "hostname") == cid[:12]
+    assert busybox(tare, "guest", "other") == [address_of(tare, "other", "one")]
+
+
 # ---------------------------------------------------------------- names follow
 
 def within(condition, what, limit=0.1):
@@ -207,7 +221,7 @@ def test_connected_later(tare, upstream):
         tare.ok("restart", "-t", "0", "plain")
     tare.ok("network", "disconnect", "one", "plain")
     assert tare.ok("exec", "plain", "cat", "/etc/resolv.conf") == before
-    assert "refused" in inside(tare, "plain", "dig", "@127.0.0.11", "+tries=1", "there")
+    assert "refused" in inside(tare, "plain", "dig", "@127.0.0.11", "+tries=1", "+tcp", "there")
 
 
 # ---------------------------------------------------------------- everything else
@@ -238,6 +252,20 @@ def test_dns_of_the_user(tare, upstream, tmp_path):
     assert dig(tare, "client", "x.example") == busybox(tare, "client", "y.example") == ["192.0.2.99"]
     assert {m[1][0] for m in beside.asked()} == {address_of(tare, "client", "one")} and upstream.asked() == []
     beside.close()
+
+
+def test_port_53_is_the_containers(tare, tmp_path):
+    """A server of the container's own may listen on every address, by UDP and TCP; its names stay what they are."""
+    tare.ok("network", "create", "--internal", "one")
+    start(tare, "server", "--network", "one")
+    start(tare, "client", "--network", "one")
+    own = Upstream(Inside(net_of(tare, "server")), tmp_path / "own", "0.0.0.0")
+    address = address_of(tare, "server", "one")
+    for more in ((), ("+tcp",)):
+        assert dig(tare, "client", "@" + address, "x.example", *more) == ["192.0.2.99"]
+        assert dig(tare, "server", "client", *more) == [address_of(tare, "client", "one")]
+    assert len(own.asked()) == 2
+    own.close()
 
 
 def test_internal_leaks_nothing(tare, upstream):
@@ -340,6 +368,16 @@ def test_network_that_goes_first(tare):
 
 
 def test_explained(tare):
+    """The rules that are shown are the ones that are loaded, and nft takes them."""
     tare.ok("network", "create", "one")
-    got = tare("run", "--rm", "--explain", "--network", "one", "busybox", "true")
-    assert got.rc == 0 and "127.0.0.11:53" in got.err + got.out and "tare-dns" in got.err + got.out
+    got = tare("run", "-d", "--name", "shown", "--explain", "--network", "one", *SLEEP)
+    text = got.err + got.out
+    assert got.rc == 0 and "tare-dns" in text
+    rules = re.sub(r"(?m)^ {8,11}", "", text.split("nft -f - <<'END'\n")[1].split("END\n")[0])
+    listed = subprocess.run(Inside(net_of(tare, "shown")).argv("nft", "list", "ruleset"), check=True, text=True,
+                            stdout=subprocess.PIPE).stdout
+    mine = subprocess.run(["unshare", "--net", "sh", "-c", "nft -f - && nft list ruleset"], input=rules, check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+    assert mine == listed and "udp dport 53 udp dport set" in listed
+    script = tare.ok("run", "--explain", "--dry-run", "--network", "one", "busybox", "true")
+    subprocess.run(["sh", "-n"], input=script, text=True, check=True)

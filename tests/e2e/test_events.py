@@ -126,7 +126,7 @@ def test_prunes(tare):
         ["Deleted Containers:", "ID", "", "Deleted Volumes:", "ID", "", "Deleted Images:", "deleted: sha256:ID"]
     assert out.splitlines()[-1].startswith("Total reclaimed space: ")
     assert [(e["Type"], e["Action"]) for e in events(tare, since)] == \
-        [("container", "destroy"), ("container", "prune"), ("volume", "destroy"), ("volume", "prune"),
+        [("container", "destroy"), ("container", "prune"), ("network", "prune"), ("volume", "destroy"), ("volume", "prune"),
          ("image", "delete"), ("image", "prune")]
     assert tare.ok("volume", "ls", "-q") == "named"
     assert "reclaimed" in attributes(tare, "prune")

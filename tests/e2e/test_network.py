@@ -267,6 +267,28 @@ def test_rules_are_made_again(tare, argv):
     assert argv[1] not in ("ls", "inspect") or after == before
 
 
+@pytest.mark.skipif(not shutil.which("nft"), reason="needs nft")
+@pytest.mark.parametrize("was_flushed", [False, True])
+def test_ports_leave_the_rules_with_their_container(tare, was_flushed):
+    tare.ok("network", "create", "--ipv6", "shop")
+    for name, port in (("c1", "8101"), ("c2", "127.0.0.1:8102")):
+        tare.ok("run", "-d", "--name", name, "--network", "shop", "-p", port + ":80", "busybox", "sleep", "1000")
+
+    def rules():
+        return subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
+
+    before = sorted(re.findall(r"(?:tcp \. )(\d+) : (\S+)", rules()))
+    assert [port for port, _ in before] == ["8101", "8101", "8102"]
+    if was_flushed:
+        subprocess.run(["nft", "flush", "ruleset"], check=True)
+        tare.ok("network", "ls")
+        assert sorted(re.findall(r"(?:tcp \. )(\d+) : (\S+)", rules())) == before
+    tare.ok("rm", "-f", "c1")
+    assert "8101" not in rules() and "8102" in rules()
+    tare.ok("stop", "-t", "0", "c2")
+    assert "8102" not in rules()
+
+
 @pytest.mark.skipif(not (shutil.which("nft") and shutil.which("ip")), reason="needs nft and ip")
 def test_what_is_explained_does_the_same(tare):
     out = tare("network", "create", "--explain=json", "--subnet", "10.7.0.0/24", "shop", check=True)

@@ -8,9 +8,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 build=${1:-build}
 failed=0
-for job in cgroup2 health limits stats; do
+for job in cgroup2 health limits network stats; do
 	status=0
-	out=$(tests/vm/run-vm.sh -b "$build" "tests/vm/$job.sh" 2>&1) || status=$?
+	# what it needs beside the modules of all jobs, in a line of its own
+	modules=$(sed -n 's/^# modules: //p' "tests/vm/$job.sh")
+	out=$(tests/vm/run-vm.sh -b "$build" ${modules:+-m "$modules"} "tests/vm/$job.sh" 2>&1) || status=$?
 	printf '%s\n' "$out"
 	if [ $status = 0 ]; then
 		echo "ok vm/$job"
