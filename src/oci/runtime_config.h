@@ -16,23 +16,23 @@
 #include <sys/types.h>
 
 /* Annotations of the engine. */
-#define OCI_NOTE_LAYERS	     "io.tare.layers"  /* chain IDs, uppermost first, separated by ":" */
-#define OCI_NOTE_USER	     "io.tare.user"    /* user as typed, looked up at start */
-#define OCI_NOTE_GROUPS	     "io.tare.groups"  /* --group-add, separated by "," */
-#define OCI_NOTE_SECCOMP     "io.tare.seccomp" /* "default", "unconfined", or "file" (seccomp.bpf) */
-#define OCI_NOTE_INIT	     "io.tare.init"    /* "true": a reaper in front of the command */
-#define OCI_NOTE_LINKS	      "io.tare.links" /* of --link: "ID NAME ALIAS", separated by "," */
+#define OCI_NOTE_LAYERS	      "io.tare.layers" /* chain IDs, uppermost first, separated by ":" */
+#define OCI_NOTE_USER	      "io.tare.user"   /* user as typed, looked up at start */
+#define OCI_NOTE_GROUPS	      "io.tare.groups" /* --group-add, separated by "," */
+#define OCI_NOTE_SECCOMP      "io.tare.seccomp" /* "default", "unconfined", or "file" (seccomp.bpf) */
+#define OCI_NOTE_INIT	      "io.tare.init"	/* "true": a reaper in front of the command */
+#define OCI_NOTE_LINKS	      "io.tare.links"	/* of --link: "ID NAME ALIAS", separated by "," */
 #define OCI_NOTE_HOST_GATEWAY "io.tare.host-gateway" /* names of --add-host, separated by "," */
-#define OCI_NOTE_VOLATILE    "io.tare.volatile" /* "true": the writable layer is thrown away */
-#define OCI_NOTE_DNS	     "io.tare.dns"	/* lines of resolv.conf: --dns and its sisters */
-#define OCI_NOTE_STDIN	     "io.tare.stdin"	/* "open" or "once" */
-#define OCI_NOTE_LOG	     "io.tare.log"	/* log driver */
-#define OCI_NOTE_LOG_SIZE    "io.tare.log.max-size" /* bytes of one file; absent: the default */
-#define OCI_NOTE_LOG_FILES   "io.tare.log.max-file"
-#define OCI_NOTE_LOG_OPTIONS "io.tare.log.options" /* JSON object (engine/log_setup.c) */
-#define OCI_NOTE_AUTO_REMOVE "io.tare.auto-remove" /* "true": --rm */
-#define OCI_NOTE_STOP_SIGNAL "io.tare.stop-signal"
-#define OCI_NOTE_HEALTH	     "io.tare.health" /* JSON object (engine/health.c) */
+#define OCI_NOTE_VOLATILE     "io.tare.volatile"     /* "true": the writable layer is thrown away */
+#define OCI_NOTE_DNS	      "io.tare.dns"   /* lines of resolv.conf: --dns and its sisters */
+#define OCI_NOTE_STDIN	      "io.tare.stdin" /* "open" or "once" */
+#define OCI_NOTE_LOG	      "io.tare.log"   /* log driver */
+#define OCI_NOTE_LOG_SIZE     "io.tare.log.max-size" /* bytes of one file; absent: the default */
+#define OCI_NOTE_LOG_FILES    "io.tare.log.max-file"
+#define OCI_NOTE_LOG_OPTIONS  "io.tare.log.options" /* JSON object (engine/log_setup.c) */
+#define OCI_NOTE_AUTO_REMOVE  "io.tare.auto-remove" /* "true": --rm */
+#define OCI_NOTE_STOP_SIGNAL  "io.tare.stop-signal"
+#define OCI_NOTE_HEALTH	      "io.tare.health" /* JSON object (engine/health.c) */
 
 struct oci_mount {
 	char *destination, *type, *source;
