@@ -206,6 +206,8 @@ static int list(struct ps *ps, struct err *err)
 	strv_foreach (i, &o->filters)
 		if (list_filter_add(filter, o->filters.items[i], err) < 0)
 			return -err->code;
+	if (filter)
+		list_filter_find_networks(filter, ps->engine);
 	return list_containers(ps->engine, &options, filter, add_row, ps, err);
 }
 

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "engine/cdi.h"
 #include "engine/health.h"
+#include "engine/links.h"
 #include "engine/resolv.h"
 #include "oci/runtime_default.h"
 #include "sys/caps.h"
@@ -25,7 +26,8 @@
 #define DEFAULT_PATH	 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define DEFAULT_SHM_SIZE (64LL << 20)
 /* Containers go before the host's own processes when memory runs out, and after nothing of ours. */
-#define DEFAULT_OOM_SCORE 200
+#define DEFAULT_OOM_SCORE  200
+#define HOST_NAME_FILE_MAX 1024
 
 /* ---- docker's Config ---- */
 
@@ -370,14 +372,6 @@ static void note_gateway_names(const struct container_spec *spec, struct oci_run
 	oci_annotate(ret, OCI_NOTE_HOST_GATEWAY, text);
 }
 
-static void annotate_links(const struct container_spec *spec, struct oci_runtime_config *ret)
-{
-	cleanup_free char *text = strv_join(&spec->link_targets, ",");
-
-	if (spec->link_targets.n)
-		oci_annotate(ret, OCI_NOTE_LINKS, text);
-}
-
 static void annotate(const struct container_spec *spec, const struct image_run *run,
 		     struct oci_runtime_config *ret)
 {
@@ -390,7 +384,7 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 	if (spec->init)
 		oci_annotate(ret, OCI_NOTE_INIT, "true");
 	note_gateway_names(spec, ret);
-	annotate_links(spec, ret);
+	links_annotate(spec, ret);
 	if (spec->auto_remove) {
 		oci_annotate(ret, OCI_NOTE_AUTO_REMOVE, "true");
 		oci_annotate(ret, OCI_NOTE_VOLATILE, "true");
@@ -413,19 +407,37 @@ static void annotate(const struct container_spec *spec, const struct image_run *
 	}
 }
 
+/* What the container whose network it joins is called; NULL when there is none. */
+static char *read_peer_name(const struct container_spec *spec)
+{
+	cleanup_free char *path = NULL;
+	cleanup_str struct str text = STR_INIT;
+
+	if (!spec->network_peer)
+		return NULL;
+	path = str_printf("%s/hostname", spec->network_peer);
+	if (fd_read_file_at(AT_FDCWD, path, HOST_NAME_FILE_MAX, &text) < 0 || !text.len)
+		return NULL;
+	return str_ndup(text.buf, strcspn(text.buf, "\n"));
+}
+
 static void set_names(const struct container_spec *spec, const char *id,
 		      struct oci_runtime_config *ret)
 {
 	char host[256] = "";
+	char *peer = read_peer_name(spec);
 
 	if (spec->hostname && *spec->hostname)
 		ret->hostname = str_dup(spec->hostname);
+	else if (peer)
+		ret->hostname = take_ptr(peer);
 	else if (is_host(spec->uts_mode) || is_host(spec_network_mode(spec)))
 		ret->hostname = str_dup(gethostname(host, sizeof(host) - 1) == 0 ? host
 										 : "localhost");
 	else
 		ret->hostname = str_ndup(id, 12);
 	ret->domainname = str_dup(spec->domainname);
+	free(peer);
 }
 
 int configure_oci(const struct container_spec *spec, const struct image_run *run,

@@ -35,20 +35,13 @@ static int compare_mounts(const void *a, const void *b)
 	return strcmp(x->destination, y->destination);
 }
 
-/* The engine's own files over the image's: names and name servers. They are those of the container
- * whose network it shares, beside whose directory its own DIR is. */
-static void add_name_files(const struct container_spec *spec, const char *dir,
-			   struct oci_runtime_config *ret)
+/* The engine's own files over the image's: names and name servers; those of whose network it is. */
+static void add_name_files(const char *dir, struct oci_runtime_config *ret)
 {
 	static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
-	const char *mode = spec_network_mode(spec);
-	bool is_shared = str_has_prefix(mode, "container:");
-	cleanup_free char *other = is_shared ? str_printf("%.*s/%s", (int)(strrchr(dir, '/') - dir),
-							  dir, mode + strlen("container:"))
-					     : str_dup(dir);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		cleanup_free char *source = str_printf("%s/%s", other, names[i]);
+		cleanup_free char *source = str_printf("%s/%s", dir, names[i]);
 		cleanup_free char *target = str_printf("/etc/%s", names[i]);
 
 		oci_add_mount(ret, target, "bind", source, "bind,rprivate");
@@ -79,7 +72,7 @@ void configure_mounts(const struct container_spec *spec, struct mount_points *po
 
 	set_shared_memory(spec, ret);
 	first = ret->n_mounts;
-	add_name_files(spec, dir, ret);
+	add_name_files(spec->network_peer ? spec->network_peer : dir, ret);
 	for (size_t i = 0; i < points->n; i++)
 		remove_mount(ret, points->items[i].destination, &first);
 	for (size_t i = 0; i < points->n; i++) {

@@ -374,7 +374,7 @@ static int prepare(struct create_ctx *c, struct err *err)
 		rc = configure_run(c->spec, &config.run, &c->run, err);
 	if (rc < 0)
 		return rc;
-	rc = peers_check(c->engine, c->spec, err);
+	rc = peers_check(c->engine, c->spec, c->warnings, err);
 	if (rc < 0)
 		return rc;
 	if (c->spec->oom_kill_disable && c->spec->memory == 0)

@@ -444,8 +444,7 @@ static void write_links(struct str *out, const struct container_spec *spec, cons
 {
 	cleanup_strv struct strv links = STRV_INIT;
 
-	/* On a network with names a link is the network's. */
-	for (size_t i = 0; i < spec->links.n && spec->link_targets.n; i++) {
+	strv_foreach (i, &spec->links) {
 		const char *text = spec->links.items[i];
 		size_t len = strcspn(text, ":");
 		bool has_alias = text[len] && text[len + 1];

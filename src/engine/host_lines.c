@@ -9,8 +9,6 @@
 #include "base/err.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "engine/engine.h"
-#include "engine/state.h"
 #include "network/live.h"
 #include "oci/runtime_config.h"
 
@@ -33,50 +31,12 @@ static char *own_names(const struct oci_runtime_config *config)
 	return full[len] ? str_printf("%s %.*s", full, (int)len, full) : take_ptr(full);
 }
 
-static void split_note(const struct oci_runtime_config *config, const char *note,
-		       struct strv *parts)
-{
-	const char *text = oci_annotation(config, note);
-
-	if (text && *text)
-		strv_split(parts, text, ',');
-}
-
 static void gateway_names(const struct oci_runtime_config *config, struct strv *names)
 {
-	split_note(config, OCI_NOTE_HOST_GATEWAY, names);
-}
+	const char *text = oci_annotation(config, OCI_NOTE_HOST_GATEWAY);
 
-/* A link's "ID NAME ALIAS" in its parts; false for what we did not write. */
-static bool split_link(const char *text, struct strv *parts)
-{
-	strv_split(parts, text, ' ');
-	return parts->n == 3 && strlen(parts->items[0]) == ID_LEN;
-}
-
-/* What stands behind the address of a link's container. */
-static char *link_names(const struct strv *parts)
-{
-	const char *name = parts->items[1], *alias = parts->items[2];
-
-	if (strcmp(name, alias) == 0)
-		return str_printf("%s %.12s", alias, parts->items[0]);
-	return str_printf("%s %.12s %s", alias, parts->items[0], name);
-}
-
-/* What we write behind addresses that are not the container's own. */
-static void other_names(const struct oci_runtime_config *config, struct strv *names)
-{
-	cleanup_strv struct strv links = STRV_INIT;
-
-	gateway_names(config, names);
-	split_note(config, OCI_NOTE_LINKS, &links);
-	strv_foreach (i, &links) {
-		cleanup_strv struct strv parts = STRV_INIT;
-
-		if (split_link(links.items[i], &parts))
-			strv_add_take(names, link_names(&parts));
-	}
+	if (text && *text)
+		strv_split(names, text, ',');
 }
 
 static void add_line(struct strv *lines, const struct ip_addr *addr, const char *names)
@@ -119,64 +79,42 @@ void host_lines_add(const struct oci_runtime_config *config, const struct live_n
 	}
 }
 
-/* The address of container ID on the default network; none unless it runs. */
-static struct ip_addr find_linked(struct engine *engine, const char *id)
+/* Whether a line of LINES begins with the same name: that of a link. */
+static bool is_renewed(const char *names, const struct strv *lines)
 {
-	cleanup_close int dir = engine_open_run_dir(engine, id, false);
-	cleanup_live_network struct live_network live = {};
-	struct container_state state;
-	struct err ignored = ERR_INIT;
+	size_t len = strcspn(names, " ");
 
-	container_state_read(engine, id, &state);
-	if (dir < 0 || !container_is_running(&state) || live_network_read(dir, &live, &ignored) < 0)
-		return (struct ip_addr){};
-	for (size_t i = 0; i < live.n_endpoints; i++)
-		if (str_is_equal(live.endpoints[i].network_name, NETWORK_DEFAULT_NAME))
-			return live.endpoints[i].ip4.addr;
-	return (struct ip_addr){};
-}
+	strv_foreach (i, lines) {
+		const char *other = strchr(lines->items[i], '\t') + 1;
 
-int host_lines_add_links(struct engine *engine, const struct oci_runtime_config *config,
-			 const char *name, struct strv *lines, struct err *err)
-{
-	cleanup_strv struct strv links = STRV_INIT;
-
-	split_note(config, OCI_NOTE_LINKS, &links);
-	strv_foreach (i, &links) {
-		cleanup_strv struct strv parts = STRV_INIT;
-		cleanup_free char *names = NULL;
-		struct ip_addr addr;
-
-		if (!split_link(links.items[i], &parts))
-			continue;
-		addr = find_linked(engine, parts.items[0]);
-		if (!addr.family)
-			return err_set(err, ERR_CONFLICT,
-				       "Cannot link to a non running container: /%s AS /%s/%s",
-				       parts.items[1], name, parts.items[2]);
-		names = link_names(&parts);
-		add_line(lines, &addr, names);
+		if (strcspn(other, " ") == len && strncmp(other, names, len) == 0)
+			return true;
 	}
-	return 0;
+	return false;
 }
 
-static bool is_ours(const char *line, const char *names, const struct strv *others)
+static bool is_ours(const char *line, const char *names, const struct strv *others,
+		    const struct strv *lines)
 {
 	const char *tab = strchr(line, '\t');
 
-	return tab && (strcmp(tab + 1, names) == 0 || strv_has(others, tab + 1)) &&
+	return tab &&
+	       (strcmp(tab + 1, names) == 0 || strv_has(others, tab + 1) ||
+		is_renewed(tab + 1, lines)) &&
 	       /* The three lines that every file has are of no address of ours. */
 	       !str_has_prefix(line, "127.") && !str_has_prefix(line, "::1\t");
 }
 
-static void filter(const char *text, const char *names, const struct strv *others, struct str *out)
+static void filter(const char *text, const char *names, const struct strv *others,
+		   const struct strv *lines, struct str *out)
 {
 	cleanup_strv struct strv all = STRV_INIT;
 
 	strv_split(&all, text, '\n');
 	strv_foreach (i, &all)
 		/* Behind the last newline there is no line. */
-		if ((i + 1 < all.n || *all.items[i]) && !is_ours(all.items[i], names, others))
+		if ((i + 1 < all.n || *all.items[i]) &&
+		    !is_ours(all.items[i], names, others, lines))
 			str_addf(out, "%s\n", all.items[i]);
 }
 
@@ -189,7 +127,8 @@ static int rewrite(int fd, const struct str *text)
 	return rc;
 }
 
-static int update(int dir_fd, const struct oci_runtime_config *config, struct str *added)
+static int update(int dir_fd, const struct oci_runtime_config *config, const struct strv *lines,
+		  struct str *added)
 {
 	cleanup_close int fd = openat(dir_fd, HOSTS_NAME, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_free char *names = own_names(config);
@@ -200,8 +139,8 @@ static int update(int dir_fd, const struct oci_runtime_config *config, struct st
 
 	if (rc < 0)
 		return rc;
-	other_names(config, &others);
-	filter(str_get(&before), names, &others, &after);
+	gateway_names(config, &others);
+	filter(str_get(&before), names, &others, lines, &after);
 	str_add(&after, str_get(added));
 	return rewrite(fd, &after);
 }
@@ -222,7 +161,7 @@ int host_lines_update(int dir_fd, const struct oci_runtime_config *config, const
 
 	strv_foreach (i, lines)
 		str_addf(&added, "%s\n", lines->items[i]);
-	rc = is_new ? append(dir_fd, &added) : update(dir_fd, config, &added);
+	rc = is_new ? append(dir_fd, &added) : update(dir_fd, config, lines, &added);
 	/* One whose files somebody has removed is not to be kept from starting by that. */
 	return rc < 0 && rc != -ENOENT ? err_sys(err, -rc, "write the container's hosts") : 0;
 }

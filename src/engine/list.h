@@ -44,6 +44,9 @@ void list_filter_cleanup(struct list_filter **filter);
  * have. Nothing is looked up yet. */
 int list_filter_add(struct list_filter *filter, const char *condition, struct err *err);
 
+/* Lets ids of networks count for their names. */
+void list_filter_find_networks(struct list_filter *filter, struct engine *engine);
+
 /* Whether a container of ENGINE passes FILTER, as far as its row, its state and, of ports, its run
  * directory say (before, since and ancestor depend on others and are left to list_containers). ROW
  * needs its JSON columns where list_filter_needs_json. */

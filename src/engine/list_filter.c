@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "engine/engine.h"
+#include "engine/network.h"
 #include "engine/network_plan.h"
 #include "engine/pattern.h"
 #include "network/live.h"
@@ -172,35 +173,12 @@ static bool test_status(struct subject *s, const char *value)
 	return strcmp(container_status_name(s->state->status), value) == 0;
 }
 
-/* What the container has of networks; nothing unless it runs. */
-static const struct live_network *live_of(struct subject *s)
-{
-	cleanup_close int dir = -1;
-	struct err ignored = ERR_INIT;
-
-	if (s->is_live_read || !container_is_running(s->state))
-		return &s->live;
-	s->is_live_read = true;
-	dir = engine_open_run_dir(s->engine, s->row->id, false);
-	if (dir >= 0)
-		live_network_read(dir, &s->live, &ignored);
-	return &s->live;
-}
-
 static bool test_network(struct subject *s, const char *value)
 {
 	cleanup_strv struct strv names = STRV_INIT;
-	const struct live_network *live = NULL;
 
 	network_names_read(s->row->network_mode, s->row->networks ? s->row->networks : "", &names);
-	if (strv_has(&names, value))
-		return true;
-	/* By its id; the ids of networks are known of a container that runs. */
-	live = live_of(s);
-	for (size_t i = 0; i < live->n_endpoints; i++)
-		if (str_is_equal(live->endpoints[i].network_id, value))
-			return true;
-	return false;
+	return strv_has(&names, value);
 }
 
 /* A volume's name, a mount's source or its target. */
@@ -230,6 +208,21 @@ static bool test_volume(struct subject *s, const char *value)
 		    strcmp(json_get_string(item, "Target", ""), value) == 0)
 			return true;
 	return false;
+}
+
+/* What the container has of networks; nothing unless it runs. */
+static const struct live_network *live_of(struct subject *s)
+{
+	cleanup_close int dir = -1;
+	struct err ignored = ERR_INIT;
+
+	if (s->is_live_read || !container_is_running(s->state))
+		return &s->live;
+	s->is_live_read = true;
+	dir = engine_open_run_dir(s->engine, s->row->id, false);
+	if (dir >= 0)
+		live_network_read(dir, &s->live, &ignored);
+	return &s->live;
 }
 
 /* Published ports are exposed, too. */
@@ -356,6 +349,22 @@ int list_filter_add(struct list_filter *filter, const char *condition, struct er
 		return 0;
 	}
 	return err_set(err, ERR_INVALID, "invalid filter '%.*s'", (int)len, condition);
+}
+
+void list_filter_find_networks(struct list_filter *filter, struct engine *engine)
+{
+	struct strv *values = &filter->values[FILTER_NETWORK];
+	/* Names that are added are not looked at again. */
+	size_t n = values->n;
+
+	for (size_t i = 0; i < n; i++) {
+		cleanup_network struct network network = {};
+		struct err ignored = ERR_INIT;
+
+		if (*values->items[i] &&
+		    engine_find_network(engine, values->items[i], &network, &ignored) == 0)
+			strv_add(values, network.name);
+	}
 }
 
 bool list_filter_needs_json(const struct list_filter *filter)

@@ -188,8 +188,6 @@ static void update_hosts(struct change *c)
 	if (dir < 0 || engine_load(c->engine, id, &made, &err) < 0)
 		return;
 	host_lines_add(&made.config, &c->live, &lines);
-	if (host_lines_add_links(c->engine, &made.config, c->record.row.name, &lines, &err) < 0)
-		err_clear(&err);
 	if (host_lines_update(dir, &made.config, &lines, false, &err) < 0)
 		log_debug("container %.12s: %s", id, err.msg);
 }

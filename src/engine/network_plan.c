@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "engine/event.h"
 #include "engine/host_lines.h"
+#include "engine/links.h"
 #include "engine/network.h"
 #include "engine/network_endpoint.h"
 #include "engine/network_names.h"
@@ -40,6 +41,7 @@ static void start_networks_free(void *data)
 		publish_free(s->publish);
 	endpoint_requests_free(s->requests, s->n_requests);
 	live_network_done(&s->live);
+	strv_done(&s->env);
 	free(s);
 }
 
@@ -190,9 +192,9 @@ static int write_hosts(struct start_networks *s, struct err *err)
 {
 	cleanup_strv struct strv lines = STRV_INIT;
 
-	host_lines_add(s->subject.config, &s->live, &lines);
-	if (host_lines_add_links(s->engine, s->subject.config, s->subject.name, &lines, err) < 0)
+	if (links_resolve(s->engine, s->subject.name, s->subject.config, &lines, &s->env, err) < 0)
 		return -err->code;
+	host_lines_add(s->subject.config, &s->live, &lines);
 	return host_lines_update(s->subject.container_dir, s->subject.config, &lines,
 				 s->subject.is_new, err);
 }

@@ -45,6 +45,7 @@ struct start_networks {
 	struct live_network live;
 	struct name_service *names; /* owned; NULL without names */
 	struct publish *publish;    /* the plan's, once it has been placed; NULL without ports */
+	struct strv env;	    /* variables of links */
 	bool is_script;
 	bool is_placed;
 };

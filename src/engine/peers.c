@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Other containers. A link is a name for another container: on a network with names the name server
- * knows it, on the default one it is a line in /etc/hosts, which each start writes
- * (engine/host_lines.h).
+ * Other containers. A link is an alias of another container; what was named is looked for, as
+ * docker does it. On the default bridge it becomes a line of /etc/hosts (engine/links.h). Who joins
+ * another's network has that container's names, too: its files are mounted (configure_mounts).
  */
 #include "engine/peers.h"
 
@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "engine/spec.h"
 #include "storage/container.h"
-#include "json/value.h"
+#include "storage/store.h"
 
 #define JOINS "container:"
 
@@ -21,17 +21,16 @@ static int check_link(struct engine *engine, struct container_spec *spec, const 
 		      struct err *err)
 {
 	cleanup_container struct container_record record = {};
-	size_t len = strcspn(link, ":");
-	cleanup_free char *name = str_ndup(link, len);
-	const char *alias = link[len] && link[len + 1] ? link + len + 1 : name;
+	cleanup_free char *name = str_ndup(link, strcspn(link, ":"));
 
 	if (!*name)
 		return err_set(err, ERR_INVALID,
 			       "could not get container for : invalid name or ID supplied: \"\"");
 	if (container_lookup_by_ref(engine->store, name, &record, err) < 0)
 		return err_wrap(err, "could not get container for %s", name);
-	if (!network_mode_is_user_defined(spec_network_mode(spec)))
-		strv_addf(&spec->link_targets, "%s %s %s", record.row.id, record.row.name, alias);
+	/* By its id it is found after a rename, too. */
+	strv_addf(&spec->link_targets, "%s:%s", record.row.id,
+		  link[strlen(name)] && link[strlen(name) + 1] ? link + strlen(name) + 1 : name);
 	return 0;
 }
 
@@ -48,38 +47,40 @@ static int resolve_mode(struct engine *engine, char **mode, struct err *err)
 	return 0;
 }
 
-/* Who shares another's network has its names, too. */
-static int join_network(struct engine *engine, struct container_spec *spec, struct err *err)
+/* "container:NAME" of --network. */
+static int resolve_network(struct engine *engine, struct container_spec *spec, struct err *err)
 {
-	char **mode = spec->n_networks ? &spec->networks[0].network : NULL;
-	cleanup_container struct container_record record = {};
-	cleanup_json json_t *config = NULL;
-	const char *text = NULL;
-	int rc = mode ? resolve_mode(engine, mode, err) : 0;
+	int rc = spec->n_networks ? resolve_mode(engine, &spec->networks[0].network, err) : 0;
+	const char *mode = spec_network_mode(spec);
 
-	if (rc < 0 || !mode || !str_has_prefix(*mode, JOINS))
+	if (rc < 0 || !str_has_prefix(mode, JOINS))
 		return rc;
-	if (container_lookup_by_ref(engine->store, *mode + strlen(JOINS), &record, err) < 0)
-		return -err->code;
-	text = record.row.config;
-	rc = json_parse(text, strlen(text), SIZE_MAX, "configuration", &config, err);
-	if (rc < 0)
-		return rc;
-	str_replace(&spec->hostname, json_get_string(config, "Hostname", ""));
-	str_replace(&spec->domainname, json_get_string(config, "Domainname", ""));
+	spec->network_peer = store_container_path(engine->store, mode + strlen(JOINS), "");
+	if (str_has_suffix(spec->network_peer, "/"))
+		spec->network_peer[strlen(spec->network_peer) - 1] = '\0';
 	return 0;
 }
 
-int peers_check(struct engine *engine, struct container_spec *spec, struct err *err)
+int peers_check(struct engine *engine, struct container_spec *spec, struct strv *warnings,
+		struct err *err)
 {
 	char **const modes[] = {&spec->pid_mode, &spec->ipc_mode, &spec->uts_mode};
 	int rc = 0;
 
 	for (size_t i = 0; rc >= 0 && i < ARRAY_LEN(modes); i++)
 		rc = resolve_mode(engine, modes[i], err);
-	if (rc >= 0)
-		rc = join_network(engine, spec, err);
-	for (size_t i = 0; rc >= 0 && i < spec->links.n; i++)
+	if (rc == 0)
+		rc = resolve_network(engine, spec, err);
+	if (rc < 0)
+		return rc;
+	/* On a user network a link may be to somebody who comes later. */
+	if (network_mode_is_user_defined(spec_network_mode(spec)))
+		return 0;
+	for (size_t i = 0; rc == 0 && i < spec->links.n; i++)
 		rc = check_link(engine, spec, spec->links.items[i], err);
-	return rc < 0 ? rc : 0;
+	if (rc == 0 && spec->links.n && !network_mode_has_links(spec_network_mode(spec)))
+		strv_addf(warnings,
+			  "--link %s: a container without a network has no address to link",
+			  spec->links.items[0]);
+	return rc;
 }

@@ -5,10 +5,12 @@
 #include "engine/engine.h"
 
 struct container_spec;
+struct strv;
 
 /* Checks --link, and the "container:NAME" of --network, --pid, --ipc and --uts, with docker's
- * words; a NAME becomes the id, which stays when the other is renamed. What SPEC takes over from
- * others is put into it. Whether they run is asked at the start. */
-int peers_check(struct engine *engine, struct container_spec *spec, struct err *err);
+ * words; a NAME becomes the id, which stays when the other is renamed. WARNINGS says what links
+ * cannot do. Whether the others run is asked at the start. */
+int peers_check(struct engine *engine, struct container_spec *spec, struct strv *warnings,
+		struct err *err);
 
 #endif

@@ -104,7 +104,7 @@ void spec_done(struct container_spec *spec)
 		&spec->uts_mode,       &spec->userns_mode,	 &spec->cgroupns_mode,
 		&spec->cgroup_parent,  &spec->cpuset_cpus,	 &spec->cpuset_mems,
 		&spec->health.command, &spec->health.on_failure, &spec->volume_driver,
-		&spec->isolation,      &spec->runtime,
+		&spec->isolation,      &spec->runtime,		 &spec->network_peer,
 	};
 	struct strv *const vectors[] = {
 		&spec->command,

@@ -164,10 +164,12 @@ struct container_spec {
 	 * ...). */
 	char *isolation, *runtime; /* as typed */
 	struct strv links;	   /* "NAME[:ALIAS]" */
-	struct strv link_targets;  /* "ID NAME ALIAS" of those on the default network (peers.h) */
+	struct strv link_targets;  /* "ID:ALIAS" of those on the default bridge (engine/peers.h) */
 	char *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
 	struct endpoint_request *networks; /* owned array: names and modes; empty for the default */
 	size_t n_networks;
+	char *network_peer; /* the directory of the container whose network it joins (peers_check);
+			     * NULL otherwise */
 	struct strv dns, dns_search, dns_options;
 	struct strv extra_hosts; /* "name:address" */
 	struct strv expose;	 /* "80/tcp" */

@@ -97,6 +97,22 @@ static int receive_console(int socket_fd, int *ret, struct err *err)
 	return 0;
 }
 
+/* What somebody has set stays. */
+static void add_link_variables(struct strv *env, const struct strv *links)
+{
+	size_t n = env->n;
+
+	strv_foreach (i, links) {
+		size_t len = strcspn(links->items[i], "=") + 1;
+		bool is_set = false;
+
+		for (size_t k = 0; k < n; k++)
+			is_set |= strncmp(env->items[k], links->items[i], len) == 0;
+		if (!is_set)
+			strv_add(env, links->items[i]);
+	}
+}
+
 static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor_process *ret,
 		    struct err *err)
 {
@@ -118,6 +134,7 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	run.stdio[2] = stdio->err_fd;
 	run.pdeath_signal = SIGKILL;
 	strv_add_all(&run.env, &c->made->config.env);
+	add_link_variables(&run.env, &c->networks->env);
 	rc = run_plan(c, &run, ret, err);
 	shared_volumes_unlock(&c->shared);
 	if (rc == 0)

@@ -21,7 +21,7 @@
 #define OCI_NOTE_GROUPS	      "io.tare.groups" /* --group-add, separated by "," */
 #define OCI_NOTE_SECCOMP      "io.tare.seccomp" /* "default", "unconfined", or "file" (seccomp.bpf) */
 #define OCI_NOTE_INIT	      "io.tare.init"	/* "true": a reaper in front of the command */
-#define OCI_NOTE_LINKS	      "io.tare.links"	/* of --link: "ID NAME ALIAS", separated by "," */
+#define OCI_NOTE_LINKS	      "io.tare.links"	/* "ID:ALIAS" on the default bridge, by "," */
 #define OCI_NOTE_HOST_GATEWAY "io.tare.host-gateway" /* names of --add-host, separated by "," */
 #define OCI_NOTE_VOLATILE     "io.tare.volatile"     /* "true": the writable layer is thrown away */
 #define OCI_NOTE_DNS	      "io.tare.dns"   /* lines of resolv.conf: --dns and its sisters */

@@ -182,6 +182,43 @@ def test_a_command_that_does_not_start_leaves_nothing(nets):
     assert leases(nets) == []
 
 
+def test_listed_by_network(nets):
+    nets.ok("run", "-d", "--name", "c1", "--network", "net1", "--network", "net2", *SLEEP)
+    nets.ok("run", "-d", "--name", "c2", *SLEEP)
+    number = nets.ok("network", "inspect", "-f", "{{.Id}}", "net2")
+    for value, names in (("net1", "c1"), ("net2", "c1"), (number, "c1"), (number[:12], "c1"), ("bridge", "c2"),
+                         ("net6", ""), ("nosuch", "")):
+        assert nets.ok("ps", "--filter", "network=" + value, "--format", "{{.Names}}") == names
+
+
+def test_links_on_a_user_network(nets):
+    """An alias that is the container's own; the other may come later."""
+    nets.ok("run", "-d", "--name", "c1", "--network", "net2", "--link", "later:db", *SLEEP)
+    assert nets("exec", "c1", "ping", "-c1", "-W2", "db").rc != 0
+    nets.ok("run", "-d", "--name", "later", "--network", "net2", *SLEEP)
+    wait_until(lambda: nets("exec", "c1", "ping", "-c1", "-W2", "db").rc == 0, "the link")
+    assert nets("exec", "later", "ping", "-c1", "-W2", "db").rc != 0
+    assert networks_of(nets, "c1")["net2"]["Links"] == ["later:db"]
+
+
+def test_links_on_the_default_bridge(tare):
+    tare.ok("run", "-d", "--name", "db", "--expose", "80", "-e", "A=b", *SLEEP)
+    number = tare.inspect("db")["Id"][:12]
+    tare.ok("run", "-d", "--name", "me", "--link", "db:my-sql", "busybox", "sh", "-c", "env; sleep 1000")
+    log = tare.wait_log("me", "PWD")
+    for line in ("MY_SQL_NAME=/me/my-sql", "MY_SQL_PORT=tcp://172.17.0.2:80", "MY_SQL_PORT_80_TCP_ADDR=172.17.0.2",
+                 "MY_SQL_ENV_A=b"):
+        assert line in log.splitlines()
+    for _ in range(2):
+        assert tare.ok("exec", "me", "cat", "/etc/hosts").count("172.17.0.2\tmy-sql %s db\n" % number) == 1
+        tare.ok("restart", "-t", "0", "me")
+    tare.ok("stop", "-t", "0", "db")
+    got = tare("restart", "-t", "0", "me")
+    assert got.rc == 1 and "Cannot link to a non running container: /db AS /me/my-sql" in got.err
+    assert tare("run", "--link", "nosuch", "busybox", "true").err.startswith(
+        "tare: could not get container for nosuch: No such container: nosuch")
+
+
 # ---------------------------------------------------------------- connect and disconnect
 
 def test_connect_and_disconnect_live(nets):
