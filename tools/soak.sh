@@ -12,13 +12,15 @@ tests=$here/../tests/soak
 SOAK_REPORT=$here/../docs/soak.md
 export TARE SOAK_REPORT
 
-for tool in strace:strace mkfs.xfs:xfsprogs; do
+for tool in strace:strace mkfs.xfs:xfsprogs nft:nftables ip:iproute2; do
 	command -v "${tool%%:*}" >/dev/null || apt-get install -y --no-install-recommends "${tool##*:}" >/dev/null
 done
 python3 "$tests/harness.py" >>"$SOAK_REPORT"
 fail=0
 python3 "$tests/storm.py" --count "$count" || fail=1
 python3 "$tests/kill_points.py" --points 200 || fail=1
+python3 "$tests/network_points.py" || fail=1
+python3 "$tests/many_ports.py" --rounds 20 || fail=1
 python3 "$tests/exits.py" || fail=1
 python3 "$tests/races.py" || fail=1
 python3 "$tests/log_flood.py" || fail=1

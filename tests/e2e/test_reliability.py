@@ -40,6 +40,19 @@ def test_kill_points(role, verbs):
     soak("kill_points.py", "--points", "5", "--seed", "7", "--role", role, *[w for v in verbs for w in ("--verb", v)])
 
 
+@pytest.mark.parametrize("verbs", [["run-first", "rm-f-p"], ["run-rm-p", "network-rm"],
+                                   ["connect", "disconnect", "network-create-icc"]])
+def test_kill_points_of_networks(verbs):
+    """tests/soak/network_points.py has more verbs, and takes every point."""
+    needs("strace")
+    needs("nft")
+    soak("network_points.py", "--points", "2", "--seed", "7", *[w for v in verbs for w in ("--verb", v)])
+
+
+def test_many_ports_at_once():
+    soak("many_ports.py")
+
+
 def test_storm():
     soak("storm.py", "--count", "32", "--rounds", "0", "--races", "1", "--seed", "3")
 

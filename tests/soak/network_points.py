@@ -16,16 +16,17 @@ element in the firewall's maps, no process, and after `network prune` neither br
 import argparse
 import collections
 import json
+import os
 import random
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
 
 import kill_points
-import netns
-from harness import Failure, State, parse_log, read, report, wait_until
+from harness import Failure, State, netns, parse_log, read, report, wait_until
 
 kill_points.CHANGING = kill_points.MAKING = "sendmsg,sendto"
 # Descriptors with what they are: sends to the kernel are told from those to other processes.
@@ -47,6 +48,11 @@ def fresh(state):
 
 def network(state):
     state.ok("network", "create", "--subnet", SUBNET, "net1")
+
+
+def both_bridges(state):
+    network(state)
+    state.ok("run", "--rm", "busybox", "true")
 
 
 def both(state):
@@ -79,13 +85,53 @@ VERBS = {
     "start-p": Verb(created, START, ["start", "kk"]),
     "stop-p": Verb(published, END, ["stop", "-t", "0", "kk"]),
     "rm-f-p": Verb(published, END, ["rm", "-f", "kk"]),
+    "update-p": Verb(both, COMMAND, ["update", *PUBLISH, "kk"]),
+    "update-publish-rm": Verb(published, COMMAND, ["update", "--publish-rm", "80", "kk"]),
     "connect": Verb(both, COMMAND, ["network", "connect", "net2", "kk"]),
     "disconnect": Verb(connected, COMMAND, ["network", "disconnect", "net2", "kk"]),
     "disconnect-last": Verb(published, COMMAND, ["network", "disconnect", "net1", "kk"]),
     "network-create": Verb(fresh, COMMAND, ["network", "create", "--subnet", SUBNET, "net1"]),
+    "network-create-icc": Verb(fresh, COMMAND, ["network", "create", "--ipv6", "--subnet", SUBNET, "--subnet", "fd92::/64",
+                                                "-o", "com.docker.network.bridge.enable_icc=false", "net1"]),
     "network-rm": Verb(network, COMMAND, ["network", "rm", "net1"]),
-    "network-prune": Verb(network, COMMAND, ["network", "prune", "-f"]),
+    "network-prune": Verb(both_bridges, COMMAND, ["network", "prune", "-f"]),
 }
+
+
+# ---------------------------------------------------------------- killing
+
+def run_container(state, verb, k, log):
+    """As that of kill_points.py, but a monitor that gets to the point itself goes on: the container's first process
+    makes the same calls as often."""
+    command, monitor = kill_points.stop_monitor(state, verb.argv, str(log) + ".1")
+    tracer = kill_points.attach(monitor, kill_points.strace(log, kill_points.MAKING, k, "signal=STOP", "-f", "-p",
+                                                            str(monitor)), log)
+    let_go = 1
+
+    def reached():
+        nonlocal let_go
+        stops = re.findall(r"^(\d+) +--- stopped by SIGSTOP", read(log), re.M)
+        if k and stops.count(str(monitor)) > let_go:
+            let_go += 1
+            os.kill(monitor, signal.SIGCONT)
+        return kill_points.gone(command) or (k and set(stops) - {str(monitor)})
+    try:
+        wait_until(reached, "the point", 40)
+        if k and not kill_points.gone(command):
+            kill_points.kill(monitor)
+    finally:
+        tracer.kill()
+        tracer.wait()
+        for task in set(re.findall(r"^(\d+) ", read(log), re.M)):
+            try:
+                os.kill(int(task), signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+        wait_until(lambda: kill_points.gone(command), "the command", 40)
+        os.close(command)
+
+
+ROLES = dict(kill_points.ROLES, container=run_container)
 
 
 # ---------------------------------------------------------------- looking
@@ -197,9 +243,9 @@ def points_in(text, role):
                 found.setdefault(task, []).append((call, counts[call]))
     if role != "container":
         return max(found.values(), key=len, default=[])
-    first = re.match(r"\d+", text)
-    taken = found.get(first.group(), []) if first else []
-    return [p for task in found if task != first.group() for p in found[task] if p not in taken]
+    monitor = re.match(r"\d+", text)
+    first = next((task for task in found if task != monitor.group()), None)
+    return found.get(first, [])
 
 
 def run_point(state, verb, role, point):
@@ -207,7 +253,7 @@ def run_point(state, verb, role, point):
     for p in state.folder.glob("strace.log*"):
         p.unlink()
     verb.prepare(state)
-    kill_points.ROLES[role](state, verb, point, log)
+    ROLES[role](state, verb, point, log)
     text = read(log)
     check(state)
     return text
