@@ -551,6 +551,7 @@ static void reconcile_with_plan(struct change *c)
 	if (plan_init(&plan, &err) == 0) {
 		c->plan = &plan;
 		reconcile(c);
+		c->plan = NULL;
 	}
 	plan_done(&plan);
 }

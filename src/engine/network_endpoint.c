@@ -320,8 +320,8 @@ static void choose_highest(const struct network *network, int family, const stru
 {
 	const struct network_pool *pool = network_pool(network, family);
 	const struct ip_prefix *range = NULL;
-	struct ip_addr last = {};
-	struct ip_addr next = {};
+	struct ip_addr last;
+	struct ip_addr next;
 
 	if (!pool)
 		return;
