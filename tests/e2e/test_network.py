@@ -397,10 +397,14 @@ def test_killed_before_the_note(tare, n):
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("is_whole", [True, False])
 @pytest.mark.parametrize("call", ["sendto", "unlinkat", "fdatasync"])
-def test_killed_in_rm(tare, call):
+def test_killed_in_rm(tare, call, is_whole):
+    """Also of a network whose creation was killed before its last act."""
     for n in range(1, 30):
         network = tare.ok("network", "create", "shop")
+        if not is_whole:
+            (tare.runroot / "networks" / network / "up").unlink()
         was_killed = kill_at(tare, call, n, "network", "rm", "shop")
         if tare("network", "inspect", "shop").rc == 0:
             assert was_killed
