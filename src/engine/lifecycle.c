@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "engine/event.h"
 #include "engine/network_connect.h"
+#include "engine/network_plan.h"
 #include "engine/pending.h"
 #include "engine/restart.h"
 #include "engine/stop_steps.h"
@@ -426,8 +427,10 @@ static int remove_stopped(struct engine *engine, const char *id, unsigned how, i
 	rc = 0;
 	/* A monitor removes the run directory last: without one nothing is left to take down. */
 	/* lint: the engine's own run directory of this container */
-	if (access(run_dir, F_OK) == 0)
+	if (access(run_dir, F_OK) == 0) {
 		rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
+		engine_release_networks(engine, id, true);
+	}
 	if (rc < 0)
 		engine_remove_run(engine, id);
 	if (rc < 0)
