@@ -9,6 +9,7 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/lifecycle.h"
+#include "engine/links.h"
 #include "engine/pending.h"
 #include "engine/resume.h"
 #include "plan/plan.h"
@@ -23,8 +24,11 @@ static int rm_one(struct engine *engine, const char *ref, const struct rm_option
 {
 	const char *name = ref + (*ref == '/' && ref[1]);
 	struct plan plan = {};
-	int rc = plan_init(&plan, err);
+	int rc = 0;
 
+	if (o->link)
+		return engine_remove_link(engine, ref, err);
+	rc = plan_init(&plan, err);
 	if (rc == 0)
 		rc = engine_remove(engine, name,
 				   (o->force ? REMOVE_FORCE : 0U) |

@@ -116,7 +116,7 @@ const struct option rm_options[] = {
 	{"force", 'f', OPT_BOOL, offsetof(struct rm_options, force), NULL, NULL,
 	 "Force the removal of a running container (uses SIGKILL)"},
 	{"link", 'l', OPT_BOOL, offsetof(struct rm_options, link), NULL, NULL,
-	 "Remove the specified link", NULL, "links need networks, which are not there yet"},
+	 "Remove the specified link"},
 	{"volumes", 'v', OPT_BOOL, offsetof(struct rm_options, volumes), NULL, NULL,
 	 "Remove anonymous volumes associated with the container"},
 	{"explain", 0, OPT_CALL_BOOL, offsetof(struct rm_options, explain), explain_option_set,

@@ -443,8 +443,10 @@ static const char *or_private(const char *mode)
 static void write_links(struct str *out, const struct container_spec *spec, const char *name)
 {
 	cleanup_strv struct strv links = STRV_INIT;
+	/* On a network with names a link is the network's. */
+	bool is_shown = !network_mode_is_user_defined(spec_network_mode(spec));
 
-	strv_foreach (i, &spec->links) {
+	for (size_t i = 0; is_shown && i < spec->links.n; i++) {
 		const char *text = spec->links.items[i];
 		size_t len = strcspn(text, ":");
 		bool has_alias = text[len] && text[len + 1];

@@ -41,10 +41,11 @@ static void gateway_names(const struct oci_runtime_config *config, struct strv *
 
 static void add_line(struct strv *lines, const struct ip_addr *addr, const char *names)
 {
-	char text[IP_TEXT_LEN];
+	if (addr->family) {
+		char text[IP_TEXT_LEN];
 
-	if (addr->family)
 		strv_addf(lines, "%s\t%s", ip_format(addr, text), names);
+	}
 }
 
 /* The gateway that the container's default route leads to, else any. */

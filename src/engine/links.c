@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "engine/create.h"
+#include "engine/pending.h"
 #include "engine/spec.h"
 #include "engine/state.h"
 #include "network/live.h"
@@ -212,5 +214,96 @@ int links_resolve(struct engine *engine, const char *name, const struct oci_runt
 	strv_split(&links, text, ',');
 	for (size_t i = 0; rc == 0 && i < links.n; i++)
 		rc = resolve_one(engine, name, links.items[i], lines, env, err);
+	return rc;
+}
+
+/* ---- removing one ---- */
+
+/* Whether TEXT, the JSON of HostConfig, has the link "/OTHER:/NAME/ALIAS"; RET is it without. */
+static int remove_from_host(const char *text, const char *name, const char *alias, char **ret,
+			    struct err *err)
+{
+	cleanup_free char *end = str_printf(":/%s/%s", name, alias);
+	cleanup_json json_t *host = NULL;
+	json_t *links = NULL;
+	int rc = json_parse(text, strlen(text), MAX_STORED, "HostConfig", &host, err);
+
+	if (rc < 0)
+		return rc;
+	links = json_object_get(host, "Links");
+	for (size_t i = 0; i < json_array_size(links); i++) {
+		const char *link = json_string_value(json_array_get(links, i));
+
+		if (!link || !str_has_suffix(link, end))
+			continue;
+		json_array_remove(links, i);
+		if (!json_array_size(links))
+			json_object_set_new(host, "Links", json_null());
+		*ret = json_dumps(host, JSON_COMPACT);
+		return *ret ? 1 : 0;
+	}
+	return 0;
+}
+
+/* The same for what a start reads. */
+static int remove_from_config(struct engine *engine, const char *id, const char *alias,
+			      struct err *err)
+{
+	cleanup_made struct container_made made = {.pending_fd = -1};
+	cleanup_close int dir = engine_open_container_dir(engine, id);
+	cleanup_strv struct strv links = STRV_INIT;
+	cleanup_free char *joined = NULL;
+	cleanup_free char *text = NULL;
+	int rc = engine_load(engine, id, &made, err);
+	const char *noted = rc < 0 ? NULL : oci_annotation(&made.config, OCI_NOTE_LINKS);
+
+	if (rc < 0)
+		return rc;
+	strv_split(&links, noted ? noted : "", ',');
+	for (size_t i = links.n; i-- > 0;)
+		if (strcmp(strchrnul(links.items[i], ':'), "") == 0 ||
+		    strcmp(strchr(links.items[i], ':') + 1, alias) == 0)
+			strv_remove(&links, i);
+	joined = strv_join(&links, ",");
+	oci_annotate(&made.config, OCI_NOTE_LINKS, joined);
+	text = oci_config_format(&made.config);
+	rc = fd_replace_file_at(dir, "config.json", text, strlen(text), 0600, true);
+	return rc < 0 ? err_sys(err, -rc, "write the configuration of container %.12s", id) : 0;
+}
+
+static int remove_held(struct engine *engine, const char *id, const char *alias, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	cleanup_free char *host = NULL;
+	int rc = container_lookup_by_ref(engine->store, id, &record, err);
+
+	if (rc >= 0)
+		rc = remove_from_host(record.row.host, record.row.name, alias, &host, err);
+	if (rc == 0)
+		return err_set(err, ERR_NOT_FOUND, "No such container: /%s/%s", record.row.name,
+			       alias);
+	if (rc > 0)
+		rc = remove_from_config(engine, id, alias, err);
+	return rc < 0 ? rc : container_update_json(engine->store, id, NULL, host, NULL, err);
+}
+
+int engine_remove_link(struct engine *engine, const char *ref, struct err *err)
+{
+	cleanup_container struct container_record record = {};
+	const char *bare = ref + (*ref == '/');
+	const char *slash = strrchr(bare, '/');
+	cleanup_free char *name = slash ? str_ndup(bare, (size_t)(slash - bare)) : NULL;
+	struct err ignored = ERR_INIT;
+	int pending = -1;
+	int rc = 0;
+
+	if (!slash)
+		return err_set(err, ERR_CONFLICT,
+			       "Conflict, cannot remove the default link name of the container");
+	if (container_lookup_by_ref(engine->store, name, &record, &ignored) < 0)
+		return err_set(err, ERR_NOT_FOUND, "No such container: %s", ref);
+	pending = pending_wait(engine, record.row.id, err);
+	rc = pending < 0 ? pending : remove_held(engine, record.row.id, slash + 1, err);
+	pending_close(engine, record.row.id, pending);
 	return rc;
 }

@@ -20,4 +20,8 @@ void links_annotate(const struct container_spec *spec, struct oci_runtime_config
 int links_resolve(struct engine *engine, const char *name, const struct oci_runtime_config *config,
 		  struct strv *lines, struct strv *env, struct err *err);
 
+/* Removes the link "/NAME/ALIAS" of container NAME: it will not have it after its next start.
+ * ERR_NOT_FOUND. */
+int engine_remove_link(struct engine *engine, const char *ref, struct err *err);
+
 #endif

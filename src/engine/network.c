@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -238,19 +239,29 @@ static int tell_user(struct engine *engine, int dir_fd, const char *container, n
 	return fn(&user, data, err);
 }
 
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 int engine_list_network_users(struct engine *engine, const char *id, network_user_fn fn, void *data,
 			      struct err *err)
 {
 	cleanup_free char *path = str_printf("%s/networks/%s/endpoints", engine->runroot, id);
+	cleanup_strv struct strv ids = STRV_INIT;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	int rc = 0;
 
 	if (!dir)
 		return errno == ENOENT ? 0 : err_sys(err, errno, "open %s", path);
-	for (const struct dirent *e = readdir(dir); e && rc >= 0; e = readdir(dir))
+	for (const struct dirent *e = readdir(dir); e; e = readdir(dir))
 		if (hex_is_valid(e->d_name, ID_LEN))
-			rc = tell_user(engine, fd, e->d_name, fn, data, err);
+			strv_add(&ids, e->d_name);
+	if (ids.n)
+		qsort(ids.items, ids.n, sizeof(*ids.items), compare_texts);
+	for (size_t i = 0; i < ids.n && rc >= 0; i++)
+		rc = tell_user(engine, fd, ids.items[i], fn, data, err);
 	closedir(dir);
 	return rc < 0 ? rc : 0;
 }

@@ -104,7 +104,8 @@ struct network_user {
 	const char *mac, *ip4, *ip6; /* texts, "" for none; addresses without a prefix */
 };
 typedef int (*network_user_fn)(const struct network_user *user, void *data, struct err *err);
-/* Calls FN for every container that is in the network ID and runs or is being started. */
+/* Calls FN for every container that is in the network ID and runs or is being started, in the order
+ * of their ids. */
 int engine_list_network_users(struct engine *engine, const char *id, network_user_fn fn, void *data,
 			      struct err *err);
 

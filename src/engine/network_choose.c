@@ -293,11 +293,11 @@ static int collect_own(struct network *network, void *data, struct err *err)
 	return 0;
 }
 
-void network_forget_subnets(struct engine *engine)
+void network_tell_subnets(struct engine *engine, bool waiting)
 {
 	cleanup_with(choice_done) struct choice c = {.engine = engine};
 	struct err err = ERR_INIT;
-	cleanup_close int lock_fd = engine_lock_pools(&err);
+	cleanup_close int lock_fd = waiting ? engine_lock_pools(&err) : registry_try_lock(&err);
 	int rc = lock_fd;
 
 	if (rc >= 0)
@@ -305,5 +305,5 @@ void network_forget_subnets(struct engine *engine)
 	if (rc >= 0)
 		rc = registry_write(lock_fd, engine->root, c.own, c.n_own);
 	if (rc < 0)
-		log_debug("subnets of removed networks stay taken: %s", err.msg);
+		log_debug("other engines are not told which subnets are taken: %s", err.msg);
 }

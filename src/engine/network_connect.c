@@ -17,6 +17,7 @@
 #include "engine/network_names.h"
 #include "engine/network_plan.h"
 #include "engine/pending.h"
+#include "engine/publish_live.h"
 #include "engine/spec.h"
 #include "engine/state.h"
 #include "network/lease.h"
@@ -41,9 +42,10 @@ struct change {
 	struct endpoint_request *requests;
 	size_t n_requests;
 	struct live_network live;
-	int run_dir, netns;
+	int run_dir, netns, host_netns;
 	char *netns_path;
-	bool is_live; /* it has a process, and links */
+	bool is_live;	     /* it has a process, and links */
+	struct port_way way; /* where its published ports lead */
 	struct plan *plan;
 	struct plan_run run;
 };
@@ -54,6 +56,7 @@ static void change_done(struct change *c)
 		pending_close(c->engine, c->record.row.id, c->pending);
 	fd_cleanup_close(&c->run_dir);
 	fd_cleanup_close(&c->netns);
+	fd_cleanup_close(&c->host_netns);
 	free(c->netns_path);
 	live_network_done(&c->live);
 	endpoint_requests_free(c->requests, c->n_requests);
@@ -64,8 +67,12 @@ static void change_done(struct change *c)
 
 static void change_init(struct change *c, struct engine *engine, struct plan *plan)
 {
-	*c = (struct change){
-		.engine = engine, .plan = plan, .pending = -1, .run_dir = -1, .netns = -1};
+	*c = (struct change){.engine = engine,
+			     .plan = plan,
+			     .pending = -1,
+			     .run_dir = -1,
+			     .netns = -1,
+			     .host_netns = -1};
 	plan_run_init(&c->run);
 }
 
@@ -78,12 +85,16 @@ static int open_live(struct change *c, struct err *err)
 	c->run_dir = engine_open_run_dir(c->engine, c->record.row.id, false);
 	c->netns_path = str_printf("/proc/%d/ns/net", c->state.pid);
 	c->netns = open(c->netns_path, O_RDONLY | O_CLOEXEC);
+	c->host_netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	/* The process that the path named must still be the container's. */
-	if (pidfd < 0 || c->netns < 0 || c->run_dir < 0 ||
+	if (pidfd < 0 || c->netns < 0 || c->host_netns < 0 || c->run_dir < 0 ||
 	    !process_is_alive(c->state.pid, c->state.start_time))
 		return err_set(err, ERR_CONFLICT, "container %s is not running", c->record.row.id);
 	c->is_live = true;
-	return live_network_read(c->run_dir, &c->live, err);
+	if (live_network_read(c->run_dir, &c->live, err) < 0)
+		return -err->code;
+	c->way = port_way_of(&c->live);
+	return 0;
 }
 
 static int read_container(struct change *c, const char *ref, struct err *err)
@@ -230,6 +241,21 @@ static void plan_routes(struct change *c)
 		endpoint_plan_routes(c->plan, STEP_HOST, &c->live.endpoints[i]);
 }
 
+/* Published ports lead to the endpoint with the default route, which may be another one now. Their
+ * sockets and rules are the host's, and the steps before have gone into the container. */
+static int move_ports(struct change *c, struct err *err)
+{
+	struct port_way way = port_way_of(&c->live);
+	size_t first = c->plan->n;
+	int rc = 0;
+
+	if (ip_is_equal(&way.ip4, &c->way.ip4) && ip_is_equal(&way.ip6, &c->way.ip6))
+		return 0;
+	plan_join_namespace(c->plan, STEP_HOST, c->host_netns, "/proc/1/ns/net", CLONE_NEWNET);
+	rc = plan_execute_from(c->plan, first, STEP_HOST, &c->run, err);
+	return rc < 0 ? rc : engine_move_ports(c->engine, &c->record.row, &c->way, c->plan, err);
+}
+
 /* ---- connecting ---- */
 
 static int check_modes(const struct change *c, const struct network *network, struct err *err)
@@ -307,7 +333,7 @@ static int make_link(struct change *c, const struct network *network, struct err
 	endpoint_plan_addresses(c->plan, STEP_HOST, e);
 	plan_routes(c);
 	plan_net_commit(c->plan, STEP_HOST, NET_OWN);
-	endpoint_plan_ready(c->plan, STEP_HOST, e);
+	endpoint_plan_ready(c->plan, STEP_HOST, network, e);
 	plan_group(c->plan, NULL);
 	return plan_execute_from(c->plan, first, STEP_HOST, &c->run, err);
 }
@@ -350,7 +376,7 @@ static int connect_live(struct change *c, const struct network *network,
 	update_hosts(c);
 	update_names(c);
 	event_network_container(c->engine, network, "connect", c->record.row.id);
-	return 0;
+	return move_ports(c, err);
 }
 
 static int copy_request(const struct endpoint_request *from, const struct network *network,
@@ -442,7 +468,7 @@ static int disconnect_live(struct change *c, const struct network *network, size
 	update_names(c);
 	if (network)
 		event_network_container(c->engine, network, "disconnect", c->record.row.id);
-	return rc;
+	return rc < 0 ? rc : move_ports(c, err);
 }
 
 static int not_connected(const struct change *c, const struct network *network, struct err *err)
@@ -525,6 +551,7 @@ static void reconcile_with_plan(struct change *c)
 	if (plan_init(&plan, &err) == 0) {
 		c->plan = &plan;
 		reconcile(c);
+		c->plan = NULL;
 	}
 	plan_done(&plan);
 }

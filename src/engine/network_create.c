@@ -3,10 +3,12 @@
  * network create. A new network has its row before its bridge: a death in between leaves a network
  * that the next start completes; a failure takes the row away again.
  */
+/* lint file: a path of the kernel's own */
 #include "engine/network.h"
 
 #include <net/if.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -68,6 +70,15 @@ static int bring_up_new(struct engine *engine, const struct network *network, st
 	return rc;
 }
 
+static int check_host(const struct network *network, struct err *err)
+{
+	if (!network->is_ipv6 || access("/proc/sys/net/ipv6", F_OK) == 0)
+		return 0;
+	err_set(err, ERR_UNSUPPORTED, "network %s cannot have IPv6: this host has none",
+		network->name);
+	return err_hint(err, "its kernel was started with ipv6.disable=1, or has no IPv6 at all");
+}
+
 int engine_create_network(struct engine *engine, const struct network_request *request,
 			  struct plan *plan, char ret_id[static ID_LEN + 1], struct err *err)
 {
@@ -76,7 +87,7 @@ int engine_create_network(struct engine *engine, const struct network_request *r
 	cleanup_close int lock = -1;
 
 	rand_hex(ID_LEN / 2, network.id);
-	if (network_request_parse(request, &network, err) < 0 ||
+	if (network_request_parse(request, &network, err) < 0 || check_host(&network, err) < 0 ||
 	    engine_networks_ensure(engine, err) < 0)
 		return -err->code;
 	network_sweep_live(engine);

@@ -320,8 +320,8 @@ static void choose_highest(const struct network *network, int family, const stru
 {
 	const struct network_pool *pool = network_pool(network, family);
 	const struct ip_prefix *range = NULL;
-	struct ip_addr last = {};
-	struct ip_addr next = {};
+	struct ip_addr last;
+	struct ip_addr next;
 
 	if (!pool)
 		return;
@@ -483,10 +483,15 @@ void endpoint_plan_routes(struct plan *plan, enum step_where where, const struct
 		plan_net_route(plan, where, &all6, next_hop(&endpoint->gateway6), endpoint->ifname);
 }
 
-void endpoint_plan_ready(struct plan *plan, enum step_where where, const struct endpoint *endpoint)
+void endpoint_plan_ready(struct plan *plan, enum step_where where, const struct network *network,
+			 const struct endpoint *endpoint)
 {
 	if (*endpoint->host_ifname)
 		plan_net_ready(plan, where, NET_HOST, endpoint->host_ifname);
+	/* With its first port the bridge comes to life, too: before, the host's answers are lost.
+	 */
+	if (*endpoint->host_ifname && *network->bridge)
+		plan_net_ready(plan, where, NET_HOST, network->bridge);
 	/* IPv4 is as soon as it is up; IPv6 waits for the kernel's word on the link. */
 	if (endpoint->ip6.addr.family)
 		plan_net_ready(plan, where, NET_OWN, endpoint->ifname);

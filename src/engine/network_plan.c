@@ -244,7 +244,7 @@ static int prepare_ports(struct start_networks *s, struct err *err)
 		.exposed = s->subject.exposed,
 	};
 
-	return publish_prepare(s->engine, s->subject.ports, &to, false, &s->publish, err);
+	return publish_prepare(s->engine, s->subject.ports, &to, &s->publish, err);
 }
 
 int start_networks_prepare(struct start_networks *s, struct engine *engine,
@@ -327,7 +327,7 @@ static void add_inside(struct start_networks *s, struct plan *plan)
 		endpoint_plan_routes(plan, STEP_INSIDE, &s->live.endpoints[i]);
 	plan_net_commit(plan, STEP_INSIDE, NET_OWN);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
-		endpoint_plan_ready(plan, STEP_INSIDE, &s->live.endpoints[i]);
+		endpoint_plan_ready(plan, STEP_INSIDE, &s->networks[i], &s->live.endpoints[i]);
 	plan_net_close(plan);
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
 		endpoint_plan_sysctls(plan, &s->live.endpoints[i]);
@@ -514,9 +514,11 @@ static void plan_addresses_end(struct plan *plan, const char *runroot, const cha
 
 void start_networks_plan_end(struct start_networks *s, struct plan *plan)
 {
-	publish_plan_end(s->publish, plan);
-	if (!s->is_script)
+	publish_plan_end(s->publish, plan, false);
+	if (!s->is_script) {
 		plan_addresses_end(plan, s->engine->runroot, s->subject.id, &s->live);
+		publish_plan_end(s->publish, plan, true);
+	}
 	/* The kernel's worker that takes the namespace down holds the lock that this needs: the
 	 * command would wait for it. */
 	plan_links_end(plan, STEP_LATE, &s->live);
@@ -532,9 +534,10 @@ static void release(struct engine *engine, const char *id, struct live_network *
 		log_debug("%s", err.msg);
 		return;
 	}
-	publish_plan_withdraw(engine, live, &plan);
+	publish_plan_withdraw(engine, live, &plan, false);
 	plan_links_end(&plan, STEP_TEARDOWN, live);
 	plan_addresses_end(&plan, engine->runroot, id, live);
+	publish_plan_withdraw(engine, live, &plan, true);
 	plan_run_init(&run);
 	if (plan_execute(&plan, STEP_TEARDOWN, &run, &err) < 0)
 		log_debug("networks of container %.12s: %s", id, err.msg);

@@ -19,14 +19,16 @@ int network_insert_chosen(struct engine *engine, int lock_fd, struct network *ne
 /* The file of engine_lock_pools says which engine has which subnets, since a network that is not up
  * has no bridge that others could see: lines "NETNS SUBNET ROOT", good for one boot. */
 typedef void (*registry_fn)(const struct ip_prefix *subnet, void *data);
+/* As engine_lock_pools, but does not wait. */
+int registry_try_lock(struct err *err);
 /* Calls FN for what other engines have in this network namespace. */
 void registry_read(int lock_fd, const char *root, registry_fn fn, void *data);
 /* Says that the engine of ROOT has SUBNETS, in the place of what it had. 0 or -errno. */
 int registry_write(int lock_fd, const char *root, const struct ip_prefix *subnets, size_t n);
 
-/* Tells the other engines of this host which subnets this one does not have any more. Failures are
- * only logged. */
-void network_forget_subnets(struct engine *engine);
+/* Tells the other engines of this host which subnets this one has, and no others. When somebody
+ * chooses one at this moment, only WAITING waits for that. Failures are only logged. */
+void network_tell_subnets(struct engine *engine, bool waiting);
 
 /* As engine_list_networks, but FN may take NETWORK over, leaving all zero. Makes no rows. */
 int engine_take_networks(struct engine *engine,

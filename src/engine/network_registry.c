@@ -25,16 +25,26 @@
 #define REGISTRY     "/run/tare.networks"
 #define MAX_REGISTRY (4 << 20)
 
-int engine_lock_pools(struct err *err)
+static int lock_registry(int operation, struct err *err)
 {
 	cleanup_close int fd = open(REGISTRY, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return err_sys(err, errno, "open " REGISTRY);
-	while (flock(fd, LOCK_EX) < 0)
+	while (flock(fd, operation) < 0)
 		if (errno != EINTR)
 			return err_sys(err, errno, "lock " REGISTRY);
 	return take_fd(fd);
+}
+
+int engine_lock_pools(struct err *err)
+{
+	return lock_registry(LOCK_EX, err);
+}
+
+int registry_try_lock(struct err *err)
+{
+	return lock_registry(LOCK_EX | LOCK_NB, err);
 }
 
 /* What tells this network namespace from all others of this boot. Inode numbers come again. */

@@ -161,7 +161,7 @@ static int remove_found(struct engine *engine, const struct network *network, st
 		return -err->code;
 	if (network_take_down_now(engine, network, plan, &later) < 0)
 		log_warn("network %s: %s", network->name, later.msg);
-	network_forget_subnets(engine);
+	network_tell_subnets(engine, true);
 	event_network(engine, network, "destroy");
 	return 0;
 }

@@ -123,6 +123,7 @@ static void add_bridge(struct plan *plan, const struct network *network)
 		const struct network_pool *pool = network_pool(network, family);
 
 		if (pool && pool->gateway.family &&
+		    network_gateway_mode(network, family) != GATEWAY_ISOLATED &&
 		    !(family == IP_V4 && network->is_inhibited_ipv4))
 			addrs[bridge.n_addrs++] = (struct ip_prefix){.addr = pool->gateway,
 								     .len = pool->subnet.len};
@@ -232,6 +233,8 @@ int engine_network_bring_up(struct engine *engine, struct plan *plan, const stru
 	if (rc < 0)
 		return rc;
 	if (!is_known || !has_link) {
+		/* After a boot nobody knows it; who makes a network has told already. */
+		network_tell_subnets(engine, false);
 		add_bridge(plan, network);
 		add_forwarding(plan, network);
 		add_mark(engine, plan, network);

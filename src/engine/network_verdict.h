@@ -21,7 +21,9 @@ struct verdict {
 
 /* ---- what there is ---- */
 
+/* Whether its containers are on a bridge of the host. */
 bool model_is_bridge(const struct network *n);
+/* The network of an endpoint; borrowed. */
 const struct network *model_network_of(const struct network_model *model,
 				       const struct model_endpoint *e);
 /* Whether an endpoint, or any of a container, has an address of FAMILY. */

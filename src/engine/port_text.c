@@ -187,7 +187,9 @@ char *port_text_column(const struct live_network *live, const struct strv *expos
 int port_text_write(int state_dir, const struct live_network *live, const struct strv *exposed,
 		    struct err *err)
 {
-	cleanup_free char *text = port_text_column(live, exposed);
+	const struct strv none = STRV_INIT;
+	/* Without a network nothing is exposed to anybody. */
+	cleanup_free char *text = port_text_column(live, live->n_endpoints ? exposed : &none);
 	int rc = 0;
 
 	if (*text)

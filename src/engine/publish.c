@@ -202,20 +202,8 @@ static int check_relayed(const struct preparation *c, const struct port_spec *sp
 	return err_hint(err, "publish.respect-firewall of tare.conf has all ports relayed");
 }
 
-/* The numbers that a script shows must be there to be shown. */
-static int resolve_numbers(struct publish *publish, struct err *err)
-{
-	int rc = publish_bind(publish, err);
-
-	publish_close(publish);
-	if (rc == 0)
-		publish_number_rules(publish);
-	return rc;
-}
-
 int publish_prepare(struct engine *engine, const struct port_list *wanted,
-		    const struct publish_target *to, bool script, struct publish **ret,
-		    struct err *err)
+		    const struct publish_target *to, struct publish **ret, struct err *err)
 {
 	struct preparation c = {.to = to};
 	int rc = 0;
@@ -243,8 +231,6 @@ int publish_prepare(struct engine *engine, const struct port_list *wanted,
 	for (size_t i = 0; i < wanted->n; i++)
 		add_spec(&c, &wanted->items[i]);
 	rc = make_rules(c.publish, to->network, err);
-	if (rc == 0 && script)
-		rc = resolve_numbers(c.publish, err);
 	if (rc < 0)
 		publish_free(c.publish);
 	else
@@ -333,9 +319,12 @@ void publish_plan(struct publish *publish, struct plan *plan)
 				 true, publish->engine->runroot);
 }
 
-void publish_plan_end(struct publish *publish, struct plan *plan)
+void publish_plan_end(struct publish *publish, struct plan *plan, bool is_again)
 {
-	if (publish && publish->n_rules)
+	if (publish && is_again)
+		rules_plan_ports_again(plan, STEP_TEARDOWN, publish->table, publish->rules,
+				       publish->n_rules, publish->engine->runroot);
+	else if (publish)
 		rules_plan_ports(plan, STEP_TEARDOWN, publish->table, publish->rules,
 				 publish->n_rules, false, publish->engine->runroot);
 }

@@ -28,7 +28,7 @@ struct publish_target {
 	const char *container_id, *name;
 	const char *endpoint_id;
 	/* What the container has: the ports are appended, and all of it is written to the run
-	 * directory STATE_DIR. Borrowed until the plan has run; NULL and -1 for a script. */
+	 * directory STATE_DIR. Borrowed until the plan has run; -1: it is written by the caller. */
 	struct live_network *live;
 	int state_dir;
 	const struct strv *exposed; /* "80/tcp"; the same */
@@ -36,19 +36,18 @@ struct publish_target {
 
 /* Prepares the ports of WANTED for a start: RET is the caller's (publish_free), NULL when nothing
  * is published: no port asked for, or a network that takes none (internal, macvlan, none); then
- * what is exposed is written down here. For a SCRIPT numbers that are the kernel's choice are
- * chosen now. 0 or -code. */
+ * what is exposed is written down here. 0 or -code. */
 int publish_prepare(struct engine *engine, const struct port_list *wanted,
-		    const struct publish_target *to, bool script, struct publish **ret,
-		    struct err *err);
+		    const struct publish_target *to, struct publish **ret, struct err *err);
 void publish_free(struct publish *publish);
 /* The three below take NULL for "nothing". */
 
 /* HOST: binds the sockets, and adds the elements. ERR_CONFLICT with docker's words when a port is
  * taken. PUBLISH is PLAN's from now on. */
 void publish_plan(struct publish *publish, struct plan *plan);
-/* TEARDOWN: takes the elements out. */
-void publish_plan_end(struct publish *publish, struct plan *plan);
+/* TEARDOWN: takes the elements out; IS_AGAIN: once more, when network.json is gone (see
+ * rules_plan_ports_again). */
+void publish_plan_end(struct publish *publish, struct plan *plan, bool is_again);
 /* The plan has run: the sockets are MONITOR's from now on, in every case. 0 or -code. For its start
  * callback. */
 int publish_keep(struct publish *publish, struct monitor *monitor, struct err *err);

@@ -105,7 +105,7 @@ static socklen_t make_address(const struct ip_addr *addr, uint16_t port, union a
 
 static int get_port(int fd)
 {
-	union address addr;
+	union address addr = {};
 	socklen_t len = sizeof(addr);
 
 	if (getsockname(fd, &addr.any, &len) < 0)

@@ -190,12 +190,12 @@ void port_outcome_store(const struct port_outcome *outcome, json_t *host, json_t
 /* One change of a running container; owned by its plan. */
 struct live_change {
 	struct engine *engine;
-	const struct container_row *row; /* borrowed, as CHANGES and OUTCOME */
-	const struct port_changes *changes;
+	const struct container_row *row; /* borrowed, as OUTCOME */
 	const struct port_outcome *outcome;
 	int state_dir;	/* owned */
 	int monitor_fd; /* owned: the connection */
 	struct live_network live;
+	struct port_way from; /* where the ports of LIVE lead to */
 	struct network network;
 	struct publish *publish;	  /* what comes; NULL */
 	struct published_port *leaving;	  /* owned: what goes */
@@ -239,15 +239,25 @@ static struct ip_addr find_address(const struct live_network *live, int family)
 {
 	const struct endpoint *way = find_way(live, family);
 
-	return !way ? (struct ip_addr){} : family == IP_V4 ? way->ip4.addr : way->ip6.addr;
+	if (!way)
+		return (struct ip_addr){};
+	return family == IP_V4 ? way->ip4.addr : way->ip6.addr;
+}
+
+struct port_way port_way_of(const struct live_network *live)
+{
+	return (struct port_way){.ip4 = find_address(live, IP_V4),
+				 .ip6 = find_address(live, IP_V6)};
 }
 
 /* The rule of PORT, if it has one. */
-static bool make_rule(const struct live_network *live, const struct published_port *port,
+static bool make_rule(const struct port_way *way, const struct published_port *port,
 		      const struct network *network, struct rules_port *ret)
 {
+	bool is_ip4 = port->host_ip.family == IP_V4;
+
 	*ret = (struct rules_port){.port = *port,
-				   .container_ip = find_address(live, port->host_ip.family),
+				   .container_ip = is_ip4 ? way->ip4 : way->ip6,
 				   .bridge = network->bridge,
 				   .mode = network_gateway_mode(network, port->host_ip.family)};
 	/* Where it is routed to there is no port of the host's. */
@@ -256,32 +266,37 @@ static bool make_rule(const struct live_network *live, const struct published_po
 	return !port->is_relayed && ret->container_ip.family != IP_NONE;
 }
 
-/* Moves what is to go out of the list of what is there. */
-static void collect_leaving(struct live_change *c)
+static void leave(struct live_change *c, const struct published_port *port)
+{
+	c->leaving[c->n_leaving++] = *port;
+	if (make_rule(&c->from, port, &c->network, &c->leaving_rules[c->n_leaving_rules]))
+		c->n_leaving_rules++;
+}
+
+/* Moves what REMOVED (NULL: everything) names out of the list of what is there. */
+static void collect_leaving(struct live_change *c, const struct port_list *removed)
 {
 	struct live_network *live = &c->live;
-	const struct port_list *removed = c->changes->remove;
 	size_t n = 0;
 
 	c->leaving = mem_realloc_array(NULL, live->n_ports + 1, sizeof(*c->leaving));
 	c->leaving_rules = mem_realloc_array(NULL, live->n_ports + 1, sizeof(*c->leaving_rules));
 	for (size_t i = 0; i < live->n_ports; i++) {
 		const struct published_port *port = &live->ports[i];
-		bool is_leaving = false;
+		bool is_leaving = !removed;
 
-		for (size_t k = 0; k < removed->n; k++)
+		for (size_t k = 0; removed && k < removed->n; k++)
 			is_leaving |= names_port(&removed->items[k], port);
-		if (!is_leaving) {
+		if (is_leaving)
+			leave(c, port);
+		else
 			live->ports[n++] = *port;
-			continue;
-		}
-		c->leaving[c->n_leaving++] = *port;
-		if (make_rule(live, port, &c->network, &c->leaving_rules[c->n_leaving_rules]))
-			c->n_leaving_rules++;
 	}
 	live->n_ports = n;
 }
 
+/* 1; 0 for a container without a network: nothing is published there, and a start says nothing of
+ * it, either. */
 static int open_live(struct live_change *c, struct err *err)
 {
 	const struct endpoint *way = NULL;
@@ -294,32 +309,29 @@ static int open_live(struct live_change *c, struct err *err)
 	rc = live_network_read(c->state_dir, &c->live, err);
 	if (rc < 0)
 		return rc;
+	c->from = port_way_of(&c->live);
 	way = find_any_way(&c->live);
-	/* Without a network nothing is published; a start says nothing of it, either. */
-	if (!way)
-		return 0;
-	rc = engine_find_network(c->engine, way->network_id, &c->network, err);
-	if (rc < 0)
-		return rc;
-	c->monitor_fd = monitor_client_open(c->state_dir, err);
-	return c->monitor_fd < 0 ? c->monitor_fd : 1;
+	if (way)
+		rc = engine_find_network(c->engine, way->network_id, &c->network, err);
+	return rc < 0 ? rc : way != NULL;
 }
 
 static int prepare_arriving(struct live_change *c, struct err *err)
 {
+	const struct endpoint *way = find_any_way(&c->live);
 	const struct publish_target to = {
-		.network = &c->network,
+		.network = way ? &c->network : NULL,
 		.ip4 = find_address(&c->live, IP_V4),
 		.ip6 = find_address(&c->live, IP_V6),
 		.container_id = c->row->id,
 		.name = c->row->name,
-		.endpoint_id = find_any_way(&c->live)->id,
+		.endpoint_id = way ? way->id : NULL,
 		.live = &c->live,
 		.state_dir = -1, /* written once the monitor has them */
 		.exposed = &c->outcome->exposed,
 	};
 
-	return publish_prepare(c->engine, &c->outcome->added, &to, false, &c->publish, err);
+	return publish_prepare(c->engine, &c->outcome->added, &to, &c->publish, err);
 }
 
 /* ---- steps ---- */
@@ -437,48 +449,60 @@ static void add_steps(struct live_change *c, struct plan *plan)
 	plan_group(plan, NULL);
 }
 
-static int execute(struct plan *plan, enum step_where where, struct err *err)
+/* Those from index FIRST on: a plan may have been executed up to there. */
+static int execute(struct plan *plan, size_t first, enum step_where where, struct err *err)
 {
 	struct plan_run run;
 	int rc = 0;
 
 	plan_run_init(&run);
-	rc = plan_execute(plan, where, &run, err);
+	rc = plan_execute_from(plan, first, where, &run, err);
 	plan_run_done(&run);
 	return rc;
 }
 
+/* What leaves is known: prepares what comes, and does both. */
 static int change_live(struct live_change *c, struct plan *plan, struct err *err)
 {
-	int rc = 0;
+	size_t first = plan->n;
+	int rc = prepare_arriving(c, err);
 
-	collect_leaving(c);
-	rc = prepare_arriving(c, err);
-	if (rc == 0 && !c->n_leaving && !c->publish)
-		return 0;
-	if (rc == 0)
+	if (rc < 0 || (!c->n_leaving && !c->publish))
+		return rc;
+	c->monitor_fd = monitor_client_open(c->state_dir, err);
+	if (c->monitor_fd < 0)
+		return c->monitor_fd;
+	if (c->publish)
 		rc = engine_network_bring_up(c->engine, plan, &c->network, err);
 	if (rc < 0)
 		return rc;
 	add_steps(c, plan);
-	return execute(plan, STEP_HOST, err);
+	return execute(plan, first, STEP_HOST, err);
+}
+
+/* Owned by PLAN. */
+static struct live_change *change_new(struct engine *engine, const struct container_row *row,
+				      const struct port_outcome *outcome, struct plan *plan)
+{
+	struct live_change *c = mem_zalloc(sizeof(*c));
+
+	*c = (struct live_change){.engine = engine,
+				  .row = row,
+				  .outcome = outcome,
+				  .state_dir = -1,
+				  .monitor_fd = -1};
+	plan_own(plan, c, live_change_free);
+	return c;
 }
 
 int engine_change_ports(struct engine *engine, const struct container_row *row,
 			const struct container_state *state, const struct port_changes *changes,
 			struct plan *plan, struct port_outcome *ret, struct err *err)
 {
-	struct live_change *c = mem_zalloc(sizeof(*c));
+	struct live_change *c = change_new(engine, row, ret, plan);
 	int rc = read_record(row, changes, ret, err);
 	int has_network = 0;
 
-	*c = (struct live_change){.engine = engine,
-				  .row = row,
-				  .changes = changes,
-				  .outcome = ret,
-				  .state_dir = -1,
-				  .monitor_fd = -1};
-	plan_own(plan, c, live_change_free);
 	if (rc == 0 && container_has_process(state))
 		has_network = open_live(c, err);
 	if (rc == 0 && has_network < 0)
@@ -488,16 +512,65 @@ int engine_change_ports(struct engine *engine, const struct container_row *row,
 	if (rc < 0)
 		return rc;
 	add_all(ret, changes);
-	return has_network > 0 ? change_live(c, plan, err) : 0;
+	if (!has_network)
+		return 0;
+	collect_leaving(c, changes->remove);
+	return change_live(c, plan, err);
+}
+
+/* ---- another network ---- */
+
+/* PORT as somebody would have asked for it. */
+static void add_again(struct port_list *list, const struct published_port *port)
+{
+	char host[IP_TEXT_LEN];
+	struct port_spec spec = {.host_ip = ip_format(&port->host_ip, host),
+				 .host_first = port->host_port,
+				 .host_last = port->host_port,
+				 .has_host = true,
+				 .container_port = port->container_port};
+
+	snprintf(spec.proto, sizeof(spec.proto), "%s", port->proto);
+	port_list_add(list, &spec);
+}
+
+static void outcome_free(void *data)
+{
+	port_outcome_done(data);
+	free(data);
+}
+
+int engine_move_ports(struct engine *engine, const struct container_row *row,
+		      const struct port_way *before, struct plan *plan, struct err *err)
+{
+	struct port_outcome *outcome = mem_zalloc(sizeof(*outcome));
+	struct live_change *c = change_new(engine, row, outcome, plan);
+	int rc = open_live(c, err);
+
+	plan_own(plan, outcome, outcome_free);
+	if (rc < 0 ||
+	    (ip_is_equal(&c->from.ip4, &before->ip4) && ip_is_equal(&c->from.ip6, &before->ip6)))
+		return rc < 0 ? rc : 0;
+	rc = port_list_read(&outcome->bindings, row->host, row->config, &outcome->exposed, err);
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < c->live.n_ports; i++)
+		add_again(&outcome->added, &c->live.ports[i]);
+	for (size_t i = 0; !c->live.n_ports && i < outcome->bindings.n; i++)
+		port_list_add(&outcome->added, &outcome->bindings.items[i]);
+	c->from = *before;
+	collect_leaving(c, NULL);
+	return change_live(c, plan, err);
 }
 
 /* ---- the end of a container ---- */
 
 void publish_plan_withdraw(const struct engine *engine, const struct live_network *live,
-			   struct plan *plan)
+			   struct plan *plan, bool is_again)
 {
 	/* Its row need not be there any more; a port tells enough of it. */
 	const struct network network = {};
+	const struct port_way way = port_way_of(live);
 	char table[RULES_TABLE_LEN];
 	struct rules_port *rules = NULL;
 	size_t n = 0;
@@ -507,12 +580,14 @@ void publish_plan_withdraw(const struct engine *engine, const struct live_networ
 	rules = mem_realloc_array(NULL, live->n_ports + 1, sizeof(*rules));
 	plan_own(plan, rules, free);
 	for (size_t i = 0; i < live->n_ports; i++) {
-		n += make_rule(live, &live->ports[i], &network, &rules[n]);
+		n += make_rule(&way, &live->ports[i], &network, &rules[n]);
 		if (n)
 			rules[n - 1].bridge = "";
 	}
 	rules_table_name(engine->root, table);
-	if (n)
+	if (is_again)
+		rules_plan_ports_again(plan, STEP_TEARDOWN, table, rules, n, engine->runroot);
+	else
 		rules_plan_ports(plan, STEP_TEARDOWN, table, rules, n, false, engine->runroot);
 }
 
@@ -525,8 +600,8 @@ void engine_withdraw_ports(const struct engine *engine, const char *id)
 
 	if (dir < 0 || live_network_read(dir, &live, &err) < 0 || plan_init(&plan, &err) < 0)
 		return;
-	publish_plan_withdraw(engine, &live, &plan);
-	if (execute(&plan, STEP_TEARDOWN, &err) < 0)
+	publish_plan_withdraw(engine, &live, &plan, false);
+	if (execute(&plan, 0, STEP_TEARDOWN, &err) < 0)
 		log_debug("ports of container %.12s: %s", id, err.msg);
 	plan_done(&plan);
 }

@@ -47,9 +47,22 @@ int engine_change_ports(struct engine *engine, const struct container_row *row,
 /* Puts them into docker's HOST and CONFIG. */
 void port_outcome_store(const struct port_outcome *outcome, json_t *host, json_t *config);
 
-/* TEARDOWN: takes the ports of LIVE, those of a container, out of the rules. */
+/* The addresses that a container's ports lead to. */
+struct port_way {
+	struct ip_addr ip4, ip6; /* of the endpoints that have the default routes; none */
+};
+struct port_way port_way_of(const struct live_network *live);
+/* The container of ROW, which runs, was connected or disconnected: its ports, which led to BEFORE,
+ * are to lead to what network.json says now, with the numbers that they had; those of one that had
+ * no network before are published. Steps are added to PLAN and executed. The caller holds its
+ * pending entry. 0 or -code: then what was published is withdrawn. */
+int engine_move_ports(struct engine *engine, const struct container_row *row,
+		      const struct port_way *before, struct plan *plan, struct err *err);
+
+/* TEARDOWN: takes the ports of LIVE, those of a container, out of the rules; IS_AGAIN: once more,
+ * when its network.json is gone. */
 void publish_plan_withdraw(const struct engine *engine, const struct live_network *live,
-			   struct plan *plan);
+			   struct plan *plan, bool is_again);
 /* Does that for container ID, as network.json says: for a monitor whose container has ended, when
  * its ports are not those of its start any more. Failures are only logged. */
 void engine_withdraw_ports(const struct engine *engine, const char *id);

@@ -317,25 +317,33 @@ void forward_tcp_resume(struct forward *f)
 	}
 }
 
+/* The next client; -EAGAIN: there is none; another -errno: there is no room. */
+static int take_client(const struct forward_listener *l)
+{
+	int fd = -1;
+
+	if (l->shared->n_connections >= CONNECTIONS_MAX)
+		return -EMFILE;
+	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	/* One that is gone already is nobody's failure. */
+	return fd >= 0 ? fd : errno == ECONNABORTED ? -EAGAIN : -errno;
+}
+
 static int on_listen(void *data, uint32_t events)
 {
 	struct forward_listener *l = data;
-	struct forward *f = l->shared;
 
 	for (int i = 0; i < BURST; i++) {
-		int fd = f->n_connections < CONNECTIONS_MAX
-				 ? accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)
-				 : -1;
+		int fd = take_client(l);
 
-		/* A client that is gone already is nobody's failure. */
-		if (fd < 0 && (errno == EAGAIN || errno == ECONNABORTED) &&
-		    f->n_connections < CONNECTIONS_MAX)
+		if (fd == -EAGAIN)
 			return 0;
 		if (fd < 0) {
 			pause_listener(l);
 			return 0;
 		}
-		/* Closed without an answer, as a proxy does it. */
+		/* Closed without an answer where the container cannot be reached, as a proxy does
+		 * it. */
 		connection_new(l, fd);
 	}
 	return 0;

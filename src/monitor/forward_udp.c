@@ -220,12 +220,30 @@ static int on_flow(void *data, uint32_t events)
 
 /* ---- from the client ---- */
 
+static bool is_same_address(const union forward_address *a, const union forward_address *b)
+{
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	if (a->any.sa_family == AF_INET)
+		return a->v4.sin_port == b->v4.sin_port &&
+		       a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+	return a->any.sa_family == AF_UNSPEC ||
+	       (a->v6.sin6_port == b->v6.sin6_port && a->v6.sin6_scope_id == b->v6.sin6_scope_id &&
+		IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr));
+}
+
+static bool is_same_peer(const struct peer *a, const struct peer *b)
+{
+	return is_same_address(&a->client, &b->client) && is_same_address(&a->local, &b->local) &&
+	       a->ifindex == b->ifindex;
+}
+
 static struct forward_flow *find_flow(struct forward *f, const struct forward_listener *l,
 				      const struct peer *peer)
 {
 	struct forward_flow *flow = f->flows[bucket_of(peer)];
 
-	while (flow && (flow->listener != l || memcmp(&flow->peer, peer, sizeof(*peer)) != 0))
+	while (flow && (flow->listener != l || !is_same_peer(&flow->peer, peer)))
 		flow = flow->next;
 	return flow;
 }

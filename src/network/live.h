@@ -5,8 +5,8 @@
  * What networks have at this moment, as files below RUNROOT: gone after a boot, as the links are.
  *
  *	RUNROOT/networks/lock                 held (flock) by who changes bridges or rules
- *	                 rules                what the firewall was when we last saw it
- *(network/rules.h) ID/addresses/IP      a lease: a symlink whose text is the container's id.
+ *	                 rules, rules.lock    what the firewall was when we last saw it (rules.h)
+ *	                 ID/addresses/IP      a lease: a symlink whose text is the container's id.
  *	                                      symlink(2) takes it, whoever else wants it: no lock
  *	                 ID/endpoints/CID     who is there: lines "key value" (below), by rename
  *	                 ID/dns.sock          where the network's name server listens

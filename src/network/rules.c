@@ -214,13 +214,28 @@ size_t rules_get_fds(int ret[static 2])
 	return 2;
 }
 
+/* Whether there is a note, and it is that of the kernel's generation. */
+static bool is_noted(const char *runroot, int fd, uint32_t *ret_noted)
+{
+	uint32_t generation = 0;
+
+	*ret_noted = read_note(runroot, fd);
+	return *ret_noted && nft_generation(fd, &generation) == 0 && generation == *ret_noted;
+}
+
 bool rules_are_current(const char *runroot)
 {
 	int fd = open_socket();
-	uint32_t generation = 0;
-	uint32_t noted = fd < 0 ? 0 : read_note(runroot, fd);
-	bool are_current = noted && nft_generation(fd, &generation) == 0 && generation == noted;
+	cleanup_close int lock = -1;
+	struct err ignored = ERR_INIT;
+	uint32_t noted = 0;
+	bool are_current = fd >= 0 && is_noted(runroot, fd, &noted);
 
+	/* A change of our own that is made, and about to be noted? */
+	if (noted && !are_current) {
+		lock = take_lock(runroot, &ignored);
+		are_current = lock >= 0 && is_noted(runroot, fd, &noted);
+	}
 	if (fd >= 0)
 		keep_socket(fd);
 	return are_current;
@@ -489,25 +504,27 @@ int rules_take(struct rules_session *session, const struct rules_content *conten
 
 /* ---- comparing ---- */
 
-bool rules_compare(const struct rules_state *state, const char *runroot)
+bool rules_compare(struct rules_state *state, const char *runroot)
 {
 	cleanup_rules_session struct rules_session session = RULES_SESSION_INIT;
-	cleanup_rules_content struct rules_content inet, bridge;
-	const bool is_closed = rules_fill(state, &inet, &bridge);
+	cleanup_rules_content struct rules_content inet = {}, bridge = {};
 	cleanup_strv struct strv bridges = STRV_INIT;
 	struct err ignored = ERR_INIT;
 	uint32_t generation = 0;
-	bool is_same = rules_session_begin(&session, runroot, &ignored) == 0 &&
-		       nft_generation(session.fd, &generation) == 0;
+	bool is_closed = false;
 
+	if (rules_session_begin(&session, runroot, &ignored) < 0 ||
+	    nft_generation(session.fd, &generation) < 0 ||
+	    (state->refill && state->refill(state, &ignored) < 0))
+		return false;
+	is_closed = rules_fill(state, &inet, &bridge);
 	unique_keys(&inet);
-	unique_keys(&bridge);
 	rules_bridges(state, &bridges);
 	/* A bridge table that nobody needs any more does no harm. */
-	is_same = is_same && nft_is_same(session.fd, &inet.table, inet.elements) == 1 &&
-		  (!is_closed || nft_is_same(session.fd, &bridge.table, bridge.elements) == 1) &&
-		  rules_user_chain_is_right(session.fd, &bridges);
-	if (is_same)
-		rules_note(&session, generation);
-	return is_same;
+	if (nft_is_same(session.fd, &inet.table, inet.elements) != 1 ||
+	    (is_closed && nft_is_same(session.fd, &bridge.table, bridge.elements) != 1) ||
+	    !rules_user_chain_is_right(session.fd, &bridges))
+		return false;
+	rules_note(&session, generation);
+	return true;
 }

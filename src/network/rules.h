@@ -66,8 +66,9 @@ size_t rules_get_fds(int ret[static 2]);
 /* For the end of a process that nobody waits for any more: sleeps a moment if it has changed rules,
  * so that its end holds up nobody who changes them. */
 void rules_linger(void);
-/* Whether the tables are what STATE says; if so, that is noted, and they are current. */
-bool rules_compare(const struct rules_state *state, const char *runroot);
+/* Whether the tables are what STATE says, which is filled anew for it; if so, that is noted, and
+ * they are current. */
+bool rules_compare(struct rules_state *state, const char *runroot);
 /* Adds the steps that make the tables what STATE says, in one transaction, whatever is there; and
  * note the generation. STATE is borrowed until the plan has run. */
 void rules_plan_load(struct plan *plan, enum step_where where, struct rules_state *state,
@@ -81,6 +82,10 @@ void rules_plan_network(struct plan *plan, enum step_where where, const char *ta
  * belongs to another container by now, is fine. */
 void rules_plan_ports(struct plan *plan, enum step_where where, const char *table,
 		      const struct rules_port *ports, size_t n, bool add, const char *runroot);
+/* Takes the ports away once more, after the container's network.json is gone: who loaded the tables
+ * between the two had still read it. */
+void rules_plan_ports_again(struct plan *plan, enum step_where where, const char *table,
+			    const struct rules_port *ports, size_t n, const char *runroot);
 /* Removes the tables, and the rules in DOCKER-USER. */
 void rules_plan_remove(struct plan *plan, enum step_where where, const char *table,
 		       const char *runroot);

@@ -20,6 +20,7 @@ enum inet_set {
 	SET_MASQUERADE,
 	SET_UNPROTECTED,
 	SET_ROUTED,
+	SET_UNROUTED,
 	SET_DIRECT4,
 	SET_DIRECT6,
 	SET_PORTS4,
@@ -41,6 +42,8 @@ static const struct nft_set inet_sets[] = {
 	{"masqueraded", "nf_proto . ifname", NULL, false},
 	{"unprotected", "nf_proto . ifname", NULL, false},
 	{"routed", "nf_proto . ifname", NULL, false},
+	/* Where the host has no address on the bridge, and so no route to its containers. */
+	{"unrouted", "nf_proto . ifname", NULL, false},
 	/* Published ports: of routed networks, of every address, of one address. */
 	{"direct4", "ipv4_addr . inet_proto . inet_service", NULL, false},
 	{"direct6", "ipv6_addr . inet_proto . inet_service", NULL, false},
@@ -67,9 +70,13 @@ static const char *const publish_rules[] = {
 	NULL,
 };
 
-/* The first: a source address that is not of the network that it comes from. In a chain of this
- * type it is asked for the first packet of a connection only. */
+/* A source address that is not of the network that it comes from; in a chain of this type it is
+ * asked for the first packet of a connection only. A bridge without an address has no such route:
+ * there the host takes nothing at all, and what br_netfilter shows us of the containers among
+ * themselves is not our business here. */
 static const char *const prerouting_rules[] = {
+	"meta nfproto . iifname @unrouted fib daddr type local drop",
+	"meta nfproto . iifname @unrouted return",
 	"iifname @bridges fib saddr . iif oif 0 drop",
 	"jump publish",
 	NULL,
@@ -92,11 +99,15 @@ static const char *const postrouting_rules[] = {
 	NULL,
 };
 
-/* Packets of one network among themselves come by here where br_netfilter is loaded. What is
+/* Packets of one network among themselves come by here where br_netfilter is loaded, those that ask
+ * for neighbours as well (which are worth nothing once they were routed: RFC 4861, 7.1). What is
  * invalid would leave with the container's address, as NAT does not know it. */
 static const char *const forward_rules[] = {
 	"ct state established,related accept",
 	"iifname . oifname @open accept",
+	"icmpv6 type nd-neighbor-solicit accept",
+	"icmpv6 type nd-neighbor-advert accept",
+	"meta nfproto . iifname @unrouted drop",
 	"iifname @internal drop",
 	"oifname @internal drop",
 	"oifname @bridges ct status dnat accept",
@@ -189,6 +200,8 @@ static void add_family(struct rules_content *content, const struct network *netw
 	if (mode == GATEWAY_NAT_UNPROTECTED || mode == GATEWAY_ROUTED)
 		strv_addf(&content->elements[mode == GATEWAY_ROUTED ? SET_ROUTED : SET_UNPROTECTED],
 			  "%s . \"%s\"", family, network->bridge);
+	if (mode == GATEWAY_ISOLATED || (i == 0 && network->is_inhibited_ipv4))
+		strv_addf(&content->elements[SET_UNROUTED], "%s . \"%s\"", family, network->bridge);
 }
 
 static void add_subnets(struct rules_content *content, const struct network *network)

@@ -85,6 +85,21 @@ static void port_content(const struct step *step, struct rules_content *content)
 		rules_add_port(content, &ports[i]);
 }
 
+/* What a run directory tells of a port does not say how its network is reached: both ways are taken
+ * away, of which one is there. */
+static void taken_content(const struct step *step, struct rules_content *content)
+{
+	const struct rules_port *ports = step->data;
+
+	for (uint64_t i = 0; i < step->number[0]; i++) {
+		struct rules_port other = ports[i];
+
+		other.mode = other.mode == GATEWAY_ROUTED ? GATEWAY_NAT : GATEWAY_ROUTED;
+		rules_add_port(content, &ports[i]);
+		rules_add_port(content, &other);
+	}
+}
+
 static bool is_empty(const struct rules_content *content)
 {
 	for (size_t i = 0; i < content->table.n_sets; i++)
@@ -204,7 +219,7 @@ static bool has_flows(const struct rules_port *port)
 static int run_ports(struct plan_run *run, const struct step *step, struct err *err)
 {
 	const struct rules_port *ports = step->data;
-	int rc = run_inet(step, port_content, err);
+	int rc = run_inet(step, step->number[1] ? port_content : taken_content, err);
 
 	for (uint64_t i = 0; rc == 0 && i < step->number[0]; i++) {
 		int n = has_flows(&ports[i]) ? conntrack_forget_udp(ports[i].container_ip.family,
@@ -247,6 +262,31 @@ void rules_plan_ports(struct plan *plan, enum step_where where, const char *tabl
 	step->data = ports;
 	step->number[0] = n;
 	step->number[1] = add;
+}
+
+static int run_ports_again(struct plan_run *run, const struct step *step, struct err *err)
+{
+	return run_inet(step, taken_content, err);
+}
+
+static void explain_ports_again(const struct step *step, enum step_text mode, struct str *out)
+{
+	str_add(out, "# and again, if somebody has loaded the firewall in between");
+}
+
+static const struct step_op step_ports_again = {"firewall ports again", run_ports_again,
+						explain_ports_again};
+
+void rules_plan_ports_again(struct plan *plan, enum step_where where, const char *table,
+			    const struct rules_port *ports, size_t n, const char *runroot)
+{
+	struct step *step = NULL;
+
+	if (!n)
+		return;
+	step = add_step(plan, &step_ports_again, where, table, runroot);
+	step->data = ports;
+	step->number[0] = n;
 }
 
 /* ---- none of it ---- */

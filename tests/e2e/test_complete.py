@@ -45,6 +45,8 @@ def complete(tare, *words):
     (["run", "--network", "container:"], ["container:held", "container:live"]),
     (["run", "--network", "s"], ["shop"]),
     (["network", "rm", ""], ["bridge", "host", "none", "shop"]),
+    (["network", "audit", ""], ["bridge", "held", "host", "live", "none", "shop"]),
+    (["network", "graph", "s"], ["shop"]),
     (["network", "inspect", "bridge", "s"], ["shop"]),
     (["ps", "--filter", "network=s"], ["network=shop"]),
     (["network", "ls", "-f", "name=s"], ["name=shop"]),

@@ -38,13 +38,14 @@ def records(tare):
     return sorted(p.stem for p in folder.iterdir()) if folder.is_dir() else []
 
 
-def expect_nothing(tare, name="shop"):
-    """Neither a row nor a record, a link, a live directory."""
+def expect_nothing(tare):
+    """Of networks that somebody made, neither a row nor a record, a link, a live directory."""
     assert tare.ok("network", "ls", "-q", "-f", "type=custom") == ""
     assert records(tare) == []
     assert [n for n in netns.links() if n.startswith("tare")] == []
+    known = tare.ok("network", "ls", "-q", "--no-trunc").split()
     live = tare.runroot / "networks"
-    assert [p.name for p in live.iterdir() if len(p.name) == 64] == [] if live.is_dir() else True
+    assert [p.name for p in live.glob("*") if len(p.name) == 64 and p.name not in known] == []
 
 
 # ---------------------------------------------------------------- create and rm
@@ -332,6 +333,22 @@ def test_prune_filters_and_its_prompt(tare):
     assert "Deleted Networks:\none\n" in tare.ok("system", "prune", "-f")
 
 
+def test_after_a_boot(tare):
+    """Neither /run nor a link nor a rule is there: the next start makes all of it again."""
+    tare.ok("network", "create", "--subnet", "10.7.0.0/24", "shop")
+    tare.ok("run", "--rm", "busybox", "true")
+    before = {n: addresses(n) for n in netns.links() if n.startswith("tare-")}
+    assert len(before) == 2
+    shutil.rmtree(tare.runroot)
+    for link in before:
+        subprocess.run(["ip", "link", "delete", link], check=True)
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    assert "10.7.0.2" in tare.ok("run", "--rm", "--network", "shop", "busybox", "ip", "-4", "addr", "show", "eth0")
+    tare.ok("run", "--rm", "busybox", "true")
+    assert {n: addresses(n) for n in netns.links() if n.startswith("tare-")} == before
+    assert netns.tables()
+
+
 # ---------------------------------------------------------------- deaths
 
 def kill_at(tare, call, n, *argv):
@@ -377,6 +394,21 @@ def test_killed_in_rm(tare, call):
         assert bridge_of(network) not in netns.links()
         tare.ok("network", "rm", "next")
         expect_nothing(tare)
+        if not was_killed:
+            return
+    pytest.fail("it never came to an end")
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("call", ["sendto", "unlink", "unlinkat"])
+def test_killed_in_prune(tare, call):
+    for n in range(1, 30):
+        tare.ok("network", "create", "shop")
+        tare.ok("run", "--rm", "busybox", "true")
+        was_killed = kill_at(tare, call, n, "network", "prune", "-f")
+        tare.ok("network", "prune", "-f")
+        expect_nothing(tare)
+        assert netns.tables() == []
         if not was_killed:
             return
     pytest.fail("it never came to an end")

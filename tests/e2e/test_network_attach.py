@@ -212,6 +212,13 @@ def test_links_on_the_default_bridge(tare):
     for _ in range(2):
         assert tare.ok("exec", "me", "cat", "/etc/hosts").count("172.17.0.2\tmy-sql %s db\n" % number) == 1
         tare.ok("restart", "-t", "0", "me")
+    tare.ok("create", "--name", "free", "--link", "db:sql", "--link", "db", "busybox", "cat", "/etc/hosts")
+    assert tare.ok("rm", "--link", "/free/sql") == "/free/sql"
+    assert tare.inspect("free")["HostConfig"]["Links"] == ["/db:/free/db"]
+    hosts = tare.ok("start", "-a", "free")
+    assert "172.17.0.2\tdb %s\n" % number in hosts and "sql" not in hosts
+    assert "No such container: /free/sql" in tare("rm", "--link", "/free/sql").err
+    assert "cannot remove the default link name of the container" in tare("rm", "--link", "free").err
     tare.ok("stop", "-t", "0", "db")
     got = tare("restart", "-t", "0", "me")
     assert got.rc == 1 and "Cannot link to a non running container: /db AS /me/my-sql" in got.err

@@ -419,3 +419,38 @@ def test_a_thousand_ports(tare, serve):
     assert took < 5
     got = tare("run", "--rm", "-p", "1-65535:1-65535", "busybox", "true")
     assert got.rc == 125 and ("files open" in got.err or "already allocated" in got.err)
+
+
+# ---------------------------------------------------------------- other networks
+
+def test_ports_follow_the_way_out(tare, serve):
+    """They lead to the endpoint that has the default route, whichever that is, with the same numbers."""
+    tare.ok("network", "create", "--subnet", "10.55.0.0/24", "net1")
+    tare.ok("run", "-d", "--name", "web", "-p", "8080:80", "-p", "0:80", "busybox", "sleep", "1000")
+    serve("web", "tcp", 80)
+    before = tare.ok("port", "web")
+    tare.ok("network", "connect", "net1", "web")
+    assert tare.ok("port", "web") == before and ask("127.0.0.1", 8080)
+    tare.ok("network", "disconnect", "bridge", "web")
+    assert tare.ok("port", "web") == before
+    assert ask("127.0.0.1", 8080) == "10.55.0.1" == ask("::1", 8080)
+    assert all("10.55.0.2" in line for line in elements(8080)) and len(elements(8080)) == 1
+    tare.ok("network", "disconnect", "net1", "web")
+    assert tare.ok("port", "web") == "" and elements(8080) == [] and is_free(8080)
+    assert tare.ok("ps", "--format", "{{.Ports}}") == ""
+    tare.ok("network", "connect", "bridge", "web")
+    assert ask("127.0.0.1", 8080) == GATEWAY == ask("::1", 8080)
+    tare.ok("kill", "web")
+    tare.wait_state("web", "exited")
+    assert elements(8080) == [] and is_free(8080)
+
+
+def test_ports_and_a_network_of_ipv6(tare, serve, outside):
+    tare.ok("network", "create", "--ipv6", "--subnet", "fd77:6::/64", "six")
+    start(tare, "web", "-p", "8080:80")
+    serve("web", "tcp", 80)
+    tare.ok("network", "disconnect", "bridge", "web")
+    tare.ok("network", "connect", "six", "web")
+    serve("web", "tcp", 80, "::")
+    assert ask(HOST6, 8080) == HOST6 and ask(HOST4, 8080) == HOST4
+    assert netns.inside(outside.fd, lambda: ask(HOST6, 8080)) == "2001:db8:1::2"

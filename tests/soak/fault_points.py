@@ -80,7 +80,7 @@ class Bench(State):
         home = self.folder / "bin"
         home.mkdir()
         shutil.copy2(PROGRAM, home / "tare")
-        for name in ("tare-seccomp", "tare-logz", "images"):
+        for name in ("tare-seccomp", "tare-logz", "tare-dns", "images"):
             (home / name).symlink_to(beside / name)
         helper = home / "tare-unpack"
         # -D: the real helper is the program's child, and its status the one the program sees.

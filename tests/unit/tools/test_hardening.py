@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 BUILD = pathlib.Path(os.environ.get("TARE_BUILD") or pathlib.Path(__file__).resolve().parents[3] / "build")
-PROGRAMS = ["tare", "tare-init", "tare-unpack", "tare-seccomp", "tare-logz"]
+PROGRAMS = ["tare", "tare-init", "tare-unpack", "tare-seccomp", "tare-logz", "tare-dns"]
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("readelf"), reason="needs binutils"),
