@@ -23,25 +23,31 @@ struct port_range {
 	uint16_t first, last;
 };
 
+/* 0, -EINVAL or -EOVERFLOW. */
 static int port_parse(const char *text, uint64_t *ret)
 {
 	/* Digits alone: no sign, no blank. */
-	return text[0] && !text[strspn(text, "0123456789")] && num_parse_u64(text, ret) == 0 &&
-			       *ret <= UINT16_MAX
-		       ? 0
-		       : -EINVAL;
+	if (!text[0] || text[strspn(text, "0123456789")])
+		return -EINVAL;
+	return num_parse_u64(text, ret) == 0 && *ret <= UINT16_MAX ? 0 : -EOVERFLOW;
 }
 
-/* "N" or "N-M"; 0, -ERANGE when M is below N, -EINVAL otherwise. */
+/* "N" or "N-M"; 0, -ERANGE when M is below N, -EOVERFLOW beyond 65535, -EINVAL otherwise. */
 static int range_parse(const char *text, struct port_range *ret)
 {
 	cleanup_strv struct strv parts = STRV_INIT;
 	uint64_t first = 0, last = 0;
 
+	int rc = 0;
+
 	strv_split(&parts, text, '-');
-	if (parts.n > 2 || port_parse(parts.items[0], &first) < 0 ||
-	    port_parse(parts.items[parts.n - 1], &last) < 0)
+	if (parts.n > 2)
 		return -EINVAL;
+	rc = port_parse(parts.items[0], &first);
+	if (rc == 0)
+		rc = port_parse(parts.items[parts.n - 1], &last);
+	if (rc < 0)
+		return rc;
 	if (last < first)
 		return -ERANGE;
 	*ret = (struct port_range){.first = (uint16_t)first, .last = (uint16_t)last};
@@ -67,8 +73,8 @@ int expose_parse(struct container_spec *spec, const char *value, struct err *err
 	if (rc < 0)
 		return fail(
 			"invalid range format for --expose: %s, error: strconv.ParseUint: parsing "
-			"%s: invalid syntax",
-			value, quoted);
+			"%s: %s",
+			value, quoted, rc == -EOVERFLOW ? "value out of range" : "invalid syntax");
 	for (uint32_t port = r.first; port <= r.last; port++)
 		strv_addf(&spec->expose, "%u/%s", port, proto);
 	return 0;
