@@ -112,9 +112,11 @@ static void test_endpoint_file(void **state)
 	live_endpoints_list(*state, NETWORK, count, &n);
 	assert_int_equal(n, 1);
 	assert_int_equal(fd_read_file_at(AT_FDCWD, path, 4096, &text), 0);
-	assert_string_equal(str_get(&text), "name web\nname aaaaaaaaaaaa\nnetwork net1\nlink db postgres\nip4 10.1.0.2\n"
-					    "ip6 fd00::2\nmac 02:42:0a:01:00:02\nifname eth0\n"
-					    "host veth0123456\nendpoint " CONTAINER "\n");
+	assert_string_equal(
+		str_get(&text),
+		"name web\nname aaaaaaaaaaaa\nnetwork net1\nlink db postgres\nip4 10.1.0.2\n"
+		"ip6 fd00::2\nmac 02:42:0a:01:00:02\nifname eth0\n"
+		"host veth0123456\nendpoint " CONTAINER "\n");
 	live_endpoint_remove(*state, CONTAINER, &e);
 	assert_int_equal(access(path, F_OK), -1);
 	live_endpoint_remove(*state, CONTAINER, &e);
