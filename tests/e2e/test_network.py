@@ -382,10 +382,29 @@ def test_killed_in_create(tare, call):
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("n", [1, 2])
+def test_killed_before_the_note(tare, n):
+    """The firewall is made, and what says so is not: tables and half-written notes go nevertheless."""
+    tare.ok("network", "ls")
+    folder = tare.runroot / "networks"
+    subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(folder / "rules"), "-e", "trace=rename,renameat",
+                    "-e", "inject=rename,renameat:signal=KILL:when=%d" % n] + tare.argv + ["network", "create", "shop"],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert netns.tables()
+    tare.ok("network", "prune", "-f")
+    assert netns.tables() == []
+    assert {p.name for p in folder.iterdir()} <= {"lock", "rules.lock"}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("is_whole", [True, False])
 @pytest.mark.parametrize("call", ["sendto", "unlinkat", "fdatasync"])
-def test_killed_in_rm(tare, call):
+def test_killed_in_rm(tare, call, is_whole):
+    """Also of a network whose creation was killed before its last act."""
     for n in range(1, 30):
         network = tare.ok("network", "create", "shop")
+        if not is_whole:
+            (tare.runroot / "networks" / network / "up").unlink()
         was_killed = kill_at(tare, call, n, "network", "rm", "shop")
         if tare("network", "inspect", "shop").rc == 0:
             assert was_killed
