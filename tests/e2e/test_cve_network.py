@@ -85,6 +85,37 @@ def test_cve_2020_10749_router_advertisement_to_a_neighbour(tare, within):
         assert after.count("default") == before.count("default") and "bad" not in after
 
 
+def test_routers_of_the_host_are_still_heard(tare, outside):
+    """Forwarding would end what the host learns from a router: on the link that has one, and only there, it goes on."""
+    netns.set_forwarding(False)
+    with Wire(outside.fd, "up0") as router:
+        def learnt():
+            router.send(HOST_MAC, router_advertisement(link_local(router.mac), router.mac, "2001:db8:600d::"))
+            return "via fe80" in subprocess.run(["ip", "-6", "route"], stdout=subprocess.PIPE, text=True).stdout
+        wait_until(learnt)
+        subprocess.run(["ip", "link", "add", "br-other", "type", "bridge"], check=True)
+        tare.ok("network", "create", "--ipv6", "six")
+        subprocess.run(["ip", "-6", "route", "del", "default", "via", link_local(router.mac)], check=True)
+        wait_until(learnt)
+    for link in ("default", "br-other"):
+        with open("/proc/sys/net/ipv6/conf/%s/accept_ra" % link) as f:
+            assert f.read() == "1\n"
+    subprocess.run(["ip", "link", "del", "br-other"], check=True)
+
+
+def test_a_bridge_of_the_host_stays_what_it_is(tare):
+    """A network on a bridge that somebody else has made switches off nothing of it."""
+    subprocess.run("ip link add br-own type bridge; ip addr add 2001:db8:7::1/64 dev br-own nodad", shell=True, check=True)
+    for options in ([], ["--ipv6"]):
+        tare.ok("network", "create", "-o", "com.docker.network.bridge.name=br-own", *options, "on-it")
+        tare.ok("run", "--rm", "--network", "on-it", "busybox", "true")
+        assert "2001:db8:7::1" in subprocess.run(["ip", "addr", "show", "br-own"], stdout=subprocess.PIPE, text=True).stdout
+        with open("/proc/sys/net/ipv6/conf/br-own/accept_ra") as f:
+            assert f.read() == "1\n"
+        tare.ok("network", "rm", "on-it")
+    subprocess.run(["ip", "link", "del", "br-own"], check=True)
+
+
 # ---------------------------------------------------------------- internal networks
 
 def test_nothing_leaves_an_internal_network_as_somebody_else(tare, outside, within):
