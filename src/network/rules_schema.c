@@ -54,10 +54,17 @@ static const struct nft_set inet_sets[] = {
 };
 
 /* Published ports on 127.0.0.1 need route_localnet, with which the kernel no longer refuses what
- * claims to come from there or wants to go there (CVE-2020-8558). */
+ * claims to come from there or wants to go there (CVE-2020-8558).
+ *
+ * A source address that is not of the network that it comes from is refused in every packet: one
+ * that passes for another's open connection would be let through everywhere. A bridge without an
+ * address has no such route: what br_netfilter shows us of its containers among themselves is not
+ * our business, and nothing else gets far. */
 static const char *const guard_rules[] = {
 	"iif != \"lo\" ip daddr 127.0.0.0/8 drop",
 	"iif != \"lo\" ip saddr 127.0.0.0/8 drop",
+	"meta nfproto . iifname @unrouted accept",
+	"iifname @bridges fib saddr . iif oif 0 drop",
 	NULL,
 };
 
@@ -70,14 +77,10 @@ static const char *const publish_rules[] = {
 	NULL,
 };
 
-/* A source address that is not of the network that it comes from; in a chain of this type it is
- * asked for the first packet of a connection only. A bridge without an address has no such route:
- * there the host takes nothing at all, and what br_netfilter shows us of the containers among
- * themselves is not our business here. */
+/* From a bridge without an address the host takes nothing at all. */
 static const char *const prerouting_rules[] = {
 	"meta nfproto . iifname @unrouted fib daddr type local drop",
 	"meta nfproto . iifname @unrouted return",
-	"iifname @bridges fib saddr . iif oif 0 drop",
 	"jump publish",
 	NULL,
 };
@@ -99,17 +102,27 @@ static const char *const postrouting_rules[] = {
 	NULL,
 };
 
-/* Packets of one network among themselves come by here where br_netfilter is loaded, those that ask
- * for neighbours as well (which are worth nothing once they were routed: RFC 4861, 7.1). What is
- * invalid would leave with the container's address, as NAT does not know it. */
+/* Of an internal network nothing is forwarded, whatever connection it says it belongs to. Packets
+ * of one network among themselves come by here where br_netfilter is loaded, those that ask for
+ * neighbours as well: they have a hop limit of 255 (RFC 4861, 7.1), which nothing has that was
+ * routed. */
+static const char *const internal_rules[] = {
+	"iifname . oifname @open accept",
+	"ip6 hoplimit 255 icmpv6 type nd-neighbor-solicit accept",
+	"ip6 hoplimit 255 icmpv6 type nd-neighbor-advert accept",
+	"drop",
+	NULL,
+};
+
+/* What is invalid would leave with the container's address, as NAT does not know it. */
 static const char *const forward_rules[] = {
+	"iifname @internal jump within",
+	"oifname @internal jump within",
 	"ct state established,related accept",
 	"iifname . oifname @open accept",
-	"icmpv6 type nd-neighbor-solicit accept",
-	"icmpv6 type nd-neighbor-advert accept",
+	"ip6 hoplimit 255 icmpv6 type nd-neighbor-solicit accept",
+	"ip6 hoplimit 255 icmpv6 type nd-neighbor-advert accept",
 	"meta nfproto . iifname @unrouted drop",
-	"iifname @internal drop",
-	"oifname @internal drop",
 	"oifname @bridges ct status dnat accept",
 	"ip daddr . meta l4proto . th dport @direct4 accept",
 	"ip6 daddr . meta l4proto . th dport @direct6 accept",
@@ -123,6 +136,7 @@ static const char *const forward_rules[] = {
 
 static const struct nft_chain inet_chains[] = {
 	{"publish", NULL, NULL, 0, publish_rules},
+	{"within", NULL, NULL, 0, internal_rules},
 	{"guard", "filter", "prerouting", NF_IP_PRI_RAW, guard_rules},
 	{"prerouting", "nat", "prerouting", NF_IP_PRI_NAT_DST, prerouting_rules},
 	{"output", "nat", "output", NF_IP_PRI_NAT_DST, output_rules},

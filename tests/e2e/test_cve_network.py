@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was once wrong with networks of containers, elsewhere or here: a hostile container (which may send whatever
+packet it likes), a hostile neighbour of the host, and a firewall that somebody flushes."""
+import json
+import os
+import socket
+import subprocess
+
+import pytest
+
+import netns
+from conftest import wait_until
+from frames import (ALL_NODES_MAC, Wire, icmp_error, link_local, neighbour_solicitation, router_advertisement, tcp_syn, udp)
+from outside import HOST4, HOST6, HOST_MAC, OUT4, OUT6
+
+# How long it is listened for what must not come; what may come is there within a millisecond.
+SILENCE = 0.2
+
+
+@pytest.fixture
+def within(tare):
+    """Descriptors of the network namespaces of containers."""
+    opened = []
+
+    def of(name):
+        opened.append(netns.of_process(tare.inspect(name)["State"]["Pid"]))
+        return opened[-1]
+    yield of
+    for fd in opened:
+        os.close(fd)
+
+
+def ip_output(fd, *words):
+    return netns.inside(fd, lambda: subprocess.run(("ip",) + words, stdout=subprocess.PIPE, text=True, check=True)).stdout
+
+
+def endpoint(tare, name, network="bridge"):
+    return tare.inspect(name)["NetworkSettings"]["Networks"][network]
+
+
+def bridge_mac(tare, network):
+    """The hardware address of the network's bridge: that of the host, to its containers."""
+    gateway = tare.ok("network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", network)
+    links = json.loads(subprocess.run(["ip", "-j", "addr"], stdout=subprocess.PIPE, check=True).stdout)
+    return next(link["address"] for link in links if any(a["local"] == gateway for a in link["addr_info"]))
+
+
+def udp_socket(fd, address="0.0.0.0", port=0):
+    def make():
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind((address, port))
+        s.settimeout(5)
+        return s
+    return netns.inside(fd, make)
+
+
+# ---------------------------------------------------------------- routers that are none
+
+def test_cve_2020_13401_router_advertisement_to_the_host(tare, within):
+    """A container says that it is the way out: the host does not believe it, with its forwarding on or off before."""
+    netns.set_forwarding(False)
+    for name in ("n1", "n2"):
+        tare.ok("network", "create", "--ipv6", name)
+        tare.ok("run", "-d", "--name", "c-" + name, "--network", name, "busybox", "sleep", "1000")
+        with Wire(within("c-" + name), "eth0") as wire:
+            for source in (link_local(wire.mac), "fe80::bad"):
+                wire.send(ALL_NODES_MAC, router_advertisement(source, wire.mac, "2001:db8:bad::"))
+    os.sched_yield()
+    seen = subprocess.run("sleep 0.3; ip -6 route; ip -6 addr", shell=True, stdout=subprocess.PIPE, text=True).stdout
+    assert "default" not in seen and "2001:db8:bad" not in seen, seen
+
+
+def test_cve_2020_10749_router_advertisement_to_a_neighbour(tare, within):
+    tare.ok("network", "create", "--ipv6", "six")
+    tare.ok("run", "-d", "--name", "good", "--network", "six", "busybox", "sleep", "1000")
+    tare.ok("run", "-d", "--name", "four", "busybox", "sleep", "1000")
+    for bad, name in (("six", "good"), ("bridge", "four")):
+        tare.ok("run", "-d", "--name", "bad-" + name, "--network", bad, "busybox", "sleep", "1000")
+        before = ip_output(within(name), "-6", "route")
+        with Wire(within("bad-" + name), "eth0") as wire:
+            wire.send(ALL_NODES_MAC, router_advertisement(link_local(wire.mac), wire.mac, "2001:db8:bad::"))
+        subprocess.run(["sleep", "0.3"], check=True)
+        assert "2001:db8:bad" not in ip_output(within(name), "-6", "addr")
+        after = ip_output(within(name), "-6", "route")
+        assert after.count("default") == before.count("default") and "bad" not in after
+
+
+def test_routers_of_the_host_are_still_heard(tare, outside):
+    """Forwarding would end what the host learns from a router: on the link that has one, and only there, it goes on."""
+    netns.set_forwarding(False)
+    with Wire(outside.fd, "up0") as router:
+        def learnt():
+            router.send(HOST_MAC, router_advertisement(link_local(router.mac), router.mac, "2001:db8:600d::"))
+            return "via fe80" in subprocess.run(["ip", "-6", "route"], stdout=subprocess.PIPE, text=True).stdout
+        wait_until(learnt)
+        subprocess.run(["ip", "link", "add", "br-other", "type", "bridge"], check=True)
+        tare.ok("network", "create", "--ipv6", "six")
+        subprocess.run(["ip", "-6", "route", "del", "default", "via", link_local(router.mac)], check=True)
+        wait_until(learnt)
+    for link in ("default", "br-other"):
+        with open("/proc/sys/net/ipv6/conf/%s/accept_ra" % link) as f:
+            assert f.read() == "1\n"
+    subprocess.run(["ip", "link", "del", "br-other"], check=True)
+
+
+def test_a_bridge_of_the_host_stays_what_it_is(tare):
+    """A network on a bridge that somebody else has made switches off nothing of it."""
+    subprocess.run("ip link add br-own type bridge; ip addr add 2001:db8:7::1/64 dev br-own nodad", shell=True, check=True)
+    for options in ([], ["--ipv6"]):
+        tare.ok("network", "create", "-o", "com.docker.network.bridge.name=br-own", *options, "on-it")
+        tare.ok("run", "--rm", "--network", "on-it", "busybox", "true")
+        assert "2001:db8:7::1" in subprocess.run(["ip", "addr", "show", "br-own"], stdout=subprocess.PIPE, text=True).stdout
+        with open("/proc/sys/net/ipv6/conf/br-own/accept_ra") as f:
+            assert f.read() == "1\n"
+        tare.ok("network", "rm", "on-it")
+    subprocess.run(["ip", "link", "del", "br-own"], check=True)
+
+
+# ---------------------------------------------------------------- internal networks
+
+def test_nothing_leaves_an_internal_network_as_somebody_else(tare, outside, within):
+    """A connection of another container is open, and a container that must not get out knows all about it: what it
+    sends in its place, or says about it, stays where it is."""
+    server = outside.serve("udp")
+    tare.ok("network", "create", "--internal", "closed")
+    tare.ok("run", "-d", "--name", "open", "busybox", "sleep", "1000")
+    tare.ok("run", "-d", "--name", "shut", "--network", "closed", "busybox", "sleep", "1000")
+    own = endpoint(tare, "open")["IPAddress"]
+    with udp_socket(within("open")) as client:
+        client.sendto(b"hello", (OUT4, server.port))
+        client.recv(100)
+        port = client.getsockname()[1]
+    bridge = bridge_mac(tare, "closed")
+    packet = udp(own, port, OUT4, server.port, b"secret")
+    with Wire(within("shut"), "eth0") as wire, Wire(outside.fd, "up0") as beyond:
+        wire.send(bridge, packet)
+        wire.send(bridge, icmp_error(own, OUT4, udp(OUT4, server.port, own, port, b"")[1] + b"secret"))
+        wire.send(bridge, icmp_error(endpoint(tare, "shut", "closed")["IPAddress"], OUT4,
+                                     udp(OUT4, server.port, own, port, b"")[1] + b"secret"))
+        assert not beyond.heard(b"secret", SILENCE)
+
+
+def test_no_question_for_neighbours_leaves_an_internal_network(tare, outside, within):
+    """What asks for neighbours passes a bridge, and is never routed."""
+    tare.ok("network", "create", "--ipv6", "--internal", "closed")
+    tare.ok("network", "create", "--ipv6", "up")        # switches forwarding on
+    tare.ok("run", "-d", "--name", "shut", "--network", "closed", "busybox", "sleep", "1000")
+    own = endpoint(tare, "shut", "closed")["GlobalIPv6Address"]
+    with Wire(within("shut"), "eth0") as wire, Wire(outside.fd, "up0") as beyond:
+        wire.send(bridge_mac(tare, "closed"), neighbour_solicitation(own, OUT6, b"secret"))
+        assert not beyond.heard(b"secret", SILENCE)
+
+
+def test_nothing_is_said_in_the_place_of_another_network(tare, outside, within):
+    """The same between two networks that may get out: neither to the other's server, nor as the server to the other."""
+    server = outside.serve("udp")
+    tare.ok("network", "create", "second")
+    tare.ok("run", "-d", "--name", "victim", "busybox", "sleep", "1000")
+    tare.ok("run", "-d", "--name", "bad", "--network", "second", "busybox", "sleep", "1000")
+    own = endpoint(tare, "victim")["IPAddress"]
+    bridge = bridge_mac(tare, "second")
+    with udp_socket(within("victim")) as client, Wire(within("bad"), "eth0") as wire, Wire(outside.fd, "up0") as beyond:
+        client.sendto(b"hello", (OUT4, server.port))
+        seen, port = client.recv(100).decode().split()
+        wire.send(bridge, udp(own, client.getsockname()[1], OUT4, server.port, b"secret"))
+        wire.send(bridge, udp(OUT4, server.port, seen, int(port), b"forged"))
+        wire.send(bridge, udp(OUT4, server.port, own, client.getsockname()[1], b"forged"))
+        assert not beyond.heard(b"secret", SILENCE)
+        client.settimeout(SILENCE)
+        with pytest.raises(TimeoutError):
+            client.recv(100)
+
+
+def test_nothing_is_said_to_the_host_in_the_place_of_a_server(tare, outside, within):
+    """An answer that the host waits for comes by the way its question went: not from a container that guesses."""
+    server = outside.serve("udp")
+    tare.ok("run", "-d", "--name", "bad", "busybox", "sleep", "1000")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client, Wire(within("bad"), "eth0") as wire:
+        client.settimeout(SILENCE)
+        client.connect((OUT4, server.port))
+        client.send(b"hello")
+        assert client.recv(100).split()[0] == HOST4.encode()
+        wire.send(bridge_mac(tare, "bridge"), udp(OUT4, server.port, *client.getsockname(), b"forged"))
+        with pytest.raises(TimeoutError):
+            client.recv(100)
