@@ -7,6 +7,7 @@
  * nobody else can have changed anything in between unseen. Refused, it is sent again for whatever
  * generation there is, and nothing is noted: the next command then compares the tables.
  */
+/* lint file: files of the engine's own runroot; and a name of the kernel itself */
 #include "network/rules.h"
 
 #include "base/fd.h"
@@ -55,7 +56,7 @@ static uint64_t namespace_id(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
 		return cookie;
 #endif
-	/* lint: Linux before 5.14; a name of the kernel itself */
+	/* Linux before 5.14. */
 	return stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
 }
 
@@ -140,7 +141,6 @@ int rules_error(int errnum, struct err *err)
 
 static int open_lock(const char *path)
 {
-	/* lint: in the engine's own directory */
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	return fd < 0 ? -errno : fd;

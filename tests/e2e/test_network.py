@@ -433,6 +433,31 @@ def test_killed_in_prune(tare, call):
     pytest.fail("it never came to an end")
 
 
+FULL = r"""
+set -e
+full=$1; shift
+mount -t tmpfs -o size=8M none $full
+fill() { cat /dev/zero >$full/$1 2>/dev/null || :; (head -c 4096 /dev/zero >$full/probe) 2>/dev/null && echo room || :; }
+"$@" run --rm --network none busybox true 2>/dev/null
+for n in one two three; do "$@" network create $n >/dev/null; done
+fill 1; "$@" network rm one
+fill 2; "$@" network rm two
+fill 3; "$@" network prune -f
+"$@" network ls -q --filter type=custom; ls $full/root/networks
+"""
+
+
+def test_removal_on_a_full_disk(tare):
+    """No byte is free: the reserve makes room for the index to forget, again and again."""
+    full = tare.folder / "full"
+    full.mkdir()
+    argv = [tare.argv[0], "--root", str(full / "root"), "--runroot", str(tare.folder / "run")]
+    done = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", FULL, "sh", str(full)] + argv,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "one\ntwo\nDeleted Networks:\nthree\n\n"
+
+
 def test_a_row_comes_back_from_its_record(tare):
     network = tare.ok("network", "create", "--subnet", "10.7.0.0/24", "--label", "a=b", "shop")
     before = json.loads(tare.ok("network", "inspect", "shop"))
