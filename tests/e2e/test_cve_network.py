@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+import xml.etree.ElementTree
 
 import pytest
 
@@ -183,3 +184,38 @@ def test_nothing_is_said_to_the_host_in_the_place_of_a_server(tare, outside, wit
         wire.send(bridge_mac(tare, "bridge"), udp(OUT4, server.port, *client.getsockname(), b"forged"))
         with pytest.raises(TimeoutError):
             client.recv(100)
+
+
+# ---------------------------------------------------------------- words that become lines and commands
+
+@pytest.mark.parametrize("option, value", [
+    ("--add-host", "a\n6.6.6.6 bank:192.0.2.1"), ("--domainname", "a\n6.6.6.6 bank"), ("--link", "other:a\n6.6.6.6 bank"),
+    ("--dns-option", "a\nnameserver 6.6.6.6"), ("--dns-search", "a\nnameserver 6.6.6.6"), ("--dns", "1.1.1.1\n6.6.6.6"),
+    ("--hostname", "a\n6.6.6.6 bank")])
+def test_one_word_is_not_two_lines(tare, option, value):
+    tare.ok("run", "-d", "--name", "other", "busybox", "sleep", "1000")
+    got = tare("run", "--rm", option, value, "busybox", "cat", "/etc/hosts", "/etc/resolv.conf")
+    assert got.rc == 125 and got.out == "" and "6.6.6.6" in got.err
+
+
+@pytest.mark.parametrize("name", ['a";drop', "a';id;'", "tare*", "a\\b", "a b", "a\nb", "../a", "a:b", "br%d", "."])
+def test_names_of_links_are_no_rules(tare, name):
+    """They stand between quotes in the firewall's texts, which people run as they are shown."""
+    got = tare("network", "create", "-o", "com.docker.network.bridge.name=" + name, "n")
+    assert got.rc == 1 and got.err.startswith("tare: failed to parse com.docker.network.bridge.name value: ")
+    assert tare.ok("network", "ls", "-q", "--filter", "type=custom") == ""
+
+
+def test_an_alias_is_a_name_and_nothing_else(tare):
+    tare.ok("network", "create", "front")
+    tare.ok("run", "-d", "--name", "c1", "--network", "front", "--network-alias", "a\nip4 192.0.2.66\nname bank", "busybox",
+            "sleep", "1000")
+    assert tare("exec", "c1", "nslookup", "bank").rc != 0
+    assert endpoint(tare, "c1", "front")["IPAddress"] in tare.ok("exec", "c1", "nslookup", "c1")
+
+
+def test_names_in_a_picture_are_text(tare, tmp_path):
+    tare.ok("network", "create", "<script>alert(1)</script>&\"'")
+    tare.ok("network", "graph", "-o", tmp_path / "n.svg")
+    root = xml.etree.ElementTree.parse(tmp_path / "n.svg").getroot()
+    assert not [e for e in root.iter() if e.tag.endswith("script")]
