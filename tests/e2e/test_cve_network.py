@@ -219,3 +219,27 @@ def test_names_in_a_picture_are_text(tare, tmp_path):
     tare.ok("network", "graph", "-o", tmp_path / "n.svg")
     root = xml.etree.ElementTree.parse(tmp_path / "n.svg").getroot()
     assert not [e for e in root.iter() if e.tag.endswith("script")]
+
+
+# ---------------------------------------------------------------- strangers who connect
+
+def test_connections_leave_the_monitor_its_descriptors(tare):
+    """Somebody connects by IPv6, which the monitor passes on, until nothing more is taken: it is spoken to as before."""
+    argv = ["prlimit", "--nofile=1024:1024"] + tare.argv
+    subprocess.run(argv + ["run", "-d", "--name", "web", "-p", "8080:80", "busybox", "nc", "-ll", "-p", "80", "-e", "cat"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    clients = []
+    try:
+        for _ in range(600):
+            clients.append(socket.socket(socket.AF_INET6))
+            clients[-1].setblocking(False)
+            clients[-1].connect_ex(("::1", 8080))
+        subprocess.run(["sleep", "0.5"], check=True)
+        tare.ok("update", "-p", "8081:80", "web", timeout=10)
+        assert "8081" in tare.ok("port", "web")
+    finally:
+        for client in clients:
+            client.close()
+    with socket.create_connection(("::1", 8080), timeout=10) as client:
+        client.sendall(b"hello\n")
+        assert client.recv(100) == b"hello\n"
