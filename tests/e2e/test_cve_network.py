@@ -11,7 +11,7 @@ import pytest
 
 import netns
 from conftest import wait_until
-from frames import (ALL_NODES, ALL_NODES_MAC, Wire, icmp_error, link_local, mac_bytes, neighbour_solicitation,
+from frames import (ALL_NODES, ALL_NODES_MAC, BROADCAST, Wire, icmp_error, link_local, mac_bytes, neighbour_solicitation,
                     router_advertisement, tcp_syn, udp)
 from outside import HOST4, HOST6, HOST_MAC, OUT4, OUT6
 
@@ -256,6 +256,33 @@ def test_cve_2024_32473_no_ipv6_without_ipv6(tare, outside, within):
                 wire.send(bridge, neighbour_solicitation(source, to, b"secret"))
         assert not beyond.heard(b"secret", SILENCE)
         assert not wire.heard(mac_bytes(wire.mac) + mac_bytes(bridge) + b"\x86\xdd", SILENCE)
+
+
+# ---------------------------------------------------------------- containers that are kept apart
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_no_frame_between_containers_that_are_kept_apart(tare, within, flushed):
+    """icc=false is about frames of every kind, to one or to all, with a VLAN's tag or without; a link that came later too."""
+    tare.ok("network", "create", "--ipv6", "-o", "com.docker.network.bridge.enable_icc=false", "apart")
+    tare.ok("run", "-d", "--name", "c1", "--network", "apart", "busybox", "sleep", "1000")
+    tare.ok("run", "-d", "--name", "c2", "busybox", "sleep", "1000")
+    tare.ok("network", "connect", "apart", "c2")
+    if flushed:
+        subprocess.run(["nft", "flush", "ruleset"], check=True)
+        tare.ok("network", "ls")
+    one, two = endpoint(tare, "c1", "apart"), endpoint(tare, "c2", "apart")
+    for source, sender, to, receiver in ((one, ("c1", "eth0"), two, ("c2", "eth1")), (two, ("c2", "eth1"), one, ("c1", "eth0"))):
+        with Wire(within(sender[0]), sender[1]) as wire, Wire(within(receiver[0]), receiver[1]) as other:
+            packets = [udp(source["IPAddress"], 1000, to["IPAddress"], 1000, b"secret"),
+                       udp(source["GlobalIPv6Address"], 1000, to["GlobalIPv6Address"], 1000, b"secret"),
+                       udp(source["IPAddress"], 1000, "224.0.0.251", 5353, b"secret"),
+                       udp(source["GlobalIPv6Address"], 1000, ALL_NODES, 5353, b"secret"),
+                       (0x88b5, b"secret"), (100, b"\xaa\xaa\x03" + b"secret"), (0x0842, b"secret"), (0x8863, b"secret")]
+            for packet in packets:
+                for mac in (to["MacAddress"], BROADCAST, ALL_NODES_MAC):
+                    for vlan in (None, 0, 7):
+                        wire.send(mac, packet, vlan)
+            assert not other.heard(b"secret", SILENCE)
 
 
 # ---------------------------------------------------------------- words that become lines and commands
