@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <stdio.h>
 
@@ -146,7 +147,8 @@ static const struct nft_chain inet_chains[] = {
 
 /* Links of containers on a bridge with icc=false are known by their group (RULES_CLOSED_GROUP):
  * what such a network's containers send each other is dropped but for finding neighbours, of which
- * the host is one. */
+ * the host is one. Before br_netfilter (0), which takes packets of IP past chains of its priority.
+ */
 static const char *const bridge_rules[] = {
 	"iifgroup != 1952543333 accept",
 	"ether type arp accept",
@@ -157,7 +159,7 @@ static const char *const bridge_rules[] = {
 };
 
 static const struct nft_chain bridge_chains[] = {
-	{"forward", "filter", "forward", 0, bridge_rules},
+	{"forward", "filter", "forward", NF_BR_PRI_FILTER_BRIDGED, bridge_rules},
 };
 
 _Static_assert(RULES_CLOSED_GROUP == 1952543333, "bridge_rules names the group");
@@ -176,9 +178,11 @@ struct nft_table rules_bridge_table(const char *name)
 
 static uint64_t mark_of(const struct nft_table *table, uint64_t mark)
 {
-	for (size_t i = 0; i < table->n_chains; i++)
+	for (size_t i = 0; i < table->n_chains; i++) {
+		mark = mark * 31 + (uint64_t)table->chains[i].priority;
 		for (const char *const *rule = table->chains[i].rules; *rule; rule++)
 			mark = mark * 31 + nft_rule_mark(*rule);
+	}
 	return mark;
 }
 
