@@ -54,11 +54,11 @@ void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 /* Its default routes, if it has them. */
 void endpoint_plan_routes(struct plan *plan, enum step_where where,
 			  const struct endpoint *endpoint);
-/* The kernel parameters of its link that were asked for; INSIDE. */
 /* Both batches being sent: its link, and the bridge of NETWORK, carry what the container sends and
  * what is answered from now on. */
 void endpoint_plan_ready(struct plan *plan, enum step_where where, const struct network *network,
 			 const struct endpoint *endpoint);
+/* The kernel parameters of its link that were asked for; INSIDE. */
 void endpoint_plan_sysctls(struct plan *plan, const struct endpoint *endpoint);
 /* Sets its end on the host down. */
 void endpoint_plan_down(struct plan *plan, enum step_where where, const struct endpoint *endpoint);
