@@ -26,7 +26,7 @@ const char manual_program_files[] =
 	"sockets and the addresses of running containers (--runroot). Gone after a boot.\n"
 	"/etc/tare/tare.conf\n\tWhat the host's owner decides for all containers, one `key = "
 	"value' to a line: publish.default-ip, the address where a port is published when "
-	"--publish names none; publish.respect-firewall, with `true' of which published ports "
+	"--publish names none; publish.respect-firewall=true, with which published ports "
 	"pass the host's own input rules; network.pools, what networks without --subnet get "
 	"theirs from (base=10.200.0.0/16,size=24, several with blanks between them).\n"
 	"~/.docker/config.json\n"
