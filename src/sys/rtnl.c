@@ -269,8 +269,7 @@ int rtnl_parse_mode(const char *kind, const char *word, uint32_t *ret)
 
 /* ---- addresses and routes ---- */
 
-static void put_address(struct netlink_batch *batch, uint16_t type, uint16_t flags, unsigned index,
-			const struct ip_prefix *addr)
+void rtnl_add_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr)
 {
 	struct ifaddrmsg header = {.ifa_family = (uint8_t)family_of(&addr->addr),
 				   .ifa_prefixlen = addr->len,
@@ -280,26 +279,15 @@ static void put_address(struct netlink_batch *batch, uint16_t type, uint16_t fla
 	/* No other node may have it: asking the link would keep it unusable for two seconds. */
 	if (addr->addr.family == IP_V6)
 		header.ifa_flags = IFA_F_NODAD;
-	netlink_begin(batch, type, flags, &header, sizeof(header));
+	netlink_begin(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
 	netlink_put(batch, IFA_LOCAL, addr->addr.bytes, size);
 	netlink_put(batch, IFA_ADDRESS, addr->addr.bytes, size);
-}
-
-void rtnl_add_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr)
-{
-	put_address(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, addr);
 	if (addr->addr.family == IP_V4 && addr->len < 31) {
 		struct ip_addr last = ip_last(addr);
 
 		netlink_put(batch, IFA_BROADCAST, last.bytes, ip_size(&last));
 	}
 	netlink_tolerate(batch, EEXIST);
-}
-
-void rtnl_delete_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr)
-{
-	put_address(batch, RTM_DELADDR, 0, index, addr);
-	netlink_tolerate(batch, EADDRNOTAVAIL);
 }
 
 void rtnl_set_route(struct netlink_batch *batch, unsigned index, const struct ip_prefix *to,

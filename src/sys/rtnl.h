@@ -52,7 +52,6 @@ void rtnl_set_down(struct netlink_batch *batch, const char *ifname);
 void rtnl_delete(struct netlink_batch *batch, const char *ifname);
 /* Usable at once, also of IPv6. One that is there is fine. */
 void rtnl_add_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr);
-void rtnl_delete_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr);
 /* TO of length 0 is the default route; GATEWAY none: on the link itself. Takes the place of another
  * route to the same. */
 void rtnl_set_route(struct netlink_batch *batch, unsigned index, const struct ip_prefix *to,
