@@ -320,7 +320,7 @@ int cmd_network_ls(struct cli *cli, union verb_options *options, struct err *err
 		return -err->code;
 	engine_check_rules(&engine);
 	sorted = list_sort_by_name(l.rows);
-	return list_print(&spec, format, o->quiet && list_format_is_default(format), sorted, err);
+	return list_print(&spec, format, o->quiet && list_format_heeds_quiet(format), sorted, err);
 }
 
 /* ---- rm, prune ---- */

@@ -125,6 +125,11 @@ bool list_format_is_default(const char *format)
 	return !format || !*format || strcmp(format, "table") == 0;
 }
 
+bool list_format_heeds_quiet(const char *format)
+{
+	return list_format_is_default(format) || strcmp(format, "raw") == 0;
+}
+
 char *list_format_choose(struct cli *cli, const char *typed, const char *key, bool quiet)
 {
 	const char *configured = NULL;
