@@ -193,6 +193,8 @@ int cmd_volume_ls(struct cli *cli, union verb_options *options, struct err *err)
 	const struct format_spec spec = {.fields = fields,
 					 .columns = columns,
 					 .quiet = "Name",
+					 .raw = "name: {{.Name}}\ndriver: {{.Driver}}\n",
+					 .raw_quiet = "name: {{.Name}}",
 					 .go_type = "*formatter.volumeContext",
 					 .call = call_label,
 					 .call_data = &l};

@@ -48,6 +48,10 @@ void endpoint_plan_link(struct plan *plan, enum step_where where, const struct n
  * br_netfilter translates addresses inside of bridges, so that the container reaches its own
  * published port without the packet ever leaving the bridge. */
 bool endpoint_needs_hairpin(bool is_published);
+/* Switches IPv6 on or off for its link, which is not up yet; in the container's namespace. On a
+ * bridge nobody is a router but the host, whose address it is told. */
+void endpoint_plan_ipv6(struct plan *plan, enum step_where where, const struct network *network,
+			const struct endpoint *endpoint);
 /* Adds its addresses, and sets it up: for the container's namespace. */
 void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 			     const struct endpoint *endpoint);

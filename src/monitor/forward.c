@@ -11,8 +11,10 @@
 #include "monitor/protocol.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Places in the payload. */
 enum {
@@ -100,12 +102,32 @@ void forward_settle(struct forward *f)
 	mem_trim();
 }
 
+/* Strangers make connections, and must not use up what the monitor needs to be spoken to. A
+ * connection has two sockets and, while something is under way, two pipes: half of the descriptors
+ * are for clients. (The container has limits of its own.) */
+static void share_descriptors(struct forward *f)
+{
+	const rlim_t wanted = FORWARD_CONNECTIONS_MAX * 6 + 1024;
+	struct rlimit limit = {.rlim_cur = 1024, .rlim_max = 1024};
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < wanted) {
+		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur > INT_MAX)
+		limit.rlim_cur = INT_MAX;
+	f->client_fd_max = (int)(limit.rlim_cur / 2);
+	f->pipe_fd_max = (int)(limit.rlim_cur - limit.rlim_cur / 8);
+}
+
 static struct forward *ensure_shared(struct companions *all)
 {
 	if (!all->forward) {
 		all->forward = mem_zalloc(sizeof(*all->forward));
 		all->forward->all = all;
 		all->forward->timer.source.fd = -1;
+		share_descriptors(all->forward);
 	}
 	all->forward->n_ports++;
 	return all->forward;

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 
 #define FORWARD_PIPES_KEPT 2
+/* TCP connections of one container: further clients wait in the listener's queue. */
+#define FORWARD_CONNECTIONS_MAX 4096
 
 struct forward_connection;
 struct forward_flow;
@@ -30,6 +32,8 @@ struct forward_listener {
 struct forward {
 	struct companions *all;
 	size_t n_ports;
+	int client_fd_max;	 /* clients have descriptors below this, */
+	int pipe_fd_max;	 /* and pipes below this: the rest is the monitor's own */
 	struct loop_timer timer; /* only while something is to expire or to be tried again */
 	uint64_t wake_ns;	 /* when it fires, on CLOCK_MONOTONIC; 0: it is not set */
 

@@ -257,7 +257,7 @@ static struct forward_flow *flow_new(struct forward_listener *l, const struct pe
 
 	if (fd < 0)
 		return NULL;
-	if (f->n_flows >= FLOWS_MAX)
+	if (f->n_flows >= FLOWS_MAX || fd >= f->client_fd_max)
 		remove_oldest(f);
 	flow = mem_zalloc(sizeof(*flow));
 	flow->listener = l;
