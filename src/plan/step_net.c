@@ -283,14 +283,18 @@ static int ensure_bridge(struct plan_run *run, const struct step *step,
 	return index < 0 ? err_sys(err, -index, "find bridge %s", step->path) : index;
 }
 
-/* What a bridge's containers say of routers is not for the host. A bridge that somebody else has
- * made is used as it is, but for what the network needs. */
+/* What a bridge's containers say of routers is not for the host. The link-local address, by which
+ * the host asks for a container's on behalf of others, is usable with the first container, and not
+ * two seconds later: nobody else has it. A bridge that somebody else has made is used as it is, but
+ * for what the network needs. */
 static int write_bridge_ipv6(struct plan_run *run, const struct step *step, struct err *err)
 {
 	const bool on = step->number[1], is_foreign = step->number[2];
 	int rc = on && !is_foreign ? write_parameter(run, step->where, step->path, "accept_ra", "0")
 				   : 0;
 
+	if (rc == 0 && on && !is_foreign)
+		rc = write_parameter(run, step->where, step->path, "accept_dad", "0");
 	if (rc == 0 && (on || !is_foreign))
 		rc = write_ipv6(run, step->where, step->path, on);
 	return rc < 0 ? err_sys(err, -rc, "switch IPv6 for bridge %s", step->path) : 0;

@@ -80,6 +80,8 @@ void step_net_explain_bridge(const struct step *step, enum step_text mode, struc
 	if (step->number[1] && !step->number[2]) {
 		add_parameter(0, "ipv6", step->path, "accept_ra", out);
 		str_add_char(out, '\n');
+		add_parameter(0, "ipv6", step->path, "accept_dad", out);
+		str_add_char(out, '\n');
 	}
 	if (step->number[1] || !step->number[2]) {
 		add_ipv6(step->path, step->number[1], out);

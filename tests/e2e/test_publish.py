@@ -471,6 +471,14 @@ def test_ports_follow_the_way_out(tare, serve):
     assert elements(8080) == [] and is_free(8080)
 
 
+def test_the_host_asks_for_neighbours_at_once(tare):
+    """From another address than its own on the bridge, too, which takes a link-local one that is not tentative."""
+    bridge = "tare-" + tare.ok("network", "create", "--ipv6", "six")[:10]
+    tare.ok("run", "-d", "--network", "six", "busybox", "sleep", "1000")
+    out = subprocess.run(["ip", "-6", "addr", "show", "dev", bridge], capture_output=True, text=True).stdout
+    assert out.count("inet6") == 2 and "tentative" not in out
+
+
 def test_ports_and_a_network_of_ipv6(tare, serve, outside):
     tare.ok("network", "create", "--ipv6", "--subnet", "fd77:6::/64", "six")
     start(tare, "web", "-p", "8080:80")
