@@ -138,6 +138,13 @@ static bool ask(struct forward *f)
 	return true;
 }
 
+static void give_up(struct forward *f)
+{
+	dns_set_id(f->query, f->client_id);
+	fail(f->c, &f->client, f->query, f->len);
+	forward_free(f);
+}
+
 /* The attempt has failed: on to the next, or the question fails. */
 static void go_on(struct forward *f)
 {
@@ -145,11 +152,28 @@ static void go_on(struct forward *f)
 		end_attempt(f);
 		f->attempt++;
 	} while (f->attempt < MAX_ATTEMPTS && !ask(f));
-	if (f->attempt < MAX_ATTEMPTS)
-		return;
-	dns_set_id(f->query, f->client_id);
-	fail(f->c, &f->client, f->query, f->len);
-	forward_free(f);
+	if (f->attempt == MAX_ATTEMPTS)
+		give_up(f);
+}
+
+/* Makes room for a question of C: of who has most under way, the oldest one fails. False when
+ * nobody has more than C would. */
+static bool make_room(struct container *c)
+{
+	struct server *s = c->server;
+	const struct container *most = c;
+	struct forward *oldest = NULL;
+
+	for (const struct container *o = s->containers; o; o = o->next)
+		if (o->n_forwards > most->n_forwards)
+			most = o;
+	if (most->n_forwards <= c->n_forwards + 1)
+		return false;
+	for (struct forward *f = s->forwards; f; f = f->next)
+		if (f->c == most)
+			oldest = f;
+	give_up(oldest);
+	return true;
 }
 
 void forward_begin(struct container *c, const struct sockaddr_in *client, const uint8_t *query,
@@ -158,7 +182,8 @@ void forward_begin(struct container *c, const struct sockaddr_in *client, const 
 	struct server *s = c->server;
 	struct forward *f = NULL;
 
-	if (s->n_forwards == SERVER_MAX_FORWARDS || c->n_forwards == CONTAINER_MAX_FORWARDS) {
+	if (c->n_forwards == CONTAINER_MAX_FORWARDS ||
+	    (s->n_forwards == SERVER_MAX_FORWARDS && !make_room(c))) {
 		fail(c, client, query, len);
 		return;
 	}

@@ -12,7 +12,8 @@
 
 #include <netinet/in.h>
 
-/* Questions that wait for an answer from elsewhere; more are answered with SERVFAIL. */
+/* Questions that wait for an answer from elsewhere; more are answered with SERVFAIL. When all
+ * places are taken, who has most of them makes room for who has less. */
 #define SERVER_MAX_FORWARDS    1024
 #define CONTAINER_MAX_FORWARDS 512
 /* TCP connections; more are closed. */
@@ -23,11 +24,7 @@
 struct upstream {
 	bool is_own; /* from the container's network */
 	socklen_t len;
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} addr;
+	union ip_sockaddr addr;
 };
 
 /* A container whose sockets we have. */

@@ -368,6 +368,26 @@ static void stream_begin(struct container *c, int fd)
 		stream_free(t);
 }
 
+/* Makes room for a connection of C: of who has most of them, the oldest one is closed. False when
+ * nobody has more than C would. */
+static bool make_room(struct container *c)
+{
+	struct server *s = c->server;
+	const struct container *most = c;
+	struct stream *oldest = NULL;
+
+	for (const struct container *o = s->containers; o; o = o->next)
+		if (o->n_streams > most->n_streams)
+			most = o;
+	if (most->n_streams <= c->n_streams + 1)
+		return false;
+	for (struct stream *t = s->streams; t; t = t->next)
+		if (t->c == most)
+			oldest = t;
+	stream_free(oldest);
+	return true;
+}
+
 int stream_on_connect(void *data, uint32_t events)
 {
 	struct container *c = data;
@@ -375,7 +395,8 @@ int stream_on_connect(void *data, uint32_t events)
 
 	if (fd < 0)
 		return 0;
-	if (c->n_streams == CONTAINER_MAX_STREAMS || c->server->n_streams == SERVER_MAX_STREAMS)
+	if (c->n_streams == CONTAINER_MAX_STREAMS ||
+	    (c->server->n_streams == SERVER_MAX_STREAMS && !make_room(c)))
 		close(fd);
 	else
 		stream_begin(c, fd);

@@ -334,7 +334,7 @@ static int make_link(struct change *c, const struct network *network, struct err
 	plan_net_commit(c->plan, STEP_HOST, NET_HOST);
 	plan_group(c->plan, "its address, and the way out");
 	plan_join_namespace(c->plan, STEP_HOST, c->netns, c->netns_path, CLONE_NEWNET);
-	plan_net_ipv6(c->plan, STEP_HOST, e->ifname, network->is_ipv6);
+	endpoint_plan_ipv6(c->plan, STEP_HOST, network, e);
 	endpoint_plan_addresses(c->plan, STEP_HOST, e);
 	plan_routes(c);
 	plan_net_commit(c->plan, STEP_HOST, NET_OWN);

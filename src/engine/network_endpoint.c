@@ -473,6 +473,14 @@ static void add_link_local(struct plan *plan, enum step_where where, const struc
 	}
 }
 
+void endpoint_plan_ipv6(struct plan *plan, enum step_where where, const struct network *network,
+			const struct endpoint *endpoint)
+{
+	if (network->is_ipv6 && network_has_bridge(network))
+		plan_net_no_routers(plan, where, endpoint->ifname);
+	plan_net_ipv6(plan, where, endpoint->ifname, network->is_ipv6);
+}
+
 void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 			     const struct endpoint *endpoint)
 {

@@ -52,17 +52,21 @@ void endpoint_plan_link(struct plan *plan, enum step_where where, const struct n
  * br_netfilter translates addresses inside of bridges, so that the container reaches its own
  * published port without the packet ever leaving the bridge. */
 bool endpoint_needs_hairpin(bool is_published);
+/* Switches IPv6 on or off for its link, which is not up yet; in the container's namespace. On a
+ * bridge nobody is a router but the host, whose address it is told. */
+void endpoint_plan_ipv6(struct plan *plan, enum step_where where, const struct network *network,
+			const struct endpoint *endpoint);
 /* Adds its addresses, and sets it up: for the container's namespace. */
 void endpoint_plan_addresses(struct plan *plan, enum step_where where,
 			     const struct endpoint *endpoint);
 /* Its default routes, if it has them. */
 void endpoint_plan_routes(struct plan *plan, enum step_where where,
 			  const struct endpoint *endpoint);
-/* The kernel parameters of its link that were asked for; INSIDE. */
 /* Both batches being sent: its link, and the bridge of NETWORK, carry what the container sends and
  * what is answered from now on. */
 void endpoint_plan_ready(struct plan *plan, enum step_where where, const struct network *network,
 			 const struct endpoint *endpoint);
+/* The kernel parameters of its link that were asked for; INSIDE. */
 void endpoint_plan_sysctls(struct plan *plan, const struct endpoint *endpoint);
 /* Sets its end on the host down. */
 void endpoint_plan_down(struct plan *plan, enum step_where where, const struct endpoint *endpoint);

@@ -313,8 +313,7 @@ static void add_links(struct start_networks *s, struct plan *plan)
 				   NULL, is_hairpin);
 	plan_net_commit(plan, STEP_INSIDE, NET_HOST);
 	for (size_t i = 0; is_mixed && i < s->live.n_endpoints; i++)
-		if (!s->networks[i].is_ipv6)
-			plan_net_ipv6(plan, STEP_INSIDE, s->live.endpoints[i].ifname, false);
+		endpoint_plan_ipv6(plan, STEP_INSIDE, &s->networks[i], &s->live.endpoints[i]);
 }
 
 static void add_inside(struct start_networks *s, struct plan *plan)

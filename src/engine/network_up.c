@@ -10,17 +10,19 @@
 /* lint file: paths below the engine's own directories, and the kernel's parameters */
 #include "engine/network.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ipv6_route.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "engine/network_private.h"
 #include "plan/net_steps.h"
@@ -29,6 +31,11 @@
 #define FORWARD_IPV4 "/proc/sys/net/ipv4/ip_forward"
 #define CONF_IPV6    "/proc/sys/net/ipv6/conf"
 #define FORWARD_IPV6 CONF_IPV6 "/all/forwarding"
+/* One line for each route, with its flags and its link in these columns. */
+#define ROUTES_IPV6 "/proc/self/net/ipv6_route"
+#define ROUTES_MAX  ((size_t)16 << 20)
+#define ROUTE_FLAGS 8
+#define ROUTE_LINK  9
 
 char *network_up_path(const struct engine *engine, const char *id)
 {
@@ -45,21 +52,39 @@ static char read_parameter(const char *path)
 	return fd_read_kernel_file(path, 64, &text) < 0 || !text.len ? '\0' : *str_get(&text);
 }
 
+/* The link of a line of ROUTES_IPV6 that a router has told of; NULL for another route. */
+static const char *told_link(char *line)
+{
+	char *save = NULL;
+	char *word = strtok_r(line, " ", &save);
+	uint64_t flags = 0;
+
+	for (int i = 0; word && i < ROUTE_LINK; i++) {
+		if (i == ROUTE_FLAGS && num_parse_base(word, 16, &flags) < 0)
+			return NULL;
+		word = strtok_r(NULL, " ", &save);
+	}
+	return flags & RTF_ADDRCONF ? word : NULL;
+}
+
 /* Where the host takes its IPv6 addresses from routers, forwarding would end that: 2 is "also while
- * forwarding" (ip-sysctl, accept_ra). */
+ * forwarding" (ip-sysctl, accept_ra). Those links alone: on the bridge of some other engine it
+ * would be a container that tells the host of routers. */
 static void keep_router_advertisements(struct plan *plan)
 {
-	DIR *dir = opendir(CONF_IPV6);
+	cleanup_str struct str routes = STR_INIT;
+	char *save = NULL;
 
-	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
-		cleanup_free char *path = str_printf(CONF_IPV6 "/%s/accept_ra", e->d_name);
+	if (fd_read_kernel_file(ROUTES_IPV6, ROUTES_MAX, &routes) < 0 || !routes.len)
+		return;
+	for (char *line = strtok_r(routes.buf, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		const char *link = told_link(line);
+		cleanup_free char *path = link ? str_printf(CONF_IPV6 "/%s/accept_ra", link) : NULL;
 
-		if (*e->d_name != '.' && strcmp(e->d_name, "all") != 0 &&
-		    strcmp(e->d_name, "lo") != 0 && read_parameter(path) == '1')
+		if (path && read_parameter(path) == '1')
 			plan_create_file(plan, path, "2", 0644);
 	}
-	if (dir)
-		closedir(dir);
 }
 
 /* Writes "1", and says so: it is the one thing that a network changes for the rest of the host. */
@@ -117,7 +142,8 @@ static void add_bridge(struct plan *plan, const struct network *network)
 	struct plan_bridge bridge = {.name = network->bridge,
 				     .mtu = network->mtu,
 				     .addrs = addrs,
-				     .is_ipv6 = network->is_ipv6};
+				     .is_ipv6 = network->is_ipv6,
+				     .is_foreign = network->is_foreign_link};
 
 	for (int family = IP_V4; family <= IP_V6; family += IP_V6 - IP_V4) {
 		const struct network_pool *pool = network_pool(network, family);

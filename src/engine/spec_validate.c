@@ -270,6 +270,34 @@ static int check_identity(const struct container_spec *s, struct err *err)
 	return 0;
 }
 
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* What becomes part of a line of /etc/hosts or /etc/resolv.conf is not several lines. */
+static int check_lines(const struct container_spec *s, struct err *err)
+{
+	const struct {
+		const char *option;
+		const struct strv *words;
+	} lists[] = {{"add-host", &s->extra_hosts},
+		     {"dns-option", &s->dns_options},
+		     {"link", &s->links}};
+
+	if (s->domainname && has_control(s->domainname))
+		return fail("--domainname %s: it has control characters", s->domainname);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		strv_foreach (k, lists[i].words)
+			if (has_control(lists[i].words->items[k]))
+				return fail("--%s %s: it has control characters", lists[i].option,
+					    lists[i].words->items[k]);
+	return 0;
+}
+
 static const char *const type_names[] = {
 	[MOUNT_BIND] = "bind",	 [MOUNT_VOLUME] = "volume", [MOUNT_TMPFS] = "tmpfs",
 	[MOUNT_IMAGE] = "image", [MOUNT_UNKNOWN] = "",
@@ -550,9 +578,10 @@ int spec_validate_usage(const struct container_spec *s, struct err *err)
 int spec_validate(const struct container_spec *spec, struct err *err)
 {
 	static int (*const groups[])(const struct container_spec *, struct err *) = {
-		spec_validate_usage, check_lifecycle, check_memory,	   check_cpu_and_io,
-		check_namespaces,    check_network,   check_identity,	   check_mounts,
-		check_logging,	     check_storage,   check_cgroup_parent, health_validate,
+		spec_validate_usage, check_lifecycle, check_memory,   check_cpu_and_io,
+		check_namespaces,    check_network,   check_identity, check_lines,
+		check_mounts,	     check_logging,   check_storage,  check_cgroup_parent,
+		health_validate,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {

@@ -11,9 +11,10 @@
 #include "monitor/protocol.h"
 
 #include <errno.h>
-#include <malloc.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* Places in the payload. */
 enum {
@@ -98,7 +99,26 @@ void forward_settle(struct forward *f)
 	loop_timer_remove(f->all->loop, &f->timer);
 	f->wake_ns = 0;
 	forward_tcp_trim(f);
-	malloc_trim(0);
+	mem_trim();
+}
+
+/* Strangers make connections, and must not use up what the monitor needs to be spoken to. A
+ * connection has two sockets and, while something is under way, two pipes: half of the descriptors
+ * are for clients. (The container has limits of its own.) */
+static void share_descriptors(struct forward *f)
+{
+	const rlim_t wanted = FORWARD_CONNECTIONS_MAX * 6 + 1024;
+	struct rlimit limit = {.rlim_cur = 1024, .rlim_max = 1024};
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < wanted) {
+		limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (limit.rlim_cur > INT_MAX)
+		limit.rlim_cur = INT_MAX;
+	f->client_fd_max = (int)(limit.rlim_cur / 2);
+	f->pipe_fd_max = (int)(limit.rlim_cur - limit.rlim_cur / 8);
 }
 
 static struct forward *ensure_shared(struct companions *all)
@@ -107,6 +127,7 @@ static struct forward *ensure_shared(struct companions *all)
 		all->forward = mem_zalloc(sizeof(*all->forward));
 		all->forward->all = all;
 		all->forward->timer.source.fd = -1;
+		share_descriptors(all->forward);
 	}
 	all->forward->n_ports++;
 	return all->forward;
@@ -193,29 +214,12 @@ const struct companion_ops forward_ops = {
 	.end = end,
 };
 
-/* ---- addresses ---- */
-
-socklen_t forward_address(const struct ip_addr *addr, uint16_t port, union forward_address *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (addr->family == IP_V4) {
-		ret->v4.sin_family = AF_INET;
-		ret->v4.sin_port = htons(port);
-		memcpy(&ret->v4.sin_addr, addr->bytes, 4);
-		return sizeof(ret->v4);
-	}
-	ret->v6.sin6_family = AF_INET6;
-	ret->v6.sin6_port = htons(port);
-	memcpy(&ret->v6.sin6_addr, addr->bytes, 16);
-	return sizeof(ret->v6);
-}
-
 int forward_connect(const struct forward_port *port, int type)
 {
 	cleanup_close int fd = socket(port->to.family == IP_V4 ? AF_INET : AF_INET6,
 				      type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	union forward_address addr;
-	socklen_t len = forward_address(&port->to, port->to_port, &addr);
+	union ip_sockaddr addr;
+	socklen_t len = ip_to_sockaddr(&port->to, port->to_port, &addr);
 
 	if (fd < 0)
 		return -errno;

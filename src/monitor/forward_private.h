@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 
 #define FORWARD_PIPES_KEPT 2
+/* TCP connections of one container: further clients wait in the listener's queue. */
+#define FORWARD_CONNECTIONS_MAX 4096
 
 struct forward_connection;
 struct forward_flow;
@@ -30,6 +32,8 @@ struct forward_listener {
 struct forward {
 	struct companions *all;
 	size_t n_ports;
+	int client_fd_max;	 /* clients have descriptors below this, */
+	int pipe_fd_max;	 /* and pipes below this: the rest is the monitor's own */
 	struct loop_timer timer; /* only while something is to expire or to be tried again */
 	uint64_t wake_ns;	 /* when it fires, on CLOCK_MONOTONIC; 0: it is not set */
 
@@ -44,18 +48,10 @@ struct forward {
 	uint8_t *buf; /* mapped; with flows */
 };
 
-union forward_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
 /* Has the timer fire in NS at the latest: it expires flows and resumes listeners. */
 void forward_wake_in(struct forward *f, uint64_t ns);
 /* Gives everything back when nothing is relayed any more. */
 void forward_settle(struct forward *f);
-/* Fills RET; its length. */
-socklen_t forward_address(const struct ip_addr *addr, uint16_t port, union forward_address *ret);
 /* A socket of TYPE connected, or about to be, to where PORT leads: -errno. */
 int forward_connect(const struct forward_port *port, int type);
 

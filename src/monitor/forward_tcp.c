@@ -17,8 +17,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Further clients wait in the listener's queue. */
-#define CONNECTIONS_MAX 4096
 /* Accepted at once, and pipes filled at once: others get their turn. */
 #define BURST	 16
 #define PIPE_LEN 65536
@@ -60,7 +58,13 @@ static int take_pipe(struct forward *f, int ret[2])
 		ret[1] = f->pipes[f->n_pipes][1];
 		return 0;
 	}
-	return pipe2(ret, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
+	if (pipe2(ret, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	if (ret[1] < f->pipe_fd_max)
+		return 0;
+	fd_cleanup_close(&ret[0]);
+	fd_cleanup_close(&ret[1]);
+	return -EMFILE;
 }
 
 static void give_pipe(struct forward *f, struct half *half)
@@ -301,7 +305,7 @@ void forward_tcp_resume(struct forward *f)
 {
 	struct forward_listener *l = f->paused;
 
-	if (f->n_connections >= CONNECTIONS_MAX) {
+	if (f->n_connections >= FORWARD_CONNECTIONS_MAX) {
 		if (l)
 			forward_wake_in(f, RETRY_NS);
 		return;
@@ -322,9 +326,13 @@ static int take_client(const struct forward_listener *l)
 {
 	int fd = -1;
 
-	if (l->shared->n_connections >= CONNECTIONS_MAX)
+	if (l->shared->n_connections >= FORWARD_CONNECTIONS_MAX)
 		return -EMFILE;
 	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= l->shared->client_fd_max) {
+		close(fd);
+		return -EMFILE;
+	}
 	/* One that is gone already is nobody's failure. */
 	return fd >= 0 ? fd : errno == ECONNABORTED ? -EAGAIN : -errno;
 }

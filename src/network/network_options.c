@@ -76,12 +76,13 @@ static int set_mtu(const struct network_option *option, const char *value, void 
 static int set_ifname(const struct network_option *option, const char *value, void *field,
 		      struct err *err)
 {
-	/* dev_valid_name() in net/core/dev.c; "%" would be a pattern. */
-	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/:% \t\n\v\f\r") ||
+	/* dev_valid_name() in net/core/dev.c; "%" would be a pattern, and for nft(8) "*", whose
+	 * texts know no way to write a quote. */
+	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/:%*\"'\\ \t\n\v\f\r") ||
 	    strcmp(value, ".") == 0 || strcmp(value, "..") == 0)
 		return refuse(option, value, err,
-			      "a link's name has up to 15 characters, none of them a blank, \"/\", "
-			      "\":\" or \"%\"");
+			      "a link's name has up to 15 characters, none of them a blank, a "
+			      "quote, \"/\", \":\", \"%\", \"*\" or \"\\\"");
 	snprintf(field, IFNAMSIZ, "%s", value);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 
+#include <linux/netfilter_bridge.h>
 #include <linux/netfilter_ipv4.h>
 #include <stdio.h>
 
@@ -54,10 +55,17 @@ static const struct nft_set inet_sets[] = {
 };
 
 /* Published ports on 127.0.0.1 need route_localnet, with which the kernel no longer refuses what
- * claims to come from there or wants to go there (CVE-2020-8558). */
+ * claims to come from there or wants to go there (CVE-2020-8558).
+ *
+ * A source address that is not of the network that it comes from is refused in every packet: one
+ * that passes for another's open connection would be let through everywhere. A bridge without an
+ * address has no such route: what br_netfilter shows us of its containers among themselves is not
+ * our business, and nothing else gets far. */
 static const char *const guard_rules[] = {
 	"iif != \"lo\" ip daddr 127.0.0.0/8 drop",
 	"iif != \"lo\" ip saddr 127.0.0.0/8 drop",
+	"meta nfproto . iifname @unrouted accept",
+	"iifname @bridges fib saddr . iif oif 0 drop",
 	NULL,
 };
 
@@ -70,14 +78,10 @@ static const char *const publish_rules[] = {
 	NULL,
 };
 
-/* A source address that is not of the network that it comes from; in a chain of this type it is
- * asked for the first packet of a connection only. A bridge without an address has no such route:
- * there the host takes nothing at all, and what br_netfilter shows us of the containers among
- * themselves is not our business here. */
+/* From a bridge without an address the host takes nothing at all. */
 static const char *const prerouting_rules[] = {
 	"meta nfproto . iifname @unrouted fib daddr type local drop",
 	"meta nfproto . iifname @unrouted return",
-	"iifname @bridges fib saddr . iif oif 0 drop",
 	"jump publish",
 	NULL,
 };
@@ -99,17 +103,27 @@ static const char *const postrouting_rules[] = {
 	NULL,
 };
 
-/* Packets of one network among themselves come by here where br_netfilter is loaded, those that ask
- * for neighbours as well (which are worth nothing once they were routed: RFC 4861, 7.1). What is
- * invalid would leave with the container's address, as NAT does not know it. */
+/* Of an internal network nothing is forwarded, whatever connection it says it belongs to. Packets
+ * of one network among themselves come by here where br_netfilter is loaded, those that ask for
+ * neighbours as well: they have a hop limit of 255 (RFC 4861, 7.1), which nothing has that was
+ * routed. */
+static const char *const internal_rules[] = {
+	"iifname . oifname @open accept",
+	"ip6 hoplimit 255 icmpv6 type nd-neighbor-solicit accept",
+	"ip6 hoplimit 255 icmpv6 type nd-neighbor-advert accept",
+	"drop",
+	NULL,
+};
+
+/* What is invalid would leave with the container's address, as NAT does not know it. */
 static const char *const forward_rules[] = {
+	"iifname @internal jump within",
+	"oifname @internal jump within",
 	"ct state established,related accept",
 	"iifname . oifname @open accept",
-	"icmpv6 type nd-neighbor-solicit accept",
-	"icmpv6 type nd-neighbor-advert accept",
+	"ip6 hoplimit 255 icmpv6 type nd-neighbor-solicit accept",
+	"ip6 hoplimit 255 icmpv6 type nd-neighbor-advert accept",
 	"meta nfproto . iifname @unrouted drop",
-	"iifname @internal drop",
-	"oifname @internal drop",
 	"oifname @bridges ct status dnat accept",
 	"ip daddr . meta l4proto . th dport @direct4 accept",
 	"ip6 daddr . meta l4proto . th dport @direct6 accept",
@@ -123,6 +137,7 @@ static const char *const forward_rules[] = {
 
 static const struct nft_chain inet_chains[] = {
 	{"publish", NULL, NULL, 0, publish_rules},
+	{"within", NULL, NULL, 0, internal_rules},
 	{"guard", "filter", "prerouting", NF_IP_PRI_RAW, guard_rules},
 	{"prerouting", "nat", "prerouting", NF_IP_PRI_NAT_DST, prerouting_rules},
 	{"output", "nat", "output", NF_IP_PRI_NAT_DST, output_rules},
@@ -132,7 +147,8 @@ static const struct nft_chain inet_chains[] = {
 
 /* Links of containers on a bridge with icc=false are known by their group (RULES_CLOSED_GROUP):
  * what such a network's containers send each other is dropped but for finding neighbours, of which
- * the host is one. */
+ * the host is one. Before br_netfilter (0), which takes packets of IP past chains of its priority.
+ */
 static const char *const bridge_rules[] = {
 	"iifgroup != 1952543333 accept",
 	"ether type arp accept",
@@ -143,7 +159,7 @@ static const char *const bridge_rules[] = {
 };
 
 static const struct nft_chain bridge_chains[] = {
-	{"forward", "filter", "forward", 0, bridge_rules},
+	{"forward", "filter", "forward", NF_BR_PRI_FILTER_BRIDGED, bridge_rules},
 };
 
 _Static_assert(RULES_CLOSED_GROUP == 1952543333, "bridge_rules names the group");
@@ -162,9 +178,11 @@ struct nft_table rules_bridge_table(const char *name)
 
 static uint64_t mark_of(const struct nft_table *table, uint64_t mark)
 {
-	for (size_t i = 0; i < table->n_chains; i++)
+	for (size_t i = 0; i < table->n_chains; i++) {
+		mark = mark * 31 + (uint64_t)table->chains[i].priority;
 		for (const char *const *rule = table->chains[i].rules; *rule; rule++)
 			mark = mark * 31 + nft_rule_mark(*rule);
+	}
 	return mark;
 }
 

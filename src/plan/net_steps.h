@@ -33,7 +33,8 @@ struct plan_bridge {
 	uint32_t mtu;		       /* 0: the kernel's */
 	const struct ip_prefix *addrs; /* borrowed for the call */
 	size_t n_addrs;
-	bool is_ipv6; /* else IPv6 is switched off on it */
+	bool is_ipv6;	 /* else IPv6 is switched off on it */
+	bool is_foreign; /* somebody else's: of its IPv6 nothing is switched off */
 };
 /* Makes the bridge, gives it its addresses and sets it up. One that is there gets what it lacks.
  * Done at once: the links that come next need its index. ERR_CONFLICT when the name is that of
@@ -76,6 +77,9 @@ void plan_net_hairpin(struct plan *plan, enum step_where where, const char *ifna
 /* IPv6 of one link or, with "default", of all that come into being later, in the namespace that the
  * step runs in; at once. Switching it off where the kernel has no IPv6 is done already. */
 void plan_net_ipv6(struct plan *plan, enum step_where where, const char *ifname, bool on);
+
+/* Link IFNAME, which has IPv6, ignores what anybody says of routers; at once. */
+void plan_net_no_routers(struct plan *plan, enum step_where where, const char *ifname);
 
 /* For NET_OWN: */
 void plan_net_up(struct plan *plan, enum step_where where, const char *ifname);

@@ -24,7 +24,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define PROC_IPV6 "sys/net/ipv6/conf/%s/disable_ipv6"
+#define PROC_IPV6 "sys/net/ipv6/conf/%s/%s"
 
 struct plan_net_batch {
 	struct netlink_batch messages;
@@ -117,8 +117,12 @@ static int fail(const struct step *step, int errnum, const char *text, struct er
 		str_addf(&why, " (%s)", text);
 	if (step == NULL)
 		return err_sys(err, errnum, "netlink%s", str_get(&why));
-	return err_sys(err, errnum, "%s %s%s%s%s", step->op->name, step->path,
-		       step->text ? ": " : "", step->text ? step->text : "", str_get(&why));
+	err_sys(err, errnum, "%s %s%s%s%s", step->op->name, step->path, step->text ? ": " : "",
+		step->text ? step->text : "", str_get(&why));
+	if (errnum == EXFULL)
+		err_hint(err, "a bridge of Linux has at most 1023 ports; further containers need "
+			      "another network");
+	return -err->code;
 }
 
 static int commit(struct plan_run *run, enum net_side side, struct err *err)
@@ -181,9 +185,10 @@ void plan_net_close(struct plan *plan)
 
 /* A kernel parameter of the network namespace that the caller is in: below /proc/sys/net every
  * process sees its own. */
-static int write_ipv6(struct plan_run *run, enum step_where where, const char *ifname, bool on)
+static int write_parameter(struct plan_run *run, enum step_where where, const char *ifname,
+			   const char *name, const char *value)
 {
-	cleanup_free char *path = str_printf(PROC_IPV6, ifname);
+	cleanup_free char *path = str_printf(PROC_IPV6, ifname, name);
 	cleanup_close int fd = -1;
 	int proc = -1;
 
@@ -197,9 +202,14 @@ static int write_ipv6(struct plan_run *run, enum step_where where, const char *i
 		fd = open(host_path, O_WRONLY | O_CLOEXEC);
 		fd = fd < 0 ? -errno : fd;
 	}
-	if (fd == -ENOENT && !on)
-		return 0;
-	return fd < 0 ? fd : fd_write_full(fd, on ? "0" : "1", 1);
+	return fd < 0 ? fd : fd_write_full(fd, value, 1);
+}
+
+static int write_ipv6(struct plan_run *run, enum step_where where, const char *ifname, bool on)
+{
+	int rc = write_parameter(run, where, ifname, "disable_ipv6", on ? "0" : "1");
+
+	return rc == -ENOENT && !on ? 0 : rc;
 }
 
 static int run_ipv6(struct plan_run *run, const struct step *step, struct err *err)
@@ -219,6 +229,21 @@ void plan_net_ipv6(struct plan *plan, enum step_where where, const char *ifname,
 
 	step->path = str_dup(ifname);
 	step->number[0] = on;
+}
+
+static int run_no_routers(struct plan_run *run, const struct step *step, struct err *err)
+{
+	int rc = write_parameter(run, step->where, step->path, "accept_ra", "0");
+
+	return rc < 0 ? err_sys(err, -rc, "have %s ignore routers", step->path) : 0;
+}
+
+static const struct step_op step_no_routers = {"no routers", run_no_routers,
+					       step_net_explain_no_routers};
+
+void plan_net_no_routers(struct plan *plan, enum step_where where, const char *ifname)
+{
+	plan_add(plan, &step_no_routers, where)->path = str_dup(ifname);
 }
 
 /* ---- links of the host ---- */
@@ -258,6 +283,19 @@ static int ensure_bridge(struct plan_run *run, const struct step *step,
 	return index < 0 ? err_sys(err, -index, "find bridge %s", step->path) : index;
 }
 
+/* What a bridge's containers say of routers is not for the host. A bridge that somebody else has
+ * made is used as it is, but for what the network needs. */
+static int write_bridge_ipv6(struct plan_run *run, const struct step *step, struct err *err)
+{
+	const bool on = step->number[1], is_foreign = step->number[2];
+	int rc = on && !is_foreign ? write_parameter(run, step->where, step->path, "accept_ra", "0")
+				   : 0;
+
+	if (rc == 0 && (on || !is_foreign))
+		rc = write_ipv6(run, step->where, step->path, on);
+	return rc < 0 ? err_sys(err, -rc, "switch IPv6 for bridge %s", step->path) : 0;
+}
+
 static int run_bridge(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct plan_net_batch *batch = NULL;
@@ -275,9 +313,9 @@ static int run_bridge(struct plan_run *run, const struct step *step, struct err 
 	strv_foreach (i, &step->words)
 		if (ip_prefix_parse(step->words.items[i], &addr) == 0)
 			rtnl_add_address(&batch->messages, (unsigned)rc, &addr);
-	rc = write_ipv6(run, step->where, step->path, step->number[1]);
+	rc = write_bridge_ipv6(run, step, err);
 	if (rc < 0)
-		return err_sys(err, -rc, "switch IPv6 for bridge %s", step->path);
+		return rc;
 	claim(batch, step);
 	rc = commit(run, NET_HOST, err);
 	if (rc < 0 && err->errnum == EOPNOTSUPP)
@@ -308,6 +346,7 @@ void plan_net_bridge(struct plan *plan, enum step_where where, const struct plan
 		add_prefix_word(&step->words, &bridge->addrs[i]);
 	step->number[0] = bridge->mtu;
 	step->number[1] = bridge->is_ipv6;
+	step->number[2] = bridge->is_foreign;
 }
 
 /* Where the kernel has no dummy links, a pair whose other end nobody uses leads nowhere as well. (A

@@ -6,11 +6,13 @@
  * in struct step. Everything has its words in path (the link), text, type and words.
  *
  *	kind	   path		text		type	words		number
- *	bridge	   name		MAC			addresses	mtu, is_ipv6
+ *	bridge	   name		MAC			addresses	mtu, is_ipv6,
+ *								is_foreign
  *	parent	   name		its parent, NULL		id
  *	link	   inside	host's end	kind	master, mode,	mtu, MAC, descriptor + 1,
  *							netns path	group, is_hairpin << 32
  *	ipv6	   link						on
+ *	no routers link
  *	address	   link		prefix
  *	route	   link		prefix		gateway
  *	ready	   link						side
@@ -33,6 +35,7 @@ void step_net_explain_delete(const struct step *step, enum step_text mode, struc
 void step_net_explain_down(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_link(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_ipv6(const struct step *step, enum step_text mode, struct str *out);
+void step_net_explain_no_routers(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_hairpin(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_up(const struct step *step, enum step_text mode, struct str *out);
 void step_net_explain_address(const struct step *step, enum step_text mode, struct str *out);

@@ -77,8 +77,14 @@ void step_net_explain_bridge(const struct step *step, enum step_text mode, struc
 	str_addf(out, " address %s", step->text);
 	add_mtu(step, out);
 	str_add(out, " type bridge stp_state 0 forward_delay 0\n");
-	add_ipv6(step->path, step->number[1], out);
-	str_add_char(out, '\n');
+	if (step->number[1] && !step->number[2]) {
+		add_parameter(0, "ipv6", step->path, "accept_ra", out);
+		str_add_char(out, '\n');
+	}
+	if (step->number[1] || !step->number[2]) {
+		add_ipv6(step->path, step->number[1], out);
+		str_add_char(out, '\n');
+	}
 	add_parameter(1, "ipv4", step->path, "route_localnet", out);
 	str_add_char(out, '\n');
 	strv_foreach (i, &step->words) {
@@ -194,6 +200,11 @@ void step_net_explain_link(const struct step *step, enum step_text mode, struct 
 void step_net_explain_ipv6(const struct step *step, enum step_text mode, struct str *out)
 {
 	add_ipv6(step->path, step->number[0], out);
+}
+
+void step_net_explain_no_routers(const struct step *step, enum step_text mode, struct str *out)
+{
+	add_parameter(0, "ipv6", step->path, "accept_ra", out);
 }
 
 void step_net_explain_hairpin(const struct step *step, enum step_text mode, struct str *out)

@@ -44,6 +44,7 @@ static const struct key keys[] = {
 	{"ip daddr", "ipv4_addr", FROM_PAYLOAD, {NFT_PAYLOAD_NETWORK_HEADER, 16}, 4, NEED_IPV4},
 	{"ip6 saddr", "ipv6_addr", FROM_PAYLOAD, {NFT_PAYLOAD_NETWORK_HEADER, 8}, 16, NEED_IPV6},
 	{"ip6 daddr", "ipv6_addr", FROM_PAYLOAD, {NFT_PAYLOAD_NETWORK_HEADER, 24}, 16, NEED_IPV6},
+	{"ip6 hoplimit", "integer", FROM_PAYLOAD, {NFT_PAYLOAD_NETWORK_HEADER, 7}, 1, NEED_IPV6},
 	{"th sport",
 	 "inet_service",
 	 FROM_PAYLOAD,
@@ -236,6 +237,12 @@ static void check_transport(struct compiler *c, enum need need)
 	compare(c, NFT_CMP_EQ, &protocols[need], sizeof(protocols[need]));
 }
 
+/* Whether the family that NEED implies was checked for another key. */
+static bool has_family(const struct compiler *c, enum need need)
+{
+	return need != NEED_IPV4 && c->has_need & (1U << NEED_IPV6 | 1U << NEED_ICMPV6);
+}
+
 /* What nft(8) puts before a key that exists in one protocol only. */
 static void check_need(struct compiler *c, enum need need)
 {
@@ -248,13 +255,13 @@ static void check_need(struct compiler *c, enum need need)
 
 	if (need == NEED_NOTHING || c->has_need & 1U << need)
 		return;
-	c->has_need |= 1U << need;
 	/* In a table of one family nothing else comes along. */
-	if (need < NEED_UDP && table != family) {
+	if (need < NEED_UDP && table != family && !has_family(c, need)) {
 		load_key(c, is_bridge ? &protocol : &nfproto, 0, NFT_REG_1);
 		compare(c, NFT_CMP_EQ, is_bridge ? (const void *)&type : (const void *)&family,
 			is_bridge ? sizeof(type) : sizeof(family));
 	}
+	c->has_need |= 1U << need;
 	if (need >= NEED_ICMPV6)
 		check_transport(c, need);
 }

@@ -95,6 +95,7 @@ static const struct type types[] = {
 	{"nf_proto", 2, 1, true, NULL},
 	{"ether_type", 0, 2, false, NULL},
 	{"icmpv6_type", 0, 1, false, NULL},
+	{"integer", 0, 1, false, NULL},
 	{"fib_addrtype", 0, 4, true, NULL},
 	{"iface_index", 0, 4, true, NULL},
 	{"devgroup", 0, 4, true, NULL},

@@ -250,6 +250,25 @@ def test_many_questions_at_once(server, upstream):
     asking.close()
 
 
+def test_floods_leave_room_for_others(server, upstream):
+    """Containers that take all places, of questions and of connections, keep nobody else from asking."""
+    floods, quiet = [server.box() for _ in range(8)], server.box()
+    for box in floods + [quiet]:
+        box.join(server.network, ["web"], "172.18.0.2")
+    asking = [socket_in(box) for box in floods[:2]]
+
+    def connect():
+        return socket.create_connection(("127.0.0.11", 53))
+    idle = [box.net.call(connect) for box in floods for _ in range(32)]
+    for i in range(600):
+        for s in asking:
+            s.send(question("silent.n%d" % i, number=i))
+    assert quiet.ask("example.org.") == ["192.0.2.99"]
+    assert quiet.ask("example.org.", "+tcp") == ["192.0.2.99"]
+    for s in asking + idle:
+        s.close()
+
+
 def test_given_up(server):
     """Nobody, without capabilities, behind a filter, with eyes for endpoint files alone."""
     # The last thing that it does before it looks at anybody.
