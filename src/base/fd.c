@@ -292,8 +292,9 @@ static int remove_children(struct removal *r, int fd, unsigned depth)
 	for (;;) {
 		long n = syscall(SYS_getdents64, fd, buf, sizeof(buf));
 
+		/* Somebody else has removed the directory meanwhile: ENOENT. */
 		if (n <= 0)
-			return n < 0 ? -errno : 0;
+			return n < 0 && errno != ENOENT ? -errno : 0;
 		for (long at = 0; at < n;) {
 			const struct dirent_raw *e = (const struct dirent_raw *)(void *)(buf + at);
 			int rc = remove_entry(r, fd, e, depth);

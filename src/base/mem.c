@@ -5,9 +5,15 @@
  */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* More than any command has used of its stack when it becomes a monitor. */
+#define STACK_TRIM_LEN ((uintptr_t)256 * 1024)
 
 static void *check(void *p)
 {
@@ -79,4 +85,22 @@ void str_replace(char **p, const char *s)
 
 	free(*p);
 	*p = copy;
+}
+
+/* Deeper calls than ours have been there and are over. Whatever lies further below than the stack
+ * reaches is not mapped, by stack_guard_gap (1 MiB), and the kernel passes it over with ENOMEM. */
+static void trim_stack(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+	/* This function's own frame, and that of the call, are far smaller than a page. */
+	uintptr_t end = (frame & ~(page - 1)) - page;
+
+	(void)madvise((void *)(end - STACK_TRIM_LEN), STACK_TRIM_LEN, MADV_DONTNEED);
+}
+
+void mem_trim(void)
+{
+	malloc_trim(0);
+	trim_stack();
 }

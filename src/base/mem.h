@@ -25,6 +25,10 @@ char *str_ndup(const char *s, size_t len) __attribute__((returns_nonnull));
 /* Owned printf result. */
 char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2), returns_nonnull));
 
+/* Gives the kernel back what the heap has free, and what the stack has below the caller: for a
+ * process that is about to sleep for long. On the process's first stack only. */
+void mem_trim(void);
+
 /* Replaces the owned string *P by an owned copy of S (may be NULL). */
 void str_replace(char **p, const char *s);
 

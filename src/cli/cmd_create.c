@@ -18,6 +18,7 @@
 #include "engine/volume_populate.h"
 #include "monitor/client.h"
 #include "plan/plan.h"
+#include "sys/ip.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,10 +73,26 @@ static int write_cidfile(const char *path, const char *id, struct err *err)
 		      : 0;
 }
 
+/* In the container's namespace there is nobody at the host's loopback address. */
+static void warn_of_local_dns(const struct container_spec *spec)
+{
+	struct ip_addr addr;
+
+	strv_foreach (i, &spec->dns)
+		if (ip_parse(spec->dns.items[i], &addr) == 0 && ip_is_loopback(&addr)) {
+			fprintf(stderr, "WARNING: Localhost DNS (%s) may fail in containers.\n",
+				spec->dns.items[i]);
+			return;
+		}
+}
+
 static int make(struct run_ctx *c, struct err *err)
 {
 	struct container_spec *spec = &c->request->spec;
-	int rc = engine_create(&c->engine, spec, print_notice, &c->made, &c->warnings, err);
+	int rc = 0;
+
+	warn_of_local_dns(spec);
+	rc = engine_create(&c->engine, spec, print_notice, &c->made, &c->warnings, err);
 
 	if (rc < 0)
 		return rc;

@@ -183,6 +183,25 @@ static int check_filter(const char *filter, struct err *err)
 		       "\"false\" (or \"0\")");
 }
 
+static int check_filters(const struct strv *filters, struct err *err)
+{
+	const char *dangling = NULL;
+
+	strv_foreach (i, filters) {
+		const char *filter = filters->items[i];
+
+		if (check_filter(filter, err) < 0)
+			return -err->code;
+		if (!str_has_prefix(filter, "dangling="))
+			continue;
+		if (dangling && strcmp(dangling, filter) != 0)
+			return err_set(err, ERR_INVALID,
+				       "got more than one value for filter key \"dangling\"");
+		dangling = filter;
+	}
+	return 0;
+}
+
 /* Whether one key lets NETWORK through. */
 static int passes_key(struct listing *l, const struct filter_key *key,
 		      const struct network *network, struct err *err)
@@ -287,19 +306,21 @@ int cmd_network_ls(struct cli *cli, union verb_options *options, struct err *err
 	const struct format_spec spec = {.fields = fields,
 					 .columns = columns,
 					 .quiet = "ID",
+					 .raw = "network_id: {{.ID}}\nname: {{.Name}}\n"
+						"driver: {{.Driver}}\nscope: {{.Scope}}\n",
+					 .raw_quiet = "network_id: {{.ID}}",
 					 .go_type = "*network.networkContext",
 					 .call = call_label,
 					 .call_data = &l};
 
-	strv_foreach (i, &o->filters)
-		if (check_filter(o->filters.items[i], err) < 0)
-			return -err->code;
+	if (check_filters(&o->filters, err) < 0)
+		return -err->code;
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
 	    engine_list_networks(&engine, list_network, &l, err) < 0)
 		return -err->code;
 	engine_check_rules(&engine);
 	sorted = list_sort_by_name(l.rows);
-	return list_print(&spec, format, o->quiet && list_format_is_default(format), sorted, err);
+	return list_print(&spec, format, o->quiet && list_format_heeds_quiet(format), sorted, err);
 }
 
 /* ---- rm, prune ---- */

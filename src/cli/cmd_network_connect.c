@@ -26,7 +26,9 @@ static int fill_request(const char *network, const struct network_connect_option
 	strv_add_all(&ret->links, &o->links);
 	for (size_t i = 0; rc == 0 && i < o->driver_options.n; i++)
 		rc = endpoint_add_driver_option(ret, o->driver_options.items[i], err);
-	return rc;
+	/* docker's two places for such options differ in a letter. */
+	return rc < 0 ? err_set(err, err->code, "invalid key/value pair format in driver options")
+		      : 0;
 }
 
 int cmd_network_connect(struct cli *cli, union verb_options *options, struct err *err)

@@ -193,6 +193,8 @@ int cmd_volume_ls(struct cli *cli, union verb_options *options, struct err *err)
 	const struct format_spec spec = {.fields = fields,
 					 .columns = columns,
 					 .quiet = "Name",
+					 .raw = "name: {{.Name}}\ndriver: {{.Driver}}\n",
+					 .raw_quiet = "name: {{.Name}}",
 					 .go_type = "*formatter.volumeContext",
 					 .call = call_label,
 					 .call_data = &l};
@@ -204,7 +206,7 @@ int cmd_volume_ls(struct cli *cli, union verb_options *options, struct err *err)
 	    volume_list(engine.store, add_row, &l, err) < 0)
 		return -err->code;
 	sorted = list_sort_by_name(l.rows);
-	return list_print(&spec, format, o->quiet && list_format_is_default(format), sorted, err);
+	return list_print(&spec, format, o->quiet && list_format_heeds_quiet(format), sorted, err);
 }
 
 /* ---- rm, rename, prune ---- */

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/verbs.h"
 
+/* clang-format off */
 const struct command_group command_groups[] = {
 	{"container", "Manage containers"},
 	{"image", "Manage images"},
@@ -18,7 +19,6 @@ const size_t n_command_groups = ARRAY_LEN(command_groups);
 
 #define ANY (-1)
 
-/* clang-format off */
 const struct command commands[] = {
 	{ "container", "run", NULL, "run", "[OPTIONS] IMAGE [COMMAND] [ARG...]",
 	  "Create and run a new container from an image",

@@ -125,6 +125,11 @@ bool list_format_is_default(const char *format)
 	return !format || !*format || strcmp(format, "table") == 0;
 }
 
+bool list_format_heeds_quiet(const char *format)
+{
+	return list_format_is_default(format) || strcmp(format, "raw") == 0;
+}
+
 char *list_format_choose(struct cli *cli, const char *typed, const char *key, bool quiet)
 {
 	const char *configured = NULL;
@@ -151,9 +156,12 @@ int list_compare_natural(const char *a, const char *b)
 {
 	while (*a && *b) {
 		size_t zeros_a = 0, zeros_b = 0, len_a = 0, len_b = 0;
+		bool is_digit = isdigit((unsigned char)*a);
 		int rc = 0;
 
-		if (!isdigit((unsigned char)*a) || !isdigit((unsigned char)*b)) {
+		if (is_digit != (bool)isdigit((unsigned char)*b))
+			return is_digit ? -1 : 1;
+		if (!is_digit) {
 			if (*a != *b)
 				return (unsigned char)*a - (unsigned char)*b;
 			a++;

@@ -9,7 +9,7 @@
  *
  *	format = list_format_choose(cli, o->format, "volumesFormat", o->quiet);
  *	json_set_text_take(row, "Size", list_size(bytes)); ... for each row and field
- *	return list_print(&spec, format, o->quiet && list_format_is_default(format), rows, err);
+ *	return list_print(&spec, format, o->quiet && list_format_heeds_quiet(format), rows, err);
  *
  * (docker prefers a typed format to -q everywhere but in `ps`.) Fields that the default columns do
  * not need may be left out of the rows while list_format_is_default(format) holds.
@@ -47,6 +47,9 @@ char *list_container_command(const struct container_row *row, bool no_trunc);
 
 /* Whether FORMAT (may be NULL) asks for the default table. */
 bool list_format_is_default(const char *format);
+
+/* Whether -q still counts beside FORMAT: with the default table and the old format "raw". */
+bool list_format_heeds_quiet(const char *format);
 
 /* The format to use: TYPED, or where that is NULL or empty the member KEY ("psFormat") of docker's
  * configuration file, or NULL. With QUIET only what was typed counts. Owned. */

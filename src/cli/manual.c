@@ -15,20 +15,27 @@ const char manual_program_description[] =
 	"tare makes and runs containers on Linux. It has the command line of docker, and no "
 	"daemon: a command does its work and ends. What has to outlive it is one small "
 	"process for each running container, its monitor, which keeps the log and writes "
-	"down how the container ended.\n\nCommands that act on containers, images and "
-	"volumes come in groups. The usual ones also have a short name: `tare ps' is `tare "
+	"down how the container ended.\n\nCommands that act on containers, images, networks "
+	"and volumes come in groups. The usual ones also have a short name: `tare ps' is `tare "
 	"container ls'. Every command has a page of its own, tare-NAME(1), and prints a "
 	"summary with --help.";
 
 const char manual_program_files[] =
-	"/var/lib/tare\n\tImages, layers, volumes, and the containers with their writable "
-	"layers and logs (--root).\n/run/tare\n\tWhat is alive: the state and the sockets of "
-	"running containers (--runroot). Gone after a boot.\n~/.docker/config.json\n"
+	"/var/lib/tare\n\tImages, layers, networks, volumes, and the containers with their "
+	"writable layers and logs (--root).\n/run/tare\n\tWhat is alive: the state, the "
+	"sockets and the addresses of running containers (--runroot). Gone after a boot.\n"
+	"/etc/tare/tare.conf\n\tWhat the host's owner decides for all containers, one `key = "
+	"value' to a line: publish.default-ip, the address where a port is published when "
+	"--publish names none; publish.respect-firewall=true, with which published ports "
+	"pass the host's own input rules; network.pools, what networks without --subnet get "
+	"theirs from (base=10.200.0.0/16,size=24, several with blanks between them).\n"
+	"~/.docker/config.json\n"
 	"\tdocker's own configuration, of which tare reads detachKeys, proxies and the "
 	"formats of lists (psFormat, imagesFormat, volumesFormat, statsFormat).";
 
 const char manual_program_environment[] =
 	"TARE_ROOT, TARE_RUNROOT\n\tThe directories, where no option names them.\n"
+	"TARE_CONFIG\n\tThe file that is read instead of /etc/tare/tare.conf.\n"
 	"TARE_LOG_LEVEL\n\tHow much tare says about itself: trace, debug, info, notice, "
 	"warn, error, fatal.\nDOCKER_CONFIG\n\tThe directory of docker's configuration, "
 	"where --config does not name it.\nNO_COLOR\n\tWhen it is set, nothing is printed in "

@@ -13,7 +13,7 @@
 #define FORMAT_HELP                                                                              \
 	"Refer to https://docs.docker.com/go/formatting/ for more information about formatting " \
 	"output with templates"
-#define EXPLAIN_HELP	"Print every step as it was executed, as shell (or =json), with its time"
+#define EXPLAIN_HELP  "Print every step as it was executed, as shell (or =json), with its time"
 #define LIMIT(member) offsetof(struct update_options, spec.member)
 
 void update_options_init(union verb_options *o)

@@ -3,8 +3,8 @@
  * The options of the network commands and of port.
  */
 #include "cli/option.h"
-#include "cli/parse_env.h"
 #include "cli/parse_device.h"
+#include "cli/parse_env.h"
 #include "cli/parse_net.h"
 #include "cli/verbs.h"
 

@@ -121,7 +121,8 @@ static int add_link_local(struct endpoint_request *r, const char *value, struct 
 /* docker says it when all options are read. */
 static void set_mac(struct endpoint_request *r, const char *value)
 {
-	if (!value || !*value || mac_parse(value, r->mac) == 0)
+	/* No link can have the address of a group. */
+	if (!value || !*value || (mac_parse(value, r->mac) == 0 && !(r->mac[0] & 1)))
 		return;
 	free(r->wrong);
 	r->wrong = str_printf("%s is not a valid mac address", value);

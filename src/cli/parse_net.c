@@ -9,6 +9,7 @@
 #include "cli/quote.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <strings.h>
 
 #define fail(...) err_set(err, ERR_INVALID, __VA_ARGS__)
@@ -33,17 +34,33 @@ int dns_option_check(void *field, const char *value, struct err *err)
 	return is_address(value) ? 0 : fail("IP address is not correctly formatted: %s", value);
 }
 
+/* Labels of letters, digits and, inside, "-"; a point may end the last one. A letter somewhere. */
+static bool is_domain(const char *s)
+{
+	bool has_letter = false;
+
+	if (strlen(s) > 253)
+		return false;
+	while (*s) {
+		size_t len = strcspn(s, ".");
+
+		if (len == 0 || s[0] == '-' || s[len - 1] == '-')
+			return false;
+		for (size_t i = 0; i < len; i++)
+			if (!isalnum((unsigned char)s[i]) && s[i] != '-')
+				return false;
+			else if (isalpha((unsigned char)s[i]))
+				has_letter = true;
+		s += len + (s[len] == '.');
+	}
+	return has_letter;
+}
+
 int dns_search_option_check(void *field, const char *value, struct err *err)
 {
-	static const char chars[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-	if (strcmp(value, ".") == 0)
+	if (strcmp(value, ".") == 0 || is_domain(value))
 		return 0;
-	if (!value[0] || value[strspn(value, chars)] || value[0] == '-' || value[0] == '.' ||
-	    strlen(value) > 253)
-		return fail("%s is not a valid domain", value);
-	return 0;
+	return fail("%s is not a valid domain", value);
 }
 
 int host_option_set(void *strv, const char *value, struct err *err)

@@ -13,7 +13,7 @@ struct err;
 int dns_option_check(void *field, const char *value, struct err *err);
 int dns_search_option_check(void *field, const char *value, struct err *err);
 
-int host_option_set(void *strv, const char *value, struct err *err);	/* "name:ip", "name=ip" */
-int filter_option_set(void *strv, const char *value, struct err *err);	/* "key=value", key lower */
+int host_option_set(void *strv, const char *value, struct err *err);   /* "name:ip", "name=ip" */
+int filter_option_set(void *strv, const char *value, struct err *err); /* "key=value", key lower */
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "cli/parse_mount.h"
 #include "cli/quote.h"
+#include "engine/port_text.h"
 #include "engine/spec.h"
 #include "sys/ip.h"
 
@@ -18,10 +19,6 @@
 #include <strings.h>
 
 #define fail(...) err_set(err, ERR_INVALID, __VA_ARGS__)
-
-struct port_range {
-	uint16_t first, last;
-};
 
 static int port_parse(const char *text, uint64_t *ret)
 {
@@ -32,43 +29,16 @@ static int port_parse(const char *text, uint64_t *ret)
 		       : -EINVAL;
 }
 
-/* "N" or "N-M"; 0, -ERANGE when M is below N, -EINVAL otherwise. */
-static int range_parse(const char *text, struct port_range *ret)
-{
-	cleanup_strv struct strv parts = STRV_INIT;
-	uint64_t first = 0, last = 0;
-
-	strv_split(&parts, text, '-');
-	if (parts.n > 2 || port_parse(parts.items[0], &first) < 0 ||
-	    port_parse(parts.items[parts.n - 1], &last) < 0)
-		return -EINVAL;
-	if (last < first)
-		return -ERANGE;
-	*ret = (struct port_range){.first = (uint16_t)first, .last = (uint16_t)last};
-	return 0;
-}
-
 int expose_parse(struct container_spec *spec, const char *value, struct err *err)
 {
-	size_t len = strcspn(value, "/");
-	cleanup_free char *ports = str_ndup(value, len);
-	cleanup_free char *quoted = str_go_quote(ports);
-	const char *proto = value[len] ? value + len + 1 : "tcp";
+	const char *proto = NULL;
+	cleanup_free char *ports = port_split_proto(value, &proto);
 	struct port_range r = {};
-	int rc = range_parse(ports, &r);
 
 	if (strchr(value, ':'))
 		return fail("invalid port format for --expose: %s", value);
-	if (rc == -ERANGE)
-		return fail(
-			"invalid range format for --expose: %s, error: invalid range specified for "
-			"port: %s",
-			value, ports);
-	if (rc < 0)
-		return fail(
-			"invalid range format for --expose: %s, error: strconv.ParseUint: parsing "
-			"%s: invalid syntax",
-			value, quoted);
+	if (port_range_parse(ports, &r, err) < 0)
+		return err_wrap(err, "invalid range format for --expose: %s, error", value);
 	for (uint32_t port = r.first; port <= r.last; port++)
 		strv_addf(&spec->expose, "%u/%s", port, proto);
 	return 0;
@@ -77,12 +47,10 @@ int expose_parse(struct container_spec *spec, const char *value, struct err *err
 int private_port_parse(const char *value, uint16_t *ret_port, const char **ret_proto,
 		       struct err *err)
 {
-	size_t len = strcspn(value, "/");
-	cleanup_free char *digits = str_ndup(value, len);
+	cleanup_free char *digits = port_split_proto(value, ret_proto);
 	cleanup_free char *quoted = str_go_quote(digits);
 	uint64_t port = 0;
 
-	*ret_proto = value[len] ? value + len + 1 : "tcp";
 	if (port_parse(digits, &port) < 0)
 		return fail("invalid port (%s): strconv.ParseUint: parsing %s: %s", digits, quoted,
 			    digits[0] && !digits[strspn(digits, "0123456789")]
@@ -206,9 +174,9 @@ static int publish_check(struct publish *p, struct port_range *host, struct port
 		return fail("no port specified: %s<empty>", p->whole);
 	if (check_address(p, err) < 0)
 		return -err->code;
-	if (range_parse(p->container, inside) < 0)
+	if (port_range_parse(p->container, inside, err) < 0)
 		return fail("invalid containerPort: %s", p->container);
-	if (has_host && range_parse(p->host, host) < 0)
+	if (has_host && port_range_parse(p->host, host, err) < 0)
 		return fail("invalid hostPort: %s", p->host);
 	if (!is_proto(p->proto))
 		return fail("invalid proto: %s", p->proto);

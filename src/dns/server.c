@@ -79,20 +79,13 @@ static bool is_v4_socket(int fd)
 /* Addresses of IPv4 as a socket of IPv6 takes them: ::ffff:192.0.2.1. */
 static void set_address(struct upstream *u, const struct ip_addr *ip, bool as_v6, uint16_t port)
 {
-	if (ip->family == IP_V4 && !as_v6) {
-		u->addr.v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-		memcpy(&u->addr.v4.sin_addr, ip->bytes, 4);
-		u->len = sizeof(u->addr.v4);
-		return;
+	struct ip_addr mapped = {.family = IP_V6, .bytes = {[10] = 0xff, [11] = 0xff}};
+
+	if (ip->family == IP_V4 && as_v6) {
+		memcpy(mapped.bytes + 12, ip->bytes, 4);
+		ip = &mapped;
 	}
-	u->addr.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	if (ip->family == IP_V4) {
-		memset(u->addr.v6.sin6_addr.s6_addr + 10, 0xff, 2);
-		memcpy(u->addr.v6.sin6_addr.s6_addr + 12, ip->bytes, 4);
-	} else {
-		memcpy(&u->addr.v6.sin6_addr, ip->bytes, 16);
-	}
-	u->len = sizeof(u->addr.v6);
+	u->len = ip_to_sockaddr(ip, port, &u->addr);
 }
 
 /* "host 192.0.2.1"; an own server at our address would be ourselves. */

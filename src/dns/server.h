@@ -24,11 +24,7 @@
 struct upstream {
 	bool is_own; /* from the container's network */
 	socklen_t len;
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} addr;
+	union ip_sockaddr addr;
 };
 
 /* A container whose sockets we have. */

@@ -36,7 +36,7 @@ static int compare_mounts(const void *a, const void *b)
 }
 
 /* The engine's own files over the image's: names and name servers; those of whose network it is. */
-static void add_name_files(const char *dir, struct oci_runtime_config *ret)
+static void add_name_files(const char *dir, bool is_read_only, struct oci_runtime_config *ret)
 {
 	static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
 
@@ -44,7 +44,8 @@ static void add_name_files(const char *dir, struct oci_runtime_config *ret)
 		cleanup_free char *source = str_printf("%s/%s", dir, names[i]);
 		cleanup_free char *target = str_printf("/etc/%s", names[i]);
 
-		oci_add_mount(ret, target, "bind", source, "bind,rprivate");
+		oci_add_mount(ret, target, "bind", source,
+			      is_read_only ? "bind,rprivate,ro" : "bind,rprivate");
 	}
 }
 
@@ -72,7 +73,7 @@ void configure_mounts(const struct container_spec *spec, struct mount_points *po
 
 	set_shared_memory(spec, ret);
 	first = ret->n_mounts;
-	add_name_files(spec->network_peer ? spec->network_peer : dir, ret);
+	add_name_files(spec->network_peer ? spec->network_peer : dir, spec->read_only, ret);
 	for (size_t i = 0; i < points->n; i++)
 		remove_mount(ret, points->items[i].destination, &first);
 	for (size_t i = 0; i < points->n; i++) {

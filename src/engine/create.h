@@ -5,7 +5,6 @@
 #include "base/rand.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
-#include "engine/ports.h"
 #include "engine/spec.h"
 #include "oci/runtime_config.h"
 #include "storage/image.h"

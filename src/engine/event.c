@@ -345,18 +345,27 @@ void event_network(const struct engine *engine, const struct network *network, c
 					     .n_pairs = ARRAY_LEN(pairs)});
 }
 
-void event_network_container(const struct engine *engine, const struct network *network,
-			     const char *action, const char *container_id)
+void event_add_network_container(struct str *text, const struct network *network,
+				 const char *action, const char *container_id)
 {
 	const struct journal_pair pairs[] = {{"container", container_id},
 					     {"name", network->name},
 					     {"type", network->driver_name}};
 
-	tell(engine, &(struct journal_event){.type = "network",
-					     .action = action,
-					     .id = network->id,
-					     .pairs = pairs,
-					     .n_pairs = ARRAY_LEN(pairs)});
+	journal_add(text, &(struct journal_event){.type = "network",
+						  .action = action,
+						  .id = network->id,
+						  .pairs = pairs,
+						  .n_pairs = ARRAY_LEN(pairs)});
+}
+
+void event_network_container(const struct engine *engine, const struct network *network,
+			     const char *action, const char *container_id)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	event_add_network_container(&text, network, action, container_id);
+	write_all(engine, &text);
 }
 
 void event_prune(const struct engine *engine, const char *type, int64_t reclaimed)

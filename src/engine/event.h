@@ -78,6 +78,10 @@ void event_network(const struct engine *engine, const struct network *network, c
 /* "connect" or "disconnect" of a container. */
 void event_network_container(const struct engine *engine, const struct network *network,
 			     const char *action, const char *container_id);
+/* The same, appended to TEXT for the journal. */
+struct str;
+void event_add_network_container(struct str *text, const struct network *network,
+				 const char *action, const char *container_id);
 /* "prune" of TYPE ("container", "image", "network", "volume"). */
 void event_prune(const struct engine *engine, const char *type, int64_t reclaimed);
 

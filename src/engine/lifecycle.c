@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "engine/event.h"
 #include "engine/network_connect.h"
+#include "engine/network_plan.h"
 #include "engine/pending.h"
 #include "engine/restart.h"
 #include "engine/stop_steps.h"
@@ -424,10 +425,13 @@ static int remove_stopped(struct engine *engine, const char *id, unsigned how, i
 		return rc;
 	wait_for_monitor(client_fd);
 	rc = 0;
-	/* A monitor removes the run directory last: without one nothing is left to take down. */
+	/* A monitor removes the run directory last: without one nothing is left to take down. With
+	 * one it may have been killed before it gave back the addresses that stand in there. */
 	/* lint: the engine's own run directory of this container */
-	if (access(run_dir, F_OK) == 0)
+	if (access(run_dir, F_OK) == 0) {
 		rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
+		engine_release_networks(engine, id, false);
+	}
 	if (rc < 0)
 		engine_remove_run(engine, id);
 	if (rc < 0)

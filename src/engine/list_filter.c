@@ -17,6 +17,7 @@
 #include "engine/network.h"
 #include "engine/network_plan.h"
 #include "engine/pattern.h"
+#include "engine/port_text.h"
 #include "network/live.h"
 #include "storage/container.h"
 #include "json/value.h"
@@ -85,38 +86,31 @@ static int check_bool(const char *value, struct err *err)
 	return err_set(err, ERR_INVALID, "invalid filter 'is-task=[%s]'", value);
 }
 
-/* "80", "80/udp" or "80-90/tcp". */
-static int parse_ports(const char *value, uint64_t *ret_first, uint64_t *ret_last,
-		       const char **ret_proto)
+/* "80", "80/udp" or "80-90/tcp" of the filter NAME. */
+static int parse_ports(const char *name, const char *value, struct port_range *ret,
+		       const char **ret_proto, struct err *err)
 {
-	cleanup_free char *ports = str_ndup(value, strcspn(value, "/"));
-	char *dash = strchr(ports, '-');
+	cleanup_free char *ports = port_split_proto(value, ret_proto);
 
-	*ret_proto = value[strlen(ports)] ? value + strlen(ports) + 1 : "tcp";
-	if (dash)
-		*dash = '\0';
-	if (num_parse_u64(ports, ret_first) < 0 || *ret_first > 65535)
-		return -1;
-	*ret_last = *ret_first;
-	if (dash && (num_parse_u64(dash + 1, ret_last) < 0 || *ret_last > 65535))
-		return -1;
-	if (*ret_last < *ret_first)
-		return -1;
-	return strcmp(*ret_proto, "tcp") == 0 || strcmp(*ret_proto, "udp") == 0 ||
-			       strcmp(*ret_proto, "sctp") == 0
-		       ? 0
-		       : -1;
+	if (port_range_parse(ports, ret, err) < 0)
+		return err_wrap(err, "error while looking up for %s %s", name, value);
+	return 0;
 }
 
-static int check_ports(const char *value, struct err *err)
+static int check_publish(const char *value, struct err *err)
 {
+	struct port_range range;
 	const char *proto = NULL;
-	uint64_t first = 0;
-	uint64_t last = 0;
 
-	if (parse_ports(value, &first, &last, &proto) == 0)
-		return 0;
-	return err_set(err, ERR_INVALID, "Invalid port specification: \"%s\"", value);
+	return parse_ports("publish", value, &range, &proto, err);
+}
+
+static int check_expose(const char *value, struct err *err)
+{
+	struct port_range range;
+	const char *proto = NULL;
+
+	return parse_ports("expose", value, &range, &proto, err);
 }
 
 /* ---- tests ---- */
@@ -178,7 +172,8 @@ static bool test_network(struct subject *s, const char *value)
 	cleanup_strv struct strv names = STRV_INIT;
 
 	network_names_read(s->row->network_mode, s->row->networks ? s->row->networks : "", &names);
-	return strv_has(&names, value);
+	/* Ids match by their beginning, which the empty value is, too. */
+	return *value ? strv_has(&names, value) : names.n > 0;
 }
 
 /* A volume's name, a mount's source or its target. */
@@ -230,14 +225,14 @@ static bool test_expose(struct subject *s, const char *value)
 {
 	const struct live_network *live = live_of(s);
 	json_t *exposed = NULL;
+	struct err ignored = ERR_INIT;
+	struct port_range range = {};
 	const char *proto = NULL;
-	uint64_t first = 0;
-	uint64_t last = 0;
 
-	if (parse_ports(value, &first, &last, &proto) < 0 || !live->n_endpoints)
+	if (parse_ports("expose", value, &range, &proto, &ignored) < 0 || !live->n_endpoints)
 		return false;
 	exposed = json_object_get(parsed(&s->config, s->row->config), "ExposedPorts");
-	for (uint64_t port = first; port <= last; port++) {
+	for (uint32_t port = range.first; port <= range.last; port++) {
 		char key[32];
 
 		snprintf(key, sizeof(key), "%u/%s", (unsigned)port, proto);
@@ -245,8 +240,8 @@ static bool test_expose(struct subject *s, const char *value)
 			return true;
 	}
 	for (size_t i = 0; i < live->n_ports; i++)
-		if (live->ports[i].container_port >= first &&
-		    live->ports[i].container_port <= last &&
+		if (live->ports[i].container_port >= range.first &&
+		    live->ports[i].container_port <= range.last &&
 		    strcmp(live->ports[i].proto, proto) == 0)
 			return true;
 	return false;
@@ -255,15 +250,16 @@ static bool test_expose(struct subject *s, const char *value)
 static bool test_publish(struct subject *s, const char *value)
 {
 	const struct live_network *live = live_of(s);
+	struct err ignored = ERR_INIT;
+	struct port_range range = {};
 	const char *proto = NULL;
-	uint64_t first = 0;
-	uint64_t last = 0;
 
-	if (parse_ports(value, &first, &last, &proto) < 0)
+	if (parse_ports("publish", value, &range, &proto, &ignored) < 0)
 		return false;
 	for (size_t i = 0; i < live->n_ports; i++)
-		if (live->ports[i].host_port && live->ports[i].host_port >= first &&
-		    live->ports[i].host_port <= last && strcmp(live->ports[i].proto, proto) == 0)
+		if (live->ports[i].host_port && live->ports[i].host_port >= range.first &&
+		    live->ports[i].host_port <= range.last &&
+		    strcmp(live->ports[i].proto, proto) == 0)
 			return true;
 	return false;
 }
@@ -299,8 +295,8 @@ static const struct filter_key keys[] = {
 	[FILTER_SINCE] = {"since"},
 	[FILTER_VOLUME] = {"volume", NULL, test_volume, .needs_json = true},
 	[FILTER_NETWORK] = {"network", NULL, test_network},
-	[FILTER_PUBLISH] = {"publish", check_ports, test_publish},
-	[FILTER_EXPOSE] = {"expose", check_ports, test_expose, .needs_json = true},
+	[FILTER_PUBLISH] = {"publish", check_publish},
+	[FILTER_EXPOSE] = {"expose", check_expose, .needs_json = true},
 	[FILTER_HEALTH] = {"health", check_health, test_health},
 	[FILTER_IS_TASK] = {"is-task", check_bool, test_task},
 	[FILTER_ISOLATION] = {"isolation", NULL, test_isolation},
@@ -383,6 +379,21 @@ static bool key_matches(const struct filter_key *key, const struct strv *values,
 	return key->match_every || values->n == 0;
 }
 
+/* One port of either filter is enough. */
+static bool ports_match(const struct list_filter *filter, struct subject *s)
+{
+	const struct strv *published = &filter->values[FILTER_PUBLISH];
+	const struct strv *exposed = &filter->values[FILTER_EXPOSE];
+
+	strv_foreach (i, published)
+		if (test_publish(s, published->items[i]))
+			return true;
+	strv_foreach (i, exposed)
+		if (test_expose(s, exposed->items[i]))
+			return true;
+	return published->n == 0 && exposed->n == 0;
+}
+
 bool list_filter_matches(const struct list_filter *filter, const struct engine *engine,
 			 const struct container_row *row, const struct container_state *state)
 {
@@ -394,6 +405,7 @@ bool list_filter_matches(const struct list_filter *filter, const struct engine *
 			ok = keys[i].test_patterns(&s, filter->patterns[i]);
 		else if (keys[i].test && filter->values[i].n)
 			ok = key_matches(&keys[i], &filter->values[i], &s);
+	ok = ok && ports_match(filter, &s);
 	json_decref(s.labels);
 	json_decref(s.extra);
 	json_decref(s.config);

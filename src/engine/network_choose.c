@@ -121,14 +121,15 @@ static void see_registered(const struct ip_prefix *subnet, void *data)
 /* Everything that the host has an address in or a route to, but for default routes. */
 static int see_host(struct choice *c, struct err *err)
 {
-	cleanup_rtnl_subnets struct rtnl_subnets subnets = {};
-	int rc = rtnl_list_subnets(&subnets);
+	cleanup_free struct ip_prefix *subnets = NULL;
+	size_t n = 0;
+	int rc = rtnl_list_subnets(&subnets, &n);
 
 	if (rc < 0)
 		return err_sys(err, -rc, "list the host's addresses and routes");
-	for (size_t i = 0; i < subnets.n; i++)
-		if (subnets.items[i].prefix.len > 0)
-			add_taken(c, &subnets.items[i].prefix);
+	for (size_t i = 0; i < n; i++)
+		if (subnets[i].len > 0)
+			add_taken(c, &subnets[i]);
 	registry_read(c->lock_fd, c->engine->root, see_registered, c);
 	return 0;
 }

@@ -497,6 +497,8 @@ static int disconnect(struct change *c, const struct network *network, struct er
 		remove_request(c, request);
 		rc = save_requests(c, err);
 	}
+	if (rc == 0 && endpoint == SIZE_MAX)
+		event_network_container(c->engine, network, "disconnect", c->record.row.id);
 	if (rc < 0 || endpoint == SIZE_MAX)
 		return rc;
 	return disconnect_live(c, network, endpoint, err);

@@ -44,6 +44,7 @@ static void undo(struct engine *engine, const struct network *network)
 	cleanup_with(plan_done) struct plan plan = {};
 	struct err err = ERR_INIT;
 
+	network_note_going(engine, network);
 	if (network_delete(engine->store, network->id, &err) < 0 || plan_init(&plan, &err) < 0 ||
 	    network_take_down_now(engine, network, &plan, &err) < 0)
 		log_warn("network %s: %s", network->name, err.msg);

@@ -36,19 +36,6 @@ static const struct json_field fields[] = {
 };
 const struct json_shape network_shape = {SHAPE_STRUCT, "network.Inspect", NULL, fields};
 
-static json_t *describe_pairs(const struct strv *pairs)
-{
-	json_t *object = json_object();
-
-	strv_foreach (i, pairs) {
-		const char *eq = strchrnul(pairs->items[i], '=');
-		cleanup_free char *key = str_ndup(pairs->items[i], (size_t)(eq - pairs->items[i]));
-
-		json_set_text(object, key, *eq ? eq + 1 : "");
-	}
-	return object;
-}
-
 static json_t *describe_pool(const struct network_pool *pool)
 {
 	json_t *object = json_object();
@@ -56,10 +43,11 @@ static json_t *describe_pool(const struct network_pool *pool)
 	char text[IP_PREFIX_TEXT_LEN];
 
 	json_set_text(object, "Subnet", ip_prefix_format(&pool->subnet, text));
-	if (pool->range.addr.family)
-		json_set_text(object, "IPRange", ip_prefix_format(&pool->range, text));
-	if (pool->gateway.family && !pool->is_gateway_implied)
-		json_set_text(object, "Gateway", ip_format(&pool->gateway, text));
+	/* Set even when empty: a template shows all members in this order. */
+	json_set_text(object, "IPRange",
+		      pool->range.addr.family ? ip_prefix_format(&pool->range, text) : "");
+	json_set_text(object, "Gateway",
+		      pool->is_gateway_implied ? "" : ip_format(&pool->gateway, text));
 	for (size_t i = 0; i < pool->n_aux; i++)
 		json_set_text(aux, pool->aux[i].name, ip_format(&pool->aux[i].addr, text));
 	if (aux)
@@ -77,7 +65,7 @@ static json_t *describe_ipam(const struct network *network)
 	json_set_text(object, "Driver", "default");
 	json_object_set_new(object, "Options",
 			    network->is_predefined ? json_null()
-						   : describe_pairs(&network->ipam_options));
+						   : json_new_pairs(&network->ipam_options));
 	json_object_set_new(object, "Config", pools);
 	return object;
 }
@@ -139,8 +127,8 @@ int engine_describe_network(struct engine *engine, const struct network *network
 	json_object_set_new(object, "ConfigFrom", json_pack("{s:s}", "Network", ""));
 	json_object_set_new(object, "ConfigOnly", json_false());
 	json_object_set_new(object, "Containers", u.object);
-	json_object_set_new(object, "Options", describe_pairs(&network->options));
-	json_object_set_new(object, "Labels", describe_pairs(&network->labels));
+	json_object_set_new(object, "Options", json_new_pairs(&network->options));
+	json_object_set_new(object, "Labels", json_new_pairs(&network->labels));
 	if (engine_list_network_users(engine, network->id, add_user, &u, err) < 0)
 		return -err->code;
 	*ret = take_ptr(object);

@@ -22,6 +22,9 @@
 #include <unistd.h>
 
 #define HOST_RESOLV "/etc/resolv.conf"
+/* Together half a second; a container with a name server of its own takes no longer. */
+#define BIND_TRIES    50
+#define BIND_PAUSE_US 10000
 
 bool network_has_names(const struct network *network)
 {
@@ -85,22 +88,40 @@ static int make_inside(void *arg)
 	_exit(0);
 }
 
+/* One attempt: the process that makes them inside and sends them. */
+static int enter(struct entry *entry, struct err *err)
+{
+	cleanup_close int child_fd = -1;
+	pid_t pid = clone_vfork(make_inside, entry, 0, -1, &child_fd);
+
+	if (pid < 0)
+		return err_sys(err, -pid, "enter the container's network");
+	waitpid(pid, NULL, 0);
+	return 0;
+}
+
 /* Makes SERVICE's sockets in the network namespace of PIDFD's process. */
 static int make_sockets(struct name_service *service, int pidfd, struct err *err)
 {
 	struct entry entry = {.pidfd = pidfd};
-	cleanup_close int child_fd = -1;
 	int fds[PTY_FDS_MAX];
 	char byte = 0;
-	pid_t pid = -1;
+	int rc = 0;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, service->pair) < 0)
 		return err_sys(err, errno, "make a socket pair");
 	entry.socket = service->pair[1];
-	pid = clone_vfork(make_inside, &entry, 0, -1, &child_fd);
-	if (pid < 0)
-		return err_sys(err, -pid, "enter the container's network");
-	waitpid(pid, NULL, 0);
+	/* The name server of a network that was left just now closes its sockets when it gets round
+	 * to it. */
+	for (int i = 0; rc == 0 && i < BIND_TRIES; i++) {
+		if (i > 0)
+			usleep(BIND_PAUSE_US);
+		rc = enter(&entry, err);
+		if (entry.rc != -EADDRINUSE)
+			break;
+	}
+	if (rc < 0)
+		return rc;
 	if (entry.rc < 0)
 		return err_sys(err, -entry.rc, "listen on " NAME_SERVER_ADDRESS ":53");
 	if (pty_recv_fds(service->pair[0], &byte, 1, fds, MSG_DONTWAIT) <= 0)

@@ -408,7 +408,8 @@ void start_networks_refresh(struct start_networks *s)
 		engine_release_networks(s->engine, s->subject.id, false);
 }
 
-static void tell(const struct start_networks *s, const struct endpoint *e, const char *action)
+static void tell(const struct start_networks *s, const struct endpoint *e, const char *action,
+		 struct str *text)
 {
 	/* Of one that was connected while the container ran nothing else is known. */
 	const struct network other = {
@@ -424,13 +425,13 @@ static void tell(const struct start_networks *s, const struct endpoint *e, const
 		snprintf(named.id, sizeof(named.id), "%s", e->network_id);
 		network = &named;
 	}
-	event_network_container(s->engine, network, action, s->subject.id);
+	event_add_network_container(text, network, action, s->subject.id);
 }
 
-void start_networks_tell(const struct start_networks *s, const char *action)
+void start_networks_tell(const struct start_networks *s, const char *action, struct str *text)
 {
 	for (size_t i = 0; i < s->live.n_endpoints; i++)
-		tell(s, &s->live.endpoints[i], action);
+		tell(s, &s->live.endpoints[i], action, text);
 }
 
 /* ---- the end ---- */

@@ -73,8 +73,9 @@ void start_networks_place(struct start_networks *s, struct runtime_place *place)
 int start_networks_keep(struct start_networks *s, struct monitor *monitor, struct err *err);
 /* Before the TEARDOWN steps: the container may have been connected and disconnected since. */
 void start_networks_refresh(struct start_networks *s);
-/* Tells that the container is in its networks now ("connect"), or not any more ("disconnect"). */
-void start_networks_tell(const struct start_networks *s, const char *action);
+/* Appends to TEXT, for the journal, that the container is in its networks now ("connect"), or not
+ * any more ("disconnect"). */
+void start_networks_tell(const struct start_networks *s, const char *action, struct str *text);
 /* Adds the TEARDOWN steps. */
 void start_networks_plan_end(struct start_networks *s, struct plan *plan);
 

@@ -38,6 +38,10 @@ int engine_take_networks(struct engine *engine,
 /* Takes what NETWORK has on the host and below RUNROOT away, by steps that are added to PLAN. */
 int network_take_down_now(struct engine *engine, const struct network *network, struct plan *plan,
 			  struct err *err);
+/* Before NETWORK's row goes: says below RUNROOT what it may have on the host, unless the mark of
+ * its coming up says so already. It may be half up, by a start that was cut short, and a removal
+ * that is cut short as well is then completed from this. A failure is only logged. */
+void network_note_going(const struct engine *engine, const struct network *network);
 /* Completes what others have left: records without rows, networks below RUNROOT without rows. Costs
  * a look at two directories when there is nothing. Failures are only logged. */
 void network_sweep_live(struct engine *engine);

@@ -16,6 +16,8 @@
 #define REST	   "any other"
 #define FIRST_SIZE 16
 
+static const int families[] = {IP_V4, IP_V6};
+
 struct relating {
 	const struct network_model *model;
 	struct relation_list *list;
@@ -173,7 +175,6 @@ static void relate_from_outside(struct relating *r, const struct model_container
 {
 	const struct model_container *owner = model_container_owner(r->model, c);
 	const struct parties parties = {PARTY_OUTSIDE, PARTY_CONTAINER, NULL, c};
-	static const int families[] = {IP_V4, IP_V6};
 
 	if (owner->place == PLACE_HOST) {
 		add_verdict(r, &parties, IP_V4, ANY,
@@ -202,21 +203,29 @@ static void relate_from_outside(struct relating *r, const struct model_container
 
 /* ---- the host ---- */
 
+/* OWNER and what is beyond its networks, in one direction: FN says what the rules allow. */
+static void relate_host(struct relating *r, const struct parties *parties,
+			const struct model_container *owner,
+			struct verdict (*fn)(const struct network_model *,
+					     const struct model_container *, int))
+{
+	if (owner->place == PLACE_HOST)
+		add_verdict(r, parties, IP_V4, ANY,
+			    VERDICT(true, REASON_HOST_NAMESPACE, "it has the host's network"));
+	else if (owner->n_endpoints == 0)
+		add_verdict(r, parties, IP_V4, ANY,
+			    VERDICT(false, REASON_NO_NETWORK, "it has no network"));
+	for (size_t i = 0; i < ARRAY_LEN(families); i++)
+		if (model_has_family(owner, families[i]))
+			add_verdict(r, parties, families[i], ANY, fn(r->model, owner, families[i]));
+}
+
 static void relate_from_host(struct relating *r, const struct model_container *c)
 {
 	const struct model_container *owner = model_container_owner(r->model, c);
 	const struct parties parties = {PARTY_HOST, PARTY_CONTAINER, NULL, c};
 
-	if (owner->place == PLACE_HOST)
-		add_verdict(r, &parties, IP_V4, ANY,
-			    VERDICT(true, REASON_HOST_NAMESPACE, "it has the host's network"));
-	else if (owner->n_endpoints == 0)
-		add_verdict(r, &parties, IP_V4, ANY,
-			    VERDICT(false, REASON_NO_NETWORK, "it has no network"));
-	if (model_has_family(owner, IP_V4))
-		add_verdict(r, &parties, IP_V4, ANY, verdict_from_host(r->model, owner, IP_V4));
-	if (model_has_family(owner, IP_V6))
-		add_verdict(r, &parties, IP_V6, ANY, verdict_from_host(r->model, owner, IP_V6));
+	relate_host(r, &parties, owner, verdict_from_host);
 }
 
 /* ---- containers among themselves ---- */
@@ -251,7 +260,6 @@ static void relate_pair(struct relating *r, const struct model_container *from,
 	const struct model_container *b = model_container_owner(r->model, to);
 	const struct parties parties = {PARTY_CONTAINER, PARTY_CONTAINER, from, to};
 	bool is_reached = false;
-	static const int families[] = {IP_V4, IP_V6};
 
 	if (a == b || (a->place == PLACE_HOST && b->place == PLACE_HOST)) {
 		add_verdict(r, &parties, IP_V4, ANY,
@@ -290,16 +298,7 @@ static void relate_to_outside(struct relating *r, const struct model_container *
 	const struct model_container *owner = model_container_owner(r->model, c);
 	const struct parties parties = {PARTY_CONTAINER, PARTY_OUTSIDE, c, NULL};
 
-	if (owner->place == PLACE_HOST)
-		add_verdict(r, &parties, IP_V4, ANY,
-			    VERDICT(true, REASON_HOST_NAMESPACE, "it has the host's network"));
-	else if (owner->n_endpoints == 0)
-		add_verdict(r, &parties, IP_V4, ANY,
-			    VERDICT(false, REASON_NO_NETWORK, "it has no network"));
-	if (model_has_family(owner, IP_V4))
-		add_verdict(r, &parties, IP_V4, ANY, verdict_of_way_out(r->model, owner, IP_V4));
-	if (model_has_family(owner, IP_V6))
-		add_verdict(r, &parties, IP_V6, ANY, verdict_of_way_out(r->model, owner, IP_V6));
+	relate_host(r, &parties, owner, verdict_of_way_out);
 }
 
 /* ---- services of the host ---- */

@@ -51,6 +51,29 @@ int network_take_down_now(struct engine *engine, const struct network *network, 
 	return execute(plan, STEP_TEARDOWN, err);
 }
 
+static char *going_path(const struct engine *engine, const char *id)
+{
+	return str_printf("%s/networks/%s/going", engine->runroot, id);
+}
+
+void network_note_going(const struct engine *engine, const struct network *network)
+{
+	cleanup_free char *dir = str_printf("%s/networks/%s", engine->runroot, network->id);
+	cleanup_free char *up = network_up_path(engine, network->id);
+	cleanup_free char *going = going_path(engine, network->id);
+	cleanup_free char *text = NULL;
+	int rc = 0;
+
+	if (access(up, F_OK) == 0)
+		return;
+	text = network_format(network);
+	rc = fd_mkdir_p(dir, 0711);
+	if (rc == 0)
+		rc = fd_write_file_at(AT_FDCWD, going, text, strlen(text), 0600);
+	if (rc < 0)
+		log_debug("write %s: %s", going, strerrordesc_np(-rc));
+}
+
 static int ignore_row(const struct network_row *row, void *data, struct err *err)
 {
 	return 0;
@@ -69,11 +92,14 @@ static int has_row(struct engine *engine, const char *id)
 /* What the mark says of network ID; false when there is none, and so nothing on the host. */
 static bool read_mark(struct engine *engine, const char *id, struct network *ret, struct err *err)
 {
-	cleanup_free char *path = network_up_path(engine, id);
+	cleanup_free char *up = network_up_path(engine, id);
+	cleanup_free char *going = going_path(engine, id);
 	cleanup_str struct str text = STR_INIT;
 
-	return fd_read_file_at(AT_FDCWD, path, MAX_MARK, &text) >= 0 &&
-	       network_parse(id, id, network_driver_name(NETWORK_BRIDGE), 0, str_get(&text), ret,
+	if (fd_read_file_at(AT_FDCWD, up, MAX_MARK, &text) < 0 &&
+	    fd_read_file_at(AT_FDCWD, going, MAX_MARK, &text) < 0)
+		return false;
+	return network_parse(id, id, network_driver_name(NETWORK_BRIDGE), 0, str_get(&text), ret,
 			     err) == 0;
 }
 
@@ -146,6 +172,7 @@ static int remove_row(struct engine *engine, const struct network *network, stru
 
 	if (rc < 0 || check_unused(engine, network, err) < 0)
 		return -err->code;
+	network_note_going(engine, network);
 	rc = network_delete(engine->store, network->id, err);
 	if (rc == 0)
 		return err_set(err, ERR_NOT_FOUND, "network %s not found", network->name);

@@ -32,20 +32,21 @@ static int take_row(const struct network_row *row, void *data, struct err *err)
 /* The first default subnet that the host does not know. */
 static int choose_subnet(struct network *network, struct err *err)
 {
-	cleanup_rtnl_subnets struct rtnl_subnets known = {};
+	cleanup_free struct ip_prefix *known = NULL;
 	struct network_space spaces[NETWORK_DEFAULT_SPACES];
 	size_t n_spaces = network_default_spaces(spaces);
 	struct ip_prefix subnet = {};
-	int rc = rtnl_list_subnets(&known);
-	struct ip_prefix *taken = mem_zalloc((known.n + 1) * sizeof(*taken));
+	size_t n_known = 0;
 	size_t n = 0;
+	int rc = rtnl_list_subnets(&known, &n_known);
 
-	for (size_t i = 0; rc == 0 && i < known.n; i++)
-		if (known.items[i].prefix.len > 0)
-			taken[n++] = known.items[i].prefix;
-	rc = network_choose_subnet(spaces, n_spaces, IP_V4, taken, n, &subnet);
-	free(taken);
 	if (rc < 0)
+		return err_sys(err, -rc, "list the host's addresses and routes");
+	/* A default route takes nothing. */
+	for (size_t i = 0; i < n_known; i++)
+		if (known[i].len > 0)
+			known[n++] = known[i];
+	if (network_choose_subnet(spaces, n_spaces, IP_V4, known, n, &subnet) < 0)
 		return err_set(err, ERR_UNAVAILABLE,
 			       "all predefined address pools have been fully subnetted");
 	return network_complete_pool(network, network_add_pool(network, &subnet), err);

@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "engine/network_private.h"
 #include "plan/net_steps.h"
@@ -56,11 +57,11 @@ static const char *told_link(char *line)
 {
 	char *save = NULL;
 	char *word = strtok_r(line, " ", &save);
-	unsigned long flags = 0;
+	uint64_t flags = 0;
 
 	for (int i = 0; word && i < ROUTE_LINK; i++) {
-		if (i == ROUTE_FLAGS)
-			flags = strtoul(word, NULL, 16);
+		if (i == ROUTE_FLAGS && num_parse_base(word, 16, &flags) < 0)
+			return NULL;
 		word = strtok_r(NULL, " ", &save);
 	}
 	return flags & RTF_ADDRCONF ? word : NULL;

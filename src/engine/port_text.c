@@ -32,6 +32,45 @@ struct shown_list {
 	size_t n;
 };
 
+static int parse_port(const char *text, size_t len, uint16_t *ret, struct err *err)
+{
+	cleanup_free char *digits = str_ndup(text, len);
+	uint64_t port = 0;
+
+	/* Digits alone: no sign, no blank. */
+	if (!len || digits[strspn(digits, "0123456789")])
+		return err_set(err, ERR_INVALID,
+			       "strconv.ParseUint: parsing \"%s\": invalid syntax", digits);
+	if (num_parse_u64(digits, &port) < 0 || port > UINT16_MAX)
+		return err_set(err, ERR_INVALID,
+			       "strconv.ParseUint: parsing \"%s\": value out of range", digits);
+	*ret = (uint16_t)port;
+	return 0;
+}
+
+int port_range_parse(const char *text, struct port_range *ret, struct err *err)
+{
+	size_t len = strcspn(text, "-");
+	const char *last = text[len] ? text + len + 1 : text;
+
+	if (!*text)
+		return err_set(err, ERR_INVALID, "empty string specified for ports");
+	if (parse_port(text, len, &ret->first, err) < 0 ||
+	    parse_port(last, strcspn(last, "-"), &ret->last, err) < 0)
+		return -err->code;
+	if (ret->last < ret->first)
+		return err_set(err, ERR_INVALID, "invalid range specified for port: %s", text);
+	return 0;
+}
+
+char *port_split_proto(const char *text, const char **ret_proto)
+{
+	size_t len = strcspn(text, "/");
+
+	*ret_proto = text[len] && text[len + 1] ? text + len + 1 : "tcp";
+	return str_ndup(text, len);
+}
+
 static void format_host(const struct ip_addr *addr, char buf[static HOST_LEN])
 {
 	char text[IP_TEXT_LEN];

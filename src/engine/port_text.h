@@ -15,6 +15,16 @@ struct engine;
 
 #define PORTS_FILE_NAME "ports"
 
+struct port_range {
+	uint16_t first, last;
+};
+
+/* "80" or "80-90". ERR_INVALID with the words of docker's library. */
+int port_range_parse(const char *text, struct port_range *ret, struct err *err);
+/* Takes "80-90/udp" apart: owned "80-90"; *RET_PROTO, "tcp" where none is said, points into TEXT or
+ * is static. */
+char *port_split_proto(const char *text, const char **ret_proto);
+
 /* The column PORTS: ports of LIVE that lead from a host's port, and those of EXPOSED ("80/tcp")
  * that are not published; neighbours with equal numbers outside and inside are joined. Owned. */
 char *port_text_column(const struct live_network *live, const struct strv *exposed);

@@ -82,30 +82,9 @@ void publish_close(struct publish *publish)
 
 /* ---- one socket ---- */
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t make_address(const struct ip_addr *addr, uint16_t port, union address *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (addr->family == IP_V4) {
-		ret->v4.sin_family = AF_INET;
-		ret->v4.sin_port = htons(port);
-		memcpy(&ret->v4.sin_addr, addr->bytes, 4);
-		return sizeof(ret->v4);
-	}
-	ret->v6.sin6_family = AF_INET6;
-	ret->v6.sin6_port = htons(port);
-	memcpy(&ret->v6.sin6_addr, addr->bytes, 16);
-	return sizeof(ret->v6);
-}
-
 static int get_port(int fd)
 {
-	union address addr = {};
+	union ip_sockaddr addr = {};
 	socklen_t len = sizeof(addr);
 
 	if (getsockname(fd, &addr.any, &len) < 0)
@@ -135,8 +114,8 @@ static int open_socket(const struct publish_port *p, uint16_t number, bool liste
 	int family = p->host.family == IP_V4 ? AF_INET : AF_INET6;
 	cleanup_close int fd = socket(family, socket_type(p->proto) | SOCK_CLOEXEC | SOCK_NONBLOCK,
 				      p->proto);
-	union address addr;
-	socklen_t len = make_address(&p->host, number, &addr);
+	union ip_sockaddr addr;
+	socklen_t len = ip_to_sockaddr(&p->host, number, &addr);
 	int rc = fd < 0 ? -errno : 0;
 
 	if (rc == 0 && family == AF_INET6)

@@ -380,11 +380,18 @@ static void explain_release(const struct step *step, enum step_text mode, struct
 						host));
 }
 
+/* Written down before the monitor has them: what a death in between leaves is known, and is
+ * withdrawn by engine_settle_ports. */
 static int run_adopt(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct live_change *c = change_of(step);
 	int rc = publish_bind(c->publish, err);
 
+	if (rc < 0)
+		return rc;
+	publish_number_rules(c->publish);
+	publish_fill(c->publish, &c->live);
+	rc = write_live(c, err);
 	for (size_t i = 0; rc == 0 && i < c->publish->n; i++) {
 		const struct publish_port *p = &c->publish->ports[i];
 		uint8_t payload[FORWARD_PAYLOAD_LEN];
@@ -396,11 +403,7 @@ static int run_adopt(struct plan_run *run, const struct step *step, struct err *
 					  &p->fd, 1, err);
 	}
 	publish_close(c->publish);
-	if (rc < 0)
-		return rc;
-	publish_number_rules(c->publish);
-	publish_fill(c->publish, &c->live);
-	return write_live(c, err);
+	return rc;
 }
 
 static void explain_adopt(const struct step *step, enum step_text mode, struct str *out)
@@ -540,8 +543,8 @@ static void outcome_free(void *data)
 	free(data);
 }
 
-int engine_move_ports(struct engine *engine, const struct container_row *row,
-		      const struct port_way *before, struct plan *plan, struct err *err)
+static int move(struct engine *engine, const struct container_row *row,
+		const struct port_way *before, struct plan *plan, struct err *err)
 {
 	struct port_outcome *outcome = mem_zalloc(sizeof(*outcome));
 	struct live_change *c = change_new(engine, row, outcome, plan);
@@ -561,6 +564,100 @@ int engine_move_ports(struct engine *engine, const struct container_row *row,
 	c->from = *before;
 	collect_leaving(c, NULL);
 	return change_live(c, plan, err);
+}
+
+/* ---- changes that were cut short ---- */
+
+/* Whether somebody asked for PORT, as it is, by one of BINDINGS. */
+static bool is_on_record(const struct port_list *bindings, const struct published_port *port)
+{
+	for (size_t i = 0; i < bindings->n; i++) {
+		const struct port_spec *b = &bindings->items[i];
+		struct ip_addr ip = {};
+
+		if (!is_inside(b, port->container_port, port->proto))
+			continue;
+		if (b->host_ip && *b->host_ip)
+			ip_parse(b->host_ip, &ip);
+		if (ip.family != IP_NONE && !ip_is_equal(&ip, &port->host_ip))
+			continue;
+		if (!b->host_first ||
+		    (b->host_first <= port->host_port && port->host_port <= b->host_last))
+			return true;
+	}
+	return false;
+}
+
+/* The rules of the ports that stay. To add what is there already changes nothing. */
+static int add_rules_again(struct live_change *c, struct plan *plan, struct err *err)
+{
+	size_t first = plan->n;
+	struct rules_port *rules = mem_realloc_array(NULL, c->live.n_ports + 1, sizeof(*rules));
+	size_t n = 0;
+
+	plan_own(plan, rules, free);
+	for (size_t i = 0; i < c->live.n_ports; i++)
+		if (make_rule(&c->from, &c->live.ports[i], &c->network, &rules[n]))
+			n++;
+	rules_plan_ports(plan, STEP_HOST, c->table, rules, n, true, c->engine->runroot);
+	return execute(plan, first, STEP_HOST, err);
+}
+
+static int settle(struct live_change *c, const struct port_list *bindings, struct plan *plan,
+		  struct err *err)
+{
+	cleanup_port_list struct port_list leaving = {};
+	int rc = 0;
+
+	for (size_t i = 0; i < c->live.n_ports; i++)
+		if (!is_on_record(bindings, &c->live.ports[i]))
+			add_again(&leaving, &c->live.ports[i]);
+	if (leaving.n) {
+		collect_leaving(c, &leaving);
+		rc = change_live(c, plan, err);
+	}
+	rules_table_name(c->engine->root, c->table);
+	return rc < 0 ? rc : add_rules_again(c, plan, err);
+}
+
+/* NOTHING_STAYS: whatever is on record. */
+static void settle_all(struct engine *engine, const struct container_row *row, bool nothing_stays)
+{
+	cleanup_port_outcome struct port_outcome outcome = {};
+	cleanup_with(plan_done) struct plan plan = {};
+	struct live_change *c = NULL;
+	struct err err = ERR_INIT;
+	int rc = plan_init(&plan, &err);
+
+	if (rc == 0) {
+		c = change_new(engine, row, &outcome, &plan);
+		rc = open_live(c, &err);
+	}
+	if (rc > 0)
+		rc = port_list_read(&outcome.bindings, row->host, row->config, &outcome.exposed,
+				    &err);
+	if (nothing_stays)
+		port_list_done(&outcome.bindings);
+	if (rc == 0 && c->live.n_ports)
+		rc = settle(c, &outcome.bindings, &plan, &err);
+	if (rc < 0)
+		log_debug("ports of container %.12s: %s", row->id, err.msg);
+}
+
+void engine_settle_ports(struct engine *engine, const struct container_row *row)
+{
+	settle_all(engine, row, false);
+}
+
+int engine_move_ports(struct engine *engine, const struct container_row *row,
+		      const struct port_way *before, struct plan *plan, struct err *err)
+{
+	int rc = move(engine, row, before, plan, err);
+
+	/* Some may be where the container cannot be reached, or with nobody. */
+	if (rc < 0)
+		settle_all(engine, row, true);
+	return rc;
 }
 
 /* ---- the end of a container ---- */

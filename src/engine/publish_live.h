@@ -5,8 +5,8 @@
  * Ports of a container that exists: published and withdrawn while it runs.
  *
  * What is withdrawn goes first. Its element leaves the rules, its socket is closed by the monitor,
- * network.json says so; connections that are there stay. What comes is bound, handed to the
- * monitor, written down, and becomes an element.
+ * network.json says so; connections that are there stay. What comes is bound, written down, handed
+ * to the monitor, and becomes an element.
  */
 #include "engine/engine.h"
 #include "engine/ports.h"
@@ -44,6 +44,10 @@ void port_outcome_done(struct port_outcome *outcome);
 int engine_change_ports(struct engine *engine, const struct container_row *row,
 			const struct container_state *state, const struct port_changes *changes,
 			struct plan *plan, struct port_outcome *ret, struct err *err);
+/* After a change that was cut short, or that failed half-way: what the running container of ROW has
+ * published beyond what is on record is withdrawn, and the rest has its rules. The caller holds its
+ * pending entry. Failures are only logged. */
+void engine_settle_ports(struct engine *engine, const struct container_row *row);
 /* Puts them into docker's HOST and CONFIG. */
 void port_outcome_store(const struct port_outcome *outcome, json_t *host, json_t *config);
 

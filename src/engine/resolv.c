@@ -31,7 +31,9 @@ void resolv_request_from_spec(const struct container_spec *spec, struct resolv_r
 {
 	strv_add_all(&ret->servers, &spec->dns);
 	strv_add_all(&ret->search, &spec->dns_search);
-	strv_add_all(&ret->options, &spec->dns_options);
+	strv_foreach (i, &spec->dns_options)
+		if (spec->dns_options.items[i][0])
+			strv_add(&ret->options, spec->dns_options.items[i]);
 }
 
 /* ---- as an annotation: lines of resolv.conf, one for each word ---- */
@@ -39,7 +41,8 @@ void resolv_request_from_spec(const struct container_spec *spec, struct resolv_r
 static void add_words(const char *key, const struct strv *words, struct str *out)
 {
 	strv_foreach (i, words)
-		str_addf(out, "%s %s\n", key, words->items[i]);
+		if (words->items[i][0])
+			str_addf(out, "%s %s\n", key, words->items[i]);
 }
 
 char *resolv_request_format(const struct container_spec *spec)

@@ -16,7 +16,6 @@
 #include "storage/store.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,7 +56,7 @@ static void close_store(struct engine *engine)
 {
 	storage_close(engine->store);
 	engine->store = NULL;
-	malloc_trim(0);
+	mem_trim();
 }
 
 /* Only what is ours still: its row may be gone, and another may have started it. */

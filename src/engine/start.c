@@ -139,8 +139,6 @@ static int on_start(void *ctx, const struct monitor_stdio *stdio, struct monitor
 	shared_volumes_unlock(&c->shared);
 	if (rc == 0)
 		rc = start_networks_keep(c->networks, stdio->monitor, err);
-	if (rc == 0)
-		start_networks_tell(c->networks, "connect");
 	if (rc == 0 && console >= 0)
 		rc = receive_console(console, &ret->console_fd, err);
 	/* The pipes are the monitor's. */
@@ -202,7 +200,6 @@ static void on_finish(void *ctx, int exit_code, bool *ret_oom)
 	    oci_find_namespace(&c->made->config, CLONE_NEWPID)->path)
 		cgroup_kill(cgroups, name, KILL_TIMEOUT_NS);
 	start_networks_refresh(c->networks);
-	start_networks_tell(c->networks, "disconnect");
 	if (plan_execute(&c->start->plan, STEP_TEARDOWN, &run, &err) < 0) {
 		/* The container may have made groups of its own below. */
 		int rc = cgroup_remove(cgroups, name, KILL_TIMEOUT_NS);
@@ -224,6 +221,13 @@ static void on_late(void *ctx)
 	if (plan_execute(&c->start->plan, STEP_LATE, &run, &err) < 0)
 		log_debug("%s", err.msg);
 	plan_run_done(&run);
+}
+
+static void add_network_events(void *ctx, bool is_started, struct str *text)
+{
+	const struct start_ctx *c = ctx;
+
+	start_networks_tell(c->networks, is_started ? "connect" : "disconnect", text);
 }
 
 static void on_adopted(void *ctx, enum companion_kind kind)
@@ -418,6 +422,7 @@ struct monitor_config start_ctx_config(struct start_ctx *c, const struct start_r
 		.leave = on_leave,
 		.late = on_late,
 		.adopted = on_adopted,
+		.add_events = add_network_events,
 		.ctx = c,
 	};
 }

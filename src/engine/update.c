@@ -323,6 +323,8 @@ void engine_update_finish(struct engine *engine, const struct container_record *
 		rc = write_index(engine, record, &made.config, NULL, &err);
 	if (rc == 0)
 		rc = apply(engine, &state, &made.config, everything, &warnings, &err);
+	if (container_has_process(&state))
+		engine_settle_ports(engine, &record->row);
 	if (rc < 0)
 		log_debug("finish the update of %.12s: %s", record->row.id, err.msg);
 }
@@ -389,6 +391,9 @@ static int update_held(struct update *u, struct strv *warnings, struct err *err)
 		rc = write_index(u->engine, &u->record, &u->made.config, u, err);
 	if (rc == 0 && is_said(u->spec->restart_name))
 		tell_monitor(u);
+	/* On record is still what there was. */
+	if (rc < 0 && u->ports.has_changed && container_has_process(&u->state))
+		engine_settle_ports(u->engine, &u->record.row);
 	return rc < 0 ? err_wrap(err, "Cannot update container %s", u->record.row.id) : 0;
 }
 

@@ -23,15 +23,9 @@
 /* {"key":"value"} with sorted keys, or "null": an owned text. */
 static char *pairs_to_json(const struct strv *pairs, const char *extra)
 {
-	cleanup_json json_t *object = json_object();
+	cleanup_json json_t *object = pairs ? json_new_pairs(pairs) : json_object();
 	char *text = NULL;
 
-	for (size_t i = 0; pairs && i < pairs->n; i++) {
-		const char *eq = strchrnul(pairs->items[i], '=');
-		cleanup_free char *key = str_ndup(pairs->items[i], (size_t)(eq - pairs->items[i]));
-
-		json_set_text(object, key, *eq ? eq + 1 : "");
-	}
 	if (extra)
 		json_set_text(object, extra, "");
 	if (json_object_size(object))

@@ -184,6 +184,19 @@ void json_set_text(json_t *obj, const char *key, const char *s)
 	json_object_set_new(obj, key, json_new_text(s));
 }
 
+json_t *json_new_pairs(const struct strv *v)
+{
+	json_t *object = json_object();
+
+	strv_foreach (i, v) {
+		const char *eq = strchrnul(v->items[i], '=');
+		cleanup_free char *key = str_ndup(v->items[i], (size_t)(eq - v->items[i]));
+
+		json_set_text(object, key, *eq ? eq + 1 : "");
+	}
+	return object;
+}
+
 void json_set_text_take(json_t *obj, const char *key, char *text)
 {
 	json_set_text(obj, key, text);

@@ -46,6 +46,8 @@ int json_get_strv(const json_t *obj, const char *path, struct strv *ret);
 /* New references, never NULL. A byte that is not UTF-8 becomes U+FFFD; a NULL string is null. */
 json_t *json_new_text(const char *s);
 json_t *json_new_strv(const struct strv *v);
+/* An object of the pairs "KEY=VALUE" in V; one without "=" has the value "". */
+json_t *json_new_pairs(const struct strv *v);
 /* Sets KEY of OBJ to such a string, replacing what was there. */
 void json_set_text(json_t *obj, const char *key, const char *s);
 /* The same, and frees TEXT (malloc'ed). */

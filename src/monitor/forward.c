@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -100,7 +99,7 @@ void forward_settle(struct forward *f)
 	loop_timer_remove(f->all->loop, &f->timer);
 	f->wake_ns = 0;
 	forward_tcp_trim(f);
-	malloc_trim(0);
+	mem_trim();
 }
 
 /* Strangers make connections, and must not use up what the monitor needs to be spoken to. A
@@ -215,29 +214,12 @@ const struct companion_ops forward_ops = {
 	.end = end,
 };
 
-/* ---- addresses ---- */
-
-socklen_t forward_address(const struct ip_addr *addr, uint16_t port, union forward_address *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (addr->family == IP_V4) {
-		ret->v4.sin_family = AF_INET;
-		ret->v4.sin_port = htons(port);
-		memcpy(&ret->v4.sin_addr, addr->bytes, 4);
-		return sizeof(ret->v4);
-	}
-	ret->v6.sin6_family = AF_INET6;
-	ret->v6.sin6_port = htons(port);
-	memcpy(&ret->v6.sin6_addr, addr->bytes, 16);
-	return sizeof(ret->v6);
-}
-
 int forward_connect(const struct forward_port *port, int type)
 {
 	cleanup_close int fd = socket(port->to.family == IP_V4 ? AF_INET : AF_INET6,
 				      type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	union forward_address addr;
-	socklen_t len = forward_address(&port->to, port->to_port, &addr);
+	union ip_sockaddr addr;
+	socklen_t len = ip_to_sockaddr(&port->to, port->to_port, &addr);
 
 	if (fd < 0)
 		return -errno;

@@ -48,18 +48,10 @@ struct forward {
 	uint8_t *buf; /* mapped; with flows */
 };
 
-union forward_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
 /* Has the timer fire in NS at the latest: it expires flows and resumes listeners. */
 void forward_wake_in(struct forward *f, uint64_t ns);
 /* Gives everything back when nothing is relayed any more. */
 void forward_settle(struct forward *f);
-/* Fills RET; its length. */
-socklen_t forward_address(const struct ip_addr *addr, uint16_t port, union forward_address *ret);
 /* A socket of TYPE connected, or about to be, to where PORT leads: -errno. */
 int forward_connect(const struct forward_port *port, int type);
 

@@ -26,7 +26,7 @@
 
 /* Where a client is, and which of our addresses it speaks to. */
 struct peer {
-	union forward_address client, local;
+	union ip_sockaddr client, local;
 	unsigned ifindex; /* of a link-local client */
 };
 
@@ -149,7 +149,7 @@ static bool ensure_tables(struct forward *f)
 
 /* ---- to the client ---- */
 
-static size_t address_len(const union forward_address *addr)
+static size_t address_len(const union ip_sockaddr *addr)
 {
 	return addr->any.sa_family == AF_INET ? sizeof(addr->v4) : sizeof(addr->v6);
 }
@@ -220,7 +220,7 @@ static int on_flow(void *data, uint32_t events)
 
 /* ---- from the client ---- */
 
-static bool is_same_address(const union forward_address *a, const union forward_address *b)
+static bool is_same_address(const union ip_sockaddr *a, const union ip_sockaddr *b)
 {
 	if (a->any.sa_family != b->any.sa_family)
 		return false;

@@ -109,6 +109,9 @@ struct monitor_config {
 	/* Somebody has handed over, or taken back, a companion of KIND while the container runs.
 	 * May be NULL. */
 	void (*adopted)(void *ctx, enum companion_kind kind);
+	/* Appends to TEXT the events that belong between "attach" and "start", or, after finish,
+	 * behind "die". May be NULL. */
+	void (*add_events)(void *ctx, bool is_started, struct str *text);
 	void *ctx;
 };
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "monitor/health.h"
 #include "monitor/monitor_private.h"
 #include "monitor/report.h"
@@ -20,7 +21,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -121,7 +121,7 @@ static int on_idle_timer(void *data, uint32_t events)
 	m->is_timer_set = false;
 	fanout_trim(&m->fanout);
 	log_driver_trim(&m->log);
-	malloc_trim(0);
+	mem_trim();
 	return 0;
 }
 

@@ -2,11 +2,11 @@
 #ifndef MONITOR_NAMES_H
 #define MONITOR_NAMES_H
 /*
- * The names of a running container: COMPANION_DNS. The monitor keeps the sockets of 127.0.0.11:53
- * that lie in the container's network namespace, and the connection over which the name server of a
- * network got copies of them (network/name_server.h). When that connection ends before the
- * container does, the name server is dead: the monitor connects again, starts another if nobody has
- * yet, and hands the sockets over once more. What was asked meanwhile waits in them.
+ * The names of a running container: COMPANION_DNS. The monitor keeps the sockets behind
+ * 127.0.0.11:53 that lie in the container's network namespace, and the connection over which the
+ * name server of a network got copies of them (network/name_server.h). When that connection ends
+ * before the container does, the name server is dead: the monitor connects again, starts another if
+ * nobody has yet, and hands the sockets over once more. What was asked meanwhile waits in them.
  *
  * Whom to connect to, and what to say, stands in a file of the container's run directory; a command
  * that changes it says so with another payload.

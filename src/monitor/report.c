@@ -81,6 +81,13 @@ static void add_volumes(struct monitor *m, struct str *text, bool is_mounted)
 	}
 }
 
+/* What the monitor knows nothing of. */
+static void add_others(struct monitor *m, struct str *text, bool is_started)
+{
+	if (m->config->add_events)
+		m->config->add_events(m->config->ctx, is_started, text);
+}
+
 void monitor_report_start(struct monitor *m, bool is_started)
 {
 	cleanup_str struct str text = STR_INIT;
@@ -90,6 +97,7 @@ void monitor_report_start(struct monitor *m, bool is_started)
 	if (m->config->client_flags & STREAM_FLAGS)
 		add(m, &text, "attach", NULL, 0);
 	if (is_started) {
+		add_others(m, &text, true);
 		add_volumes(m, &text, true);
 		add(m, &text, "start", NULL, 0);
 	}
@@ -112,6 +120,7 @@ void monitor_report_exit(struct monitor *m, const struct monitor_exit *exit)
 	if (exit->oom_killed)
 		add(m, &text, "oom", NULL, 0);
 	add(m, &text, "die", pairs, ARRAY_LEN(pairs));
+	add_others(m, &text, false);
 	add_volumes(m, &text, false);
 	write_all(m, &text);
 }

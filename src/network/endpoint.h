@@ -55,9 +55,9 @@ struct endpoint {
 	char ifname[IFNAMSIZ];	    /* inside: "eth0" */
 	char host_ifname[IFNAMSIZ]; /* on the host: "veth1a2b3c4"; "" of macvlan and ipvlan */
 	uint8_t mac[6];
-	struct ip_prefix ip4, ip6; /* family IP_NONE: none */
+	struct ip_prefix ip4, ip6;	   /* family IP_NONE: none */
 	struct ip_addr gateway4, gateway6; /* 0.0.0.0 and :: are the link itself */
-	bool is_gateway4, is_gateway6; /* its default route goes through this endpoint */
+	bool is_gateway4, is_gateway6;	   /* its default route goes through this endpoint */
 	struct strv names;   /* what DNS answers to: name, aliases, the id's first 12 digits */
 	struct strv links;   /* "ALIAS NAME": what it alone calls others */
 	struct strv sysctls; /* "net.ipv4.conf.IFNAME.x=v" as typed */

@@ -14,7 +14,6 @@
 #include "json/dump.h"
 #include "json/value.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -294,18 +293,4 @@ void live_endpoint_remove(const char *runroot, const char *container,
 		log_debug("remove %s: %m", path);
 	lease_release(runroot, endpoint->network_id, container, &endpoint->ip4.addr);
 	lease_release(runroot, endpoint->network_id, container, &endpoint->ip6.addr);
-}
-
-void live_endpoints_list(const char *runroot, const char *network_id,
-			 void (*fn)(const char *container, void *data), void *data)
-{
-	cleanup_free char *path = str_printf("%s/networks/%s/endpoints", runroot, network_id);
-	DIR *dir = opendir(path);
-
-	if (!dir)
-		return;
-	for (struct dirent *e = readdir(dir); e; e = readdir(dir))
-		if (hex_is_valid(e->d_name, ID_LEN))
-			fn(e->d_name, data);
-	closedir(dir);
 }

@@ -68,8 +68,5 @@ int live_endpoint_write(const char *runroot, const char *container, const struct
 /* Removes it, and gives the endpoint's addresses back; what is not there is fine. */
 void live_endpoint_remove(const char *runroot, const char *container,
 			  const struct endpoint *endpoint);
-/* Calls FN for each container that has an endpoint in the network; its id is borrowed. */
-void live_endpoints_list(const char *runroot, const char *network_id,
-			 void (*fn)(const char *container, void *data), void *data);
 
 #endif

@@ -19,6 +19,7 @@
 #define DOCKER_SPACE "com.docker.network."
 #define BRIDGE	     DOCKER_SPACE "bridge."
 #define MAX_MTU	     65535
+#define MIN_MTU	     68 /* what the kernel takes for a link with IPv4 */
 
 #define DRIVER(driver) (1U << (driver))
 #define ON_BRIDGE      DRIVER(NETWORK_BRIDGE)
@@ -66,7 +67,7 @@ static int set_mtu(const struct network_option *option, const char *value, void 
 		why = str_printf("strconv.Atoi: parsing \"%s\": invalid syntax", value);
 		return refuse(option, value, err, why);
 	}
-	if (mtu > MAX_MTU)
+	if (mtu > MAX_MTU || (mtu && mtu < MIN_MTU))
 		return err_set(err, ERR_INVALID, "invalid MTU number: %s", value);
 	*(uint32_t *)field = (uint32_t)mtu;
 	return 0;

@@ -19,19 +19,6 @@
 
 /* ---- writing ---- */
 
-static json_t *pairs_to_json(const struct strv *pairs)
-{
-	json_t *object = json_object();
-
-	strv_foreach (i, pairs) {
-		const char *eq = strchrnul(pairs->items[i], '=');
-		cleanup_free char *key = str_ndup(pairs->items[i], (size_t)(eq - pairs->items[i]));
-
-		json_set_text(object, key, *eq ? eq + 1 : "");
-	}
-	return object;
-}
-
 static json_t *aux_to_json(const struct network_pool *pool)
 {
 	json_t *object = json_object();
@@ -77,9 +64,9 @@ char *network_format(const struct network *network)
 	json_object_set_new(object, "Link", json_new_text(network->bridge));
 	json_object_set_new(object, "ForeignLink", json_boolean(network->is_foreign_link));
 	json_object_set_new(object, "Config", pools);
-	json_object_set_new(object, "IPAMOptions", pairs_to_json(&network->ipam_options));
-	json_object_set_new(object, "Options", pairs_to_json(&network->options));
-	json_object_set_new(object, "Labels", pairs_to_json(&network->labels));
+	json_object_set_new(object, "IPAMOptions", json_new_pairs(&network->ipam_options));
+	json_object_set_new(object, "Options", json_new_pairs(&network->options));
+	json_object_set_new(object, "Labels", json_new_pairs(&network->labels));
 	text = json_dumps(object, JSON_COMPACT);
 	return text ? text : str_dup("{}");
 }

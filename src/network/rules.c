@@ -7,9 +7,11 @@
  * nobody else can have changed anything in between unseen. Refused, it is sent again for whatever
  * generation there is, and nothing is noted: the next command then compares the tables.
  */
+/* lint file: files of the engine's own runroot; and a name of the kernel itself */
 #include "network/rules.h"
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/sha256.h"
@@ -54,7 +56,7 @@ static uint64_t namespace_id(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
 		return cookie;
 #endif
-	/* lint: Linux before 5.14; a name of the kernel itself */
+	/* Linux before 5.14. */
 	return stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
 }
 
@@ -90,12 +92,28 @@ static uint32_t read_note(const char *runroot, int fd)
 void rules_note(struct rules_session *session, uint32_t generation)
 {
 	cleanup_free char *path = note_path(session->runroot);
+	/* One name for all, who hold the lock: a death leaves one at most, and the next takes it.
+	 */
+	cleanup_free char *fresh = str_printf("%s.new", path);
 	cleanup_str struct str text = STR_INIT;
 
 	session->generation = generation;
 	format_note(session->fd, generation, &text);
 	/* Without a note, the tables are compared each time: no harm. */
-	(void)fd_replace_file_at(AT_FDCWD, path, str_get(&text), text.len, 0600, false);
+	if (fd_write_file_at(AT_FDCWD, fresh, str_get(&text), text.len, 0600) < 0 ||
+	    rename(fresh, path) < 0)
+		unlink(fresh);
+}
+
+/* Without a generation: what a death between making the tables and noting that they are made
+ * leaves, so that whoever looks for tables to remove finds a note. */
+static void note_intent(const struct rules_session *session)
+{
+	cleanup_free char *path = note_path(session->runroot);
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		log_debug("open %s: %m", path);
 }
 
 /* ---- sessions ---- */
@@ -123,7 +141,6 @@ int rules_error(int errnum, struct err *err)
 
 static int open_lock(const char *path)
 {
-	/* lint: in the engine's own directory */
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	return fd < 0 ? -errno : fd;
@@ -382,6 +399,7 @@ int rules_load(struct rules_session *session, struct rules_content *inet,
 
 	unique_keys(inet);
 	unique_keys(bridge);
+	note_intent(session);
 	for (int i = 0; i < LOAD_TRIES && rc == -ERESTART; i++) {
 		uint32_t generation = 0;
 
@@ -460,6 +478,8 @@ int rules_add(struct rules_session *session, const struct rules_content *content
 
 	if (rc >= 0) {
 		change.makes_table = rc == 0;
+		if (change.makes_table)
+			note_intent(session);
 		rc = rules_send(session, fill_add, &change);
 	}
 	if (rc == -EEXIST || rc == -EBUSY) {

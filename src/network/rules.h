@@ -22,9 +22,9 @@
  *
  * All changes are made under a lock of their own, RUNROOT/networks/rules.lock, which the steps take
  * themselves and in which they wait for nothing else: so it may be taken under
- *RUNROOT/networks/lock. A container's network.json is written before its ports are added: so who
- *loads the tables meanwhile (and reads what is there then, see refill) has them, and adding them
- *again does no harm.
+ * RUNROOT/networks/lock. A container's network.json is written before its ports are added: so who
+ * loads the tables meanwhile (and reads what is there then, see refill) has them, and adding them
+ * again does no harm.
  */
 #include "network/live.h"
 #include "plan/plan.h"

@@ -8,6 +8,7 @@
  */
 #include "storage/check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -191,6 +192,19 @@ int check_is_named(struct store *store, const char *sql, const char *id, struct 
 	int rc = db_prepare(store, &stmt, err, sql, "t", id);
 
 	return rc < 0 ? rc : db_step(store, stmt, err);
+}
+
+void check_list_names(const struct check *check, const char *path, struct strv *ret)
+{
+	int fd = openat(check->store->root_fd, path,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			strv_add(ret, e->d_name);
+	if (dir)
+		closedir(dir);
 }
 
 /* ---- the phases ---- */

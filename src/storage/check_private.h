@@ -108,6 +108,8 @@ char *check_name_of_image(const struct check_image *image);
 /* Whether a blob is as it should be, as far as is known; false without one. */
 bool check_has_good_blob(const struct check *check, const struct check_layer *layer);
 
+/* Appends what is in the directory at PATH, below the store's root; nothing if there is none. */
+void check_list_names(const struct check *check, const char *path, struct strv *ret);
 /* Whether SQL finds ID; -code. */
 int check_is_named(struct store *store, const char *sql, const char *id, struct err *err);
 #define CHECK_SQL_LAYER "SELECT 1 FROM layer WHERE chain_id=?"

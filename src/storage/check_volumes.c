@@ -5,7 +5,6 @@
  */
 #include "storage/check_private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -93,16 +92,9 @@ static int check_stray(struct check *c, const char *name, struct err *err)
 
 int check_look_at_volumes(struct check *c, struct err *err)
 {
-	int fd = openat(c->store->root_fd, STORE_VOLUMES,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	cleanup_strv struct strv names = STRV_INIT;
 
-	for (const struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir))
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			strv_add(&names, e->d_name);
-	if (dir)
-		closedir(dir);
+	check_list_names(c, STORE_VOLUMES, &names);
 	if (volume_list(c->store, check_volume, c, err) < 0)
 		return -err->code;
 	strv_foreach (i, &names)

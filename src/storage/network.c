@@ -257,7 +257,7 @@ int network_restore_row(struct store *store, const struct network_row *row, stru
 
 /* ---- removing ---- */
 
-int network_delete(struct store *store, const char *id, struct err *err)
+static int try_delete(struct store *store, const char *id, struct err *err)
 {
 	cleanup_transaction struct store *tx = NULL;
 	int n = 0;
@@ -272,6 +272,20 @@ int network_delete(struct store *store, const char *id, struct err *err)
 		return -err->code;
 	remove_record(store, id);
 	return 1;
+}
+
+/* On a full disk the index may have no room to forget anything: for that there is the reserve. */
+int network_delete(struct store *store, const char *id, struct err *err)
+{
+	int rc = try_delete(store, id, err);
+
+	if (rc >= 0 || (err->errnum != ENOSPC && err->errnum != EDQUOT) ||
+	    !store_release_reserve(store))
+		return rc;
+	err_clear(err);
+	rc = try_delete(store, id, err);
+	store_ensure_reserve(store);
+	return rc;
 }
 
 /* ---- the sweep ---- */

@@ -143,3 +143,18 @@ bool ip_is_any(const struct ip_addr *addr)
 
 	return addr->family && memcmp(addr->bytes, zero, ip_size(addr)) == 0;
 }
+
+socklen_t ip_to_sockaddr(const struct ip_addr *addr, uint16_t port, union ip_sockaddr *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (addr->family == IP_V4) {
+		ret->v4.sin_family = AF_INET;
+		ret->v4.sin_port = htons(port);
+		memcpy(&ret->v4.sin_addr, addr->bytes, 4);
+		return sizeof(ret->v4);
+	}
+	ret->v6.sin6_family = AF_INET6;
+	ret->v6.sin6_port = htons(port);
+	memcpy(&ret->v6.sin6_addr, addr->bytes, 16);
+	return sizeof(ret->v6);
+}

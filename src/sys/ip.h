@@ -2,8 +2,10 @@
 #ifndef SYS_IP_H
 #define SYS_IP_H
 /* Addresses and subnets of IPv4 and IPv6 as plain values. */
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 enum { IP_NONE = 0, IP_V4 = 4, IP_V6 = 6 };
 
@@ -48,5 +50,14 @@ struct ip_addr ip_add(const struct ip_addr *addr, uint64_t n);
 bool ip_is_loopback(const struct ip_addr *addr);
 /* 0.0.0.0 and ::. */
 bool ip_is_any(const struct ip_addr *addr);
+
+/* An address with a port as the socket calls take it. */
+union ip_sockaddr {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+/* Fills RET from ADDR (of a family); its length. */
+socklen_t ip_to_sockaddr(const struct ip_addr *addr, uint16_t port, union ip_sockaddr *ret);
 
 #endif

@@ -13,8 +13,8 @@
  *	match	 KEY {" . " KEY} [" !="] (" @SET" | " VALUE")
  *	statement  accept, drop, return, jump CHAIN, masquerade, counter,
  *		 dnat ip|ip6 to KEY {" . " KEY} map @MAP, KEY set VALUE (of UDP and TCP)
- *	element	 VALUE {" . " VALUE} [" : " VALUE {" . " VALUE}]; in sets of intervals ADDRESS/BITS,
- *too
+ *	element	 VALUE {" . " VALUE} [" : " VALUE {" . " VALUE}]; in sets of intervals also
+ *		 ADDRESS/BITS
  *
  * Keys and types are the tables in nft_rule.c and nft_value.c.
  */

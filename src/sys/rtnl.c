@@ -269,8 +269,7 @@ int rtnl_parse_mode(const char *kind, const char *word, uint32_t *ret)
 
 /* ---- addresses and routes ---- */
 
-static void put_address(struct netlink_batch *batch, uint16_t type, uint16_t flags, unsigned index,
-			const struct ip_prefix *addr)
+void rtnl_add_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr)
 {
 	struct ifaddrmsg header = {.ifa_family = (uint8_t)family_of(&addr->addr),
 				   .ifa_prefixlen = addr->len,
@@ -280,26 +279,15 @@ static void put_address(struct netlink_batch *batch, uint16_t type, uint16_t fla
 	/* No other node may have it: asking the link would keep it unusable for two seconds. */
 	if (addr->addr.family == IP_V6)
 		header.ifa_flags = IFA_F_NODAD;
-	netlink_begin(batch, type, flags, &header, sizeof(header));
+	netlink_begin(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
 	netlink_put(batch, IFA_LOCAL, addr->addr.bytes, size);
 	netlink_put(batch, IFA_ADDRESS, addr->addr.bytes, size);
-}
-
-void rtnl_add_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr)
-{
-	put_address(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, addr);
 	if (addr->addr.family == IP_V4 && addr->len < 31) {
 		struct ip_addr last = ip_last(addr);
 
 		netlink_put(batch, IFA_BROADCAST, last.bytes, ip_size(&last));
 	}
 	netlink_tolerate(batch, EEXIST);
-}
-
-void rtnl_delete_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr)
-{
-	put_address(batch, RTM_DELADDR, 0, index, addr);
-	netlink_tolerate(batch, EADDRNOTAVAIL);
 }
 
 void rtnl_set_route(struct netlink_batch *batch, unsigned index, const struct ip_prefix *to,
@@ -342,14 +330,6 @@ int rtnl_index(int socket, const char *ifname)
 	return rc < 0 ? rc : request.ifr_ifindex;
 }
 
-int rtnl_flags(int socket, const char *ifname)
-{
-	struct ifreq request;
-	int rc = ask(socket, SIOCGIFFLAGS, ifname, &request);
-
-	return rc < 0 ? rc : (uint16_t)request.ifr_flags;
-}
-
 int rtnl_settle(int socket, const char *ifname)
 {
 	/* Asked for the carrier, the kernel first runs its link watch for this link
@@ -366,29 +346,10 @@ int rtnl_settle(int socket, const char *ifname)
 }
 
 struct subnet_dump {
-	int socket;
-	rtnl_subnet_fn fn;
-	void *data;
-	bool is_anew;	/* the tables changed meanwhile */
-	unsigned index; /* of the link whose name was asked for last */
-	char ifname[IFNAMSIZ];
+	struct ip_prefix *items; /* owned */
+	size_t n;
+	bool is_anew; /* the tables changed meanwhile */
 };
-
-static void name_link(struct subnet_dump *dump, unsigned index, struct rtnl_subnet *subnet)
-{
-	struct ifreq request = {.ifr_ifindex = (int)index};
-
-	if (index && index != dump->index) {
-		dump->index = index;
-		/* One that has gone meanwhile has no name. */
-		if (ioctl(dump->socket, SIOCGIFNAME, &request) < 0)
-			request.ifr_name[0] = 0;
-		memcpy(dump->ifname, request.ifr_name, IFNAMSIZ);
-		dump->ifname[IFNAMSIZ - 1] = 0;
-	}
-	if (index)
-		memcpy(subnet->ifname, dump->ifname, IFNAMSIZ);
-}
 
 /* False for families and lengths that are not ours to understand. */
 static bool take_prefix(int family, uint8_t len, const struct nlattr *attr, struct ip_prefix *ret)
@@ -404,6 +365,18 @@ static bool take_prefix(int family, uint8_t len, const struct nlattr *attr, stru
 	return attr != NULL || len == 0;
 }
 
+static int collect(struct subnet_dump *dump, const struct ip_prefix *subnet)
+{
+	if (dump->n == MAX_SUBNETS)
+		return -E2BIG;
+	/* A power of two is full: twice the room. */
+	if ((dump->n & (dump->n - 1)) == 0)
+		dump->items = mem_realloc_array(dump->items, dump->n ? dump->n * 2 : 1,
+						sizeof(*dump->items));
+	dump->items[dump->n++] = *subnet;
+	return 0;
+}
+
 /* The kernel repeats one table; here all four are one answer. */
 static int begin_anew(struct subnet_dump *dump)
 {
@@ -416,7 +389,7 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	struct subnet_dump *dump = data;
 	const struct ifaddrmsg *header = NULL;
 	const struct nlattr *attrs[IFA_LOCAL + 1];
-	struct rtnl_subnet subnet = {};
+	struct ip_prefix subnet;
 
 	if (message == NULL)
 		return begin_anew(dump);
@@ -426,10 +399,9 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	netlink_parse(message, sizeof(*header), attrs, IFA_LOCAL);
 	/* Of a link between two, IFA_ADDRESS is the other one. */
 	if (!take_prefix(header->ifa_family, header->ifa_prefixlen,
-			 attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS], &subnet.prefix))
+			 attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS], &subnet))
 		return 0;
-	name_link(dump, header->ifa_index, &subnet);
-	return dump->fn(&subnet, dump->data);
+	return collect(dump, &subnet);
 }
 
 static int take_route(const struct nlmsghdr *message, void *data)
@@ -437,7 +409,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	struct subnet_dump *dump = data;
 	const struct rtmsg *header = NULL;
 	const struct nlattr *attrs[RTA_TABLE + 1];
-	struct rtnl_subnet subnet = {.is_route = true};
+	struct ip_prefix subnet;
 
 	if (message == NULL)
 		return begin_anew(dump);
@@ -447,13 +419,13 @@ static int take_route(const struct nlmsghdr *message, void *data)
 		return 0;
 	netlink_parse(message, sizeof(*header), attrs, RTA_TABLE);
 	if (netlink_u32(attrs[RTA_TABLE], header->rtm_table) == RT_TABLE_LOCAL ||
-	    !take_prefix(header->rtm_family, header->rtm_dst_len, attrs[RTA_DST], &subnet.prefix))
+	    !take_prefix(header->rtm_family, header->rtm_dst_len, attrs[RTA_DST], &subnet))
 		return 0;
-	name_link(dump, netlink_u32(attrs[RTA_OIF], 0), &subnet);
-	return dump->fn(&subnet, dump->data);
+	return collect(dump, &subnet);
 }
 
-static int dump_family(struct subnet_dump *dump, uint16_t type, int family, netlink_fn fn)
+static int dump_family(int socket, struct subnet_dump *dump, uint16_t type, int family,
+		       netlink_fn fn)
 {
 	cleanup_netlink_batch struct netlink_batch batch = NETLINK_BATCH_INIT;
 	const struct rtmsg route = {.rtm_family = (uint8_t)family};
@@ -463,10 +435,10 @@ static int dump_family(struct subnet_dump *dump, uint16_t type, int family, netl
 		netlink_begin(&batch, type, NLM_F_DUMP, &route, sizeof(route));
 	else
 		netlink_begin(&batch, type, NLM_F_DUMP, &address, sizeof(address));
-	return netlink_dump(dump->socket, &batch, fn, dump);
+	return netlink_dump(socket, &batch, fn, dump);
 }
 
-static int dump_all(struct subnet_dump *dump)
+static int dump_all(int socket, struct subnet_dump *dump)
 {
 	static const struct {
 		uint16_t type;
@@ -479,71 +451,25 @@ static int dump_all(struct subnet_dump *dump)
 	int rc = 0;
 
 	dump->is_anew = false;
+	dump->n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(parts) && rc == 0; i++)
-		rc = dump_family(dump, parts[i].type, parts[i].family, parts[i].fn);
+		rc = dump_family(socket, dump, parts[i].type, parts[i].family, parts[i].fn);
 	return rc;
 }
 
-int rtnl_dump_subnets(int socket, rtnl_subnet_fn fn, void *data)
+int rtnl_list_subnets(struct ip_prefix **ret, size_t *ret_n)
 {
-	struct subnet_dump dump = {.socket = socket, .fn = fn, .data = data};
-	int rc = dump_all(&dump);
-
-	for (int i = 1; dump.is_anew && i < DUMP_TRIES; i++) {
-		rc = fn(NULL, data);
-		if (rc == 0)
-			rc = dump_all(&dump);
-	}
-	return rc;
-}
-
-static int collect(const struct rtnl_subnet *subnet, void *data)
-{
-	struct rtnl_subnets *ret = data;
-
-	if (subnet == NULL) {
-		ret->n = 0;
-		return 0;
-	}
-	if (ret->n == MAX_SUBNETS)
-		return -E2BIG;
-	/* A power of two is full: twice the room. */
-	if ((ret->n & (ret->n - 1)) == 0)
-		ret->items = mem_realloc_array(ret->items, ret->n ? ret->n * 2 : 1,
-					       sizeof(*ret->items));
-	ret->items[ret->n++] = *subnet;
-	return 0;
-}
-
-int rtnl_list_subnets(struct rtnl_subnets *ret)
-{
-	cleanup_rtnl_subnets struct rtnl_subnets found = {};
 	cleanup_close int fd = netlink_open(NETLINK_ROUTE);
-	int rc = fd < 0 ? fd : rtnl_dump_subnets(fd, collect, &found);
+	struct subnet_dump dump = {};
+	int rc = fd < 0 ? fd : dump_all(fd, &dump);
 
-	if (rc < 0)
+	for (int i = 1; dump.is_anew && i < DUMP_TRIES; i++)
+		rc = dump_all(fd, &dump);
+	if (rc < 0) {
+		free(dump.items);
 		return rc;
-	*ret = found;
-	found = (struct rtnl_subnets){};
-	return 0;
-}
-
-void rtnl_subnets_done(struct rtnl_subnets *subnets)
-{
-	free(subnets->items);
-	*subnets = (struct rtnl_subnets){};
-}
-
-const struct rtnl_subnet *rtnl_find_overlap(const struct rtnl_subnets *subnets,
-					    const struct ip_prefix *subnet, const char *except)
-{
-	for (size_t i = 0; i < subnets->n; i++) {
-		const struct rtnl_subnet *item = &subnets->items[i];
-
-		if (item->prefix.len == 0 || (except && strcmp(item->ifname, except) == 0))
-			continue;
-		if (ip_is_overlapping(&item->prefix, subnet))
-			return item;
 	}
-	return NULL;
+	*ret = dump.items;
+	*ret_n = dump.n;
+	return 0;
 }

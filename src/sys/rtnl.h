@@ -52,7 +52,6 @@ void rtnl_set_down(struct netlink_batch *batch, const char *ifname);
 void rtnl_delete(struct netlink_batch *batch, const char *ifname);
 /* Usable at once, also of IPv6. One that is there is fine. */
 void rtnl_add_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr);
-void rtnl_delete_address(struct netlink_batch *batch, unsigned index, const struct ip_prefix *addr);
 /* TO of length 0 is the default route; GATEWAY none: on the link itself. Takes the place of another
  * route to the same. */
 void rtnl_set_route(struct netlink_batch *batch, unsigned index, const struct ip_prefix *to,
@@ -65,8 +64,6 @@ int rtnl_parse_mode(const char *kind, const char *word, uint32_t *ret);
 
 /* The index of a link > 0, or -ENODEV. One system call. */
 int rtnl_index(int socket, const char *ifname);
-/* IFF_UP and the others, or -ENODEV. One system call. */
-int rtnl_flags(int socket, const char *ifname);
 
 /* Has the kernel do at once what it has put off for a link whose other end came up: until then it
  * drops what is sent, and a bridge what comes from this port. Otherwise a worker does it some time
@@ -74,31 +71,9 @@ int rtnl_flags(int socket, const char *ifname);
  * the link has a carrier, 0 when it has none, or -errno. */
 int rtnl_settle(int socket, const char *ifname);
 
-/* An address of the host with its subnet, or what it has a route to. */
-struct rtnl_subnet {
-	struct ip_prefix prefix; /* of an address all its bits */
-	char ifname[IFNAMSIZ];	 /* "" of a route without a link */
-	bool is_route;
-};
-
-/* < 0 stops with that value; NULL: forget what came, all of it comes again. */
-typedef int (*rtnl_subnet_fn)(const struct rtnl_subnet *subnet, void *data);
-
-/* All addresses, then all unicast routes but those of the table "local", default routes too. 0 or
- * -errno. */
-int rtnl_dump_subnets(int socket, rtnl_subnet_fn fn, void *data);
-
-/* The same as a list. */
-struct rtnl_subnets {
-	struct rtnl_subnet *items; /* owned */
-	size_t n;
-};
-int rtnl_list_subnets(struct rtnl_subnets *ret);
-void rtnl_subnets_done(struct rtnl_subnets *subnets);
-#define cleanup_rtnl_subnets __attribute__((cleanup(rtnl_subnets_done)))
-/* The first that has an address in common with SUBNET; NULL: none. Default routes, and what belongs
- * to link EXCEPT (may be NULL), do not count. */
-const struct rtnl_subnet *rtnl_find_overlap(const struct rtnl_subnets *subnets,
-					    const struct ip_prefix *subnet, const char *except);
+/* What the host has an address in (the address with all its bits and its subnet's length), then
+ * what it has a unicast route to, default routes too but nothing of the table "local". RET is to be
+ * freed with free(3). 0 or -errno. */
+int rtnl_list_subnets(struct ip_prefix **ret, size_t *ret_n);
 
 #endif

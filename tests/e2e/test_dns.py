@@ -351,6 +351,23 @@ def test_killed_monitor(tare):
     s.close()
 
 
+def test_back_before_the_server_noticed(tare):
+    """A container that comes back while the name server still has its sockets waits for them, and has its names."""
+    tare.ok("network", "create", "one")
+    start(tare, "mover", "--network", "one")
+    start(tare, "there", "--network", "one")
+    server = name_servers(tare, "one")[0]
+    os.kill(server, signal.SIGSTOP)
+    try:
+        tare.ok("network", "disconnect", "one", "mover")
+        back = tare.popen("network", "connect", "one", "mover", stderr=subprocess.PIPE)
+        time.sleep(0.15)
+    finally:
+        os.kill(server, signal.SIGCONT)
+    assert back.communicate(timeout=10)[1] in (b"", "") and back.returncode == 0
+    assert dig(tare, "mover", "there") == [address_of(tare, "there", "one")]
+
+
 def test_network_that_goes_first(tare):
     """A container that has left the network of its name server is served on, also when that is killed."""
     tare.ok("network", "create", "one")

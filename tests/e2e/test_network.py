@@ -382,10 +382,29 @@ def test_killed_in_create(tare, call):
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("n", [1, 2])
+def test_killed_before_the_note(tare, n):
+    """The firewall is made, and what says so is not: tables and half-written notes go nevertheless."""
+    tare.ok("network", "ls")
+    folder = tare.runroot / "networks"
+    subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-P", str(folder / "rules"), "-e", "trace=rename,renameat",
+                    "-e", "inject=rename,renameat:signal=KILL:when=%d" % n] + tare.argv + ["network", "create", "shop"],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert netns.tables()
+    tare.ok("network", "prune", "-f")
+    assert netns.tables() == []
+    assert {p.name for p in folder.iterdir()} <= {"lock", "rules.lock"}
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+@pytest.mark.parametrize("is_whole", [True, False])
 @pytest.mark.parametrize("call", ["sendto", "unlinkat", "fdatasync"])
-def test_killed_in_rm(tare, call):
+def test_killed_in_rm(tare, call, is_whole):
+    """Also of a network whose creation was killed before its last act."""
     for n in range(1, 30):
         network = tare.ok("network", "create", "shop")
+        if not is_whole:
+            (tare.runroot / "networks" / network / "up").unlink()
         was_killed = kill_at(tare, call, n, "network", "rm", "shop")
         if tare("network", "inspect", "shop").rc == 0:
             assert was_killed
@@ -412,6 +431,31 @@ def test_killed_in_prune(tare, call):
         if not was_killed:
             return
     pytest.fail("it never came to an end")
+
+
+FULL = r"""
+set -e
+full=$1; shift
+mount -t tmpfs -o size=8M none $full
+fill() { cat /dev/zero >$full/$1 2>/dev/null || :; (head -c 4096 /dev/zero >$full/probe) 2>/dev/null && echo room || :; }
+"$@" run --rm --network none busybox true 2>/dev/null
+for n in one two three; do "$@" network create $n >/dev/null; done
+fill 1; "$@" network rm one
+fill 2; "$@" network rm two
+fill 3; "$@" network prune -f
+"$@" network ls -q --filter type=custom; ls $full/root/networks
+"""
+
+
+def test_removal_on_a_full_disk(tare):
+    """No byte is free: the reserve makes room for the index to forget, again and again."""
+    full = tare.folder / "full"
+    full.mkdir()
+    argv = [tare.argv[0], "--root", str(full / "root"), "--runroot", str(tare.folder / "run")]
+    done = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", FULL, "sh", str(full)] + argv,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "one\ntwo\nDeleted Networks:\nthree\n\n"
 
 
 def test_a_row_comes_back_from_its_record(tare):

@@ -386,6 +386,19 @@ def test_names_follow(nets):
 
 # ---------------------------------------------------------------- deaths, and many at once
 
+def test_restart_policy(nets):
+    """What the monitor starts again has its networks again, also one that was connected meanwhile."""
+    nets.ok("run", "-d", "--name", "c1", "--restart", "always", "--network", "net2", "--ip", "10.70.0.9", *SLEEP)
+    nets.ok("network", "connect", "net1", "c1")
+    for count in (1, 2):
+        os.kill(nets.inspect("c1")["State"]["Pid"], signal.SIGKILL)
+        wait_until(lambda: (nets.inspect("c1")["RestartCount"], nets.state("c1")) == (count, "running"), "the restart")
+        assert sorted(addresses(nets, "c1").values()) == ["10.70.0.9/24", "172.18.0.2/16"]
+        assert leases(nets) == ["10.70.0.9", "172.18.0.2"]
+    nets.ok("rm", "-f", "c1")
+    assert leases(nets) == []
+
+
 def test_killed_monitor(nets):
     nets.ok("run", "-d", "--name", "c1", "--network", "net2", *SLEEP)
     nets.ok("network", "connect", "net1", "c1")

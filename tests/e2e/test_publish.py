@@ -372,6 +372,32 @@ def test_update_that_cannot_be(tare):
     assert tare.ok("port", "web").count("8080") == 2 and len(elements(8090)) == 1
 
 
+@pytest.mark.parametrize("path,calls,when", [
+    ("network.json", "rename,renameat", 1), ("ports", "rename,renameat", 1), (None, "sendmsg", 1), (None, "sendmsg", 2)])
+@pytest.mark.parametrize("how", ["signal=KILL", "error=ENOSPC"])
+def test_update_that_is_cut_short(tare, how, path, calls, when):
+    """Wherever it ends: the port is neither published nor taken, what was there stays, and it can be done again."""
+    start(tare, "web", "-p", "8080:80")
+    folder = tare.runroot / "containers" / tare.inspect("web")["Id"]
+    at = ["-P", str(folder / path), "-P", path] if path else []
+    subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", *at, "-e", "trace=" + calls, "-e",
+                    "inject=%s:%s:when=%d" % (calls, how, when)] + tare.argv + ["update", "-p", "8081:81", "web"],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    tare.ok("ps")
+    assert tare.ok("port", "web") == "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080"
+    assert is_free(8081) and elements(8081) == [] and len(elements(8080)) == 1
+    tare.ok("update", "-p", "8081:81", "web")
+    assert tare.ok("port", "web", "81") == "0.0.0.0:8081\n[::]:8081" and len(elements(8081)) == 1
+    # The index does not know of it yet.
+    subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:" + how] +
+                   tare.argv + ["update", "--publish-rm", "8081:81", "-p", "8082:82", "web"],
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    tare.ok("ps")
+    assert is_free(8082) and elements(8082) == [] and len(elements(8080)) == 1
+    tare.ok("update", "--publish-rm", "8081:81", "web")
+    assert is_free(8081) and elements(8081) == []
+
+
 def test_update_of_a_stopped_container(tare):
     tare.ok("create", "--name", "web", "-p", "8080:80", "-p", "127.0.0.1:8082:82", "busybox", "sleep", "1000")
     tare.ok("update", "--publish-rm", "80", "-p", "8081:81/udp", "web")

@@ -97,6 +97,20 @@ def test_a_killed_monitor_is_told_by_ps_and_the_container_starts_again(tare, run
     assert tare.state(running) == "running"
 
 
+def test_addresses_come_back_though_the_monitor_was_killed_before_rm(tare):
+    """Before it saw the end, and after it has put it on record: what it has not given back, rm does."""
+    for n in range(12):
+        tare.ok("run", "-d", "--name", "up", "busybox", "sleep", "1000")
+        pid = int(tare.ok("inspect", "-f", "{{.State.Pid}}", "up"))
+        monitor = int(pathlib.Path("/proc/%d/status" % pid).read_text().split("PPid:\t")[1].split()[0])
+        if n % 2:
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: next((tare.root / "containers").glob("*/exit.json"), None), "the end on record")
+        os.kill(monitor, signal.SIGKILL)
+        tare.ok("rm", "-f", "up")
+        assert [str(p) for p in (tare.runroot / "networks").glob("*/addresses/*")] == []
+
+
 def test_rm_containers_go_though_nobody_is_left(tare):
     tare.ok("run", "-d", "--rm", "--name", "gone", "busybox", "sleep", "1000")
     kill_monitor_and_wait(tare, "gone")

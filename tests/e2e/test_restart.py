@@ -531,19 +531,21 @@ def test_boot_order_and_failures(tare):
     """In the order of creation, but after what they use; one that does not start keeps no other from it."""
     tare.ok("run", "-d", "--name", "base", *NONE, "--restart", "always", "busybox", "sleep", "1000")
     tare.ok("run", "-d", "--name", "user", "--network", "container:base", "--restart", "always", "busybox", "sleep", "1000")
+    tare.ok("run", "-d", "--name", "data", *NONE, "--restart", "always", "busybox", "sleep", "1000")
+    tare.ok("run", "-d", "--name", "reader", *NONE, "--volumes-from", "data", "--restart", "always", "busybox", "sleep", "1000")
     folder = tare.folder / "gone"
     folder.mkdir()
     tare.ok("run", "-d", "--name", "bad", *NONE, "--restart", "always", "--mount",
             "type=bind,src=%s,dst=/v" % folder, "busybox", "sleep", "1000")
     run(tare, "last", "always", "sleep", "1000")
-    # Made anew under the same name, so that it is younger than its user.
-    tare.ok("rm", "-f", "base")
-    tare.ok("run", "-d", "--name", "base", *NONE, "--restart", "always", "busybox", "sleep", "1000")
+    # Made anew under the same name, so that it is younger than its user. (A namespace is shared by id.)
+    tare.ok("rm", "-f", "data")
+    tare.ok("run", "-d", "--name", "data", *NONE, "--restart", "always", "busybox", "sleep", "1000")
     reboot(tare)
     folder.rmdir()
-    assert tare.ok("system", "boot", "--dry-run").split() == ["base", "user", "bad", "last"]
+    assert tare.ok("system", "boot", "--dry-run").split() == ["base", "user", "data", "reader", "bad", "last"]
     got = tare("system", "boot")
-    assert got.rc == 1 and got.out.split() == ["base", "user", "last"]
+    assert got.rc == 1 and got.out.split() == ["base", "user", "data", "reader", "last"]
     assert "failed to start container bad" in got.err and len(got.err.splitlines()) <= 2
     assert os.readlink("/proc/%d/ns/net" % pid_of(tare, "base")) == os.readlink("/proc/%d/ns/net" % pid_of(tare, "user"))
 

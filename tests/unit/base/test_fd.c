@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct fixture {
@@ -110,6 +111,41 @@ static void removes_deep_trees(void **state)
 	setrlimit(RLIMIT_NOFILE, &before);
 }
 
+static void make_tree(int fd)
+{
+	char path[32];
+
+	assert_int_equal(mkdirat(fd, "both", 0700), 0);
+	for (int i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "both/%d", i);
+		assert_int_equal(mkdirat(fd, path, 0700), 0);
+		snprintf(path, sizeof(path), "both/%d/file", i);
+		assert_int_equal(fd_write_file_at(fd, path, "x", 1, 0600), 0);
+	}
+}
+
+/* Two who remove the same: for neither is it a failure that the other was faster. */
+static void removes_with_others(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	for (int i = 0; i < 500; i++) {
+		pid_t child = 0;
+		int status = 0;
+
+		make_tree(f->fd);
+		child = fork();
+		assert_true(child >= 0);
+		if (child == 0)
+			_exit(-fd_remove_tree_at(f->fd, "both"));
+		assert_int_equal(fd_remove_tree_at(f->fd, "both"), 0);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+		assert_int_equal(fstatat(f->fd, "both", &st, 0), -1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +153,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refuses_what_is_not_a_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removal_does_not_follow_links, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(removes_deep_trees, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(removes_with_others, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

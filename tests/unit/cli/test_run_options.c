@@ -121,6 +121,18 @@ static const struct row rows[] = {
 	{{"--expose", "x", "b"},
 	 "invalid range format for --expose: x, error: strconv.ParseUint: parsing \"x\": invalid "
 	 "syntax"},
+	{{"--expose", "", "b"},
+	 "invalid range format for --expose: , error: empty string specified for ports"},
+	{{"--expose", "65536", "b"},
+	 "invalid range format for --expose: 65536, error: strconv.ParseUint: parsing \"65536\": "
+	 "value out of range"},
+	{{"--expose", "a-b", "b"},
+	 "invalid range format for --expose: a-b, error: strconv.ParseUint: parsing \"a\": invalid "
+	 "syntax"},
+	{{"--dns-search", "a_b.c", "b"},
+	 "invalid argument \"a_b.c\" for \"--dns-search\" flag: a_b.c is not a valid domain"},
+	{{"--dns-search", "a..b", "b"},
+	 "invalid argument \"a..b\" for \"--dns-search\" flag: a..b is not a valid domain"},
 	{{"--expose", "80:80", "b"}, "invalid port format for --expose: 80:80"},
 	{{"--expose", "9-3", "b"},
 	 "invalid range format for --expose: 9-3, error: invalid range specified for port: 9-3"},

@@ -171,9 +171,11 @@ static void bad_filters(void **state)
 		{"health=x", "invalid filter 'health=x'"},
 		{"exited=abc", "strconv.Atoi: parsing \"abc\": invalid syntax"},
 		{"is-task=2", "invalid filter 'is-task=[2]'"},
-		{"publish=x", "Invalid port specification: \"x\""},
-		{"publish=90-80", "Invalid port specification: \"90-80\""},
-		{"expose=80/x", "Invalid port specification: \"80/x\""},
+		{"publish=x", "error while looking up for publish x: strconv.ParseUint: parsing "
+			      "\"x\": invalid syntax"},
+		{"publish=90-80", "error while looking up for publish 90-80: invalid range "
+				  "specified for port: 90-80"},
+		{"expose=", "error while looking up for expose : empty string specified for ports"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
