@@ -258,15 +258,16 @@ static void add_step(struct plan *plan, const struct step_op *op, const struct l
 	step->data = c;
 }
 
-static void add_hairpin(const struct live_change *c, struct plan *plan)
+static void add_hairpin(const struct endpoint *way, struct plan *plan)
 {
 	plan_net_open(plan);
-	plan_net_hairpin(plan, STEP_HOST, find_any_way(&c->live)->host_ifname);
+	plan_net_hairpin(plan, STEP_HOST, way->host_ifname);
 	plan_net_commit(plan, STEP_HOST, NET_HOST);
 }
 
 static void add_steps(struct live_change *c, struct plan *plan)
 {
+	const struct endpoint *way = find_any_way(&c->live);
 	const char *runroot = c->engine->runroot;
 
 	rules_table_name(c->engine->root, c->table);
@@ -280,8 +281,8 @@ static void add_steps(struct live_change *c, struct plan *plan)
 	if (c->publish) {
 		plan_group(plan, "ports that are published");
 		add_step(plan, &step_adopt, c);
-		if (endpoint_needs_hairpin(c->publish->n_rules > 0))
-			add_hairpin(c, plan);
+		if (way && endpoint_needs_hairpin(c->publish->n_rules > 0))
+			add_hairpin(way, plan);
 		if (c->publish->n_rules)
 			rules_plan_ports(plan, STEP_HOST, c->table, c->publish->rules,
 					 c->publish->n_rules, true, runroot);
@@ -444,12 +445,14 @@ static void settle_all(struct engine *engine, const struct container_row *row, b
 	cleanup_with(plan_done) struct plan plan = {};
 	struct live_change *c = NULL;
 	struct err err = ERR_INIT;
-	int rc = plan_init(&plan, &err);
+	int rc = 0;
 
-	if (rc == 0) {
-		c = change_new(engine, row, &outcome, &plan);
-		rc = open_live(c, &err);
+	if (plan_init(&plan, &err) < 0) {
+		log_debug("ports of container %.12s: %s", row->id, err.msg);
+		return;
 	}
+	c = change_new(engine, row, &outcome, &plan);
+	rc = open_live(c, &err);
 	if (rc > 0)
 		rc = port_list_read(&outcome.bindings, row->host, row->config, &outcome.exposed,
 				    &err);
