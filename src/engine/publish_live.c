@@ -22,169 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_STORED ((size_t)8 << 20)
-
-void port_outcome_done(struct port_outcome *outcome)
-{
-	port_list_done(&outcome->bindings);
-	port_list_done(&outcome->added);
-	strv_done(&outcome->exposed);
-}
-
-/* ---- what is on record ---- */
-
-static bool is_inside(const struct port_spec *a, uint16_t port, const char *proto)
-{
-	return a->container_port == port && strcmp(a->proto, proto) == 0;
-}
-
-/* Whether BINDING is one that REMOVED names. */
-static bool names_binding(const struct port_spec *removed, const struct port_spec *binding)
-{
-	if (!is_inside(removed, binding->container_port, binding->proto))
-		return false;
-	if (!removed->has_host)
-		return true;
-	if (removed->host_ip &&
-	    !str_is_equal(removed->host_ip, binding->host_ip ? binding->host_ip : ""))
-		return false;
-	return binding->host_first && binding->host_first <= removed->host_first &&
-	       removed->host_first <= binding->host_last;
-}
-
-/* Whether the published PORT is one that REMOVED names. */
-static bool names_port(const struct port_spec *removed, const struct published_port *port)
-{
-	struct ip_addr ip = {};
-
-	if (!is_inside(removed, port->container_port, port->proto))
-		return false;
-	if (!removed->has_host)
-		return true;
-	if (removed->host_ip)
-		ip_parse(removed->host_ip, &ip);
-	return port->host_port == removed->host_first &&
-	       (ip.family == IP_NONE || ip_is_equal(&ip, &port->host_ip));
-}
-
-static void take_out(struct port_list *list, size_t i)
-{
-	port_spec_done(&list->items[i]);
-	list->n--;
-	memmove(&list->items[i], &list->items[i + 1], (list->n - i) * sizeof(*list->items));
-}
-
-/* Takes out of LIST what REMOVED names: the number of bindings. */
-static size_t remove_named(struct port_list *list, const struct port_spec *removed)
-{
-	size_t n = 0;
-
-	for (size_t i = list->n; i-- > 0;) {
-		if (!names_binding(removed, &list->items[i]))
-			continue;
-		take_out(list, i);
-		n++;
-	}
-	return n;
-}
-
-/* The number was the kernel's choice: a binding without one goes. */
-static void remove_unnumbered(struct port_list *list, const struct port_spec *removed)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (!is_inside(removed, list->items[i].container_port, list->items[i].proto) ||
-		    list->items[i].host_first)
-			continue;
-		take_out(list, i);
-		return;
-	}
-}
-
-static bool has_named(const struct live_network *live, const struct port_spec *removed)
-{
-	for (size_t i = 0; i < live->n_ports; i++)
-		if (names_port(removed, &live->ports[i]))
-			return true;
-	return false;
-}
-
-static int remove_all(struct port_outcome *out, const struct port_list *removed,
-		      const struct live_network *live, const char *name, struct err *err)
-{
-	for (size_t i = 0; i < removed->n; i++) {
-		const struct port_spec *one = &removed->items[i];
-		size_t n = remove_named(&out->bindings, one);
-		bool is_live = has_named(live, one);
-		cleanup_free char *text = NULL;
-
-		if (n == 0 && is_live)
-			remove_unnumbered(&out->bindings, one);
-		if (n > 0 || is_live) {
-			out->has_changed = true;
-			continue;
-		}
-		text = port_spec_format(one);
-		return err_set(err, ERR_NOT_FOUND, "No public port '%s' published for %s", text,
-			       name);
-	}
-	return 0;
-}
-
-/* What is published already is not published twice. */
-static void add_all(struct port_outcome *out, const struct port_changes *changes)
-{
-	for (size_t i = 0; i < changes->n_add; i++) {
-		const struct port_spec *port = &changes->add[i];
-		char key[32];
-		bool is_there = false;
-
-		for (size_t k = 0; k < out->bindings.n; k++)
-			is_there |= port_spec_is_equal(&out->bindings.items[k], port);
-		if (is_there)
-			continue;
-		snprintf(key, sizeof(key), "%u/%s", port->container_port, port->proto);
-		if (!strv_has(&out->exposed, key))
-			strv_add(&out->exposed, key);
-		port_list_add(&out->bindings, port);
-		port_list_add(&out->added, port);
-		out->has_changed = true;
-	}
-}
-
-/* What -P publishes becomes bindings when one of them goes. */
-static int read_record(const struct container_row *row, const struct port_changes *changes,
-		       struct port_outcome *ret, struct err *err)
-{
-	cleanup_json json_t *host = NULL;
-	int rc = json_parse(row->host, strlen(row->host), MAX_STORED, "HostConfig", &host, err);
-
-	if (rc < 0)
-		return rc;
-	ret->is_publish_all = json_get_bool(host, "PublishAllPorts", false);
-	if (ret->is_publish_all && !changes->remove->n) {
-		cleanup_port_list struct port_list all = {};
-
-		port_list_read_bindings(&ret->bindings, host);
-		return port_list_read(&all, row->host, row->config, &ret->exposed, err);
-	}
-	ret->is_publish_all = false;
-	return port_list_read(&ret->bindings, row->host, row->config, &ret->exposed, err);
-}
-
-void port_outcome_store(const struct port_outcome *outcome, json_t *host, json_t *config)
-{
-	json_t *exposed = json_object_get(config, "ExposedPorts");
-
-	json_object_set_new(host, "PortBindings", port_list_to_json(&outcome->bindings));
-	json_object_set_new(host, "PublishAllPorts", json_boolean(outcome->is_publish_all));
-	if (!exposed && outcome->exposed.n) {
-		exposed = json_object();
-		json_object_set_new(config, "ExposedPorts", exposed);
-	}
-	strv_foreach (i, &outcome->exposed)
-		json_object_set_new(exposed, outcome->exposed.items[i], json_object());
-}
-
 /* ---- what it has ---- */
 
 /* One change of a running container; owned by its plan. */
@@ -286,7 +123,7 @@ static void collect_leaving(struct live_change *c, const struct port_list *remov
 		bool is_leaving = !removed;
 
 		for (size_t k = 0; removed && k < removed->n; k++)
-			is_leaving |= names_port(&removed->items[k], port);
+			is_leaving |= publish_names_port(&removed->items[k], port);
 		if (is_leaving)
 			leave(c, port);
 		else
@@ -421,15 +258,16 @@ static void add_step(struct plan *plan, const struct step_op *op, const struct l
 	step->data = c;
 }
 
-static void add_hairpin(const struct live_change *c, struct plan *plan)
+static void add_hairpin(const struct endpoint *way, struct plan *plan)
 {
 	plan_net_open(plan);
-	plan_net_hairpin(plan, STEP_HOST, find_any_way(&c->live)->host_ifname);
+	plan_net_hairpin(plan, STEP_HOST, way->host_ifname);
 	plan_net_commit(plan, STEP_HOST, NET_HOST);
 }
 
 static void add_steps(struct live_change *c, struct plan *plan)
 {
+	const struct endpoint *way = find_any_way(&c->live);
 	const char *runroot = c->engine->runroot;
 
 	rules_table_name(c->engine->root, c->table);
@@ -443,8 +281,8 @@ static void add_steps(struct live_change *c, struct plan *plan)
 	if (c->publish) {
 		plan_group(plan, "ports that are published");
 		add_step(plan, &step_adopt, c);
-		if (endpoint_needs_hairpin(c->publish->n_rules > 0))
-			add_hairpin(c, plan);
+		if (way && endpoint_needs_hairpin(c->publish->n_rules > 0))
+			add_hairpin(way, plan);
 		if (c->publish->n_rules)
 			rules_plan_ports(plan, STEP_HOST, c->table, c->publish->rules,
 					 c->publish->n_rules, true, runroot);
@@ -503,7 +341,7 @@ int engine_change_ports(struct engine *engine, const struct container_row *row,
 			struct plan *plan, struct port_outcome *ret, struct err *err)
 {
 	struct live_change *c = change_new(engine, row, ret, plan);
-	int rc = read_record(row, changes, ret, err);
+	int rc = publish_read_record(row, changes, ret, err);
 	int has_network = 0;
 
 	if (rc == 0 && container_has_process(state))
@@ -511,10 +349,10 @@ int engine_change_ports(struct engine *engine, const struct container_row *row,
 	if (rc == 0 && has_network < 0)
 		rc = has_network;
 	if (rc == 0)
-		rc = remove_all(ret, changes->remove, &c->live, row->name, err);
+		rc = publish_remove(ret, changes->remove, &c->live, row->name, err);
 	if (rc < 0)
 		return rc;
-	add_all(ret, changes);
+	publish_add(ret, changes);
 	if (!has_network)
 		return 0;
 	collect_leaving(c, changes->remove);
@@ -568,26 +406,6 @@ static int move(struct engine *engine, const struct container_row *row,
 
 /* ---- changes that were cut short ---- */
 
-/* Whether somebody asked for PORT, as it is, by one of BINDINGS. */
-static bool is_on_record(const struct port_list *bindings, const struct published_port *port)
-{
-	for (size_t i = 0; i < bindings->n; i++) {
-		const struct port_spec *b = &bindings->items[i];
-		struct ip_addr ip = {};
-
-		if (!is_inside(b, port->container_port, port->proto))
-			continue;
-		if (b->host_ip && *b->host_ip)
-			ip_parse(b->host_ip, &ip);
-		if (ip.family != IP_NONE && !ip_is_equal(&ip, &port->host_ip))
-			continue;
-		if (!b->host_first ||
-		    (b->host_first <= port->host_port && port->host_port <= b->host_last))
-			return true;
-	}
-	return false;
-}
-
 /* The rules of the ports that stay. To add what is there already changes nothing. */
 static int add_rules_again(struct live_change *c, struct plan *plan, struct err *err)
 {
@@ -610,7 +428,7 @@ static int settle(struct live_change *c, const struct port_list *bindings, struc
 	int rc = 0;
 
 	for (size_t i = 0; i < c->live.n_ports; i++)
-		if (!is_on_record(bindings, &c->live.ports[i]))
+		if (!publish_is_on_record(bindings, &c->live.ports[i]))
 			add_again(&leaving, &c->live.ports[i]);
 	if (leaving.n) {
 		collect_leaving(c, &leaving);
@@ -627,12 +445,14 @@ static void settle_all(struct engine *engine, const struct container_row *row, b
 	cleanup_with(plan_done) struct plan plan = {};
 	struct live_change *c = NULL;
 	struct err err = ERR_INIT;
-	int rc = plan_init(&plan, &err);
+	int rc = 0;
 
-	if (rc == 0) {
-		c = change_new(engine, row, &outcome, &plan);
-		rc = open_live(c, &err);
+	if (plan_init(&plan, &err) < 0) {
+		log_debug("ports of container %.12s: %s", row->id, err.msg);
+		return;
 	}
+	c = change_new(engine, row, &outcome, &plan);
+	rc = open_live(c, &err);
 	if (rc > 0)
 		rc = port_list_read(&outcome.bindings, row->host, row->config, &outcome.exposed,
 				    &err);

@@ -3,10 +3,11 @@
 #define ENGINE_PUBLISH_PRIVATE_H
 /*
  * The ports of one start while they are published, shared by what prepares them (publish.c), what
- * binds them (publish_bind.c) and what changes those of a running container (publish_live.c). For
- * these files only.
+ * binds them (publish_bind.c), what changes those of a running container (publish_live.c) and what
+ * is on record of it (publish_record.c). For these files only.
  */
 #include "engine/publish.h"
+#include "engine/publish_live.h"
 #include "monitor/forward.h"
 #include "network/rules.h"
 
@@ -66,5 +67,22 @@ void publish_explain(const struct publish *publish, struct str *out);
 void publish_close(struct publish *publish);
 /* What the monitor is told of PORT. */
 void publish_describe(const struct publish_port *port, uint8_t ret[static FORWARD_PAYLOAD_LEN]);
+
+/* ---- changes (publish_record.c) ---- */
+
+/* Whether the published PORT is one that REMOVED names. */
+bool publish_names_port(const struct port_spec *removed, const struct published_port *port);
+/* Whether somebody asked for PORT, as it is, by one of BINDINGS. */
+bool publish_is_on_record(const struct port_list *bindings, const struct published_port *port);
+/* Reads into RET (all zero) what ROW has on record; what -P publishes becomes bindings when CHANGES
+ * withdraw any. 0 or -code. */
+int publish_read_record(const struct container_row *row, const struct port_changes *changes,
+			struct port_outcome *ret, struct err *err);
+/* Takes what REMOVED names out of the bindings; -ERR_NOT_FOUND when neither they nor LIVE have it.
+ * NAME is the container's. */
+int publish_remove(struct port_outcome *out, const struct port_list *removed,
+		   const struct live_network *live, const char *name, struct err *err);
+/* Adds what CHANGES publish; what is published already is not published twice. */
+void publish_add(struct port_outcome *out, const struct port_changes *changes);
 
 #endif
