@@ -341,6 +341,12 @@ def test_connections_leave_the_monitor_its_descriptors(tare):
     finally:
         for client in clients:
             client.close()
-    with socket.create_connection(("::1", 8080), timeout=10) as client:
-        client.sendall(b"hello\n")
-        assert client.recv(100) == b"hello\n"
+
+    def is_answered():
+        try:
+            with socket.create_connection(("::1", 8080), timeout=10) as client:
+                client.sendall(b"hello\n")
+                return client.recv(100) == b"hello\n"
+        except ConnectionError:     # the container may not have got rid of the others yet
+            return False
+    wait_until(is_answered, "an answer when the others are gone")
