@@ -172,8 +172,9 @@ static bool make_room(struct container *c)
 	for (struct forward *f = s->forwards; f; f = f->next)
 		if (f->c == most)
 			oldest = f;
-	give_up(oldest);
-	return true;
+	if (oldest)
+		give_up(oldest);
+	return oldest != NULL;
 }
 
 void forward_begin(struct container *c, const struct sockaddr_in *client, const uint8_t *query,

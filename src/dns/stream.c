@@ -384,8 +384,9 @@ static bool make_room(struct container *c)
 	for (struct stream *t = s->streams; t; t = t->next)
 		if (t->c == most)
 			oldest = t;
-	stream_free(oldest);
-	return true;
+	if (oldest)
+		stream_free(oldest);
+	return oldest != NULL;
 }
 
 int stream_on_connect(void *data, uint32_t events)

@@ -67,10 +67,16 @@ static const char *told_link(char *line)
 	return flags & RTF_ADDRCONF ? word : NULL;
 }
 
-/* Where the host takes its IPv6 addresses from routers, forwarding would end that: 2 is "also while
- * forwarding" (ip-sysctl, accept_ra). Those links alone: on the bridge of some other engine it
- * would be a container that tells the host of routers. */
-static void keep_router_advertisements(struct plan *plan)
+/* For LINK, 2 in the place of 1. */
+static void keep_link(struct plan *plan, const char *link)
+{
+	cleanup_free char *path = str_printf(CONF_IPV6 "/%s/accept_ra", link);
+
+	if (read_parameter(path) == '1')
+		plan_create_file(plan, path, "2", 0644);
+}
+
+static void keep_told_links(struct plan *plan)
 {
 	cleanup_str struct str routes = STR_INIT;
 	char *save = NULL;
@@ -80,11 +86,29 @@ static void keep_router_advertisements(struct plan *plan)
 	for (char *line = strtok_r(routes.buf, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save)) {
 		const char *link = told_link(line);
-		cleanup_free char *path = link ? str_printf(CONF_IPV6 "/%s/accept_ra", link) : NULL;
 
-		if (path && read_parameter(path) == '1')
-			plan_create_file(plan, path, "2", 0644);
+		if (link)
+			keep_link(plan, link);
 	}
+}
+
+/* Where the host takes its IPv6 addresses from routers, forwarding would end that: 2 is "also while
+ * forwarding" (ip-sysctl, accept_ra). Links that a router has told of, and network cards, of which
+ * one may tell later. Not others: on the bridge of some other engine it would be a container that
+ * tells the host of routers. */
+static void keep_router_advertisements(struct plan *plan)
+{
+	struct if_nameindex *links = if_nameindex();
+
+	keep_told_links(plan);
+	for (struct if_nameindex *l = links; l && l->if_index; l++) {
+		cleanup_free char *device = str_printf("/sys/class/net/%s/device", l->if_name);
+
+		if (access(device, F_OK) == 0)
+			keep_link(plan, l->if_name);
+	}
+	if (links)
+		if_freenameindex(links);
 }
 
 /* Writes "1", and says so: it is the one thing that a network changes for the rest of the host. */

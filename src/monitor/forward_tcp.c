@@ -321,18 +321,25 @@ void forward_tcp_resume(struct forward *f)
 	}
 }
 
+/* Whether the lowest free descriptor is one for clients. A client that is left in the queue is not
+ * lost, as one that is taken and closed would be. */
+static bool has_room(const struct forward_listener *l)
+{
+	int fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 && fd < l->shared->client_fd_max;
+}
+
 /* The next client; -EAGAIN: there is none; another -errno: there is no room. */
 static int take_client(const struct forward_listener *l)
 {
 	int fd = -1;
 
-	if (l->shared->n_connections >= FORWARD_CONNECTIONS_MAX)
+	if (l->shared->n_connections >= FORWARD_CONNECTIONS_MAX || !has_room(l))
 		return -EMFILE;
 	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= l->shared->client_fd_max) {
-		close(fd);
-		return -EMFILE;
-	}
 	/* One that is gone already is nobody's failure. */
 	return fd >= 0 ? fd : errno == ECONNABORTED ? -EAGAIN : -errno;
 }
