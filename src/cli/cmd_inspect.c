@@ -149,11 +149,12 @@ static const struct {
 	enum object_kind kind;
 	int (*find)(struct inspector *in, const char *name, json_t **ret, struct err *err);
 	const struct json_shape *shape;
+	const char *sizeless; /* what --size is ignored for; NULL where it counts */
 } kinds[] = {
-	{KIND_CONTAINER, find_container, &container_shape},
-	{KIND_IMAGE, find_image, &image_shape},
-	{KIND_NETWORK, find_network, &network_shape},
-	{KIND_VOLUME, find_volume, &volume_shape},
+	{KIND_CONTAINER, find_container, &container_shape, NULL},
+	{KIND_IMAGE, find_image, &image_shape, "image"},
+	{KIND_NETWORK, find_network, &network_shape, "network"},
+	{KIND_VOLUME, find_volume, &volume_shape, "volume"},
 };
 
 /* In docker's order; a name that cannot be an image's is simply not found. */
@@ -169,6 +170,8 @@ static int find(struct inspector *in, const char *name, json_t **ret,
 			continue;
 		*ret_shape = kinds[i].shape;
 		rc = kinds[i].find(in, name, ret, err);
+		if (rc > 0 && in->options->size && kinds[i].sizeless)
+			fprintf(stderr, "WARNING: --size ignored for %s\n", kinds[i].sizeless);
 		if (rc > 0)
 			return 0;
 		if (rc < 0 && (in->kind != KIND_ANY || kinds[i].kind != KIND_IMAGE ||

@@ -430,7 +430,7 @@ static int remove_stopped(struct engine *engine, const char *id, unsigned how, i
 	/* lint: the engine's own run directory of this container */
 	if (access(run_dir, F_OK) == 0) {
 		rc = cgroup_remove(engine_get_cgroups(engine), cgroup, 1000000000ULL);
-		engine_release_networks(engine, id, false);
+		engine_release_networks(engine, id, true);
 	}
 	if (rc < 0)
 		engine_remove_run(engine, id);

@@ -44,6 +44,7 @@ struct change {
 	struct live_network live;
 	int run_dir, netns, host_netns;
 	char *netns_path;
+	char *hostname;
 	bool is_live;	     /* it has a process, and links */
 	struct port_way way; /* where its published ports lead */
 	struct plan *plan;
@@ -58,6 +59,7 @@ static void change_done(struct change *c)
 	fd_cleanup_close(&c->netns);
 	fd_cleanup_close(&c->host_netns);
 	free(c->netns_path);
+	free(c->hostname);
 	live_network_done(&c->live);
 	endpoint_requests_free(c->requests, c->n_requests);
 	container_record_done(&c->record);
@@ -105,6 +107,8 @@ static int read_container(struct change *c, const char *ref, struct err *err)
 	if (rc < 0)
 		return rc;
 	container_state_read(c->engine, row->id, &c->state);
+	free(c->hostname);
+	c->hostname = endpoint_read_hostname(row->config);
 	return network_requests_read(row->network_mode, row->networks, &c->requests, &c->n_requests,
 				     err);
 }
@@ -295,7 +299,8 @@ static void add_request(struct change *c, const struct network *network,
 static int announce(struct change *c, const struct network *network,
 		    const struct endpoint_request *request, struct err *err)
 {
-	const struct endpoint_owner owner = {.id = c->record.row.id, .name = c->record.row.name};
+	const struct endpoint_owner owner = {
+		.id = c->record.row.id, .name = c->record.row.name, .hostname = c->hostname};
 	cleanup_close int lock = engine_lock_networks(c->engine, false, err);
 	struct endpoint e = {};
 	int rc = lock < 0 ? lock
@@ -577,13 +582,14 @@ void engine_reconcile_networks(struct engine *engine, const char *id)
 void engine_rename_endpoints(struct engine *engine, const char *id, const char *name)
 {
 	cleanup_change struct change c;
-	const struct endpoint_owner owner = {.id = id, .name = name};
+	struct endpoint_owner owner = {.id = id, .name = name};
 	struct err err = ERR_INIT;
 
 	change_init(&c, engine, NULL);
 	if (read_container(&c, id, &err) < 0 || !container_has_process(&c.state) ||
 	    open_live(&c, &err) < 0 || !c.live.n_endpoints)
 		return;
+	owner.hostname = c.hostname;
 	for (size_t i = 0; i < c.live.n_endpoints; i++) {
 		struct endpoint *e = &c.live.endpoints[i];
 		cleanup_network struct network network = {};

@@ -43,11 +43,10 @@ static json_t *describe_pool(const struct network_pool *pool)
 	char text[IP_PREFIX_TEXT_LEN];
 
 	json_set_text(object, "Subnet", ip_prefix_format(&pool->subnet, text));
-	/* Set even when empty: a template shows all members in this order. */
-	json_set_text(object, "IPRange",
-		      pool->range.addr.family ? ip_prefix_format(&pool->range, text) : "");
-	json_set_text(object, "Gateway",
-		      pool->is_gateway_implied ? "" : ip_format(&pool->gateway, text));
+	if (pool->range.addr.family)
+		json_set_text(object, "IPRange", ip_prefix_format(&pool->range, text));
+	if (pool->gateway.family && !pool->is_gateway_implied)
+		json_set_text(object, "Gateway", ip_format(&pool->gateway, text));
 	for (size_t i = 0; i < pool->n_aux; i++)
 		json_set_text(aux, pool->aux[i].name, ip_format(&pool->aux[i].addr, text));
 	if (aux)

@@ -12,14 +12,17 @@
 #include "network/lease.h"
 #include "network/rules.h"
 #include "plan/steps.h"
+#include "json/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define OPTION_IFNAME  "com.docker.network.endpoint.ifname="
 #define OPTION_SYSCTLS "com.docker.network.endpoint.sysctls="
 #define SHORT_ID_LEN   12
 #define MAX_LINKS      256
+#define MAX_CONFIG     ((size_t)8 << 20)
 
 /* ---- checks ---- */
 
@@ -116,6 +119,19 @@ int endpoint_check(const struct network *network, const struct endpoint_request 
 
 /* ---- what it is called ---- */
 
+char *endpoint_read_hostname(const char *config)
+{
+	cleanup_json json_t *tree = NULL;
+	struct err ignored = ERR_INIT;
+	const char *name = NULL;
+
+	if (config &&
+	    json_parse(config, strlen(config), MAX_CONFIG, "container", &tree, &ignored) < 0)
+		return NULL;
+	name = json_get_string(tree, "Hostname", NULL);
+	return name ? str_dup(name) : NULL;
+}
+
 static void add_name(struct strv *names, const char *name)
 {
 	if (*name && !strv_has(names, name))
@@ -147,6 +163,8 @@ void endpoint_set_names(struct endpoint *endpoint, const struct network *network
 	strv_foreach (i, &request->aliases)
 		add_name(&endpoint->names, request->aliases.items[i]);
 	add_name(&endpoint->names, short_id);
+	if (owner->hostname)
+		add_name(&endpoint->names, owner->hostname);
 	strv_foreach (i, &request->links)
 		add_link(&endpoint->links, request->links.items[i]);
 }

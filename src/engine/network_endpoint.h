@@ -14,9 +14,13 @@ struct strv;
 
 /* Whose endpoint it is. Borrowed. */
 struct endpoint_owner {
-	const char *id;	  /* of the container, 64 digits */
-	const char *name; /* without a slash */
+	const char *id;	      /* of the container, 64 digits */
+	const char *name;     /* without a slash */
+	const char *hostname; /* may be NULL; one more name */
 };
+
+/* For an owner: the host name in CONFIG, the column of its row. Owned; NULL where there is none. */
+char *endpoint_read_hostname(const char *config);
 
 /* What docker's daemon checks of REQUEST when it connects a container to NETWORK. 0 or -code. */
 int endpoint_check(const struct network *network, const struct endpoint_request *request,

@@ -133,7 +133,9 @@ static int find_networks(struct start_networks *s, struct err *err)
 
 static int make_endpoints(struct start_networks *s, struct err *err)
 {
-	const struct endpoint_owner owner = {.id = s->subject.id, .name = s->subject.name};
+	const struct endpoint_owner owner = {.id = s->subject.id,
+					     .name = s->subject.name,
+					     .hostname = s->subject.config->hostname};
 	cleanup_free int64_t *priorities = mem_zalloc((s->n_requests + 1) * sizeof(*priorities));
 	int rc = 0;
 

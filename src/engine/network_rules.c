@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #include "base/str.h"
 #include "engine/network_private.h"
 #include "engine/pending.h"
+
+#define DOCKER_ID_LEN 12
 
 /* The state first, so that one is the other. */
 struct full_state {
@@ -35,6 +38,8 @@ static void empty(struct full_state *s)
 	free(s->networks);
 	free(s->rules.networks);
 	free(s->rules.ports);
+	strv_done(&s->rules.others);
+	s->rules.others = (struct strv)STRV_INIT;
 	s->networks = NULL;
 	s->rules.networks = NULL;
 	s->rules.ports = NULL;
@@ -137,6 +142,34 @@ static void list_ports(struct full_state *s)
 		closedir(dir);
 }
 
+/* ---- bridges of docker's ---- */
+
+/* "docker0", or "br-" and twelve digits of a network's id. */
+static bool is_dockers(const char *name)
+{
+	return strcmp(name, "docker0") == 0 ||
+	       (str_has_prefix(name, "br-") && hex_is_valid(name + 3, DOCKER_ID_LEN));
+}
+
+static bool is_ours(const struct full_state *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_networks; i++)
+		if (strcmp(s->networks[i].bridge, name) == 0)
+			return true;
+	return false;
+}
+
+static void list_others(struct full_state *s)
+{
+	struct if_nameindex *links = if_nameindex();
+
+	for (const struct if_nameindex *l = links; l && l->if_index; l++)
+		if (is_dockers(l->if_name) && !is_ours(s, l->if_name))
+			strv_add(&s->rules.others, l->if_name);
+	if (links)
+		if_freenameindex(links);
+}
+
 /* ---- all of it ---- */
 
 static int fill(struct full_state *s, struct err *err)
@@ -146,6 +179,7 @@ static int fill(struct full_state *s, struct err *err)
 		return -err->code;
 	list_networks(s);
 	list_ports(s);
+	list_others(s);
 	return 0;
 }
 

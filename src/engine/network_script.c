@@ -164,6 +164,21 @@ static void add_masquerade(struct plan *plan, const char *table, const struct ne
 	}
 }
 
+/* 127.0.0.1 leads to a container only where the bridge takes part in loopback's addresses: then
+ * nothing that comes from the bridge may be meant for them. */
+static void add_loopback(struct plan *plan, const char *table, const char *bridge)
+{
+	add_line(plan, STEP_HOST,
+		 "nft 'add chain inet %s guard { type filter hook prerouting priority raw; }'",
+		 table);
+	add_line(plan, STEP_HOST, "nft add rule inet %s guard iifname %s ip daddr 127.0.0.0/8 drop",
+		 table, bridge);
+	add_line(plan, STEP_HOST,
+		 "nft add rule inet %s out oifname %s ip saddr 127.0.0.0/8 masquerade", table,
+		 bridge);
+	add_line(plan, STEP_HOST, "echo 1 > /proc/sys/net/ipv4/conf/%s/route_localnet", bridge);
+}
+
 static void add_port(struct plan *plan, const char *table, const struct port_spec *port,
 		     const struct endpoint *e)
 {
@@ -238,6 +253,8 @@ void script_plan_networks(struct plan *plan, const char *id, const struct networ
 			add_masquerade(plan, table, &networks[i]);
 	if (ports->n)
 		plan_group(plan, "published ports");
+	if (ports->n && way_out && network_has_bridge(&networks[way_out - live->endpoints]))
+		add_loopback(plan, table, networks[way_out - live->endpoints].bridge);
 	for (size_t i = 0; way_out && i < ports->n; i++)
 		add_port(plan, table, &ports->items[i], way_out);
 	plan_group(plan, NULL);

@@ -184,11 +184,39 @@ static const struct json_field image_fields[] = {
 };
 const struct json_shape image_shape = {SHAPE_STRUCT, "image.InspectResponse", NULL, image_fields};
 
-static void add_members(json_t *object, const struct json_shape *shape)
+/* Appends members from F on, up to UNTIL (NULL: all), that OBJECT has not. Returns where it
+ * stopped. */
+static const struct json_field *add_members(const json_t *object, const struct json_field *f,
+					    const char *until, json_t *to)
 {
-	for (const struct json_field *f = shape->fields; f && f->name; f++)
+	for (; f && f->name && (!until || strcmp(f->name, until) != 0); f++)
 		if (f->omit != OMIT_NEVER && !json_object_get(object, f->name))
-			json_object_set_new(object, f->name, json_omitted_value(f->omit));
+			json_object_set_new(to, f->name, json_omitted_value(f->omit));
+	return f;
+}
+
+static bool has_field(const struct json_field *f, const char *name)
+{
+	while (f && f->name && strcmp(f->name, name) != 0)
+		f++;
+	return f && f->name;
+}
+
+/* A copy of OBJECT with the members it left out, in the order of the fields of SHAPE. */
+static json_t *copy_with_members(const json_t *object, const struct json_shape *shape)
+{
+	const struct json_field *next = shape->fields;
+	json_t *copy = json_object();
+	const char *key = NULL;
+	json_t *member = NULL;
+
+	json_object_foreach ((json_t *)(uintptr_t)object, key, member) {
+		if (has_field(next, key))
+			next = add_members(object, next, key, copy);
+		json_object_set(copy, key, member);
+	}
+	add_members(object, next, NULL, copy);
+	return copy;
 }
 
 /* Whether a value of SHAPE, or what is inside of it, may have left out members. */
@@ -216,10 +244,9 @@ json_t *describe_with_nil_members(const json_t *object, const struct json_shape 
 
 	if (json_is_array(object) && shape->elem)
 		return describe_elements(object, shape);
-	copy = json_copy((json_t *)(uintptr_t)object);
-	if (!json_is_object(copy))
-		return copy;
-	add_members(copy, shape);
+	if (!json_is_object(object))
+		return json_copy((json_t *)(uintptr_t)object);
+	copy = copy_with_members(object, shape);
 	json_object_foreach (copy, key, member) {
 		const struct json_shape *inner = json_shape_child(shape, key);
 

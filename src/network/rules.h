@@ -47,6 +47,7 @@ struct rules_state {
 	size_t n_networks;
 	struct rules_port *ports;
 	size_t n_ports;
+	struct strv others; /* bridges of another engine that leaves it to us what goes there */
 	/* Fills the lists anew, called by the step that loads with the lock held: what was read
 	 * before it may be too old, and would take away the ports of a container that starts
 	 * meanwhile. NULL: they are right. DATA is its own. 0 or -code. */

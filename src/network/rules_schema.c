@@ -15,6 +15,7 @@
 enum inet_set {
 	SET_BRIDGES,
 	SET_INTERNAL,
+	SET_OTHERS,
 	SET_OPEN,
 	SET_HAIRPIN4,
 	SET_HAIRPIN6,
@@ -34,6 +35,8 @@ static const struct nft_set inet_sets[] = {
 	/* The bridges of networks; those of internal ones. */
 	{"bridges", "ifname", NULL, false},
 	{"internal", "ifname", NULL, false},
+	/* Bridges of docker's, whose own rules DOCKER-USER comes before. */
+	{"others", "ifname", NULL, false},
 	/* From a bridge back to itself: with icc; what comes from its own containers. */
 	{"open", "ifname . ifname", NULL, false},
 	{"hairpin4", "ifname . ipv4_addr", NULL, true},
@@ -124,6 +127,8 @@ static const char *const forward_rules[] = {
 	"ip6 hoplimit 255 icmpv6 type nd-neighbor-solicit accept",
 	"ip6 hoplimit 255 icmpv6 type nd-neighbor-advert accept",
 	"meta nfproto . iifname @unrouted drop",
+	"iifname @bridges oifname @others ct status dnat accept",
+	"iifname @bridges oifname @others drop",
 	"oifname @bridges ct status dnat accept",
 	"ip daddr . meta l4proto . th dport @direct4 accept",
 	"ip6 daddr . meta l4proto . th dport @direct6 accept",
@@ -289,6 +294,8 @@ bool rules_fill(const struct rules_state *state, struct rules_content *ret_inet,
 	}
 	for (size_t i = 0; i < state->n_ports; i++)
 		rules_add_port(ret_inet, &state->ports[i]);
+	strv_foreach (i, &state->others)
+		strv_addf(&ret_inet->elements[SET_OTHERS], "\"%s\"", state->others.items[i]);
 	return is_closed;
 }
 

@@ -117,8 +117,12 @@ static int fail(const struct step *step, int errnum, const char *text, struct er
 		str_addf(&why, " (%s)", text);
 	if (step == NULL)
 		return err_sys(err, errnum, "netlink%s", str_get(&why));
-	return err_sys(err, errnum, "%s %s%s%s%s", step->op->name, step->path,
-		       step->text ? ": " : "", step->text ? step->text : "", str_get(&why));
+	err_sys(err, errnum, "%s %s%s%s%s", step->op->name, step->path, step->text ? ": " : "",
+		step->text ? step->text : "", str_get(&why));
+	if (errnum == EXFULL)
+		err_hint(err, "a bridge of Linux has at most 1023 ports; further containers need "
+			      "another network");
+	return -err->code;
 }
 
 static int commit(struct plan_run *run, enum net_side side, struct err *err)

@@ -76,7 +76,9 @@ def test_cve_2020_10749_router_advertisement_to_a_neighbour(tare, within):
     tare.ok("network", "create", "--ipv6", "six")
     tare.ok("run", "-d", "--name", "good", "--network", "six", "busybox", "sleep", "1000")
     tare.ok("run", "-d", "--name", "four", "busybox", "sleep", "1000")
-    for bad, name in (("six", "good"), ("bridge", "four")):
+    tare.ok("run", "-d", "--name", "later", "busybox", "sleep", "1000")
+    tare.ok("network", "connect", "six", "later")
+    for bad, name in (("six", "good"), ("bridge", "four"), ("six", "later")):
         tare.ok("run", "-d", "--name", "bad-" + name, "--network", bad, "busybox", "sleep", "1000")
         before = ip_output(within(name), "-6", "route")
         with Wire(within("bad-" + name), "eth0") as wire:

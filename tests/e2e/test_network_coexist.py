@@ -241,3 +241,21 @@ def test_podman(tare, outside, podman, archive):
     tare.ok("rm", "-f", "ours")
     tare.ok("system", "prune", "-af")
     check()
+
+
+def test_dockers_containers_stay_behind_their_ports(tare, outside, start_docker, archive):
+    """A container of tare's reaches docker's where they are published, and nowhere else, on networks that come later, too."""
+    netns.set_forwarding(False)
+    docker = start_docker()
+    docker("load", "-i", str(archive))
+    tare.ok("run", "-d", "--name", "from", "busybox", "sleep", "1000")
+    docker("network", "create", "later")
+    for network, port in (("bridge", 8081), ("later", 8082)):
+        docker("run", "-d", "--name", network, "--network", network, "-p", "%d:80" % port, "busybox", "sh", "-c",
+               SERVER % network)
+        assert published(outside, port) == (network, network)
+    tare.ok("network", "ls")
+    for network, port in (("bridge", 8081), ("later", 8082)):
+        own = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", network)
+        assert tare("exec", "-i", "from", "nc", "-w", "2", own, "80", input=GET).out == ""
+        assert tare("exec", "-i", "from", "nc", "-w", "5", HOST4, str(port), input=GET).out.endswith("\n%s\n" % network)

@@ -91,11 +91,14 @@ def test_the_way_out(tare, by_hand, outside):
     wait_until(lambda: state() == before, "nothing to be left of %s" % (before,))
 
 
-def test_a_published_port(tare, by_hand, outside):
+@pytest.mark.parametrize("place", ["outside", "loopback"])
+def test_a_published_port(tare, by_hand, outside, place):
     script = script_of(tare, "nc", "-l", "-p", "80", "-e", "echo", "published", options=("-p", "18000:80"))
     before = state()
     child = by_hand(script)
-    asked = wait_until(lambda: netns.inside(outside.fd, lambda: ask(HOST4, 18000)), "the published port")
+    ways = {"outside": lambda: netns.inside(outside.fd, lambda: ask(HOST4, 18000)),
+            "loopback": lambda: ask("127.0.0.1", 18000)}
+    asked = wait_until(ways[place], "the published port")
     assert asked == "published\n"
     child.communicate(timeout=30)
     wait_until(lambda: state() == before, "nothing to be left of %s" % (before,))

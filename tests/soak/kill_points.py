@@ -38,8 +38,6 @@ MAKING = ("fsopen,fsconfig,fsmount,move_mount,mount_setattr,pivot_root,umount2,s
 
 OPTIONS = []  # more of strace's; for who imports this
 
-OPTIONS = []  # more of strace's; for who imports this
-
 OUTPUT = "out.tar"
 
 # prepare(state); removes: the container removes itself; image: what is checked is the image kk:1.
