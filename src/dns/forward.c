@@ -172,6 +172,8 @@ static bool make_room(struct container *c)
 	for (struct forward *f = s->forwards; f; f = f->next)
 		if (f->c == most)
 			oldest = f;
+	if (!oldest)
+		return false;
 	give_up(oldest);
 	return true;
 }
