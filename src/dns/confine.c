@@ -125,6 +125,18 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The sanitizer makes calls of its own; its leak check would read /proc and trace the process. */
+#ifdef __SANITIZE_ADDRESS__
+#define IS_SANITIZED true
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+#else
+#define IS_SANITIZED false
+#endif
+
 int confine(int networks_fd)
 {
 	struct sock_fprog program = {.len = ARRAY_LEN(filter),
@@ -141,5 +153,5 @@ int confine(int networks_fd)
 	/* A kernel without it: the filter lets nothing be written, and nobody may read little. */
 	if (rc < 0 && rc != -ENOSYS && rc != -EOPNOTSUPP)
 		return rc;
-	return seccomp_install(&program);
+	return IS_SANITIZED ? 0 : seccomp_install(&program);
 }

@@ -172,9 +172,10 @@ static bool make_room(struct container *c)
 	for (struct forward *f = s->forwards; f; f = f->next)
 		if (f->c == most)
 			oldest = f;
-	if (oldest)
-		give_up(oldest);
-	return oldest != NULL;
+	if (!oldest)
+		return false;
+	give_up(oldest);
+	return true;
 }
 
 void forward_begin(struct container *c, const struct sockaddr_in *client, const uint8_t *query,
