@@ -302,10 +302,15 @@ static int announce(struct change *c, const struct network *network,
 	const struct endpoint_owner owner = {
 		.id = c->record.row.id, .name = c->record.row.name, .hostname = c->hostname};
 	cleanup_close int lock = engine_lock_networks(c->engine, false, err);
+	cleanup_network struct network now = {};
 	struct endpoint e = {};
-	int rc = lock < 0 ? lock
-			  : endpoint_make(c->engine, network, request, &owner, &c->live, &e, err);
+	int rc = lock;
 
+	/* It may have been removed before the lock was had. */
+	if (rc >= 0)
+		rc = engine_find_network(c->engine, network->id, &now, err);
+	if (rc == 0)
+		rc = endpoint_make(c->engine, network, request, &owner, &c->live, &e, err);
 	if (rc < 0)
 		return rc;
 	c->live.endpoints = mem_realloc_array(c->live.endpoints, c->live.n_endpoints + 1,

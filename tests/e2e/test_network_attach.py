@@ -437,6 +437,18 @@ def test_killed_at_a_write(nets, verb, call):
     assert nets.ok("run", "--rm", "--network", "net2", "--ip", "10.70.0.200", "busybox", "true") == ""
 
 
+def test_connect_to_a_network_that_goes(nets):
+    """It is removed between the command's first look and its taking an address: nothing of it comes back."""
+    nets.ok("run", "-d", "--name", "c1", *SLEEP)
+    late = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-P", str(nets.runroot / "networks" / "lock"), "-e",
+                             "trace=openat", "-e", "inject=openat:delay_enter=1000000"] + nets.argv +
+                            ["network", "connect", "net2", "c1"], stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: any((nets.runroot / "pending").iterdir()), "the command to begin")
+    nets.ok("network", "rm", "net2")
+    assert "not found" in late.communicate(timeout=60)[1] and late.returncode == 1
+    assert list(addresses(nets, "c1")) == ["eth0"] and leases(nets) == ["172.17.0.2"]
+
+
 def test_many_at_once(nets):
     """64 starts on two networks at a time: nobody has another's address."""
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
