@@ -159,7 +159,10 @@ static int connect_now(struct names *n, struct err *err)
 		return err_sys(err, -rc, "hand sockets to the name server");
 	}
 	rc = watch(n, s->fd);
-	return rc < 0 ? err_sys(err, -rc, "watch the name server") : 0;
+	if (rc == 0)
+		return 0;
+	drop_connection(n);
+	return err_sys(err, -rc, "watch the name server");
 }
 
 static void try_connect(struct names *n)
