@@ -130,8 +130,8 @@ int publish_remove(struct port_outcome *out, const struct port_list *removed,
 			continue;
 		}
 		text = port_spec_format(one);
-		return err_set(err, ERR_NOT_FOUND, "No public port '%s' published for %s", text,
-			       name);
+		err_set(err, ERR_NOT_FOUND, "No public port '%s' published for %s", text, name);
+		return err_hint(err, "the number is the container's, or both: 8080:80");
 	}
 	return 0;
 }
