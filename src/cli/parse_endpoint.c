@@ -126,6 +126,7 @@ static void set_mac(struct endpoint_request *r, const char *value)
 		return;
 	free(r->wrong);
 	r->wrong = str_printf("%s is not a valid mac address", value);
+	r->is_mac_wrong = true;
 }
 
 static int set_mac_field(struct endpoint_request *r, const char *value, struct err *err)

@@ -537,6 +537,9 @@ static int check_networks_usage(const struct container_spec *s, struct err *err)
 			return fail("links are only supported for user-defined networks");
 		if (is_repeated(s, i))
 			return fail("network \"%s\" is specified multiple times", r->network);
+		/* Other addresses are the engine's to refuse. */
+		if (r->is_mac_wrong)
+			return fail("%s", r->wrong);
 		n_user_defined += is_user_defined;
 	}
 	if (n_user_defined && n_user_defined < s->n_networks)

@@ -22,6 +22,7 @@ struct endpoint_request {
 	struct strv driver_options; /* "key=value" */
 	int64_t gateway_priority;
 	char *wrong; /* what is said against it when the whole is validated; NULL. Not kept. */
+	bool is_mac_wrong; /* WRONG says that of the MAC address */
 };
 
 /* Frees what is inside; a zeroed one is fine. */

@@ -462,3 +462,10 @@ def test_many_at_once(nets):
     assert len(set(found)) == 64 and sorted(found) == leases(nets)
     nets.ok("rm", "-f", *ids)
     assert leases(nets) == []
+
+
+@pytest.mark.parametrize("options", [("--mac-address", "zz"), ("--network", "name=net1,mac-address=zz")])
+def test_create_refuses_a_mac_address_before_it_asks_anybody(tare, options):
+    """As docker's command line does: 125, and the way to its help."""
+    done = tare("create", *options, "busybox")
+    assert done.rc == 125 and "zz is not a valid mac address" in done.err and "tare create --help" in done.err
