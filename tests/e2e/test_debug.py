@@ -150,7 +150,9 @@ def test_killed(tare, how):
     if how == "running":
         tare.ok("start", "box")
     p = tare.popen("debug", "box", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    p.stdin.write(b"echo in; read x; sleep 987654\n")
+    # The command itself is what has to go: a shell whose input ends at that moment may just have
+    # started another, which is the container's then.
+    p.stdin.write(b"echo in; exec sleep 987654\n")
     p.stdin.flush()
     p.stdout.readline()
     p.send_signal(signal.SIGKILL)
