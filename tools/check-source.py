@@ -29,7 +29,7 @@ ROWS = {
     "base": 0,
     "json": 1, "event": 1, "sys": 1, "archive": 1,
     "oci": 2, "plan": 2, "journal": 2,
-    "runtime": 3, "storage": 3, "network": 3, "registry": 3,
+    "runtime": 3, "storage": 3, "network": 3, "registry": 3, "dockerfile": 3,
     "monitor": 4, "transport": 4, "vm": 4,
     "engine": 5,
     "build": 6, "compose": 6, "lab": 6, "lint": 6, "scan": 6,

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DOCKERFILE_GLOB_H
+#define DOCKERFILE_GLOB_H
+/* Go's filepath.Match: `*` and `?` not across slashes, `[a-z]`, `[^a]`, `\` escapes. */
+#include <stdbool.h>
+
+/* 1 when PATTERN matches the whole of NAME, 0 when not, -ERR_INVALID when the pattern is bad. */
+int glob_match(const char *pattern, const char *name);
+/* Whether TEXT has a character that makes it a pattern. */
+bool glob_is_pattern(const char *text);
+
+#endif

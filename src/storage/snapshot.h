@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef STORAGE_SNAPSHOT_H
+#define STORAGE_SNAPSHOT_H
+/*
+ * The build cache: what the steps of builds left, by key. A key is a digest over everything that
+ * decides what the step does, so a snapshot needs no other name and two builds that make the same
+ * one share it.
+ *
+ *	ROOT/snapshots/<key>/diff	the upper directory that a step left
+ *
+ * A snapshot becomes a layer when an image needs it: then its directory moves to the layers, once,
+ * and the cache's row says so. Until a build ends well nothing of it is synced: a row names the
+ *boot it was made in, and one of another boot is not believed.
+ */
+#include "base/err.h"
+#include "oci/digest.h"
+#include "storage/staging.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct incoming;
+struct store;
+struct strv;
+
+enum snapshot_kind { SNAPSHOT_RUN, SNAPSHOT_COPY, SNAPSHOT_OTHER };
+
+struct snapshot_info {
+	char key[DIGEST_HEX_LEN + 1];
+	char chain_hex[DIGEST_HEX_LEN + 1]; /* of the layer it has become; "" */
+	char diff_hex[DIGEST_HEX_LEN + 1];  /* of its archive, when known; "" */
+	bool is_empty;			    /* the step changed nothing: there is no directory */
+	enum snapshot_kind kind;
+	char *description; /* owned: "[2/3] RUN make" */
+	char *parent;	   /* owned: key of the step below; NULL */
+	int64_t size;	   /* bytes */
+	int64_t created_ns, used_ns, n_uses;
+};
+void snapshot_info_done(struct snapshot_info *info);
+
+/* A use of a snapshot: nobody removes it while this lives (a shared lock on its directory). */
+struct snapshot {
+	struct snapshot_info info;
+	int lock_fd; /* -1 for an empty one */
+	char *dir;   /* owned, absolute: its files; NULL for an empty one. Another build may move it
+			(see snapshot_locate) */
+};
+#define SNAPSHOT_INIT          \
+	{                      \
+		.lock_fd = -1, \
+	}
+void snapshot_done(struct snapshot *s);
+#define cleanup_snapshot __attribute__((cleanup(snapshot_done)))
+
+/* Looks KEY up and takes it into use: 1, or 0 when there is none, none that can be believed, or its
+ * files are gone. Also looks an alias up. */
+int snapshot_open(struct store *store, const char *key, struct snapshot *ret, struct err *err);
+/* Where it is now. While the lease is held no snapshot moves: take it, locate, mount, release. */
+int snapshot_locate(struct store *store, struct snapshot *s, struct err *err);
+int snapshot_lease(struct store *store, struct err *err); /* a descriptor to close, or -code */
+
+/* Only one process makes a key at a time: 1 with a descriptor to close when it is ours to make; 0
+ * and RET_FD waits (a descriptor that becomes lockable) when somebody else does. */
+int snapshot_claim(struct store *store, const char *key, int *ret_fd, struct err *err);
+
+/* Publishes DIR/upper of STAGING (a directory of a live staging directory) as KEY. INFO: key, kind,
+ * description, parent, size. Replaces nothing: when there is one already, that stays. */
+int snapshot_publish(struct store *store, const struct staging *staging, const char *dir,
+		     const struct snapshot_info *info, struct err *err);
+/* KEY is another key of the snapshot TARGET: a step whose inputs turned out to be the same. */
+int snapshot_add_alias(struct store *store, const char *key, const char *target, struct err *err);
+/* Times and counts of use, in one transaction, for the N keys of a build; unsynced. */
+int snapshot_touch(struct store *store, const char *const *keys, size_t n, struct err *err);
+
+/* ---- becoming layers (storage/incoming.h has the rest of an image) ---- */
+
+/* Adds the snapshots KEYS, bottom first, on top of what IN has; empty ones add no layer. Those that
+ * are no layers yet are read once, all processors at work: digest, listing, blob; times later than
+ * EPOCH_S in them are set to it, in the archive and on the disk. COMPRESSION: "zstd", "gzip", or
+ * "uncompressed" of the blob. RET_DIFFS gets "sha256:..." for each that adds a layer, in order. */
+int incoming_add_snapshots(struct incoming *in, const char *const *keys, size_t n, int64_t epoch_s,
+			   const char *compression, struct strv *ret_diffs, struct err *err);
+
+/* ---- looking after it ---- */
+
+typedef int (*snapshot_fn)(const struct snapshot_info *info, bool in_use, bool shared, void *data,
+			   struct err *err);
+/* Every snapshot and cache mount, oldest use first. `shared`: it is a layer of an image. */
+int snapshot_list(struct store *store, snapshot_fn fn, void *data, struct err *err);
+
+struct snapshot_prune {
+	bool all;		    /* also what is younger than a moment or in the way of others */
+	int64_t until_ns;	    /* used before this; INT64_MAX any */
+	int64_t keep_bytes;	    /* so much may stay, the most recently used */
+	const struct strv *filters; /* "type=...", "id=..." */
+};
+int snapshot_prune_run(struct store *store, const struct snapshot_prune *how,
+		       struct strv *ret_lines, int64_t *ret_reclaimed, struct err *err);
+
+/* ---- cache mounts ---- */
+
+struct cache_mount {
+	int lock_fd; /* shared, or exclusive: "locked" */
+	char *dir;   /* owned, absolute: its files */
+};
+/* Opens (making it with MODE:UID:GID) the cache called ID. With LOCKED nobody else may have it;
+ * with PRIVATE one that nobody has is chosen or made. *RET_WAIT_FD >= 0: somebody has it; wait for
+ * that lock. */
+int cache_mount_open(struct store *store, const char *id, bool locked, bool private_one,
+		     uint32_t mode, uint32_t uid, uint32_t gid, struct cache_mount *ret,
+		     struct err *err);
+void cache_mount_done(struct cache_mount *m);
+
+/* ---- elsewhere ---- */
+
+/* Writes the snapshots KEYS (all that a build used) with their keys, aliases and layers' blobs, and
+ * with WITH_MOUNTS the cache mounts, to the directory DEST, an OCI layout with a cache manifest. */
+int snapshot_export(struct store *store, const char *const *keys, size_t n, const char *dest,
+		    bool with_mounts, const char *compression, struct err *err);
+/* Takes in what DEST has and is not there; digests are checked. */
+int snapshot_import(struct store *store, const char *source, struct err *err);
+
+#endif
