@@ -22,6 +22,7 @@ struct expand_scope {
 	struct strv *ret_used;
 	bool keeps_quotes;  /* "raw quotes": quotes stay in the result */
 	bool keeps_escapes; /* "raw escapes": so do escapes */
+	bool plain_quotes;  /* quotes are letters like others, as in here-documents */
 	bool keeps_unset;   /* a variable that is not set stays as it is written */
 };
 
