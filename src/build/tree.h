@@ -27,6 +27,7 @@ struct build_tree {
 	struct ignore *ignore;	      /* owned; NULL: nothing is left out */
 	struct file_digests *digests; /* borrowed; NULL */
 	bool is_context;	      /* owners count as 0:0 */
+	bool is_download;	      /* one file, of a URL: copied as a file, with mode 0600 */
 	char *dockerfile;	      /* path of the Dockerfile within; NULL */
 };
 
