@@ -103,7 +103,7 @@ int graph_expand_document(const struct strv *vars, const char *text, char **ret,
 {
 	struct expand_scope scope = make_scope(vars, '\\');
 
-	scope.plain_quotes = true;
+	scope.ignores_quotes = true;
 	return expand_word(text, &scope, ret, err);
 }
 
