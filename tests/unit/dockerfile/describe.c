@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One function for each kind of instruction. */
 #include "describe.h"
 
 #include "base/mem.h"
