@@ -400,11 +400,12 @@ static int compare_unused(struct check *c, struct err *err)
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int rc = db_prepare(c->store, &stmt, err,
 			    "SELECT chain_id FROM layer l WHERE NOT EXISTS(SELECT 1 FROM"
-			    " image_layer a WHERE a.chain_id=l.chain_id)",
+			    " image_layer a WHERE a.chain_id=l.chain_id) AND NOT EXISTS(SELECT 1"
+			    " FROM snapshot s WHERE s.chain=l.chain_id)",
 			    "");
 
 	while (rc >= 0 && (rc = db_step(c->store, stmt, err)) > 0)
-		bad_rows(c, "layer", db_text(stmt, 0), "has a row, but no image needs it");
+		bad_rows(c, "layer", db_text(stmt, 0), "has a row, but nothing needs it");
 	return rc;
 }
 
