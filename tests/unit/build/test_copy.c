@@ -59,12 +59,12 @@ static void make_line(int dir, char *line)
 		assert_int_equal(linkat(dir, word[2], dir, word[1], 0), 0);
 		break;
 	case 'o':
-		assert_int_equal(fchownat(dir, word[3], (uid_t)atoi(word[1]), (gid_t)atoi(word[2]),
-					  AT_SYMLINK_NOFOLLOW),
+		assert_int_equal(fchownat(dir, word[3], (uid_t)strtoul(word[1], NULL, 10),
+					  (gid_t)strtoul(word[2], NULL, 10), AT_SYMLINK_NOFOLLOW),
 				 0);
 		break;
 	case 't':
-		times[0].tv_sec = times[1].tv_sec = atol(word[2]);
+		times[0].tv_sec = times[1].tv_sec = strtol(word[2], NULL, 10);
 		assert_int_equal(utimensat(dir, word[1], times, AT_SYMLINK_NOFOLLOW), 0);
 		break;
 	case 'x': {
