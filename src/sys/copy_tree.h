@@ -8,6 +8,7 @@
  * outside of the two directories is read or written.
  */
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Makes TO_FD's content, owner, mode and attributes those of FROM_FD (both directories, open for
  * reading). A file gets its name when it is whole. Names that TO_FD has already are kept as they
@@ -15,6 +16,10 @@
  * NULL). 0 or -errno. Of any size; as deep as descriptors go (1,000 directories at most:
  * -ELOOP beyond). */
 int copy_tree(int from_fd, int to_fd, size_t *ret_n);
+
+/* Makes the content of the empty file TO (open for writing) that of FROM, SIZE bytes: blocks are
+ * shared where the file system can, holes stay holes. 0 or -errno. */
+int copy_file_content(int from, int to, off_t size);
 
 /* Whether directory FD has no entry: 1 or 0, or -errno. */
 int copy_tree_is_empty(int fd);
