@@ -169,7 +169,12 @@ static void tell_findings(struct build *b)
 static int phase_graph(struct build *b, struct err *err)
 {
 	struct build_resolver resolver = {
-		.find_image = resolve_image, .ctx = b, .ignore = b->input.context.ignore};
+		.find_image = resolve_image,
+		.ctx = b,
+		.ignore = b->input.context.ignore,
+		.context = b->input.main,
+		.lacks_context = !b->input.has_context,
+	};
 	struct dockerfile_lines where = {};
 	size_t vertex = 0;
 

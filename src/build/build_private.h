@@ -181,6 +181,7 @@ struct built_image {
 	size_t n_snapshots;
 	size_t base;	    /* the step below them */
 	bool has_base;	    /* its layers belong to the image */
+	struct strv base_diffs;
 	struct strv diffs;  /* "sha256:..." of all layers, the base's first */
 	char *config;	    /* owned: the text */
 	char id[DIGEST_HEX_LEN + 1];

@@ -142,13 +142,6 @@ static int add_mount(struct build *b, struct key *k, const struct build_mount *m
 	return 0;
 }
 
-static void add_env(struct key *k, const struct build_run_op *op)
-{
-	strv_foreach (i, &op->env)
-		if (!strv_has(&op->unkeyed_env, op->env.items[i]))
-			add_text(k, "env", op->env.items[i]);
-}
-
 static int key_of_run(struct build *b, const struct build_step *step, char ret[static KEY_LEN],
 		      struct err *err)
 {
@@ -160,7 +153,7 @@ static int key_of_run(struct build *b, const struct build_step *step, char ret[s
 	add_text(&k, "platform", step->platform);
 	add_list(&k, "argv", &op->argv);
 	add_text(&k, "script", op->script);
-	add_env(&k, op);
+	add_list(&k, "env", &op->env);
 	add_text(&k, "user", op->user);
 	add_text(&k, "directory", op->workdir);
 	add_text(&k, "network", op->network);

@@ -198,6 +198,7 @@ static void output_done(struct output *o)
 	for (size_t i = 0; i < o->n; i++) {
 		free(o->images[i].snapshots);
 		snapshot_done(&o->images[i].squashed);
+		strv_done(&o->images[i].base_diffs);
 		strv_done(&o->images[i].diffs);
 		free(o->images[i].config);
 	}

@@ -32,20 +32,15 @@ static void list_snapshots(struct build *b, struct built_image *image)
 		image->snapshots[--n] = &b->nodes[step].snapshot;
 	image->base = step;
 	image->has_base = b->graph.steps[step].kind == BUILD_STEP_IMAGE;
+	image->base_diffs = image->result->config.diff_ids;
+	image->result->config.diff_ids = (struct strv){};
 }
 
-static int add_base_diffs(struct build *b, struct built_image *image, struct err *err)
+static void begin_diffs(struct built_image *image)
 {
-	cleanup_image_config struct image_config config = IMAGE_CONFIG_INIT;
-	const struct build_step *s = &b->graph.steps[image->base];
-
-	if (!image->has_base)
-		return 0;
-	if (image_config_parse(s->base.image.config, strlen(s->base.image.config), &config, err) <
-	    0)
-		return -err->code;
-	strv_add_all(&image->diffs, &config.diff_ids);
-	return 0;
+	strv_done(&image->diffs);
+	if (image->has_base)
+		strv_add_all(&image->diffs, &image->base_diffs);
 }
 
 /* The digests of the archives, when all of them are known. */
@@ -160,17 +155,14 @@ static int make_image(struct output *o, struct built_image *image, struct err *e
 	if ((o->b->request->squash || o->b->request->squash_all) &&
 	    squash_image(o->b, image, err) < 0)
 		return -err->code;
-	if (add_base_diffs(o->b, image, err) < 0)
-		return -err->code;
+	begin_diffs(image);
 	if (add_known_diffs(image)) {
 		write_config(o->b, image);
 		rc = is_there(o->b, image, err);
 		image->was_there = rc > 0;
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
-		strv_done(&image->diffs);
-		if (add_base_diffs(o->b, image, err) < 0)
-			return -err->code;
+		begin_diffs(image);
 	}
 	return bring_in(o, image, is_named, err);
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "build/build_private.h"
+#include "engine/engine.h"
 #include "engine/view.h"
 
 #include <errno.h>

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "build/build_private.h"
+#include "engine/engine.h"
 
 #include <errno.h>
 #include <sys/wait.h>
