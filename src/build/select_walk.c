@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk through one source. Three sets of patterns have a say: the tree's ignore file, with paths
- * of the tree, and what the instruction excludes and includes, with paths below the source. Each
- * level of directories is matched once by each of them; states are handed down.
+ * The walk through one source. Three sets of patterns have a say: the tree's ignore file, with
+ * paths of the tree, and what the instruction excludes and includes, with paths below the source.
+ * Each level of directories is matched once by each of them; states are handed down.
  *
  * A directory that is left out, but in which something may be that is not, is looked through and
  * comes along as the way to what is found.
@@ -30,7 +30,7 @@ struct walker {
 	struct select_source *source;
 	const struct ignore *includes, *excludes; /* NULL */
 	struct str path;			  /* of the tree; the source's is its beginning */
-	size_t below;				  /* where in `path` what is below the source begins */
+	size_t below;		 /* where in `path` what is below the source begins */
 	struct link_slot *links; /* files with several names, open addressing, at most half full */
 	size_t n_links, cap_links;
 };
@@ -151,20 +151,21 @@ static enum verdict judge(struct walker *w, bool is_dir, const struct level *par
 	ret->depth = parent->depth + 1;
 	if (!ignore_is_empty(tree)) {
 		ret->has_tree = true;
-		if (ignore_match(tree, path, parent->has_tree ? &parent->tree : NULL, &ret->tree))
+		if (ignore_match(tree, path, parent->has_tree ? &parent->tree : NULL,
+				 is_dir ? &ret->tree : NULL))
 			verdict = is_dir && ignore_may_take_back(tree, path) ? LOOK_INTO
 									     : LEAVE_OUT;
 	}
 	if (verdict == TAKE && w->includes) {
 		ret->has_include = true;
-		if (!ignore_match(w->includes, below,
-				  parent->has_include ? &parent->include : NULL, &ret->include))
+		if (!ignore_match(w->includes, below, parent->has_include ? &parent->include : NULL,
+				  is_dir ? &ret->include : NULL))
 			verdict = is_dir ? LOOK_INTO : LEAVE_OUT;
 	}
 	if (verdict != LEAVE_OUT && w->excludes) {
 		ret->has_exclude = true;
-		if (ignore_match(w->excludes, below,
-				 parent->has_exclude ? &parent->exclude : NULL, &ret->exclude))
+		if (ignore_match(w->excludes, below, parent->has_exclude ? &parent->exclude : NULL,
+				 is_dir ? &ret->exclude : NULL))
 			verdict = is_dir && ignore_may_take_back(w->excludes, below) ? LOOK_INTO
 										     : LEAVE_OUT;
 	}

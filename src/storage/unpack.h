@@ -37,6 +37,7 @@ struct unpack_job {
 	uint64_t *n_read;	 /* kept at the bytes read of it so far, before each call of
 				    PROGRESS; NULL */
 	uint64_t max_plain;	 /* more decompressed bytes than this are an error; 0: any number */
+	bool is_no_layer;	 /* ".wh.NAME" is a name like any other */
 };
 
 #define UNPACK_JOB_INIT                                                                           \

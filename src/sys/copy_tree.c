@@ -147,7 +147,7 @@ static int copy_range(int from, int to, off_t offset, off_t end)
 	return 0;
 }
 
-static int copy_content(int from, int to, off_t size)
+int copy_file_content(int from, int to, off_t size)
 {
 	off_t data = 0;
 
@@ -221,7 +221,7 @@ static int copy_file(struct copy *c, int from_dir, int to_dir, const char *name,
 	to = create_part(c, to_dir);
 	if (to < 0)
 		return to;
-	rc = copy_content(from, to, now.st_size);
+	rc = copy_file_content(from, to, now.st_size);
 	if (rc == 0)
 		rc = copy_attributes(c, from, to, &now);
 	if (rc == 0)

@@ -9,6 +9,7 @@
  */
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* Makes TO_FD's content, owner, mode and attributes those of FROM_FD (both directories, open for
  * reading). A file gets its name when it is whole. Names that TO_FD has already are kept as they
@@ -31,6 +32,9 @@ struct copy_tree_options {
 };
 /* The same in other ways. */
 int copy_tree_with(int from_fd, int to_fd, const struct copy_tree_options *options);
+/* Makes the content of the empty file TO (open for writing) that of FROM, SIZE bytes: blocks are
+ * shared where the file system can, holes stay holes. 0 or -errno. */
+int copy_file_content(int from, int to, off_t size);
 
 /* Whether directory FD has no entry: 1 or 0, or -errno. */
 int copy_tree_is_empty(int fd);
