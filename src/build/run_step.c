@@ -17,6 +17,8 @@
 
 static void run_free(struct build_run *run)
 {
+	/* Its processes have files in the directory of the other. */
+	run_mounts_done(run);
 	oneshot_end(&run->oneshot, NULL);
 	fd_cleanup_close(&run->process.pidfd);
 	spec_done(&run->spec);
@@ -34,13 +36,11 @@ static struct build_run *run_new(struct engine *engine, const struct build_run_i
 	run->input = *input;
 	run->oneshot = (struct oneshot)ONESHOT_INIT;
 	run->process = (struct runtime_process)RUNTIME_PROCESS_INIT;
-	strv_add_all(&run->lowers, input->place.lowers);
 	run->request = (struct oneshot_request){
-		.id = input->place.id,
 		.spec = &run->spec,
 		.run = &run->image,
 		.env = &run->env,
-		.lowers = &run->lowers,
+		.lowers = input->place.lowers,
 		.dir = input->place.dir,
 	};
 	return run;
@@ -75,12 +75,14 @@ static int start(struct build_run *run, int *ret_log_fd, struct err *err)
 	int rc = 0;
 
 	plan_run_init(&streams);
+	strv_add_all(&streams.env, &run->secret_env);
 	rc = open_streams(&streams, &log_fd, err);
 	memcpy(stdio, streams.stdio, sizeof(stdio));
 	if (rc == 0)
 		rc = oneshot_start(&run->oneshot, &streams, &run->process, err);
 	else
 		plan_run_done(&streams);
+	run_mounts_release(run);
 	/* Those of the command alone: the pipe ends with it. */
 	for (int i = 0; i < 3; i++)
 		fd_cleanup_close(&stdio[i]);
@@ -96,7 +98,11 @@ int build_run_start(struct engine *engine, const struct build_run_input *input,
 	int rc = run_spec_fill(run, err);
 
 	if (rc == 0)
-		rc = oneshot_prepare(engine, &run->request, &run->oneshot, err);
+		rc = oneshot_open(engine, input->place.id, &run->oneshot, err);
+	if (rc == 0)
+		rc = run_mounts_prepare(run, false, err);
+	if (rc == 0)
+		rc = oneshot_prepare(&run->oneshot, &run->request, err);
 	if (rc == 0)
 		rc = start(run, ret_log_fd, err);
 	if (rc != 0) {
