@@ -298,6 +298,12 @@ int build_run_request(struct engine *engine, const struct build_request *request
 		.failed_node = BUILD_NONE,
 	};
 
+	/* Results for the user have the modes that they say; so have files of the store. */
+	mode_t mask = umask(022);
+	int rc = 0;
+
 	b.hold_fd = storage_hold(engine->store, err);
-	return b.hold_fd < 0 ? -err->code : run_phases(&b, err);
+	rc = b.hold_fd < 0 ? -err->code : run_phases(&b, err);
+	umask(mask);
+	return rc;
 }
