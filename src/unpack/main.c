@@ -7,10 +7,9 @@
  * must not pay for, and because it is the only one that parses what an enemy wrote byte by byte: it
  * has nothing but the descriptors it was given.
  *
- *	tare-unpack [--offset N --length N] [--dir-fd N [--limit-bytes N] [--no-layer 1]] [--list-fd
- *N]
- *		    [--raw-fd N] [--plain-fd N] [--blob-fd N [--gzip 1]] [--max-plain N]
- *		    [--progress-fd N]
+ *	tare-unpack [--offset N --length N] [--dir-fd N [--limit-bytes N] [--no-layer 1]]
+ *		    [--list-fd N] [--raw-fd N] [--plain-fd N] [--blob-fd N [--gzip 1]]
+ *		    [--max-plain N] [--progress-fd N]
  *	tare-unpack [--offset N --length N] --index-fd N [--plain-fd N] [--progress-fd N]
  *	and		[--user-ns-fd N] [--mount-ns-fd N] [--net-ns-fd N] [--request-fd N]
  *[--lock-fd N]
