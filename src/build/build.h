@@ -26,6 +26,8 @@ struct build_outcome {
 	struct strv names; /* familiar, as given */
 	struct build_failure failure;
 	struct check_findings findings; /* of the checks */
+	bool findings_are_errors;
+	struct dockerfile file; /* for excerpts of the findings */
 };
 
 /* Builds. RET is the caller's to free also after an error. Nothing is left of a build that fails or

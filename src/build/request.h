@@ -76,7 +76,5 @@ void build_request_done(struct build_request *r);
 
 /* Borrowed value of KEY; NULL. */
 const char *build_attributes_get(const struct build_attributes *a, const char *key);
-/* Parses CSV "type=local,dest=x" (a bare WORD is what the option says: NULL for an error). */
-int build_attributes_parse(const char *text, struct build_attributes *ret, struct err *err);
 
 #endif
