@@ -34,14 +34,17 @@ int build_show_open(const char *mode, bool quiet, struct build_show *ret, struct
 		const char *mode;
 		void (*open)(struct build_show *ret);
 	} ways[] = {
-		{"plain", build_show_plain},
-		{"quiet", build_show_quiet},
+		{"plain", build_show_plain},	 {"tty", build_show_tty},
+		{"rawjson", build_show_rawjson}, {"quiet", build_show_quiet},
 		{"none", build_show_quiet},
 	};
 	const char *chosen = quiet ? "quiet" : choose(mode);
 
 	if (strcmp(chosen, "auto") == 0)
-		chosen = "plain";
+		chosen = isatty(STDERR_FILENO) ? "tty" : "plain";
+	if (strcmp(chosen, "tty") == 0 && !isatty(STDERR_FILENO))
+		return err_set(err, ERR_INVALID,
+			       "failed to get console: standard error is no terminal");
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
 		if (strcmp(chosen, ways[i].mode) == 0) {
 			ways[i].open(ret);

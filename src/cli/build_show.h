@@ -26,5 +26,7 @@ void build_show_close(struct build_show *show);
 
 /* The ways, for build_show_open. */
 void build_show_plain(struct build_show *ret);
+void build_show_tty(struct build_show *ret);
+void build_show_rawjson(struct build_show *ret);
 
 #endif
