@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Base64, as it is written into JSON. */
 #include "base/base64.h"
 
 #include "base/mem.h"

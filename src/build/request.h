@@ -70,7 +70,9 @@ struct build_request {
 	char *compression; /* "gzip", "zstd", "uncompressed"; NULL */
 };
 
+/* Nothing said. */
 void build_request_init(struct build_request *r);
+/* Frees what it owns and leaves it empty; an empty one is fine. */
 void build_request_done(struct build_request *r);
 #define cleanup_build_request __attribute__((cleanup(build_request_done)))
 

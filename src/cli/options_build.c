@@ -201,3 +201,23 @@ const struct option builder_du_options[] = {
 	{"verbose", 0, OPT_BOOL, DU(verbose), NULL, NULL, "Provide a more verbose output"},
 	{},
 };
+
+#define BUILDX(f) offsetof(struct buildx_options, f)
+
+const struct option buildx_options[] = {
+	{"append", 0, OPT_BOOL, BUILDX(flag), NULL, NULL, "Accepted"},
+	{"bootstrap", 0, OPT_BOOL, BUILDX(flag), NULL, NULL, "Accepted: it runs when it is called"},
+	{"buildkitd-config", 0, OPT_STRING, BUILDX(text), NULL, "string", "Accepted"},
+	{"buildkitd-flags", 0, OPT_STRING, BUILDX(text), NULL, "string", "Accepted"},
+	{"builder", 0, OPT_STRING, BUILDX(text), NULL, "string", "Accepted"},
+	{"default", 0, OPT_BOOL, BUILDX(flag), NULL, NULL, "Accepted"},
+	{"driver", 0, OPT_STRING, BUILDX(text), NULL, "string", "Accepted: the driver is tare"},
+	{"driver-opt", 0, OPT_LIST, BUILDX(lists), NULL, "stringArray", "Accepted"},
+	{"force", 'f', OPT_BOOL, BUILDX(flag), NULL, NULL, "Accepted"},
+	{"global", 0, OPT_BOOL, BUILDX(flag), NULL, NULL, "Accepted"},
+	{"name", 0, OPT_STRING, BUILDX(name), NULL, "string", "Builder instance name"},
+	{"node", 0, OPT_STRING, BUILDX(text), NULL, "string", "Accepted"},
+	{"platform", 0, OPT_LIST, BUILDX(lists), NULL, "stringArray", "Accepted"},
+	{"use", 0, OPT_BOOL, BUILDX(flag), NULL, NULL, "Accepted: there is no other builder"},
+	{},
+};

@@ -161,6 +161,13 @@ struct builder_prune_options {
 	struct strv filters;
 };
 
+/* Of docker's commands that manage builders: taken, and of no consequence. */
+struct buildx_options {
+	bool flag;
+	char *name, *text;
+	struct strv lists;
+};
+
 struct builder_du_options {
 	bool verbose;
 	char *format;
@@ -396,6 +403,7 @@ union verb_options {
 	struct build_options build;
 	struct builder_prune_options builder_prune;
 	struct builder_du_options builder_du;
+	struct buildx_options buildx;
 };
 
 extern const struct option container_options[]; /* run and create */
@@ -416,7 +424,8 @@ extern const struct option network_create_options[], network_connect_options[],
 	network_disconnect_options[], network_inspect_options[], network_ls_options[],
 	network_rm_options[], network_prune_options[], network_audit_options[],
 	network_graph_options[];
-extern const struct option build_options[], builder_prune_options[], builder_du_options[];
+extern const struct option build_options[], builder_prune_options[], builder_du_options[],
+	buildx_options[];
 
 /* option_set for --explain[=shell|json]; the field is an enum explain_mode. */
 int explain_option_set(void *field, const char *value, struct err *err);
@@ -488,6 +497,11 @@ int cmd_commit(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_build(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_builder_prune(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_builder_du(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_ls(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_nothing(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_version(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_export(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_diff(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_cp(struct cli *cli, union verb_options *o, struct err *err);
