@@ -11,7 +11,7 @@
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/network.h"
-#include "engine/pattern.h"
+#include "json/pattern.h"
 #include "plan/plan.h"
 #include "json/format.h"
 #include "json/value.h"

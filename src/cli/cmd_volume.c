@@ -9,7 +9,7 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
-#include "engine/pattern.h"
+#include "json/pattern.h"
 #include "engine/volume.h"
 #include "engine/volume_content.h"
 #include "transport/new_file.h"

@@ -16,7 +16,7 @@
 #include "engine/engine.h"
 #include "engine/network.h"
 #include "engine/network_plan.h"
-#include "engine/pattern.h"
+#include "json/pattern.h"
 #include "engine/port_text.h"
 #include "network/live.h"
 #include "storage/container.h"

@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "engine/pattern.h"
+#include "json/pattern.h"
 #include "monitor/log_remote.h"
 #include "json/template.h"
 

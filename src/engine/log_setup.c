@@ -11,7 +11,7 @@
 #include "engine/create.h"
 #include "engine/engine.h"
 #include "engine/log_options.h"
-#include "engine/pattern.h"
+#include "json/pattern.h"
 #include "monitor/log_remote.h"
 #include "monitor/monitor.h"
 #include "json/template.h"

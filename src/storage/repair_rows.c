@@ -315,8 +315,13 @@ static int tidy(struct rows *r, struct err *err)
 int repair_complete_rows(struct repair *repair, struct store *store, bool is_lost, struct err *err)
 {
 	static int (*const steps[])(struct rows * r, struct err * err) = {
-		mend_images,	      restore_images, repair_mend_targets, repair_drop_broken_names,
-		repair_restore_names, tidy,
+		mend_images,
+		restore_images,
+		repair_mend_targets,
+		repair_drop_broken_names,
+		repair_restore_names,
+		repair_mend_containers,
+		tidy,
 	};
 	cleanup_rows struct rows r = {.repair = repair,
 				      .store = store,

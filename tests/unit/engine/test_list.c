@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "engine/list.h"
-#include "engine/pattern.h"
+#include "json/pattern.h"
 #include "engine/state.h"
 #include "storage/container.h"
 

@@ -3,14 +3,14 @@
  * Regular expressions as lists of states (Thompson's construction), and the match that follows all
  * of them at once (Pike's): for each character of the text one pass over the states that are alive.
  */
-#include "engine/pattern.h"
+#include "json/pattern.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/pattern_private.h"
+#include "json/pattern_private.h"
 #include "json/rune.h"
 
 #define NO_RUNE UINT32_MAX /* before the text, and after it */

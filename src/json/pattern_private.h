@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ENGINE_PATTERN_PRIVATE_H
-#define ENGINE_PATTERN_PRIVATE_H
-/* Internal to engine: the parts of a regular expression between its text and its states. */
+#ifndef JSON_PATTERN_PRIVATE_H
+#define JSON_PATTERN_PRIVATE_H
+/* Internal to json: the parts of a regular expression between its text and its states. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "engine/pattern.h"
+#include "json/pattern.h"
 #include "json/value.h"
 
 static bool check(const char *text, const char *expected, const json_t *texts)

@@ -3,7 +3,7 @@
  * The syntax of Go's regular expressions, read into a tree by recursive descent. What Go refuses is
  * refused: repetition of nothing or of a repetition, counts beyond 1000, unknown escapes.
  */
-#include "engine/pattern_private.h"
+#include "json/pattern_private.h"
 
 #include <stdlib.h>
 #include <string.h>

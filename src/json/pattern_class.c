@@ -3,7 +3,7 @@
  * Sets of characters in regular expressions. Without regard to case a character is looked up in all
  * its forms, so that ranges stay as they were written.
  */
-#include "engine/pattern_private.h"
+#include "json/pattern_private.h"
 
 #include <stdlib.h>
 #include <string.h>

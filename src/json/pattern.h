@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ENGINE_PATTERN_H
-#define ENGINE_PATTERN_H
+#ifndef JSON_PATTERN_H
+#define JSON_PATTERN_H
 /*
  * Regular expressions of filters, in the syntax of Go's package regexp (RE2): flags, named groups,
  * lazy repetition, classes of Perl, POSIX and Unicode, \Q...\E. Lookaround and references are no
