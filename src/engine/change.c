@@ -19,7 +19,7 @@
 #include "oci/image_config.h"
 
 struct change {
-	const struct instruction *instruction;
+	struct instruction instruction; /* that is applied now */
 	struct image_run *run;
 	char escape;
 	bool has_new_cmd; /* a CMD stands before */
@@ -67,7 +67,7 @@ static int expand_text(const struct change *c, char **ret, struct err *err)
 {
 	const struct expand_scope scope = scope_of(c);
 
-	return expand_word(c->instruction->text.text, &scope, ret, err);
+	return expand_word(c->instruction.text.text, &scope, ret, err);
 }
 
 /* ---- commands ---- */
@@ -87,7 +87,7 @@ static void set_command(const struct change *c, const struct command_line *comma
 
 static int apply_cmd(struct change *c, struct err *err)
 {
-	set_command(c, &c->instruction->command, &c->run->cmd);
+	set_command(c, &c->instruction.command, &c->run->cmd);
 	c->run->has_cmd = true;
 	c->has_new_cmd = true;
 	return 0;
@@ -95,7 +95,7 @@ static int apply_cmd(struct change *c, struct err *err)
 
 static int apply_entrypoint(struct change *c, struct err *err)
 {
-	set_command(c, &c->instruction->command, &c->run->entrypoint);
+	set_command(c, &c->instruction.command, &c->run->entrypoint);
 	c->run->has_entrypoint = true;
 	if (!c->has_new_cmd) {
 		strv_done(&c->run->cmd);
@@ -106,7 +106,7 @@ static int apply_entrypoint(struct change *c, struct err *err)
 
 static int apply_healthcheck(struct change *c, struct err *err)
 {
-	const struct image_healthcheck *given = &c->instruction->health.check;
+	const struct image_healthcheck *given = &c->instruction.health.check;
 	struct image_healthcheck *check = &c->run->healthcheck;
 
 	strv_done(&check->test);
@@ -123,14 +123,14 @@ static int apply_healthcheck(struct change *c, struct err *err)
 static int expand_pairs(const struct change *c, struct strv *keys, struct strv *values,
 			struct err *err)
 {
-	const struct pairs_instruction *pairs = &c->instruction->pairs;
+	const struct pairs_instruction *pairs = &c->instruction.pairs;
 
 	if (expand_all(c, &pairs->keys, keys, err) < 0 ||
 	    expand_all(c, &pairs->values, values, err) < 0)
 		return -err->code;
 	if (strv_has(keys, ""))
 		return err_set(err, ERR_INVALID, "%s names can not be blank",
-			       dockerfile_keyword_name(c->instruction->keyword));
+			       dockerfile_keyword_name(c->instruction.keyword));
 	return 0;
 }
 
@@ -141,7 +141,7 @@ static int apply_env(struct change *c, struct err *err)
 
 	if (expand_pairs(c, &keys, &values, err) < 0)
 		return -err->code;
-	strv_foreach (i, &keys)
+	for (size_t i = 0; i < keys.n && i < values.n; i++)
 		image_run_set_env(c->run, keys.items[i], values.items[i]);
 	return 0;
 }
@@ -153,7 +153,7 @@ static int apply_label(struct change *c, struct err *err)
 
 	if (expand_pairs(c, &keys, &values, err) < 0)
 		return -err->code;
-	strv_foreach (i, &keys)
+	for (size_t i = 0; i < keys.n && i < values.n; i++)
 		if (!str_has_prefix(keys.items[i], IMAGE_RESERVED_LABEL))
 			image_run_set_label(c->run, keys.items[i], values.items[i]);
 	return 0;
@@ -163,7 +163,7 @@ static int apply_label(struct change *c, struct err *err)
 
 static int apply_expose(struct change *c, struct err *err)
 {
-	const struct strv *words = &c->instruction->list.words;
+	const struct strv *words = &c->instruction.list.words;
 	const struct expand_scope scope = scope_of(c);
 	cleanup_strv struct strv specs = STRV_INIT;
 	cleanup_strv struct strv ports = STRV_INIT;
@@ -183,7 +183,7 @@ static int apply_volume(struct change *c, struct err *err)
 {
 	cleanup_strv struct strv paths = STRV_INIT;
 
-	if (expand_all(c, &c->instruction->list.words, &paths, err) < 0)
+	if (expand_all(c, &c->instruction.list.words, &paths, err) < 0)
 		return -err->code;
 	if (strv_has(&paths, ""))
 		return err_set(err, ERR_INVALID, "VOLUME specified can not be an empty string");
@@ -253,7 +253,7 @@ static int apply_workdir(struct change *c, struct err *err)
 
 static int apply_onbuild(struct change *c, struct err *err)
 {
-	strv_add_take(&c->run->on_build, instruction_format_trigger(c->instruction));
+	strv_add_take(&c->run->on_build, instruction_format_trigger(&c->instruction));
 	return 0;
 }
 
@@ -317,14 +317,12 @@ static int parse(const struct strv *changes, struct dockerfile *ret, struct err 
 
 static int apply(struct change *c, const struct dockerfile_instruction *syntax, struct err *err)
 {
-	struct instruction instruction = {};
-	int rc = instruction_parse(syntax, &instruction, err);
+	int rc = instruction_parse(syntax, &c->instruction, err);
 
 	if (rc < 0)
 		return rc;
-	c->instruction = &instruction;
-	rc = appliers[instruction.keyword](c, err);
-	instruction_done(&instruction);
+	rc = appliers[syntax->keyword](c, err);
+	instruction_done(&c->instruction);
 	return rc;
 }
 
