@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "build/git_url.h"
 #include "build/graph.h"
 #include "build/input_private.h"
 #include "dockerfile/ignore.h"
@@ -204,37 +205,116 @@ static int open_local(const struct build_request *request, int dir_fd, struct bu
 	return read_host_file(request, in, err);
 }
 
-/* Standard input is a Dockerfile; the context is empty. */
-static int open_stdin_file(const struct build_request *request, int staging_fd,
-			   struct build_input *in, struct err *err)
+/* The Dockerfile of a context that was fetched into `context`: -f is a path in it, unless it is one
+ * of the host's. An ignore file in it does not count, as docker has it. */
+static int read_fetched_file(const struct build_request *request, struct build_input *in,
+			     struct err *err)
 {
-	int fd = -1;
+	struct place place = {in->context.root_fd, request->file ? request->file : DEFAULT_NAME};
+	cleanup_close int dir_fd = -1;
+	cleanup_free char *name = NULL;
 
+	if (request->inline_file) {
+		take_inline(in, request->inline_file);
+	} else if (request->file && strcmp(request->file, "-") == 0) {
+		if (read_stdin(in, err) < 0)
+			return -err->code;
+	} else {
+		if (*place.name == '/') {
+			if (open_file_dir(request->file, &dir_fd, &name, err) < 0)
+				return -err->code;
+			place = (struct place){dir_fd, name};
+		}
+		if (read_dockerfile(in, &place, err) < 0)
+			return -err->code;
+		if (dir_fd < 0)
+			in->context.dockerfile = str_dup(place.name);
+	}
+	return request->ignorefile
+		       ? read_chosen_ignore(request->ignorefile, &in->context.ignore, err)
+		       : 0;
+}
+
+/* An empty directory as the context. */
+static int open_empty(int staging_fd, struct build_input *in, struct err *err)
+{
+	int fd = input_make_dir(staging_fd, "context", err);
+
+	if (fd < 0)
+		return fd;
+	in->context = (struct build_tree){.root_fd = fd, .is_context = true};
+	return 0;
+}
+
+/* Standard input: an archive, else a Dockerfile of its own with nothing to copy from. */
+static int open_stream(struct engine *engine, const struct build_request *request, int staging_fd,
+		       struct build_input *in, struct err *err)
+{
+	unsigned char head[INPUT_HEAD_LEN];
+	ssize_t n = 0;
+
+	if (request->file && strcmp(request->file, "-") == 0)
+		return err_set(err, ERR_INVALID,
+			       "invalid argument: can't use stdin for both build context and "
+			       "dockerfile");
+	n = input_peek(STDIN_FILENO, head);
+	if (n < 0)
+		return err_sys(err, (int)-n, "failed to peek context header from STDIN");
+	set_main(in, BUILD_SOURCE_STREAM, "-");
+	if (open_empty(staging_fd, in, err) < 0)
+		return -err->code;
+	if (input_is_archive(head, (size_t)n)) {
+		if (input_unpack(engine, STDIN_FILENO, in->context.root_fd, err) < 0)
+			return -err->code;
+		return read_fetched_file(request, in, err);
+	}
 	if (request->file)
 		return err_set(err, ERR_INVALID,
 			       "ambiguous Dockerfile source: both stdin and flag correspond to "
 			       "Dockerfiles");
-	fd = input_make_dir(staging_fd, "context", err);
-	if (fd < 0)
-		return fd;
-	in->context = (struct build_tree){.root_fd = fd, .is_context = true};
-	set_main(in, BUILD_SOURCE_STREAM, "-");
 	return read_stdin(in, err);
+}
+
+/* The build argument that keeps .git of the main context. */
+static bool keeps_git_dir(const struct build_request *request)
+{
+	static const char name[] = "BUILDKIT_CONTEXT_KEEP_GIT_DIR=";
+	const char *value = "";
+
+	strv_foreach (i, &request->build_args)
+		if (str_has_prefix(request->build_args.items[i], name))
+			value = request->build_args.items[i] + sizeof(name) - 1;
+	return strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0;
+}
+
+static int open_git(struct engine *engine, const struct build_request *request, int staging_fd,
+		    struct build_input *in, struct err *err)
+{
+	set_main(in, BUILD_SOURCE_GIT, request->context);
+	in->main->keep_git_dir = keeps_git_dir(request);
+	if (build_source_open(engine, in->main, staging_fd, &in->context, NULL, err) < 0)
+		return -err->code;
+	return read_fetched_file(request, in, err);
 }
 
 static int open_context(struct engine *engine, const struct build_request *request, int staging_fd,
 			struct build_input *in, struct err *err)
 {
 	const char *context = request->context ? request->context : "";
+	cleanup_git_url struct git_url url = {};
 	int dir_fd = -1;
+	int is_git = 0;
 
 	if (strcmp(context, "-") == 0)
-		return open_stdin_file(request, staging_fd, in, err);
+		return open_stream(engine, request, staging_fd, in, err);
 	dir_fd = input_open_dir(context);
 	if (dir_fd >= 0)
 		return open_local(request, dir_fd, in, err);
 	if (dir_fd != -ENOENT && dir_fd != -ENOTDIR)
 		return err_sys(err, -dir_fd, "unable to prepare context: open %s", context);
+	is_git = git_url_parse(context, &url, err);
+	if (is_git != 0)
+		return is_git < 0 ? is_git : open_git(engine, request, staging_fd, in, err);
 	return err_set(err, ERR_NOT_FOUND, "unable to prepare context: path \"%s\" not found",
 		       context);
 }
