@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ports of EXPOSE. What stands before the container's port is checked, and has no effect. */
-#include "build/graph_private.h"
+#include "engine/expose.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -74,7 +74,7 @@ static int parse_protocol(const char *text, char **ret, struct err *err)
 	return -err->code;
 }
 
-int graph_ports_parse(const char *spec, struct strv *ret, struct err *err)
+int expose_parse(const char *spec, struct strv *ret, struct err *err)
 {
 	const char *colon = strrchr(spec, ':');
 	const char *inside = colon ? colon + 1 : spec;

@@ -6,9 +6,17 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/change.h"
 #include "oci/document.h"
 #include "oci/image_config.h"
-#include "storage/change.h"
+
+static int apply(const char *line, struct image_run *run, struct err *err)
+{
+	cleanup_strv struct strv changes = STRV_INIT;
+
+	strv_add(&changes, line);
+	return changes_apply(&changes, run, err);
+}
 
 /* KEY of the configuration after LINE, as JSON. */
 static void accepts(void **state)
@@ -58,6 +66,10 @@ static void accepts(void **state)
 		{"HEALTHCHECK --interval=5s NONE", "Healthcheck", "{\"Test\":[\"NONE\"]}"},
 		{"HEALTHCHECK --interval= CMD a", "Healthcheck",
 		 "{\"Test\":[\"CMD-SHELL\",\"a\"]}"},
+		{"HEALTHCHECK --retries=0 CMD a", "Healthcheck",
+		 "{\"Test\":[\"CMD-SHELL\",\"a\"]}"},
+		{"ONBUILD  RUN <<E cat\nx\nE", "OnBuild", "[\"RUN <<E cat\\nx\\nE\"]"},
+		{"EXPOSE 127.0.0.1:80:81", "ExposedPorts", "{\"81/tcp\":{}}"},
 		{"HEALTHCHECK CMD a b", "Healthcheck", "{\"Test\":[\"CMD-SHELL\",\"a b\"]}"},
 		{"HEALTHCHECK --interval=5s --retries=3 CMD [\"a\"]", "Healthcheck",
 		 "{\"Test\":[\"CMD\",\"a\"],\"Interval\":5000000000,\"Retries\":3}"},
@@ -70,7 +82,7 @@ static void accepts(void **state)
 		struct err err = ERR_INIT;
 
 		image_run_set_env(&run, "A", "1");
-		if (change_apply(rows[i].line, &run, &err) < 0)
+		if (apply(rows[i].line, &run, &err) < 0)
 			fail_msg("%s: %s", rows[i].line, err.msg);
 		o = image_run_to_json(&run);
 		actual = json_dumps(json_object_get(o, rows[i].key),
@@ -95,6 +107,8 @@ static void refuses(void **state)
 		 "when using JSON array syntax, arrays must be comprised of strings only"},
 		{"HEALTHCHECK CMD [1]",
 		 "when using JSON array syntax, arrays must be comprised of strings only"},
+		{"RUM x", "rum is not a valid change command"},
+		{"ENV a=b\nRUN x", "run is not a valid change command"},
 		{"From x", "from is not a valid change command"},
 		{"SHELL [\"x\"]", "shell is not a valid change command"},
 		{"ENV", "ENV requires at least one argument"},
@@ -103,9 +117,10 @@ static void refuses(void **state)
 		 "Syntax error - can't find = in \"B\". Must be of the form: name=value"},
 		{"ENV =1", "ENV names can not be blank"},
 		{"ENV A=\"x",
-		 "unexpected end of statement while looking for matching double-quote"},
-		{"ENV A=${x", "missing '}' or name in substitution"},
-		{"ENV A=${x:?y}", "unsupported modifier in substitution: :?y"},
+		 "failed to process \"\\\"x\": unexpected end of statement while looking for "
+		 "matching double-quote"},
+		{"ENV A=${x", "failed to process \"${x\": syntax error: missing '}'"},
+		{"ENV A=${x:?y}", "failed to process \"${x:?y}\": x: y"},
 		{"LABEL", "LABEL requires at least one argument"},
 		{"EXPOSE", "EXPOSE requires at least one argument"},
 		{"EXPOSE x", "invalid containerPort: x"},
@@ -114,7 +129,7 @@ static void refuses(void **state)
 		{"EXPOSE 80/x", "invalid proto: x"},
 		{"USER", "USER requires exactly one argument"},
 		{"WORKDIR", "WORKDIR requires exactly one argument"},
-		{"STOPSIGNAL a/b", "Invalid signal: a/b"},
+		{"STOPSIGNAL a/b", "invalid signal: a/b"},
 		{"VOLUME", "VOLUME requires at least one argument"},
 		{"VOLUME [\"\"]", "VOLUME specified can not be an empty string"},
 		{"ONBUILD", "ONBUILD requires at least one argument"},
@@ -126,18 +141,17 @@ static void refuses(void **state)
 		{"HEALTHCHECK CMD", "Missing command after HEALTHCHECK CMD"},
 		{"HEALTHCHECK CMD []", "Missing command after HEALTHCHECK CMD"},
 		{"HEALTHCHECK --interval=5s", "HEALTHCHECK requires at least one argument"},
-		{"HEALTHCHECK --x=1 CMD y", "Unknown flag: x"},
-		{"HEALTHCHECK --interval CMD y", "Missing a value on flag: interval"},
+		{"HEALTHCHECK --x=1 CMD y", "unknown flag: --x"},
+		{"HEALTHCHECK --interval CMD y", "missing a value on flag: --interval"},
 		{"HEALTHCHECK --interval=1s --interval=2s CMD y",
-		 "Duplicate flag specified: interval"},
+		 "duplicate flag specified: --interval"},
 		{"HEALTHCHECK --interval=x CMD y", "time: invalid duration \"x\""},
 		{"HEALTHCHECK --interval=5 CMD y", "time: missing unit in duration \"5\""},
 		{"HEALTHCHECK --interval=10us CMD y",
 		 "Interval \"interval\" cannot be less than 1ms"},
 		{"HEALTHCHECK --start-period=-1s CMD y",
 		 "Interval \"start-period\" cannot be less than 1ms"},
-		{"HEALTHCHECK --retries=0 CMD y", "--retries must be at least 1 (not 0)"},
-		{"HEALTHCHECK --retries=-1 CMD y", "--retries must be at least 1 (not -1)"},
+		{"HEALTHCHECK --retries=-1 CMD y", "--retries cannot be negative (-1)"},
 		{"HEALTHCHECK --retries=x CMD y",
 		 "strconv.ParseInt: parsing \"x\": invalid syntax"},
 	};
@@ -146,7 +160,7 @@ static void refuses(void **state)
 		cleanup_image_run struct image_run run = {};
 		struct err err = ERR_INIT;
 
-		assert_int_equal(change_apply(rows[i].line, &run, &err), -ERR_INVALID);
+		assert_int_equal(apply(rows[i].line, &run, &err), -ERR_INVALID);
 		assert_string_equal(err.msg, rows[i].message);
 	}
 }
