@@ -144,16 +144,19 @@ static int complete_files(const struct graph_make *m, const struct graph_stage *
 	return 0;
 }
 
-/* N_SSH counts the sockets that have no place of their own. */
-static int complete(const struct graph_make *m, const struct graph_stage *s,
-		    struct run_mount *mount, size_t *n_ssh, struct err *err)
+/* N_SSH counts the sockets of the instruction so far. */
+static int complete(struct graph_make *m, const struct graph_stage *s, struct run_mount *mount,
+		    size_t *n_ssh, struct err *err)
 {
+	if (mount->type != RUN_MOUNT_SECRET && mount->type != RUN_MOUNT_SSH)
+		return complete_files(m, s, mount, err);
 	if (mount->type == RUN_MOUNT_SECRET)
 		complete_secret(s, mount);
-	else if (mount->type == RUN_MOUNT_SSH)
-		complete_ssh(s, mount, (*n_ssh)++);
 	else
-		return complete_files(m, s, mount, err);
+		complete_ssh(s, mount, (*n_ssh)++);
+	graph_note_add(m, mount->type == RUN_MOUNT_SECRET ? NOTE_SECRET : NOTE_SSH, mount->id,
+		       *m->where)
+		->is_required = mount->required;
 	return 0;
 }
 

@@ -43,6 +43,18 @@ struct graph_context {
 	char *where;
 };
 
+/* What a build takes from outside, as --call=outline lists it. */
+enum graph_note_kind { NOTE_ARG, NOTE_SECRET, NOTE_SSH };
+struct graph_note {
+	enum graph_note_kind kind;
+	bool is_global; /* an ARG before the first FROM: listed when somebody uses it */
+	bool is_used;
+	bool is_required;
+	char *name, *value, *doc; /* the last two NULL when there is none */
+	struct strv deps;	  /* other arguments that its default uses */
+	struct dockerfile_lines lines;
+};
+
 /* A stage for one platform, and what it has come to so far. */
 struct graph_stage {
 	const struct dockerfile_stage *parsed;
@@ -50,6 +62,7 @@ struct graph_stage {
 	char *name;			     /* in lower case; NULL */
 	char *label;			     /* in the names of its steps; NULL: not shown */
 	char *base;			     /* of FROM, expanded */
+	struct strv used;		     /* arguments that FROM uses */
 	struct platform platform;	     /* what it is made for */
 	bool has_platform;		     /* FROM says so, or its base does */
 	size_t base_stage;		     /* BUILD_NONE: an image, a context or nothing */
@@ -93,8 +106,10 @@ struct graph_make {
 	size_t n_contexts;
 	struct graph_image **images; /* owned array of owned: pointers stay good */
 	size_t n_images;
-	struct strv step_keys; /* texts that say all of a step, one for each of graph->steps */
-	bool is_lenient;       /* an image that is not there is an empty one: for checks */
+	struct strv step_keys;	  /* texts that say all of a step, one for each of graph->steps */
+	bool is_lenient;	  /* an image that is not there is an empty one: for checks */
+	struct graph_note *notes; /* owned array */
+	size_t n_notes;
 	/* Of the platform at hand: */
 	struct platform build, target;
 	bool is_implicit; /* nobody said --platform */
@@ -130,6 +145,22 @@ int graph_expand_document(const struct strv *vars, const char *text, char **ret,
  * not set stay. */
 char *graph_expand_shown(const struct graph_make *m, const struct strv *vars, const char *text,
 			 bool keeps);
+
+/* The same, and the names that were used are appended to USED. */
+int graph_expand_noting(const struct graph_make *m, const struct strv *vars, const char *text,
+			struct strv *used, char **ret, struct err *err);
+
+/* ---- outlines (graph_outline.c) ---- */
+
+/* Takes down an argument, secret or socket at LINES; returns the note, good until the next one. */
+struct graph_note *graph_note_add(struct graph_make *m, enum graph_note_kind kind, const char *name,
+				  struct dockerfile_lines lines);
+/* Marks the global argument NAME, and what its default uses, as used. */
+void graph_note_use(struct graph_make *m, const char *name);
+void graph_notes_done(struct graph_make *m);
+/* Owned text of --call=outline for what was noted, and of --call=targets. */
+char *graph_outline_format(struct graph_make *m);
+char *graph_targets_format(const struct graph_make *m);
 
 /* ---- arguments (graph_args.c) ---- */
 
