@@ -59,10 +59,11 @@ static void add_image(struct graph_make *m, struct graph_stage *s)
 	*image = (struct build_result_image){
 		.step = s->step,
 		.config = s->config,
-		.history_steps = take_ptr(s->history_steps),
+		.history_steps = s->history_steps,
 		.first_history = s->first_history,
 	};
 	s->config = (struct image_config)IMAGE_CONFIG_INIT;
+	s->history_steps = NULL;
 	image->config.run.has_cmd = image->config.run.cmd.n > 0;
 	image->config.run.has_entrypoint = image->config.run.entrypoint.n > 0;
 	set_labels(m, &image->config.run);

@@ -41,6 +41,7 @@ struct graph_trigger {
 struct graph_context {
 	char *name; /* familiar, without ":latest" */
 	char *where;
+	const char *image; /* the reference within `where`; NULL: it is files */
 };
 
 /* What a build takes from outside, as --call=outline lists it. */
@@ -207,9 +208,9 @@ void graph_stage_ensure_step(struct graph_make *m, struct graph_stage *s);
 /* The place that NAME is for PLATFORM when it is no stage: a named context or an image. */
 int graph_find_place(struct graph_make *m, const char *name, const struct platform *platform,
 		     struct graph_place *ret, struct err *err);
-/* The image REF for PLATFORM; borrowed. */
-int graph_find_image(struct graph_make *m, const char *ref, const struct platform *platform,
-		     const struct graph_image **ret, struct err *err);
+/* The image REF for PLATFORM, borrowed; NULL when there is an error. */
+const struct graph_image *graph_find_image(struct graph_make *m, const char *ref,
+					   const struct platform *platform, struct err *err);
 
 /* ---- contexts (graph_contexts.c) ---- */
 
@@ -225,8 +226,6 @@ size_t graph_add_source(struct graph_make *m, const struct build_source *source)
 void graph_add_main_context(struct graph_make *m);
 /* The place of the main context; an empty step when there is none. */
 struct graph_place graph_main_context(struct graph_make *m);
-/* The reference when CONTEXT is an image ("docker-image://", "oci-layout://"); NULL. Borrowed. */
-const char *graph_context_image(const struct graph_context *context);
 /* What kind of source TEXT is: a URL, a git repository, else LOCAL. */
 enum build_source_kind graph_source_kind(const char *text);
 
