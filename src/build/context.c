@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "build/git.h"
 #include "build/graph.h"
+#include "build/http.h"
 #include "dockerfile/ignore.h"
 #include "sys/path.h"
 
@@ -119,7 +120,11 @@ int build_source_open(struct engine *engine, const struct build_source *source, 
 		return open_local(source, ret, err);
 	case BUILD_SOURCE_GIT:
 		return git_open(source, staging_fd, ret, ret_revision, err);
-	default:
-		return err_set(err, ERR_UNSUPPORTED, "\"%s\" cannot be copied from", source->where);
+	case BUILD_SOURCE_HTTP:
+		return http_open(engine, source, NULL, staging_fd, ret, ret_revision, err);
+	case BUILD_SOURCE_STREAM:
+	case BUILD_SOURCE_LAYOUT:
+		break;
 	}
+	return err_set(err, ERR_UNSUPPORTED, "\"%s\" is nothing to copy from", source->where);
 }
