@@ -9,6 +9,7 @@
  *	repair_index.c   a new index out of the damaged one
  *	repair_rows.c    rows from the files: images and layers
  *	repair_names.c   the same: names and targets
+ *	repair_containers.c which image a container's row means
  *	repair_volumes.c rows and records of volumes
  *	repair_wal.c     reading past damage in the index's log
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef STORAGE_REPAIR_ROWS_H
 #define STORAGE_REPAIR_ROWS_H
-/* What repair_rows.c and repair_names.c share while they make rows from files. For nobody else. */
+/* What repair_rows.c, repair_names.c and repair_containers.c share while they make rows from files.
+ * For nobody else. */
 #include "storage/names.h"
 #include "storage/repair_private.h"
 
@@ -36,5 +37,7 @@ int repair_mend_targets(struct rows *r, struct err *err);
 int repair_drop_broken_names(struct rows *r, struct err *err);
 /* Gives the names of index.json to restored images, and to what was broken. */
 int repair_restore_names(struct rows *r, struct err *err);
+/* Finds the images of containers whose row names one that there is not. */
+int repair_mend_containers(struct rows *r, struct err *err);
 
 #endif

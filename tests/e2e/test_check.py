@@ -359,6 +359,60 @@ def test_a_damaged_index_keeps_containers(tare, running):
     tare.ok("start", "up")
 
 
+def set_image(tare, text):
+    """Makes TEXT the image of the container `up`, and says what it was."""
+    db = sqlite3.connect(tare.root / "tare.db")
+    before = db.execute("SELECT image_id FROM container WHERE name='up'").fetchone()[0]
+    db.execute("UPDATE container SET image_id=? WHERE name='up'", [text(before)])
+    db.commit()
+    db.close()
+    return before
+
+
+def image_of(tare):
+    return tare.ok("inspect", "-f", "{{.Image}}", "up")[len("sha256:"):]
+
+
+@pytest.mark.parametrize("damage", [lambda i: i[:20] + "%x" % (int(i[20], 16) ^ 1) + i[21:], lambda i: "00" + "f0" * 31, lambda i: "x"],
+                         ids=["one bit", "all of it", "no id"])
+def test_the_image_of_a_container(tare, running, damage):
+    """It is an image with the layers on which the container was made."""
+    (tare.folder / "other.tar").write_bytes(layer_tar([entry("a", b"a")]))
+    tare.ok("import", str(tare.folder / "other.tar"), "other:1")
+    before = set_image(tare, damage)
+    got = tare("system", "check")
+    assert got.rc == 1 and "there is no image" in got.out, got
+    got = tare("system", "repair")
+    assert got.rc == 0 and "its image is %s" % before[:12] in got.out, got
+    assert image_of(tare) == before and tare("system", "check").rc == 0
+
+
+def test_the_image_of_a_container_among_twins(tare, running):
+    """Images of the same layers: the nearest id says which; where nothing does, the name it was made by."""
+    for i in range(2):
+        tare.ok("commit", "-p=false", "-c", "LABEL n=%d" % i, "up", "twin:%d" % i)
+    tare.ok("rm", "-f", "up")
+    tare.ok("run", "-d", "--name", "up", "twin:1", "sleep", "100")
+    before = set_image(tare, lambda i: i[:-1] + "%x" % (int(i[-1], 16) ^ 8))
+    tare.ok("system", "repair")
+    assert image_of(tare) == before
+    set_image(tare, lambda i: "0" * 64)
+    tare.ok("system", "repair")
+    assert image_of(tare) == before
+
+
+def test_a_container_whose_image_nobody_knows(tare, running):
+    """It keeps its files, and its row is one of a container without an image."""
+    set_image(tare, lambda i: "0" * 64)
+    config, = (tare.root / "containers").glob("*/config.json")
+    text = config.read_text()
+    config.write_text(text.replace(diff(tare).parent.name, "1" * 64))
+    got = tare("system", "repair")
+    assert got.rc == 1 and "its image 000000000000 is not there; it keeps its files" in got.out, got
+    config.write_text(text)
+    assert tare("system", "check").rc == 0 and image_of(tare) == ""
+
+
 def test_a_word_after_a_boot(busybox):
     shutil.rmtree(diff(busybox).parent)
     assert busybox("ps").err == ""

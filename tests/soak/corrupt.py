@@ -432,6 +432,18 @@ def index_value(p):
     return "byte %d of tare.db, in %s" % (at, text.decode())
 
 
+def container_image(p):
+    """The image that a container's row names: a few digits, or none of them is right."""
+    db = sqlite3.connect(p.root / "tare.db")
+    image = db.execute("SELECT image_id FROM container").fetchone()[0]
+    digits = p.rng.sample(range(64), p.rng.choice([1, 2, 64]))
+    image = "".join("%x" % (int(c, 16) ^ p.rng.randrange(1, 16)) if i in digits else c for i, c in enumerate(image))
+    db.execute("UPDATE container SET image_id=?", [image])
+    db.commit()
+    db.close()
+    return "%d digits of a container's image" % len(digits)
+
+
 def blob_flip(p):
     return flip(p.layer_blob(), p.rng)
 
@@ -480,7 +492,7 @@ KINDS = [file_flip, file_truncated, file_missing, files_swapped, file_mode, file
          file_xattr, link_changed, hole_filled, folder_missing, diff_missing, layer_missing, layers_swapped, list_flip,
          list_truncated, list_missing, record_flip, record_missing, records_swapped, config_flip, config_truncated,
          config_missing, configs_swapped, names_flip, names_missing, folder_open, leftover, index_header, index_page,
-         index_truncated, index_missing, index_log, index_value] + LOST
+         index_truncated, index_missing, index_log, index_value, container_image] + LOST
 # Rows of containers are nowhere else: what is lost of them is told, and their files are kept.
 MAY_LOSE_CONTAINERS = [index_header, index_page, index_truncated, index_missing, index_log]
 STAYS_LOST = [layer_and_blob, container_config, container_missing]
