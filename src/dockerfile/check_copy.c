@@ -66,9 +66,9 @@ static void check_source(struct check *c, const struct instruction *i, const cha
 	if (!*path || is_remote(source) || !is_excluded(c->in->ignore, path) ||
 	    ignore_may_take_back(c->in->ignore, path))
 		return;
-	check_report(c, RULE_COPY_IGNORED_FILE, i->syntax,
-		     "Attempting to %s file \"%s\" that is excluded by .dockerignore",
-		     i->copy.is_add ? "Add" : "Copy", path);
+	dockerfile_report(c, RULE_COPY_IGNORED_FILE, i->syntax,
+			  "Attempting to %s file \"%s\" that is excluded by .dockerignore",
+			  i->copy.is_add ? "Add" : "Copy", path);
 }
 
 static void check_heredocs(struct check *c, const struct stage_state *s,

@@ -29,14 +29,14 @@ static void check_port(struct check *c, const struct instruction *i, const char 
 	while (*p && !isupper((unsigned char)*p))
 		p++;
 	if (*p)
-		check_report(c, RULE_EXPOSE_PROTO_CASING, i->syntax,
-			     "Defined protocol '%s' in EXPOSE instruction should be lowercase",
-			     port);
+		dockerfile_report(c, RULE_EXPOSE_PROTO_CASING, i->syntax,
+				  "Defined protocol '%s' in EXPOSE instruction should be lowercase",
+				  port);
 	if (strchr(port, ':') && *port != ':')
-		check_report(c, RULE_EXPOSE_INVALID_FORMAT, i->syntax,
-			     "EXPOSE instruction should not define an IP address or host-port "
-			     "mapping, found '%s'",
-			     port);
+		dockerfile_report(c, RULE_EXPOSE_INVALID_FORMAT, i->syntax,
+				  "EXPOSE instruction should not define an IP address or host-port "
+				  "mapping, found '%s'",
+				  port);
 }
 
 void check_expose(struct check *c, struct stage_state *s, const struct instruction *i)
@@ -92,7 +92,8 @@ void check_secret(struct check *c, const struct instruction *i, const char *name
 
 	if (has_part(name, secret, ARRAY_LEN(secret)) &&
 	    !has_part(name, harmless, ARRAY_LEN(harmless)))
-		check_report(c, RULE_SECRETS_USED_IN_ARG_OR_ENV, i->syntax,
-			     "Do not use ARG or ENV instructions for sensitive data (%s \"%s\")",
-			     dockerfile_keyword_name(i->keyword), name);
+		dockerfile_report(
+			c, RULE_SECRETS_USED_IN_ARG_OR_ENV, i->syntax,
+			"Do not use ARG or ENV instructions for sensitive data (%s \"%s\")",
+			dockerfile_keyword_name(i->keyword), name);
 }

@@ -130,9 +130,10 @@ static void check_default_image(struct check *c, const struct instruction *from,
 	if (!x.text || (!x.used.n && !x.unset.n))
 		return;
 	if (reference_parse(x.text, &ref, &ignored) < 0)
-		check_report(c, RULE_INVALID_DEFAULT_ARG_IN_FROM, from->syntax,
-			     "Default value for ARG %s results in empty or invalid base image name",
-			     from->from.image);
+		dockerfile_report(
+			c, RULE_INVALID_DEFAULT_ARG_IN_FROM, from->syntax,
+			"Default value for ARG %s results in empty or invalid base image name",
+			from->from.image);
 }
 
 static void check_declared(struct check *c, const struct instruction *from,
@@ -148,12 +149,12 @@ static void check_declared(struct check *c, const struct instruction *from,
 			continue;
 		meant = suggest_find(name, (const char *const *)known->items, known->n, false);
 		if (meant)
-			check_report(c, RULE_UNDEFINED_ARG_IN_FROM, from->syntax,
-				     "FROM argument '%s' is not declared (did you mean %s?)", name,
-				     meant);
+			dockerfile_report(c, RULE_UNDEFINED_ARG_IN_FROM, from->syntax,
+					  "FROM argument '%s' is not declared (did you mean %s?)",
+					  name, meant);
 		else
-			check_report(c, RULE_UNDEFINED_ARG_IN_FROM, from->syntax,
-				     "FROM argument '%s' is not declared", name);
+			dockerfile_report(c, RULE_UNDEFINED_ARG_IN_FROM, from->syntax,
+					  "FROM argument '%s' is not declared", name);
 	}
 }
 
@@ -164,10 +165,11 @@ static void check_redundant(struct check *c, const struct instruction *from,
 
 	if (x->used.n == 1 && !x->unset.n && strcmp(x->used.items[0], "TARGETPLATFORM") == 0 &&
 	    str_is_equal(x->text, target))
-		check_report(c, RULE_REDUNDANT_TARGET_PLATFORM, from->syntax,
-			     "Setting platform to predefined %s in FROM is redundant as this is "
-			     "the default behavior",
-			     from->from.platform);
+		dockerfile_report(
+			c, RULE_REDUNDANT_TARGET_PLATFORM, from->syntax,
+			"Setting platform to predefined %s in FROM is redundant as this is "
+			"the default behavior",
+			from->from.platform);
 }
 
 /* A stage that carries the machine in its name is meant for it. */
@@ -182,8 +184,8 @@ static void check_constant(struct check *c, const struct instruction *from,
 		return;
 	if (name && (strstr(name, p.os) || strstr(name, p.arch)))
 		return;
-	check_report(c, RULE_FROM_PLATFORM_FLAG_CONST_DISALLOWED, from->syntax,
-		     "FROM --platform flag should not use constant value \"%s\"", x->text);
+	dockerfile_report(c, RULE_FROM_PLATFORM_FLAG_CONST_DISALLOWED, from->syntax,
+			  "FROM --platform flag should not use constant value \"%s\"", x->text);
 }
 
 static void check_from_platform(struct check *c, const struct instruction *from)

@@ -76,8 +76,8 @@ struct check {
 };
 
 /* Adds a finding of RULE at SYNTAX unless somebody asked not to hear of it. */
-void check_report(struct check *c, enum check_rule rule,
-		  const struct dockerfile_instruction *syntax, const char *fmt, ...)
+void dockerfile_report(struct check *c, enum check_rule rule,
+		       const struct dockerfile_instruction *syntax, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The same of bare lines. */
 void check_report_lines(struct check *c, enum check_rule rule, struct dockerfile_lines lines,

@@ -244,8 +244,8 @@ static char *format_message(const char *fmt, va_list args)
 	return text;
 }
 
-void check_report(struct check *c, enum check_rule rule,
-		  const struct dockerfile_instruction *syntax, const char *fmt, ...)
+void dockerfile_report(struct check *c, enum check_rule rule,
+		       const struct dockerfile_instruction *syntax, const char *fmt, ...)
 {
 	va_list args;
 

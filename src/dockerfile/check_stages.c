@@ -31,12 +31,12 @@ static void report_unset(struct check *c, const struct stage_state *s, const str
 			continue;
 		meant = suggest_find(name, (const char *const *)known->items, known->n, false);
 		if (meant)
-			check_report(c, RULE_UNDEFINED_VAR, i->syntax,
-				     "Usage of undefined variable '$%s' (did you mean $%s?)", name,
-				     meant);
+			dockerfile_report(c, RULE_UNDEFINED_VAR, i->syntax,
+					  "Usage of undefined variable '$%s' (did you mean $%s?)",
+					  name, meant);
 		else
-			check_report(c, RULE_UNDEFINED_VAR, i->syntax,
-				     "Usage of undefined variable '$%s'", name);
+			dockerfile_report(c, RULE_UNDEFINED_VAR, i->syntax,
+					  "Usage of undefined variable '$%s'", name);
 	}
 }
 
@@ -49,9 +49,9 @@ static char *expand(struct check *c, const struct stage_state *s, const struct i
 	const struct expand_scope scope = {
 		.get = get_var,
 		.ctx = (void *)(uintptr_t)&s->vars,
-		.escape = is_content ? '\\' : c->in->file->escape,
+		.escape = c->in->file->escape,
 		.ret_unset = &unset,
-		.keeps_quotes = is_content,
+		.ignores_quotes = is_content,
 	};
 
 	if (expand_word(word, &scope, &text, &ignored) < 0)
@@ -102,10 +102,11 @@ static void check_arg(struct check *c, struct stage_state *s, const struct instr
 static void check_legacy(struct check *c, const struct instruction *i)
 {
 	if (i->pairs.is_legacy)
-		check_report(c, RULE_LEGACY_KEY_VALUE_FORMAT, i->syntax,
-			     "\"%s key=value\" should be used instead of legacy \"%s key value\" "
-			     "format",
-			     i->syntax->word, i->syntax->word);
+		dockerfile_report(
+			c, RULE_LEGACY_KEY_VALUE_FORMAT, i->syntax,
+			"\"%s key=value\" should be used instead of legacy \"%s key value\" "
+			"format",
+			i->syntax->word, i->syntax->word);
 }
 
 /* All values see what was there before the instruction. */
@@ -155,7 +156,7 @@ static void check_workdir(struct check *c, struct stage_state *s, const struct i
 	cleanup_free char *path = check_expand(c, s, i, i->text.text);
 
 	if (path && *path != '/' && !s->has_workdir)
-		check_report(
+		dockerfile_report(
 			c, RULE_WORKDIR_RELATIVE_PATH, i->syntax,
 			"Relative workdir \"%s\" can have unexpected results if the base image "
 			"changes",
@@ -169,10 +170,10 @@ static void check_single(struct check *c, struct stage_state *s, const struct in
 	const struct dockerfile_instruction *last = s->last[i->keyword];
 
 	if (last)
-		check_report(c, RULE_MULTIPLE_INSTRUCTIONS_DISALLOWED, last,
-			     "Multiple %s instructions should not be used in the same stage "
-			     "because only the last one will be used",
-			     i->syntax->word);
+		dockerfile_report(c, RULE_MULTIPLE_INSTRUCTIONS_DISALLOWED, last,
+				  "Multiple %s instructions should not be used in the same stage "
+				  "because only the last one will be used",
+				  i->syntax->word);
 	s->last[i->keyword] = i->syntax;
 }
 
@@ -180,10 +181,11 @@ static void check_command(struct check *c, struct stage_state *s, const struct i
 {
 	check_single(c, s, i);
 	if (i->command.is_shell && !s->has_shell)
-		check_report(c, RULE_JSON_ARGS_RECOMMENDED, i->syntax,
-			     "JSON arguments recommended for %s to prevent unintended behavior "
-			     "related to OS signals",
-			     i->syntax->word);
+		dockerfile_report(
+			c, RULE_JSON_ARGS_RECOMMENDED, i->syntax,
+			"JSON arguments recommended for %s to prevent unintended behavior "
+			"related to OS signals",
+			i->syntax->word);
 }
 
 static void check_shell(struct check *c, struct stage_state *s, const struct instruction *i)
@@ -277,11 +279,11 @@ static void check_image_platform(struct check *c, const struct instruction *from
 	    platform_parse(expected, &want, &ignored) < 0 ||
 	    (strcmp(have.os, want.os) == 0 && strcmp(have.arch, want.arch) == 0))
 		return;
-	check_report(c, RULE_INVALID_BASE_IMAGE_PLATFORM, from->syntax,
-		     "Base image %s was pulled with platform \"%s\", expected \"%s\" for current "
-		     "build",
-		     image, platform_format(&have, actual_text),
-		     platform_format(&want, expected_text));
+	dockerfile_report(
+		c, RULE_INVALID_BASE_IMAGE_PLATFORM, from->syntax,
+		"Base image %s was pulled with platform \"%s\", expected \"%s\" for current "
+		"build",
+		image, platform_format(&have, actual_text), platform_format(&want, expected_text));
 }
 
 static void check_stage(struct check *c, size_t n, struct stage_state *states)

@@ -28,8 +28,8 @@ static bool has_lower(const char *s)
 static void check_name_casing(struct check *c, const struct instruction *from)
 {
 	if (from->from.name_typed && has_upper(from->from.name_typed))
-		check_report(c, RULE_STAGE_NAME_CASING, from->syntax,
-			     "Stage name '%s' should be lowercase", from->from.name_typed);
+		dockerfile_report(c, RULE_STAGE_NAME_CASING, from->syntax,
+				  "Stage name '%s' should be lowercase", from->from.name_typed);
 }
 
 /* A FROM in mixed case is another rule's. */
@@ -41,8 +41,9 @@ static void check_as_casing(struct check *c, const struct instruction *from)
 	if (args->n < 3 || (has_upper(word) && has_lower(word)))
 		return;
 	if (has_upper(word) ? has_lower(args->items[1]) : has_upper(args->items[1]))
-		check_report(c, RULE_FROM_AS_CASING, from->syntax,
-			     "'%s' and '%s' keywords' casing do not match", args->items[1], word);
+		dockerfile_report(c, RULE_FROM_AS_CASING, from->syntax,
+				  "'%s' and '%s' keywords' casing do not match", args->items[1],
+				  word);
 }
 
 static void check_name_reserved(struct check *c, const struct instruction *from)
@@ -50,9 +51,9 @@ static void check_name_reserved(struct check *c, const struct instruction *from)
 	const char *name = from->from.name;
 
 	if (name && (strcmp(name, "scratch") == 0 || strcmp(name, "context") == 0))
-		check_report(c, RULE_RESERVED_STAGE_NAME, from->syntax,
-			     "Stage name should not use the same name as reserved stage \"%s\"",
-			     name);
+		dockerfile_report(
+			c, RULE_RESERVED_STAGE_NAME, from->syntax,
+			"Stage name should not use the same name as reserved stage \"%s\"", name);
 }
 
 static void check_name_unique(struct check *c, size_t stage)
@@ -63,9 +64,9 @@ static void check_name_unique(struct check *c, size_t stage)
 	for (size_t i = 0; from->from.name && i < stage; i++) {
 		if (!str_is_equal(stages->items[i].from->from.name, from->from.name))
 			continue;
-		check_report(c, RULE_DUPLICATE_STAGE_NAME, from->syntax,
-			     "Duplicate stage name \"%s\", stage names should be unique",
-			     from->from.name);
+		dockerfile_report(c, RULE_DUPLICATE_STAGE_NAME, from->syntax,
+				  "Duplicate stage name \"%s\", stage names should be unique",
+				  from->from.name);
 		return;
 	}
 }
@@ -89,9 +90,9 @@ static void check_keyword(struct check *c, const struct instruction *i, bool is_
 	const char *word = i->syntax->word;
 
 	if (is_lower ? has_upper(word) : has_lower(word))
-		check_report(c, RULE_CONSISTENT_INSTRUCTION_CASING, i->syntax,
-			     "Command '%s' should match the case of the command majority (%s)",
-			     word, is_lower ? "lowercase" : "uppercase");
+		dockerfile_report(c, RULE_CONSISTENT_INSTRUCTION_CASING, i->syntax,
+				  "Command '%s' should match the case of the command majority (%s)",
+				  word, is_lower ? "lowercase" : "uppercase");
 }
 
 /* The majority of what is in stages decides. */
@@ -130,10 +131,10 @@ static void check_description(struct check *c, const struct dockerfile_instructi
 		line = newline + 1;
 	word = str_ndup(line, strcspn(line, " "));
 	if (!strv_has(names, word))
-		check_report(c, RULE_INVALID_DEFINITION_DESCRIPTION, syntax,
-			     "Comment for %s should follow the format: `# %s <description>`",
-			     dockerfile_keyword_name(syntax->keyword),
-			     names->n > 1 ? "<arg_key>" : names->items[0]);
+		dockerfile_report(c, RULE_INVALID_DEFINITION_DESCRIPTION, syntax,
+				  "Comment for %s should follow the format: `# %s <description>`",
+				  dockerfile_keyword_name(syntax->keyword),
+				  names->n > 1 ? "<arg_key>" : names->items[0]);
 }
 
 static void check_arg_description(struct check *c, const struct instruction *arg)
@@ -161,8 +162,8 @@ static void check_item(struct check *c, const struct instruction *i)
 	if (i->keyword == KEYWORD_ARG)
 		check_arg_description(c, i);
 	if (i->keyword == KEYWORD_MAINTAINER)
-		check_report(c, RULE_MAINTAINER_DEPRECATED, i->syntax,
-			     "Maintainer instruction is deprecated in favor of using label");
+		dockerfile_report(c, RULE_MAINTAINER_DEPRECATED, i->syntax,
+				  "Maintainer instruction is deprecated in favor of using label");
 }
 
 static void check_stage_text(struct check *c, size_t stage)
