@@ -20,7 +20,7 @@
 #include "build/copy_xattr.h"
 #include "engine/cp_stream.h"
 #include "engine/engine.h"
-#include "engine/feeder.h"
+#include "sys/feeder.h"
 #include "storage/dir_names.h"
 #include "storage/unpack.h"
 #include "sys/path.h"

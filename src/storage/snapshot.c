@@ -7,7 +7,8 @@
  * lock belongs to the directory and not to its name: it goes along when the directory is moved to
  * the layers, and the kernel knows where that is now.
  */
-#include "storage/snapshot_private.h"
+/* lint file: paths chosen by the engine */
+#include "storage/snapshot.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,7 +22,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "storage/layer.h"
+#include "storage/snapshot_private.h"
 #include "storage/store_private.h"
 
 enum { MAX_TRIES = 100 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ENGINE_FEEDER_H
-#define ENGINE_FEEDER_H
+#ifndef SYS_FEEDER_H
+#define SYS_FEEDER_H
 /*
  * A child process that writes a stream into a pipe while this process, or a helper of it, reads the
  * other end. What the child found wrong is known here at the end: a stream that only looks complete

@@ -3,7 +3,7 @@
  * The child sends a struct err over a second pipe, in one write, when it fails; an end of that pipe
  * without one and an exit status of 0 together mean that all is well.
  */
-#include "engine/feeder.h"
+#include "sys/feeder.h"
 
 #include "base/fd.h"
 

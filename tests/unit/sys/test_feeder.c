@@ -2,7 +2,7 @@
 /* A child's stream, and what becomes of its error. */
 #include "../unit.h"
 
-#include "engine/feeder.h"
+#include "sys/feeder.h"
 
 #include "base/fd.h"
 

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The build cache as a program, for tests that kill it, trace it, or look at what it has made:
+ *
+ *	tare-cache-tool ROOT RUNROOT HELPERS publish KEY UPPER [replace]  UPPER (moved) becomes KEY
+ *	tare-cache-tool ROOT RUNROOT HELPERS open KEY [WAIT]	where it is; holds it until WAIT (a
+ *FIFO) ends tare-cache-tool ROOT RUNROOT HELPERS adopt NAME FORMAT BASE KEY...	an image of BASE
+ *("-": none) and the snapshots
+ *
+ * A KEY is any word, whose digest is the key. Times are clamped to 2020-01-01.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "oci/image_config.h"
+#include "oci/reference.h"
+#include "storage/image.h"
+#include "storage/incoming.h"
+#include "storage/snapshot.h"
+#include "storage/store.h"
+
+#define EPOCH	   1577836800
+#define MAX_KEYS   64
+#define EPOCH_TEXT "2020-01-01T00:00:00Z"
+
+static struct store *store;
+
+static void key_of(const char *word, char ret[static DIGEST_HEX_LEN + 1])
+{
+	sha256_hex(word, strlen(word), ret);
+}
+
+static int publish(int argc, char **argv, struct err *err)
+{
+	cleanup_staging struct staging staging = STAGING_INIT;
+	struct snapshot_info info = {.kind = SNAPSHOT_RUN,
+				     .description = argv[0],
+				     .epoch_s = EPOCH,
+				     .replaces = argc > 2};
+
+	key_of(argv[0], info.key);
+	if (staging_create(store, &staging, err) < 0)
+		return -err->code;
+	if (mkdirat(staging.fd, "step", 0700) < 0 ||
+	    renameat(AT_FDCWD, argv[1], staging.fd, "step/upper") < 0)
+		return err_sys(err, errno, "rename %s", argv[1]);
+	return snapshot_publish(store, &staging, "step", &info, err);
+}
+
+static int open_key(int argc, char **argv, struct err *err)
+{
+	struct snapshot s = SNAPSHOT_INIT;
+	char key[DIGEST_HEX_LEN + 1];
+	int rc = 0;
+
+	key_of(argv[0], key);
+	rc = snapshot_open(store, key, &s, err);
+	if (rc < 0)
+		return rc;
+	printf("%s\n", rc == 0 ? "none" : s.info.is_empty ? "empty" : s.dir);
+	fflush(stdout);
+	if (argc > 1 && rc > 0) {
+		cleanup_close int fd = open(argv[1], O_RDONLY | O_CLOEXEC);
+		char byte;
+
+		while (read(fd, &byte, 1) > 0)
+			continue;
+		if (snapshot_locate(store, &s, err) == 0)
+			printf("%s\n", s.dir);
+	}
+	snapshot_done(&s);
+	return 0;
+}
+
+static int set_config(struct incoming *in, const char *base, const struct strv *diffs,
+		      struct err *err)
+{
+	cleanup_image_config struct image_config config = IMAGE_CONFIG_INIT;
+	cleanup_image struct image image = IMAGE_INIT;
+	cleanup_free char *text = NULL;
+
+	if (*base != '-' &&
+	    (image_find(store, base, &image, err) < 0 ||
+	     image_config_parse(image.config, strlen(image.config), &config, err) < 0))
+		return -err->code;
+	str_replace(&config.architecture, "amd64");
+	str_replace(&config.os, "linux");
+	str_replace(&config.created, EPOCH_TEXT);
+	strv_add_all(&config.diff_ids, diffs);
+	text = image_config_format(&config);
+	return incoming_set_config(in, text, strlen(text), err);
+}
+
+static int open_all(char **argv, size_t n, struct snapshot *items, struct snapshot **ret,
+		    struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		char key[DIGEST_HEX_LEN + 1];
+		int rc = 0;
+
+		key_of(argv[i], key);
+		rc = snapshot_open(store, key, &items[i], err);
+		if (rc <= 0)
+			return rc < 0 ? rc : err_set(err, ERR_NOT_FOUND, "no %s", argv[i]);
+		ret[i] = &items[i];
+	}
+	return 0;
+}
+
+static int add_base(struct incoming *in, const char *base, struct err *err)
+{
+	cleanup_image struct image image = IMAGE_INIT;
+
+	if (*base == '-')
+		return 0;
+	if (image_find(store, base, &image, err) < 0)
+		return -err->code;
+	return incoming_set_base_layers(in, image.id, err);
+}
+
+static int adopt(int argc, char **argv, struct err *err)
+{
+	cleanup_incoming struct incoming *in = NULL;
+	cleanup_strv struct strv diffs = STRV_INIT;
+	cleanup_free char *name = str_printf("docker.io/library/%s", argv[0]);
+	struct snapshot items[MAX_KEYS];
+	struct snapshot *pointers[MAX_KEYS];
+	size_t n = (size_t)argc - 3;
+	int rc = 0;
+
+	for (size_t i = 0; i < MAX_KEYS; i++)
+		items[i] = (struct snapshot)SNAPSHOT_INIT;
+	if (n > MAX_KEYS || open_all(argv + 3, n, items, pointers, err) < 0 ||
+	    incoming_begin(store, &in, err) < 0 || add_base(in, argv[2], err) < 0)
+		return -err->code;
+	rc = incoming_add_snapshots(in, pointers, n, EPOCH, argv[1], &diffs, err);
+	if (rc == 0)
+		rc = set_config(in, argv[2], &diffs, err);
+	incoming_set_made(in, clock_real_ns());
+	incoming_add_name(in, name);
+	if (rc == 0)
+		rc = incoming_commit(in, err);
+	strv_foreach (i, &diffs)
+		printf("%s\n", diffs.items[i]);
+	incoming_free(take_ptr(in));
+	for (size_t i = 0; i < n; i++)
+		snapshot_done(&items[i]);
+	return rc;
+}
+
+static const struct {
+	const char *name;
+	int least;
+	int (*run)(int argc, char **argv, struct err *err);
+} verbs[] = {
+	{"publish", 2, publish},
+	{"open", 1, open_key},
+	{"adopt", 4, adopt},
+};
+
+int main(int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	int rc = -1;
+
+	if (argc < 5 || storage_open(argv[1], argv[2], argv[3], &store, &err) < 0) {
+		fprintf(stderr, "%s\n", err.msg);
+		return 2;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (strcmp(verbs[i].name, argv[4]) == 0 && argc - 5 >= verbs[i].least)
+			rc = verbs[i].run(argc - 5, argv + 5, &err);
+	storage_close(store);
+	if (rc < 0)
+		fprintf(stderr, "%s\n", *err.msg ? err.msg : "wrong use");
+	return rc < 0;
+}
