@@ -36,6 +36,7 @@ void build_outcome_done(struct build_outcome *o)
 	str_done(&o->explanation);
 	strv_done(&o->unused_args);
 	check_findings_done(&o->findings);
+	dockerfile_done(&o->file);
 	*o = (struct build_outcome){};
 }
 
@@ -286,7 +287,8 @@ static void build_done(struct build *b)
 	build_input_done(&b->input);
 	file_digests_close(b->digests);
 	build_graph_done(&b->graph);
-	dockerfile_done(&b->file);
+	/* Whoever prints the findings shows their lines. */
+	b->ret->file = b->file;
 	strv_done(&b->loaded);
 	staging_done(&b->staging);
 	storage_release(b->engine->store, &b->hold_fd);

@@ -94,6 +94,8 @@ void vertex_end(struct build *b, size_t vertex, const char *name, enum build_eve
 void vertex_status(struct build *b, size_t vertex, const char *name, const char *text,
 		   uint64_t current, uint64_t total);
 void vertex_log(struct build *b, size_t vertex, const char *name, const char *bytes, size_t len);
+/* Time has passed, for whoever shows times. */
+void vertex_tick(struct build *b);
 /* The same for a step of the graph, once for each of them. */
 void node_begin(struct node *n);
 void node_end(struct node *n, enum build_event_type how, const char *text);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "base/str.h"
+#include "build/git.h"
 #include "build/graph.h"
 #include "dockerfile/ignore.h"
 #include "sys/path.h"
@@ -116,6 +117,8 @@ int build_source_open(struct engine *engine, const struct build_source *source, 
 	switch (source->kind) {
 	case BUILD_SOURCE_LOCAL:
 		return open_local(source, ret, err);
+	case BUILD_SOURCE_GIT:
+		return git_open(source, staging_fd, ret, ret_revision, err);
 	default:
 		return err_set(err, ERR_UNSUPPORTED, "\"%s\" cannot be copied from", source->where);
 	}

@@ -147,10 +147,7 @@ static int write_subdir(struct round *r, size_t i, const char *path, struct err 
 	if (copy_place_ensure_dir(p, path, &r->is_new[i], err) < 0)
 		return -err->code;
 	rc = set_dir(r, i, path, node->is_way && !r->is_new[i]);
-	if (rc < 0)
-		return write_failed(rc, path, err);
-	copy_place_touch(p, path, &node->st.st_mtim);
-	return 0;
+	return rc < 0 ? write_failed(rc, path, err) : 0;
 }
 
 /* ---- small things ---- */
@@ -339,5 +336,16 @@ int copy_write_dir(const struct copy_writer *w, const struct select_source *sour
 	for (size_t i = 1; i < source->n_nodes; i++)
 		if (write_node(&r, i, r.is_new[source->nodes[i].parent], err) < 0)
 			return -err->code;
-	return write_contents(&r, err);
+	if (write_contents(&r, err) < 0)
+		return -err->code;
+	/* After all that changes them. */
+	for (size_t i = 1; i < source->n_nodes; i++) {
+		cleanup_free char *dir = NULL;
+
+		if (!S_ISDIR(source->nodes[i].st.st_mode))
+			continue;
+		dir = path_of(&r, i);
+		copy_place_touch(w->place, dir, &source->nodes[i].st.st_mtim);
+	}
+	return 0;
 }

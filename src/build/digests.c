@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "build/copy_xattr.h"
 #include "engine/engine.h"
 #include "storage/store.h"
 
@@ -368,6 +369,14 @@ static int64_t read_digest(int fd, size_t size, unsigned char ret[32])
 	return total;
 }
 
+static bool has_attributes(int fd)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	copy_xattr_describe(fd, &text);
+	return text.len > 0;
+}
+
 /* Whether nothing happened to the file. */
 static bool is_unchanged(const struct stat *a, const struct stat *b)
 {
@@ -391,7 +400,7 @@ int file_digests_get(struct file_digests *d, int fd, const struct stat *st, unsi
 		return err_sys(err, errno, "stat");
 	if (n != st->st_size || !is_unchanged(st, &after))
 		return err_set(err, ERR_CONFLICT, "file changed while it was read");
-	if (d && is_settled(fd, &after, now_ns))
+	if (d && is_settled(fd, &after, now_ns) && !has_attributes(fd))
 		add_new(d, &after, ret);
 	return 0;
 }

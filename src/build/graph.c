@@ -53,6 +53,7 @@ static void add_image(struct graph_make *m, struct graph_stage *s)
 	struct platform platform = {};
 	char text[PLATFORM_LEN];
 
+	graph_stage_ensure_step(m, s);
 	g->images = mem_realloc_array(g->images, g->n_images + 1, sizeof(*g->images));
 	image = &g->images[g->n_images++];
 	*image = (struct build_result_image){

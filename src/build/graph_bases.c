@@ -262,12 +262,11 @@ static void begin_with_image(struct graph_make *m, struct graph_stage *s,
 }
 
 /* The files of a context become the first layer. */
-static void begin_with_source(struct graph_make *m, struct graph_stage *s, size_t source)
+static void add_source_layer(struct graph_make *m, struct graph_stage *s, size_t source)
 {
 	cleanup_free char *text = str_printf("FROM %s", s->base);
 	struct build_step step = {.kind = BUILD_STEP_COPY};
 
-	make_empty_config(&s->platform, &s->config);
 	s->step = graph_add_scratch(m, &s->platform);
 	step.copy = (struct build_copy_op){
 		.items = mem_zalloc(sizeof(struct build_copy_item)),
@@ -301,14 +300,26 @@ static int begin_with_context(struct graph_make *m, struct graph_stage *s,
 		begin_with_image(m, s, image);
 		return 0;
 	}
+	make_empty_config(&s->platform, &s->config);
 	if (graph_find_place(m, s->context ? s->name : s->base, &s->platform, &place, err) < 0)
 		return -err->code;
-	begin_with_source(m, s, place.source);
+	/* Who only copies from a stage that a directory stands in for needs no layer of it. */
+	if (s->context)
+		s->place = place;
+	else
+		add_source_layer(m, s, place.source);
 	return 0;
 }
 
-static void begin_with_stage(struct graph_stage *s, const struct graph_stage *base)
+void graph_stage_ensure_step(struct graph_make *m, struct graph_stage *s)
 {
+	if (s->step == BUILD_NONE)
+		add_source_layer(m, s, s->place.source);
+}
+
+static void begin_with_stage(struct graph_make *m, struct graph_stage *s, struct graph_stage *base)
+{
+	graph_stage_ensure_step(m, base);
 	graph_copy_config(&base->config, &s->config);
 	strv_done(&s->config.run.on_build);
 	s->first_history = base->first_history;
@@ -326,7 +337,7 @@ static int begin(struct graph_make *m, struct graph_stage *s, struct err *err)
 	const struct graph_image *image = NULL;
 
 	if (!context && s->base_stage != BUILD_NONE) {
-		begin_with_stage(s, &m->stages[s->base_stage]);
+		begin_with_stage(m, s, &m->stages[s->base_stage]);
 		return 0;
 	}
 	if (!context)

@@ -171,6 +171,8 @@ bool graph_is_step(const struct instruction *instruction);
 int graph_stage_plan(struct graph_make *m, struct graph_stage *s, struct err *err);
 /* Gives a planned stage what it begins with: the step, the configuration, the variables. */
 int graph_stage_begin(struct graph_make *m, struct graph_stage *s, struct err *err);
+/* Makes a step of a stage that a context stands in for. */
+void graph_stage_ensure_step(struct graph_make *m, struct graph_stage *s);
 /* The place that NAME is for PLATFORM when it is no stage: a named context or an image. */
 int graph_find_place(struct graph_make *m, const char *name, const struct platform *platform,
 		     struct graph_place *ret, struct err *err);

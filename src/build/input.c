@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "build/git_url.h"
 #include "build/graph.h"
 #include "build/input_private.h"
 #include "dockerfile/ignore.h"
@@ -274,11 +275,35 @@ static int open_stream(struct engine *engine, const struct build_request *reques
 	return read_stdin(in, err);
 }
 
+/* The build argument that keeps .git of the main context. */
+static bool keeps_git_dir(const struct build_request *request)
+{
+	static const char name[] = "BUILDKIT_CONTEXT_KEEP_GIT_DIR=";
+	const char *value = "";
+
+	strv_foreach (i, &request->build_args)
+		if (str_has_prefix(request->build_args.items[i], name))
+			value = request->build_args.items[i] + sizeof(name) - 1;
+	return strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0;
+}
+
+static int open_git(struct engine *engine, const struct build_request *request, int staging_fd,
+		    struct build_input *in, struct err *err)
+{
+	set_main(in, BUILD_SOURCE_GIT, request->context);
+	in->main->keep_git_dir = keeps_git_dir(request);
+	if (build_source_open(engine, in->main, staging_fd, &in->context, NULL, err) < 0)
+		return -err->code;
+	return read_fetched_file(request, in, err);
+}
+
 static int open_context(struct engine *engine, const struct build_request *request, int staging_fd,
 			struct build_input *in, struct err *err)
 {
 	const char *context = request->context ? request->context : "";
+	cleanup_git_url struct git_url url = {};
 	int dir_fd = -1;
+	int is_git = 0;
 
 	if (strcmp(context, "-") == 0)
 		return open_stream(engine, request, staging_fd, in, err);
@@ -287,6 +312,9 @@ static int open_context(struct engine *engine, const struct build_request *reque
 		return open_local(request, dir_fd, in, err);
 	if (dir_fd != -ENOENT && dir_fd != -ENOTDIR)
 		return err_sys(err, -dir_fd, "unable to prepare context: open %s", context);
+	is_git = git_url_parse(context, &url, err);
+	if (is_git != 0)
+		return is_git < 0 ? is_git : open_git(engine, request, staging_fd, in, err);
 	return err_set(err, ERR_NOT_FOUND, "unable to prepare context: path \"%s\" not found",
 		       context);
 }

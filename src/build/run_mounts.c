@@ -259,27 +259,18 @@ static int run_stub(struct plan_run *unused, const struct step *step, struct err
 	return rc;
 }
 
+/* A script makes them in the root itself: its layer is nobody's result. */
 static void explain_stub(const struct step *step, enum step_text mode, struct str *out)
 {
 	const struct build_run *run = step->data;
 
 	str_addf(out, "mkdir -p %s/stub", run->side);
-	for (size_t i = 0; i < run->n_places; i++) {
-		const struct run_place *p = &run->places[i];
-
-		if (!p->target || is_covered(p->target))
-			continue;
-		str_add_char(out, ' ');
-		cleanup_free char *path = str_printf("%s/stub%s", run->side, p->target);
-
-		/* Of a file the directory that it is in. */
-		if (p->mount->mount.type == RUN_MOUNT_SECRET ||
-		    p->mount->mount.type == RUN_MOUNT_SSH)
-			*strrchr(path, '/') = '\0';
-		str_add_shell(out, path);
-	}
-	if (mode == TEXT_TRACE)
-		str_add(out, "   # by an overlay of its own: only what the image does not have");
+	if (mode == TEXT_SCRIPT)
+		return;
+	str_add(out, "   # by an overlay of its own, what the image does not have of");
+	for (size_t i = 0; i < run->n_places; i++)
+		if (run->places[i].target && !is_covered(run->places[i].target))
+			str_addf(out, " %s", run->places[i].target);
 }
 
 static const struct step_op step_stub = {"places", run_stub, explain_stub};
@@ -463,19 +454,32 @@ static void place_done(struct run_place *p)
 	free(p->side);
 }
 
-void run_mounts_renew(struct build_run *run)
+/* The kernel refuses a volatile layer a second time; it is known to be ours. */
+static void forget_volatile(const char *dir, const char *work)
 {
-	for (size_t i = 0; i < run->n_places; i++) {
-		cleanup_free char *mark = str_printf("%s/work/work/incompat", run->places[i].side);
+	cleanup_free char *mark = str_printf("%s/%s/work/incompat", dir, work);
 
-		/* The kernel refuses a volatile layer a second time; it is known to be ours. */
-		fd_remove_tree_at(AT_FDCWD, mark);
-	}
-	if (run->side) {
-		cleanup_free char *mark = str_printf("%s/stub-work/work/incompat", run->side);
+	fd_remove_tree_at(AT_FDCWD, mark);
+}
 
-		fd_remove_tree_at(AT_FDCWD, mark);
+int run_mounts_renew(struct build_run *run, struct err *err)
+{
+	int rc = 0;
+
+	forget_volatile(run->input.place.dir, "work");
+	if (run->side)
+		forget_volatile(run->side, "stub-work");
+	for (size_t i = 0; rc == 0 && i < run->n_places; i++) {
+		struct run_place *p = &run->places[i];
+
+		forget_volatile(p->side, "work");
+		if (p->mount->mount.type != RUN_MOUNT_SSH)
+			continue;
+		/* Its socket was in the directory of the first. */
+		run_ssh_done(p);
+		rc = run_ssh_prepare(p, err);
 	}
+	return rc;
 }
 
 void run_mounts_done(struct build_run *run)

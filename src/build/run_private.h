@@ -57,8 +57,17 @@ struct build_run {
 	struct oneshot oneshot;
 	struct runtime_process process;
 	bool has_ended;
+	bool oom;
 	int code;
 };
+
+/* A new one of INPUT, which has done nothing yet. */
+struct build_run *run_new(struct engine *engine, const struct build_run_input *input);
+/* Takes everything down that is there, and frees it. */
+void run_free(struct build_run *run);
+/* Waits for the command, which has ended, and takes its container down; its layer and what is
+ * mounted in it stay. */
+int run_end(struct build_run *run, struct err *err);
 
 /* Fills RUN->spec, RUN->image and RUN->env from the request and the operation. ERR_INVALID,
  * ERR_UNSUPPORTED. */
@@ -73,8 +82,8 @@ int run_mounts_prepare(struct build_run *run, bool dry_run, struct err *err);
 void run_mounts_release(struct build_run *run);
 /* Frees everything, forgets secrets and removes RUN->side. */
 void run_mounts_done(struct build_run *run);
-/* Before the same mounts are made a second time. */
-void run_mounts_renew(struct build_run *run);
+/* Before the same mounts are made a second time: 0 or -code. */
+int run_mounts_renew(struct build_run *run, struct err *err);
 
 /* Whether something is attached at its target. */
 bool run_place_is_mounted(const struct run_place *p);

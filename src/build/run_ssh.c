@@ -93,32 +93,34 @@ static int choose_path(const struct run_place *p, const char **ret, struct err *
 
 /* ---- our socket ---- */
 
-static int listen_at(const struct run_place *p, const char *path, struct err *err)
+/* By descriptor: a path of the runroot may be longer than an address may be. */
+static int listen_at(const struct run_place *p, const char *name, struct err *err)
 {
 	const struct run_mount *m = &p->mount->mount;
+	int dir = p->run->oneshot.state_fd;
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return err_sys(err, ENAMETOOLONG, "listen on %s", path);
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	/* lint: the engine's own directory of the step */
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/proc/self/fd/%d/%s", dir, name);
 	if (fd < 0 || bind(fd, (const void *)&addr, sizeof(addr)) < 0 || listen(fd, 8) < 0 ||
-	    chmod(path, m->has_mode ? m->mode : DEFAULT_MODE) < 0 ||
-	    chown(path, m->has_uid ? m->uid : 0, m->has_gid ? m->gid : 0) < 0)
-		return err_sys(err, errno, "listen on %s", path);
+	    fchmodat(dir, name, m->has_mode ? m->mode : DEFAULT_MODE, 0) < 0 ||
+	    fchownat(dir, name, m->has_uid ? m->uid : 0, m->has_gid ? m->gid : 0,
+		     AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(err, errno, "make the socket of an ssh agent");
 	return take_fd(fd);
 }
 
 static void set_variable(struct run_place *p)
 {
-	if (run_ssh_number(p) == 0)
-		strv_addf(&p->run->env, AGENT_ENV "=%s", p->target);
+	cleanup_free char *text = str_printf(AGENT_ENV "=%s", p->target);
+
+	if (run_ssh_number(p) == 0 && !strv_has(&p->run->env, text))
+		strv_add(&p->run->env, text);
 }
 
 int run_ssh_prepare(struct run_place *p, struct err *err)
 {
-	cleanup_free char *socket_path = NULL;
+	cleanup_free char *name = str_printf("ssh%zu", p->index);
 	cleanup_close int listener = -1;
 	const char *agent = NULL;
 	int rc = 0;
@@ -127,14 +129,13 @@ int run_ssh_prepare(struct run_place *p, struct err *err)
 	rc = choose_path(p, &agent, err);
 	if (rc < 0 || !agent)
 		return rc;
-	socket_path = str_printf("%s/ssh%zu", p->run->oneshot.dir, p->index);
-	listener = listen_at(p, socket_path, err);
+	listener = listen_at(p, name, err);
 	if (listener < 0)
 		return -err->code;
 	p->agent = run_agent_start(listener, agent);
 	if (p->agent < 0)
 		return err_sys(err, -(int)p->agent, "forward the ssh agent");
-	p->socket = take_ptr(socket_path);
+	p->socket = str_printf("%s/%s", p->run->oneshot.dir, name);
 	return 0;
 }
 
@@ -148,7 +149,7 @@ void run_ssh_done(struct run_place *p)
 	if (p->socket)
 		unlink(p->socket); /* lint: the engine's own directory of the step */
 	p->agent = 0;
-	free(p->socket);
+	free(take_ptr(p->socket));
 }
 
 /* ---- in the child ---- */

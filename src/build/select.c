@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 static void source_done(struct select_source *s)
@@ -276,6 +277,7 @@ static void add_inline(struct choice *c, const struct build_copy_item *item)
 	source->nodes[0] = (struct select_node){
 		.name = str_dup(""),
 		.st = {.st_mode = S_IFREG | 0644,
+		       .st_mtim = {.tv_sec = time(NULL)},
 		       .st_nlink = 1,
 		       .st_size = (off_t)strlen(item->content)},
 		.same = SELECT_NONE,

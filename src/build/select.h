@@ -79,5 +79,7 @@ int select_match(const struct build_tree *tree, const char *base, const char *pa
  * nodes when nothing is left. */
 int select_walk(struct select_source *source, const struct stat *st, const struct ignore *includes,
 		const struct ignore *excludes, struct err *err);
+/* The rest of select_walk: what its nodes look like. */
+int select_stat(struct select_source *source, struct err *err);
 
 #endif

@@ -563,6 +563,16 @@ static void set_up(struct build *b)
 		node_want_files(b, b->graph.images[i].step);
 }
 
+/* How long nothing but the end of a step matters. */
+static int wait_ms(const struct build *b)
+{
+	int tick = b->progress ? b->progress->tick_ms : 0;
+
+	if (has_phase(b, NODE_QUEUED))
+		return tick && tick < QUEUE_POLL_MS ? tick : QUEUE_POLL_MS;
+	return tick ? tick : -1;
+}
+
 static int run_loop(struct build *b, struct err *err)
 {
 	while (!b->failure.code && !b->is_canceled) {
@@ -570,10 +580,10 @@ static int run_loop(struct build *b, struct err *err)
 
 		if (rc < 0 || b->failure.code || is_complete(b))
 			return rc;
-		rc = loop_run_once(&b->loop,
-				   has_phase(b, NODE_QUEUED) ? QUEUE_POLL_MS : -1);
+		rc = loop_run_once(&b->loop, wait_ms(b));
 		if (rc < 0 && rc != -EINTR)
 			return err_sys(err, -rc, "wait for the steps of the build");
+		vertex_tick(b);
 	}
 	return 0;
 }

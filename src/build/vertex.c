@@ -58,6 +58,14 @@ void vertex_log(struct build *b, size_t vertex, const char *name, const char *by
 	tell(b, &event);
 }
 
+void vertex_tick(struct build *b)
+{
+	struct build_event event = {.type = BUILD_EVENT_TICK};
+
+	if (b->progress && b->progress->tick_ms)
+		tell(b, &event);
+}
+
 void node_begin(struct node *n)
 {
 	if (n->vertex)
