@@ -255,8 +255,6 @@ int graph_apply_config(struct graph_make *m, struct graph_stage *s, const struct
 		       struct err *err);
 int graph_apply_workdir(struct graph_make *m, struct graph_stage *s,
 			const struct graph_command *command, struct err *err);
-/* Appends "80/tcp" for each port of SPEC ("8000-8002/udp", "127.0.0.1:80:80"). */
-int graph_ports_parse(const char *spec, struct strv *ret, struct err *err);
 int graph_apply_copy(struct graph_make *m, struct graph_stage *s,
 		     const struct graph_command *command, struct err *err);
 int graph_apply_run(struct graph_make *m, struct graph_stage *s,

@@ -49,9 +49,9 @@ static char *expand(struct check *c, const struct stage_state *s, const struct i
 	const struct expand_scope scope = {
 		.get = get_var,
 		.ctx = (void *)(uintptr_t)&s->vars,
-		.escape = is_content ? '\\' : c->in->file->escape,
+		.escape = c->in->file->escape,
 		.ret_unset = &unset,
-		.keeps_quotes = is_content,
+		.ignores_quotes = is_content,
 	};
 
 	if (expand_word(word, &scope, &text, &ignored) < 0)

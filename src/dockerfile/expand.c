@@ -16,7 +16,7 @@
 #include "json/template_lex.h"
 
 #define MAX_DEPTH      64
-#define MAX_NAMES      1000 /* of variables that are reported */
+#define MAX_NAMES      200 /* of variables that are reported */
 #define MAX_SHOWN      400  /* bytes of a word in a message */
 #define MISSING_BRACE  "syntax error: missing '}'"
 #define SPECIAL_PARAMS "@*#?-$!0"
@@ -297,8 +297,8 @@ static int trim_value(const struct expansion *e, const struct substitution *s, c
 {
 	bool longest = s->operand[0] == op;
 
-	return pattern_trim(s->value ? s->value : "", s->operand + longest, op == '%', longest, out,
-			    e->err);
+	return expand_trim(s->value ? s->value : "", s->operand + longest, op == '%', longest, out,
+			   e->err);
 }
 
 static int substitute(const struct expansion *e, const struct substitution *s, struct str *out)
@@ -374,8 +374,7 @@ static int expand_replacement(struct expansion *e, const char *name, struct str 
 		str_addf(out, "${%s/%s/%s}", name, pattern, replacement);
 		return 0;
 	}
-	return pattern_replace(value ? value : "", pattern, replacement, all, e->limit, out,
-			       e->err);
+	return expand_replace(value ? value : "", pattern, replacement, all, e->limit, out, e->err);
 }
 
 /* Behind "${". */

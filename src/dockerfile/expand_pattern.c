@@ -231,8 +231,8 @@ static size_t match_end(const struct matcher *m, size_t at)
 	return at;
 }
 
-int pattern_trim(const char *value, const char *pattern, bool from_end, bool longest,
-		 struct str *ret, struct err *err)
+int expand_trim(const char *value, const char *pattern, bool from_end, bool longest,
+		struct str *ret, struct err *err)
 {
 	cleanup_matcher struct matcher m = {.longest = longest};
 	size_t end = 0;
@@ -249,8 +249,8 @@ int pattern_trim(const char *value, const char *pattern, bool from_end, bool lon
 	return 0;
 }
 
-int pattern_replace(const char *value, const char *pattern, const char *replacement, bool all,
-		    size_t limit, struct str *ret, struct err *err)
+int expand_replace(const char *value, const char *pattern, const char *replacement, bool all,
+		   size_t limit, struct str *ret, struct err *err)
 {
 	cleanup_matcher struct matcher m = {.longest = true};
 	size_t copied = 0;

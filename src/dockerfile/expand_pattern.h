@@ -13,11 +13,11 @@
 /* Appends VALUE without its shortest (or LONGEST) beginning, or end with FROM_END, that PATTERN
  * matches. ERR_INVALID: "invalid pattern (x) in substitution: invalid escape '\a'", or both are too
  * long to be compared. */
-int pattern_trim(const char *value, const char *pattern, bool from_end, bool longest,
-		 struct str *ret, struct err *err);
+int expand_trim(const char *value, const char *pattern, bool from_end, bool longest,
+		struct str *ret, struct err *err);
 /* Appends VALUE with the first (or ALL) of what PATTERN matches replaced; not more than about LIMIT
  * bytes. */
-int pattern_replace(const char *value, const char *pattern, const char *replacement, bool all,
-		    size_t limit, struct str *ret, struct err *err);
+int expand_replace(const char *value, const char *pattern, const char *replacement, bool all,
+		   size_t limit, struct str *ret, struct err *err);
 
 #endif

@@ -2,49 +2,25 @@
 /* COPY and ADD. */
 #include "dockerfile/instruction_private.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
-
-/* The part of WORD after "<<" or "<<-", NULL when it has none: "3<<-EOF" gives "EOF". */
-static const char *skip_operator(const char *word)
-{
-	while (isdigit((unsigned char)*word))
-		word++;
-	if (word[0] != '<' || word[1] != '<')
-		return NULL;
-	word += 2;
-	return *word == '-' ? word + 1 : word;
-}
-
-/* Whether the delimiter DELIMITER is NAME in quotes or with escapes, or without either. */
-static bool is_delimiter(const char *delimiter, const char *name)
-{
-	char quote = '\0';
-
-	for (; *delimiter; delimiter++) {
-		if (quote ? *delimiter == quote : *delimiter == '"' || *delimiter == '\'') {
-			quote = quote ? '\0' : *delimiter;
-			continue;
-		}
-		if (*delimiter == '\\' && quote != '\'' && delimiter[1])
-			delimiter++;
-		if (*delimiter != *name++)
-			return false;
-	}
-	return !*name && !quote;
-}
+#include "dockerfile/heredoc.h"
 
 const struct dockerfile_heredoc *instruction_find_heredoc(
 	const struct dockerfile_instruction *syntax, const char *word)
 {
-	const char *delimiter = skip_operator(word);
+	struct dockerfile_heredoc asked = {};
+	const struct dockerfile_heredoc *found = NULL;
 
-	for (size_t i = 0; delimiter && i < syntax->n_heredocs; i++)
-		if (is_delimiter(delimiter, syntax->heredocs[i].name))
-			return &syntax->heredocs[i];
-	return NULL;
+	if (!syntax->n_heredocs || !dockerfile_parse_heredoc(word, &asked))
+		return NULL;
+	/* Of those with one name the last has the content. */
+	for (size_t i = syntax->n_heredocs; i > 0 && !found; i--)
+		if (strcmp(asked.name, syntax->heredocs[i - 1].name) == 0)
+			found = &syntax->heredocs[i - 1];
+	heredoc_done(&asked);
+	return found;
 }
 
 static int parse_flags(const struct dockerfile_instruction *syntax, struct copy_instruction *copy,

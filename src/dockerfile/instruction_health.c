@@ -9,6 +9,7 @@
 #include "base/num.h"
 #include "json/value.h"
 
+#define BLANKS	    " \t\v\f\r\n"
 #define SHORTEST_NS 1000000 /* 1ms */
 
 enum { INTERVAL, TIMEOUT, START_PERIOD, START_INTERVAL, RETRIES, N_FLAGS };
@@ -141,9 +142,9 @@ int parse_healthcheck(const struct dockerfile_instruction *syntax, struct instru
 {
 	struct health_instruction *health = &ret->health;
 	const char *text = syntax->rest ? syntax->rest : "";
-	size_t type_len = strcspn(text, " \t");
+	size_t type_len = strcspn(text, BLANKS);
 	cleanup_free char *type = str_ndup(text, type_len);
-	const char *command = text + type_len + strspn(text + type_len, " \t");
+	const char *command = text + type_len + strspn(text + type_len, BLANKS);
 
 	if (!type_len)
 		return err_set(err, ERR_INVALID, "HEALTHCHECK requires at least one argument");
