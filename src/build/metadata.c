@@ -3,9 +3,9 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "build/build_private.h"
+#include "oci/manifest.h"
 #include "json/dump.h"
 #include "json/value.h"
-#include "oci/manifest.h"
 
 #include <fcntl.h>
 

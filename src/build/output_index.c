@@ -4,8 +4,8 @@
  * every blob that they name. `run` starts the one for this machine, `save` and `image copy` hand
  * all of them out.
  */
-#include "base/mem.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "build/build_private.h"
 #include "engine/engine.h"
 #include "engine/event.h"
