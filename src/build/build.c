@@ -36,6 +36,7 @@ void build_outcome_done(struct build_outcome *o)
 	free(o->failure.log);
 	str_done(&o->explanation);
 	strv_done(&o->unused_args);
+	dockerfile_done(&o->file);
 	check_findings_done(&o->findings);
 	dockerfile_done(&o->file);
 	*o = (struct build_outcome){};
@@ -224,8 +225,22 @@ static bool uses_context(const struct build *b)
 	return false;
 }
 
+/* The steps, what came before them, and the results. */
+static void tell_total(struct build *b)
+{
+	struct build_event event = {.type = BUILD_EVENT_TOTAL,
+				    .ns = clock_mono_ns(),
+				    .total = b->n_vertices + uses_context(b) + 1};
+
+	for (size_t i = 0; i < b->graph.n_steps; i++)
+		event.total += b->graph.steps[i].kind != BUILD_STEP_SCRATCH;
+	if (b->progress && b->progress->event)
+		b->progress->event(b->progress->ctx, &event);
+}
+
 static int phase_solve(struct build *b, struct err *err)
 {
+	tell_total(b);
 	if (uses_context(b)) {
 		size_t vertex = vertex_begin(b, LOAD_FILES);
 

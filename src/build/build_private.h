@@ -208,6 +208,7 @@ struct output {
 	bool is_made;			 /* the images are in the store */
 	bool is_kept;			 /* and are to stay there */
 	char target[DIGEST_HEX_LEN + 1]; /* of the manifest or index; "" until somebody asks */
+	int64_t target_size;		 /* of the index */
 };
 
 /* Before anything is done: whether the outputs and names make sense. */

@@ -186,6 +186,7 @@ static int join(struct output *o, struct member *members, struct err *err)
 	}
 	index = manifest_format_index(entries, o->n);
 	sha256_hex(index, strlen(index), o->target);
+	o->target_size = (int64_t)strlen(index);
 	rc = is_joined(o, chosen, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
