@@ -3,7 +3,7 @@
 #define DOCKERFILE_INSTRUCTION_H
 /*
  * What instructions say, as typed data, still unexpanded: flags known and checked, forms told
- * apart. Errors carry BuildKit's words ("unknown flag: --frm (did you mean --from?)", "COPY
+ * apart. Errors carry BuildKit's words ("unknown flag: --frm (did you mean from?)", "COPY
  * requires at least two arguments, but only one was provided", ...).
  */
 #include "dockerfile/syntax.h"
@@ -90,6 +90,9 @@ struct instruction {
 int instruction_parse(const struct dockerfile_instruction *syntax, struct instruction *ret,
 		      struct err *err);
 void instruction_done(struct instruction *i);
+/* What a configuration keeps of the trigger of ONBUILD, an instruction of its own with its
+ * here-documents. Owned. */
+char *instruction_format_trigger(const struct instruction *onbuild);
 
 /* A stage: FROM and what follows it. */
 struct dockerfile_stage {

@@ -25,6 +25,7 @@
 #include "storage/db.h"
 #include "storage/layer.h"
 #include "storage/names.h"
+#include "storage/snapshot_private.h"
 #include "storage/staging.h"
 #include "storage/store_private.h"
 
@@ -142,11 +143,17 @@ static int remove_in_place(struct collector *c, const char *chain_id)
 	return fd_remove_tree_at(c->layers_fd, chain_id);
 }
 
-/* Moves one layer out of sight. */
+/* Moves one layer out of sight; one that a build works with stays for later. */
 static int move_layer(struct collector *c, const char *chain_id, struct err *err)
 {
+	cleanup_close int fd = openat(c->layers_fd, chain_id,
+				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int rc = 0;
 
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		storage_mark_leftovers(c->store);
+		return 0;
+	}
 	if (c->trash_fd < 0)
 		rc = remove_in_place(c, chain_id);
 	else if (renameat(c->layers_fd, chain_id, c->trash_fd, chain_id) < 0 && errno != ENOENT)
@@ -236,6 +243,8 @@ static int collect_unnamed(struct store *store, int tries, struct err *err)
 {
 	cleanup_collector struct collector c = COLLECTOR_INIT(store);
 	cleanup_staging struct staging trash = STAGING_INIT;
+	/* All that the index does not name is looked for below. */
+	cleanup_garbage struct garbage garbage = GARBAGE_INIT;
 	cleanup_strv struct strv layers = STRV_INIT;
 	cleanup_strv struct strv blobs = STRV_INIT;
 
@@ -248,7 +257,8 @@ static int collect_unnamed(struct store *store, int tries, struct err *err)
 	c.trash_fd = trash.fd;
 	if (!lock_layers(&c, tries))
 		return 0;
-	if (list_digests(c.layers_fd, &layers, err) < 0 ||
+	if (snapshot_collect(store, c.trash_fd, &garbage, err) < 0 ||
+	    list_digests(c.layers_fd, &layers, err) < 0 ||
 	    list_digests(c.blobs_fd, &blobs, err) < 0 || remove_all(&c, &layers, &blobs, err) < 0)
 		return -err->code;
 	return 1;

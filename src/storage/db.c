@@ -201,10 +201,8 @@ static int index_is_lost(struct store *store, struct err *err)
 static int upgrade(struct store *store, int version, struct err *err)
 {
 	static const char *const upgrades[] = {
-		[0] = db_schema,
-		[1] = db_upgrade_from_1,
-		[2] = db_upgrade_from_2,
-		[3] = db_upgrade_from_3,
+		[0] = db_schema,	 [1] = db_upgrade_from_1, [2] = db_upgrade_from_2,
+		[3] = db_upgrade_from_3, [4] = db_upgrade_from_4,
 	};
 
 	if (version == 0)
@@ -390,6 +388,36 @@ int db_run(struct store *store, struct err *err, const char *sql, const char *ty
 	return rc < 0 ? rc : sqlite3_changes(store->db);
 }
 
+int db_keep(struct store *store, enum db_kept which, sqlite3_stmt **ret, struct err *err,
+	    const char *sql, const char *types, ...)
+{
+	va_list args;
+
+	if (!store->kept[which] && prepare(store, &store->kept[which], err, sql) < 0)
+		return -err->code;
+	*ret = store->kept[which];
+	va_start(args, types);
+	bind_all(*ret, types, args);
+	va_end(args);
+	return 0;
+}
+
+void db_reset(sqlite3_stmt **stmt)
+{
+	if (*stmt) {
+		sqlite3_reset(*stmt);
+		sqlite3_clear_bindings(*stmt);
+	}
+	*stmt = NULL;
+}
+
+int db_close(struct store *store)
+{
+	for (size_t i = 0; i < ARRAY_LEN(store->kept); i++)
+		db_finalize(&store->kept[i]);
+	return sqlite3_close(store->db);
+}
+
 const char *db_text(sqlite3_stmt *stmt, int column)
 {
 	const char *s = (const char *)sqlite3_column_text(stmt, column);
@@ -450,7 +478,7 @@ static void unlock_writer(struct store *store)
 /* A statement that is still open keeps its connection, and then there is no other. */
 static int close_moved(struct store *store, struct err *err)
 {
-	if (sqlite3_close(store->db) != SQLITE_OK)
+	if (db_close(store) != SQLITE_OK)
 		return err_set(err, ERR_UNAVAILABLE,
 			       "index %s/" DB_NAME " was made again by a repair: try again",
 			       store->root);
@@ -495,7 +523,7 @@ static int lock_current(struct store *store, struct err *err)
 
 int db_close_alone(struct store *store, struct err *err)
 {
-	sqlite3_close(store->db);
+	db_close(store);
 	store->db = NULL;
 	store->db_sync = -1;
 	return lock_writer(store, err);
@@ -513,7 +541,7 @@ int db_finish_new(struct store *store, struct err *err)
 
 	if (rc != SQLITE_OK)
 		return db_error(store, rc, err);
-	sqlite3_close(store->db);
+	db_close(store);
 	store->db = NULL;
 	return 0;
 }

@@ -13,6 +13,13 @@
 
 struct store;
 
+/* Statements that are prepared once (db_keep). */
+enum db_kept {
+	DB_KEPT_SNAPSHOT,
+	DB_KEPT_SNAPSHOT_USE,
+	N_DB_KEPT,
+};
+
 /* Finalizes an owning statement variable. */
 void db_finalize(sqlite3_stmt **stmt);
 #define cleanup_stmt __attribute__((cleanup(db_finalize)))
@@ -25,6 +32,16 @@ int db_prepare(struct store *store, sqlite3_stmt **ret, struct err *err, const c
 int db_step(struct store *store, sqlite3_stmt *stmt, struct err *err);
 /* Prepares, runs to the end and finalizes. Returns the number of rows changed. */
 int db_run(struct store *store, struct err *err, const char *sql, const char *types, ...);
+
+/* The same for what is asked many times in one run: prepared once, and kept until the index is
+ * closed. *RET is borrowed, and must be given back before a transaction begins or ends. */
+int db_keep(struct store *store, enum db_kept which, sqlite3_stmt **ret, struct err *err,
+	    const char *sql, const char *types, ...);
+void db_reset(sqlite3_stmt **stmt);
+#define cleanup_kept __attribute__((cleanup(db_reset)))
+
+/* Closes the index, if it is open, with all statements that are kept. An SQLite code. */
+int db_close(struct store *store);
 
 /* Whether an error of these functions says that the file is no whole database of ours. */
 bool db_is_damage(const struct err *err);

@@ -30,13 +30,31 @@
 	"driver TEXT NOT NULL,created_ns INTEGER NOT NULL,config TEXT NOT NULL)WITHOUT ROWID;"
 
 /*
+ * The cache of builds. A snapshot has its files in snapshots/DIR, or in the layer CHAIN that it has
+ * become, or in neither when its step changed nothing. BOOT is the boot in which it was made, NULL
+ * once it is on the disk. RESULT stands for it in the keys of the steps above; NULL: its own key.
+ * What changes with each use is small and apart: the numbers of one build's
+ * steps follow each other, so that a build that changes nothing writes a page or two.
+ */
+#define SNAPSHOT_TABLES                                                                    \
+	"CREATE TABLE snapshot(seq INTEGER PRIMARY KEY,key TEXT NOT NULL UNIQUE,dir TEXT," \
+	"chain TEXT,boot TEXT,result TEXT,kind INTEGER NOT NULL,description TEXT NOT "     \
+	"NULL,"                                                                            \
+	"parent TEXT,size INTEGER NOT NULL,created_ns INTEGER NOT NULL);"                  \
+	"CREATE INDEX snapshot_chain ON snapshot(chain) WHERE chain IS NOT NULL;"          \
+	"CREATE TABLE snapshot_use(seq INTEGER PRIMARY KEY,used_ns INTEGER NOT NULL,"      \
+	"n_uses INTEGER NOT NULL);"                                                        \
+	"CREATE TABLE snapshot_alias(key TEXT PRIMARY KEY,target TEXT NOT NULL)WITHOUT ROWID;"
+
+/*
  * container: what lists need, small rows; container_json: what one container's inspect and start
  * need. seq grows with each container, so the newest are at the end without a sort. A hidden image
  * was removed by force while a container still needs its layers; a parent is the image that one was
  * committed from. A target is the manifest or index as which a name came in and goes out again;
  * target_blob names every blob it needs, itself included. n_uses are the container's rows of
  * mount_use, n_volumes those of volumes: who has none is not looked for. networks is a JSON array
- * of what was asked of networks, NULL for nothing but the default one.
+ * of what was asked of networks, NULL for nothing but the default one. made_ns is when an image was
+ * built here, which its configuration does not say; then created_ns is that.
  */
 const char db_schema[] =
 	"CREATE TABLE layer(chain_id TEXT PRIMARY KEY, diff_id TEXT NOT NULL, size INTEGER NOT "
@@ -46,7 +64,8 @@ const char db_schema[] =
 	" plain_size INTEGER) WITHOUT ROWID;"
 	"CREATE TABLE image(id TEXT PRIMARY KEY, created_ns INTEGER NOT NULL, size INTEGER NOT "
 	"NULL,"
-	" hidden INTEGER NOT NULL DEFAULT 0, config TEXT NOT NULL, parent TEXT) WITHOUT ROWID;"
+	" hidden INTEGER NOT NULL DEFAULT 0, config TEXT NOT NULL, parent TEXT, made_ns INTEGER)"
+	" WITHOUT ROWID;"
 	"CREATE TABLE image_layer(image_id TEXT NOT NULL, idx INTEGER NOT NULL, chain_id TEXT NOT "
 	"NULL,"
 	" PRIMARY KEY(image_id, idx)) WITHOUT ROWID;"
@@ -59,7 +78,7 @@ const char db_schema[] =
 	" network_mode TEXT, mounts TEXT, n_uses INTEGER NOT NULL DEFAULT 0,"
 	" n_volumes INTEGER NOT NULL DEFAULT 0, networks TEXT);"
 	"CREATE TABLE container_json(seq INTEGER PRIMARY KEY, config TEXT, host TEXT, extra "
-	"TEXT);" VOLUME_TABLES NETWORK_TABLE "PRAGMA user_version=4;";
+	"TEXT);" VOLUME_TABLES NETWORK_TABLE SNAPSHOT_TABLES "PRAGMA user_version=5;";
 
 /* Version 1 kept no blobs of layers, no targets and no parents. */
 const char db_upgrade_from_1[] =
@@ -76,5 +95,8 @@ const char db_upgrade_from_2[] =
 	"ALTER TABLE container ADD COLUMN n_volumes INTEGER NOT NULL DEFAULT 0;" VOLUME_TABLES;
 
 /* Version 3 had no networks. */
-const char db_upgrade_from_3[] = "ALTER TABLE container ADD COLUMN networks TEXT;" NETWORK_TABLE
-				 "PRAGMA user_version=4;";
+const char db_upgrade_from_3[] = "ALTER TABLE container ADD COLUMN networks TEXT;" NETWORK_TABLE;
+
+/* Version 4 had no cache of builds. */
+const char db_upgrade_from_4[] = "ALTER TABLE image ADD COLUMN made_ns INTEGER;" SNAPSHOT_TABLES
+				 "PRAGMA user_version=5;";

@@ -3,7 +3,7 @@
 #define STORAGE_DB_SCHEMA_H
 /* The tables of the index. For db.c alone. */
 
-#define DB_SCHEMA_VERSION 4
+#define DB_SCHEMA_VERSION 5
 
 /* Statements that make an empty database one of this version. */
 extern const char db_schema[];
@@ -12,5 +12,6 @@ extern const char db_schema[];
 extern const char db_upgrade_from_1[];
 extern const char db_upgrade_from_2[];
 extern const char db_upgrade_from_3[];
+extern const char db_upgrade_from_4[];
 
 #endif

@@ -143,7 +143,8 @@ static int untag(struct removal *r, const char *canonical, struct err *err)
 	return 0;
 }
 
-/* The image's layers that no other image has, with the blobs that go with them. */
+/* The image's layers that no other image has, nor the cache of builds, with the blobs that go with
+ * them. */
 static int find_own_layers(struct store *store, const char *id, struct garbage *ret,
 			   struct err *err)
 {
@@ -152,7 +153,8 @@ static int find_own_layers(struct store *store, const char *id, struct garbage *
 		store, &stmt, err,
 		"SELECT a.chain_id,l.size+coalesce(l.blob_size,0),l.blob FROM image_layer a LEFT"
 		" JOIN layer l ON l.chain_id=a.chain_id WHERE a.image_id=?1 AND NOT EXISTS(SELECT 1"
-		" FROM image_layer b WHERE b.chain_id=a.chain_id AND b.image_id<>?1)"
+		" FROM image_layer b WHERE b.chain_id=a.chain_id AND b.image_id<>?1) AND NOT"
+		" EXISTS(SELECT 1 FROM snapshot s WHERE s.chain=a.chain_id)"
 		" ORDER BY a.idx DESC",
 		"t", id);
 

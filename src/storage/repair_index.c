@@ -45,8 +45,8 @@ static const struct {
 	{"container_json", "seq", "seq,config,host,extra"},
 	{"image",
 	 "id",
-	 "id,created_ns,size,hidden,config,parent",
-	 {"id,created_ns,size,hidden,config"}},
+	 "id,created_ns,size,hidden,config,parent,made_ns",
+	 {"id,created_ns,size,hidden,config,parent", "id,created_ns,size,hidden,config"}},
 	{"image_layer", "image_id,idx", "image_id,idx,chain_id"},
 	{"layer",
 	 "chain_id",
@@ -60,6 +60,10 @@ static const struct {
 	{"volume", "name", "name,driver,created_ns,labels,options"},
 	{"mount_use", "object,container,target", "object,container,target,anonymous"},
 	{"network", "id", "id,name,driver,created_ns,config"},
+	{"snapshot", "seq",
+	 "seq,key,dir,chain,boot,result,kind,description,parent,size,created_ns"},
+	{"snapshot_use", "seq", "seq,used_ns,n_uses"},
+	{"snapshot_alias", "key", "key,target"},
 };
 
 /* ---- reading what can be read ---- */

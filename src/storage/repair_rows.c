@@ -171,7 +171,7 @@ static int put_image(struct rows *r, const char *id, const char *text,
 	if (db_run(r->store, err,
 		   "INSERT INTO image(id,created_ns,size,hidden,config) VALUES(?,?,0,0,?)"
 		   " ON CONFLICT(id) DO UPDATE SET config=excluded.config,"
-		   "created_ns=excluded.created_ns",
+		   "created_ns=ifnull(made_ns,excluded.created_ns)",
 		   "tit", id, created_ns, text) < 0)
 		return -err->code;
 	return put_chain(r, id, config, err);
@@ -290,8 +290,14 @@ static int restore_images(struct rows *r, struct err *err)
 static int tidy(struct rows *r, struct err *err)
 {
 	static const char *const statements[] = {
+		("DELETE FROM snapshot WHERE length(key)<>64 OR key GLOB '*[^0-9a-f]*' OR"
+		 " (dir IS NOT NULL AND (length(dir)<>32 OR dir GLOB '*[^0-9a-f]*')) OR"
+		 " (chain IS NOT NULL AND chain NOT IN (SELECT chain_id FROM layer))"),
+		"DELETE FROM snapshot_use WHERE seq NOT IN (SELECT seq FROM snapshot)",
+		"DELETE FROM snapshot_alias WHERE target NOT IN (SELECT key FROM snapshot)",
 		"DELETE FROM image_layer WHERE image_id NOT IN (SELECT id FROM image)",
-		"DELETE FROM layer WHERE chain_id NOT IN (SELECT chain_id FROM image_layer)",
+		"DELETE FROM layer WHERE chain_id NOT IN (SELECT chain_id FROM image_layer) AND"
+		" chain_id NOT IN (SELECT chain FROM snapshot WHERE chain IS NOT NULL)",
 		"UPDATE image SET size=(SELECT ifnull(sum(l.size),0) FROM image_layer a JOIN layer "
 		"l"
 		" ON l.chain_id=a.chain_id WHERE a.image_id=image.id)",

@@ -6,7 +6,7 @@
  * decides what the step does, so a snapshot needs no other name and two builds that make the same
  * one share it.
  *
- *	ROOT/snapshots/<key>/diff	the upper directory that a step left
+ *	ROOT/snapshots/<random>/diff	the upper directory that a step left
  *
  * A snapshot becomes a layer when an image needs it: then its directory moves to the layers, once,
  * and the cache's row says so. Until a build ends well nothing of it is synced: a row names the
@@ -23,19 +23,32 @@ struct incoming;
 struct store;
 struct strv;
 
-enum snapshot_kind { SNAPSHOT_RUN, SNAPSHOT_COPY, SNAPSHOT_OTHER };
+/* Of steps, and, in lists only, the caches that are mounted. */
+enum snapshot_kind { SNAPSHOT_RUN, SNAPSHOT_COPY, SNAPSHOT_OTHER, SNAPSHOT_CACHE_MOUNT };
+
+#define SNAPSHOT_ID_LEN 25 /* digits of a key that are shown */
 
 struct snapshot_info {
 	char key[DIGEST_HEX_LEN + 1];
 	char chain_hex[DIGEST_HEX_LEN + 1]; /* of the layer it has become; "" */
 	char diff_hex[DIGEST_HEX_LEN + 1];  /* of its archive, when known; "" */
-	bool is_empty;			    /* the step changed nothing: there is no directory */
+	/* What stands for it in the keys of steps above it, and of those that copy from it: KEY, or
+	 * another digest where a build without the cache has made it anew, so that nothing that was
+	 * made on top of the old files is taken together with the new ones. */
+	char result[DIGEST_HEX_LEN + 1];
+	bool is_empty; /* the step changed nothing: there is no directory */
+	/* For snapshot_publish: takes the place of one that is there (a build without the cache).
+	 */
+	bool replaces;
+	/* For snapshot_publish: file times later than this are set to it; 0 leaves them. */
+	int64_t epoch_s;
 	enum snapshot_kind kind;
 	char *description; /* owned: "[2/3] RUN make" */
 	char *parent;	   /* owned: key of the step below; NULL */
 	int64_t size;	   /* bytes */
 	int64_t created_ns, used_ns, n_uses;
 };
+/* Frees what it owns. */
 void snapshot_info_done(struct snapshot_info *info);
 
 /* A use of a snapshot: nobody removes it while this lives (a shared lock on its directory). */
@@ -49,6 +62,7 @@ struct snapshot {
 	{                      \
 		.lock_fd = -1, \
 	}
+/* Ends the use. */
 void snapshot_done(struct snapshot *s);
 #define cleanup_snapshot __attribute__((cleanup(snapshot_done)))
 
@@ -62,9 +76,14 @@ int snapshot_lease(struct store *store, struct err *err); /* a descriptor to clo
 /* Only one process makes a key at a time: 1 with a descriptor to close when it is ours to make; 0
  * and RET_FD waits (a descriptor that becomes lockable) when somebody else does. */
 int snapshot_claim(struct store *store, const char *key, int *ret_fd, struct err *err);
+/* Gives up what snapshot_claim gave when it returned 1, after the publication or without one; else
+ * its file stays until the next collection. Who waits looks the key up again. -1 is fine. */
+void snapshot_unclaim(struct store *store, const char *key, int *fd);
 
-/* Publishes DIR/upper of STAGING (a directory of a live staging directory) as KEY. INFO: key, kind,
- * description, parent, size. Replaces nothing: when there is one already, that stays. */
+/* Publishes DIR/upper of STAGING (a directory of a live staging directory) as KEY, once its step
+ * has ended and nothing is mounted on it. INFO: key, kind, description, parent, replaces, epoch_s;
+ * the size, and whether it is empty, is found out. When there is one already, that stays (unless it
+ * is to be replaced). The caller opens what it needs of it. */
 int snapshot_publish(struct store *store, const struct staging *staging, const char *dir,
 		     const struct snapshot_info *info, struct err *err);
 /* KEY is another key of the snapshot TARGET: a step whose inputs turned out to be the same. */
@@ -74,12 +93,14 @@ int snapshot_touch(struct store *store, const char *const *keys, size_t n, struc
 
 /* ---- becoming layers (storage/incoming.h has the rest of an image) ---- */
 
-/* Adds the snapshots KEYS, bottom first, on top of what IN has; empty ones add no layer. Those that
- * are no layers yet are read once, all processors at work: digest, listing, blob; times later than
- * EPOCH_S in them are set to it, in the archive and on the disk. COMPRESSION: "zstd", "gzip", or
- * "uncompressed" of the blob. RET_DIFFS gets "sha256:..." for each that adds a layer, in order. */
-int incoming_add_snapshots(struct incoming *in, const char *const *keys, size_t n, int64_t epoch_s,
-			   const char *compression, struct strv *ret_diffs, struct err *err);
+/* Adds the N snapshots, bottom first, on top of what IN has; empty ones add no layer. They stay in
+ * use until IN is freed, and nobody here may hold a lease from now to then. Those that are no
+ * layers yet are read once, all processors at work: digest, listing, blob; times later than EPOCH_S
+ * in them are set to it, in the archive and on the disk. COMPRESSION of new blobs is "gzip", else
+ * zstd. RET_DIFFS gets "sha256:..." for each that adds a layer, in order. */
+int incoming_add_snapshots(struct incoming *in, struct snapshot *const *snapshots, size_t n,
+			   int64_t epoch_s, const char *compression, struct strv *ret_diffs,
+			   struct err *err);
 
 /* ---- looking after it ---- */
 
@@ -94,6 +115,8 @@ struct snapshot_prune {
 	int64_t keep_bytes;	    /* so much may stay, the most recently used */
 	const struct strv *filters; /* "type=...", "id=..." */
 };
+/* Removes what may go and nobody uses, the least recently used first. RET_LINES gets the ids of
+ * what went (NULL: nobody wants to know), RET_RECLAIMED the bytes that are free now. */
 int snapshot_prune_run(struct store *store, const struct snapshot_prune *how,
 		       struct strv *ret_lines, int64_t *ret_reclaimed, struct err *err);
 
@@ -104,12 +127,12 @@ struct cache_mount {
 	char *dir;   /* owned, absolute: its files */
 };
 /* Opens (making it with MODE:UID:GID) the cache called ID. With LOCKED nobody else may have it;
- * with PRIVATE one that nobody has is chosen or made. 0; 1 and nothing opened when somebody has it
- * and it must be had alone, or has it alone: another step of this process counts as well; or -code.
- */
+ * with PRIVATE one that nobody has is chosen or made. 0; or 1 when somebody has it: then RET has no
+ * directory, and its descriptor can be locked (flock(2)) when it is time to try again. */
 int cache_mount_open(struct store *store, const char *id, bool locked, bool private_one,
 		     uint32_t mode, uint32_t uid, uint32_t gid, struct cache_mount *ret,
 		     struct err *err);
+/* Ends the use. */
 void cache_mount_done(struct cache_mount *m);
 
 /* ---- elsewhere ---- */

@@ -24,22 +24,6 @@
 #include "base/str.h"
 #include "storage/store_private.h"
 
-#define BOOT_ID_LEN 36 /* a UUID */
-
-static int get_boot_id(char buf[static BOOT_ID_LEN + 1], struct err *err)
-{
-	cleanup_str struct str s = STR_INIT;
-	int rc = fd_read_kernel_file("/proc/sys/kernel/random/boot_id", 256, &s);
-
-	if (rc < 0)
-		return err_sys(err, -rc, "read the boot id");
-	if (s.len < BOOT_ID_LEN)
-		return err_set(err, ERR_SYSTEM, "the boot id is too short");
-	memcpy(buf, s.buf, BOOT_ID_LEN);
-	buf[BOOT_ID_LEN] = '\0';
-	return 0;
-}
-
 /* Tells ext4 (chattr(1) +T; others refuse, and it does not matter) that what is made in this
  * directory is no family, so that each import starts in another part of the disk. In the usual
  * place it would meet the inodes of the tree that was removed last: ext4 passes each of those over
@@ -59,11 +43,11 @@ static void spread_children(int dir_fd)
 int staging_create(struct store *store, struct staging *ret, struct err *err)
 {
 	struct staging s = STAGING_INIT;
-	char boot_id[BOOT_ID_LEN + 1];
+	const char *boot_id = NULL;
 	char random[17];
 	int rc = 0;
 
-	if (get_boot_id(boot_id, err) < 0)
+	if (store_get_boot_id(store, &boot_id, err) < 0)
 		return -err->code;
 	rand_hex(8, random);
 	snprintf(s.name, sizeof(s.name), "%s.%s", boot_id, random);
@@ -117,14 +101,15 @@ bool staging_has_dead(struct store *store)
 	DIR *dir = opendir(path); /* lint: path chosen by the engine */
 	const struct dirent *e = NULL;
 	struct err err = ERR_INIT;
-	char boot_id[BOOT_ID_LEN + 1];
+	const char *boot_id = NULL;
 	bool found = false;
 
 	while (dir && !found && (e = readdir(dir))) {
 		if (e->d_name[0] == '.')
 			continue;
 		/* Who creates one holds this, and must not meet our look at its lock. */
-		if (flock(dirfd(dir), LOCK_EX | LOCK_NB) < 0 || get_boot_id(boot_id, &err) < 0)
+		if (flock(dirfd(dir), LOCK_EX | LOCK_NB) < 0 ||
+		    store_get_boot_id(store, &boot_id, &err) < 0)
 			break;
 		found = is_garbage(dirfd(dir), e->d_name, boot_id);
 	}
@@ -136,7 +121,7 @@ bool staging_has_dead(struct store *store)
 bool staging_has_live(struct store *store)
 {
 	struct err err = ERR_INIT;
-	char boot_id[BOOT_ID_LEN + 1];
+	const char *boot_id = NULL;
 	int fd = openat(store->root_fd, STORE_STAGING, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *e = NULL;
@@ -146,7 +131,7 @@ bool staging_has_live(struct store *store)
 		fd_cleanup_close(&fd);
 		return false;
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || get_boot_id(boot_id, &err) < 0)
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0 || store_get_boot_id(store, &boot_id, &err) < 0)
 		found = true;
 	while (!found && (e = readdir(dir)))
 		found = e->d_name[0] != '.' && !is_garbage(fd, e->d_name, boot_id);
@@ -179,9 +164,9 @@ void staging_collect(struct store *store)
 {
 	struct err err = ERR_INIT;
 	cleanup_close int fd = store_open_dir(store, STORE_STAGING, &err);
-	char boot_id[BOOT_ID_LEN + 1];
+	const char *boot_id = NULL;
 
-	if (fd < 0 || get_boot_id(boot_id, &err) < 0)
+	if (fd < 0 || store_get_boot_id(store, &boot_id, &err) < 0)
 		return;
 	/* Somebody who creates or collects at this moment makes ours unnecessary. */
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)

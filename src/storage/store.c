@@ -16,6 +16,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/str.h"
+#include "storage/db.h"
 #include "storage/store_private.h"
 
 #define LOCK_DEADLINE_NS 60000000000ull
@@ -60,7 +62,7 @@ void storage_close(struct store *store)
 {
 	if (!store)
 		return;
-	sqlite3_close(store->db);
+	db_close(store);
 	fd_cleanup_close(&store->root_fd);
 	fd_cleanup_close(&store->lock_fd);
 	free(store->root);
@@ -119,6 +121,23 @@ int store_open_dir(struct store *store, const char *path, struct err *err)
 	if (fd < 0)
 		return err_sys(err, errno, "open %s", full);
 	return fd;
+}
+
+int store_get_boot_id(struct store *store, const char **ret, struct err *err)
+{
+	cleanup_str struct str s = STR_INIT;
+	int rc = 0;
+
+	*ret = store->boot_id;
+	if (*store->boot_id)
+		return 0;
+	rc = fd_read_kernel_file("/proc/sys/kernel/random/boot_id", 256, &s);
+	if (rc < 0)
+		return err_sys(err, -rc, "read the boot id");
+	if (s.len < STORE_BOOT_ID_LEN)
+		return err_set(err, ERR_SYSTEM, "the boot id is too short");
+	memcpy(store->boot_id, s.buf, STORE_BOOT_ID_LEN);
+	return 0;
 }
 
 int store_lock(int dir_fd, int operation, const char *what, struct err *err)

@@ -2,6 +2,7 @@
 #ifndef STORAGE_STORE_PRIVATE_H
 #define STORAGE_STORE_PRIVATE_H
 /* What the files of this module know of a store. */
+#include "storage/db.h"
 #include "storage/store.h"
 
 #include <sqlite3.h>
@@ -13,9 +14,13 @@
 #define STORE_VOLUMES	 "volumes"
 #define STORE_NETWORKS	 "networks"
 #define STORE_STAGING	 "staging"
+#define STORE_SNAPSHOTS	 "snapshots"
+#define STORE_CACHES	 "caches" /* of RUN --mount=type=cache */
 #define STORE_RESERVE	 "reserve"
 #define STORE_INDEX	 "tare.db"
 #define STORE_DAMAGED	 "damaged" /* what a repair took away */
+
+#define STORE_BOOT_ID_LEN 36 /* a UUID */
 
 struct store {
 	char *root;
@@ -24,8 +29,10 @@ struct store {
 	int root_fd; /* O_PATH */
 	sqlite3 *db; /* NULL until something needs it */
 	int lock_fd; /* of the writers' queue; -1 until there is something to write */
+	sqlite3_stmt *kept[N_DB_KEPT];
 	int db_sync; /* what PRAGMA synchronous was last set to; -1 never */
 	bool in_transaction;
+	char boot_id[STORE_BOOT_ID_LEN + 1]; /* "" until somebody asked */
 	const char
 		*db_name; /* of an index that is being made, which may be new; NULL: STORE_INDEX */
 };
@@ -33,6 +40,8 @@ struct store {
 /* Ensures PATH below the root (several components) with mode 0700. Returns an owned descriptor that
  * can be synced and locked, or -code. */
 int store_open_dir(struct store *store, const char *path, struct err *err);
+/* The id of this boot, borrowed. */
+int store_get_boot_id(struct store *store, const char **ret, struct err *err);
 /* flock(2) of a directory of the store. OPERATION as there; waits at most 60 s. */
 int store_lock(int dir_fd, int operation, const char *what, struct err *err);
 

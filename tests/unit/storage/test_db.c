@@ -214,6 +214,38 @@ static void version_3_is_upgraded(void **state)
 	expect_volumes_work(f);
 }
 
+/* What version 4 added to that. */
+static const char to_version_4[] =
+	"ALTER TABLE container ADD COLUMN networks TEXT;"
+	"CREATE TABLE network(id TEXT PRIMARY KEY,name TEXT NOT NULL UNIQUE,driver TEXT NOT NULL,"
+	"created_ns INTEGER NOT NULL,config TEXT NOT NULL)WITHOUT ROWID;";
+
+static void version_4_is_upgraded(void **state)
+{
+	static const char *const statements[] = {
+		"UPDATE image SET made_ns=NULL",
+		"INSERT INTO snapshot(key,kind,description,size,created_ns) VALUES('k',0,'',0,0)",
+		"INSERT INTO snapshot_use(seq,used_ns,n_uses) VALUES(1,0,0)",
+		"INSERT INTO snapshot_alias(key,target) VALUES('l','k')",
+	};
+	const struct fixture *f = *state;
+	cleanup_free char *path = str_printf("%s/tare.db", f->path);
+	cleanup_image struct image image = IMAGE_INIT;
+	struct err err = ERR_INIT;
+	sqlite3 *db = NULL;
+
+	make_index(f, "4");
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, to_version_2, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, to_version_3, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, to_version_4, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	assert_int_equal(image_find(f->store, "old", &image, &err), 1);
+	for (size_t i = 0; i < ARRAY_LEN(statements); i++)
+		assert_int_equal(db_run(f->store, &err, statements[i], ""), 1);
+	expect_volumes_work(f);
+}
+
 static void newer_versions_are_refused(void **state)
 {
 	const struct fixture *f = *state;
@@ -311,6 +343,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(version_1_is_upgraded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(version_2_is_upgraded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(version_3_is_upgraded, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(version_4_is_upgraded, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(newer_versions_are_refused, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_exchanged_index_is_followed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_open_statement_is_an_error, set_up, tear_down),
