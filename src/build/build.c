@@ -13,6 +13,7 @@
 #include "build/build_private.h"
 #include "build/resolve.h"
 #include "engine/engine.h"
+#include "engine/skeleton.h"
 #include "storage/collect.h"
 
 #include <errno.h>
@@ -43,7 +44,14 @@ void build_outcome_done(struct build_outcome *o)
 
 int build_ensure_staging(struct build *b, struct err *err)
 {
-	return b->staging.fd >= 0 ? 0 : staging_create(b->engine->store, &b->staging, err);
+	cleanup_strv struct strv skeleton = STRV_INIT;
+
+	if (b->staging.fd >= 0)
+		return 0;
+	/* Whoever mounts layers does it there. */
+	if (skeleton_add(b->engine, &skeleton, err) < 0)
+		return -err->code;
+	return staging_create(b->engine->store, &b->staging, err);
 }
 
 /* The directory in which source number SOURCE may put what it fetches. */

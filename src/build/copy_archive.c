@@ -15,6 +15,7 @@
 #include "archive/tar_header.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "build/copy_xattr.h"
 #include "engine/cp_stream.h"
@@ -131,15 +132,11 @@ static void unescape(char *text)
 	char *to = text;
 
 	for (const char *p = text; *p; to++) {
-		char hex[3] = {};
+		int high = *p == '%' ? num_hex_digit(p[1]) : -1;
+		int low = high >= 0 ? num_hex_digit(p[2]) : -1;
 
-		if (*p != '%' || !p[1] || !p[2]) {
-			*to = *p++;
-			continue;
-		}
-		memcpy(hex, p + 1, 2);
-		*to = (char)strtoul(hex, NULL, 16);
-		p += 3;
+		*to = low >= 0 ? (char)(high << 4 | low) : *p;
+		p += low >= 0 ? 3 : 1;
 	}
 	*to = '\0';
 }

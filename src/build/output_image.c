@@ -118,7 +118,7 @@ static int add_layers(struct build *b, struct built_image *image, struct incomin
 {
 	const struct build_step *base = &b->graph.steps[image->base];
 
-	if (image->has_base && incoming_set_base(in, base->base.image.id, err) < 0)
+	if (image->has_base && incoming_set_base_layers(in, base->base.image.id, err) < 0)
 		return -err->code;
 	if (image->n_snapshots == 0)
 		return 0;
@@ -136,6 +136,8 @@ static int bring_in(struct output *o, struct built_image *image, bool is_named, 
 	write_config(o->b, image);
 	if (incoming_set_config(in, image->config, strlen(image->config), err) < 0)
 		return -err->code;
+	/* Lists show when it was made here, whatever date it bears. */
+	incoming_set_made(in, clock_real_ns());
 	for (size_t i = 0; is_named && i < o->names.n; i++)
 		incoming_add_name(in, o->names.items[i]);
 	if (incoming_commit(in, err) < 0)

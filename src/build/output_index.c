@@ -142,7 +142,7 @@ static int commit_index(struct output *o, const struct member *members, const ch
 	const struct built_image *image = &o->images[chosen];
 
 	if (incoming_begin(o->b->engine->store, &in, err) < 0 ||
-	    incoming_set_base(in, image->id, err) < 0 ||
+	    incoming_set_base_layers(in, image->id, err) < 0 ||
 	    incoming_set_config(in, image->config, strlen(image->config), err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < o->n; i++)
