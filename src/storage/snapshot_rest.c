@@ -2,17 +2,6 @@
 /* What of the build cache is still to come, refused by name. */
 #include "storage/snapshot.h"
 
-int snapshot_list(struct store *store, snapshot_fn fn, void *data, struct err *err)
-{
-	return err_set(err, ERR_UNSUPPORTED, "the build cache cannot be listed yet");
-}
-
-int snapshot_prune_run(struct store *store, const struct snapshot_prune *how,
-		       struct strv *ret_lines, int64_t *ret_reclaimed, struct err *err)
-{
-	return err_set(err, ERR_UNSUPPORTED, "the build cache cannot be pruned yet");
-}
-
 int snapshot_export(struct store *store, const char *const *keys, size_t n, const char *dest,
 		    bool with_mounts, const char *compression, struct err *err)
 {
