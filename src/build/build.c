@@ -13,6 +13,7 @@
 #include "build/build_private.h"
 #include "build/resolve.h"
 #include "engine/engine.h"
+#include "engine/pending.h"
 #include "engine/skeleton.h"
 #include "storage/collect.h"
 
@@ -36,6 +37,7 @@ void build_outcome_done(struct build_outcome *o)
 	str_done(&o->explanation);
 	free(o->listing);
 	strv_done(&o->unused_args);
+	dockerfile_done(&o->file);
 	check_findings_done(&o->findings);
 	dockerfile_done(&o->file);
 	*o = (struct build_outcome){};
@@ -49,6 +51,8 @@ int build_ensure_staging(struct build *b, struct err *err)
 
 	if (b->staging.fd >= 0)
 		return 0;
+	/* What builders that were killed have left. */
+	pending_sweep(b->engine);
 	/* Whoever mounts layers does it there. */
 	if (skeleton_add(b->engine, &skeleton, err) < 0)
 		return -err->code;
@@ -114,6 +118,7 @@ static int ensure_room(struct build *b, struct err *err)
 	const char *context = b->request->context;
 	struct stat st;
 
+	/* lint: what the user typed */
 	if (context && strcmp(context, "-") != 0 && stat(context, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	return build_ensure_staging(b, err);
@@ -222,8 +227,22 @@ static bool uses_context(const struct build *b)
 	return false;
 }
 
+/* The steps, what came before them, and the results. */
+static void tell_total(struct build *b)
+{
+	struct build_event event = {.type = BUILD_EVENT_TOTAL,
+				    .ns = clock_mono_ns(),
+				    .total = b->n_vertices + uses_context(b) + 1};
+
+	for (size_t i = 0; i < b->graph.n_steps; i++)
+		event.total += b->graph.steps[i].kind != BUILD_STEP_SCRATCH;
+	if (b->progress && b->progress->event)
+		b->progress->event(b->progress->ctx, &event);
+}
+
 static int phase_solve(struct build *b, struct err *err)
 {
+	tell_total(b);
 	if (uses_context(b)) {
 		size_t vertex = vertex_begin(b, LOAD_FILES);
 
