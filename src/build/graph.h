@@ -84,10 +84,11 @@ struct build_mount {
 
 struct build_run_op {
 	struct strv argv;
-	/* The text of a here-document that is a program of its own ("#!"), run as a file; NULL. */
+	/* The text of a here-document that is a program of its own ("#!"), run as the file that
+	 * `argv` names (below /dev/pipes, executable); NULL. */
 	char *script;
-	struct strv env; /* "K=V": configuration, arguments, proxies */
-	/* Those of `env` that are not part of the key: proxy variables. */
+	struct strv env; /* "K=V": configuration, arguments */
+	/* What comes on top and is not part of the key: proxy variables. */
 	struct strv unkeyed_env;
 	char *user, *workdir;
 	char *network; /* "default", "none", "host" */
@@ -120,8 +121,9 @@ struct build_step {
 struct build_result_image {
 	char *platform;
 	size_t step;		    /* whose files it has */
-	struct image_config config; /* complete but for diff_ids and times; history has one entry
-				       for each instruction */
+	struct image_config config; /* complete, but that diff_ids are those of the base; history
+				       has one entry for each instruction, its `empty_layer` as if
+				       every step changed something */
 	/* For each history entry of this build the step that made its layer, BUILD_NONE for an
 	 * instruction without one. Entries before FIRST_HISTORY are those of the base. */
 	size_t *history_steps; /* owned, config.n_history items */
@@ -150,6 +152,9 @@ struct build_resolver {
 			  struct err *err);
 	void *ctx;
 	const struct ignore *ignore; /* of the main context; NULL */
+	/* The main context as it was opened; NULL: it is what the request says. */
+	const struct build_source *context;
+	bool lacks_context; /* there is none: the Dockerfile came alone on stdin */
 };
 
 /* Makes the graph of FILE for REQUEST. ERR_INVALID, ERR_NOT_FOUND; RET_WHERE has the lines then.

@@ -3,7 +3,7 @@
 #define DOCKERFILE_INSTRUCTION_H
 /*
  * What instructions say, as typed data, still unexpanded: flags known and checked, forms told
- * apart. Errors carry BuildKit's words ("unknown flag: --frm (did you mean --from?)", "COPY
+ * apart. Errors carry BuildKit's words ("unknown flag: --frm (did you mean from?)", "COPY
  * requires at least two arguments, but only one was provided", ...).
  */
 #include "dockerfile/syntax.h"

@@ -207,6 +207,8 @@ static int prepare_names(struct start_networks *s, struct err *err)
 {
 	const struct network_subject *subject = &s->subject;
 
+	if (subject->has_no_server)
+		return 0;
 	s->names = network_names_make(s->engine, subject->config, subject->id, s->networks,
 				      s->live.n_endpoints);
 	/* Without names the file is as it was made. */

@@ -31,6 +31,7 @@ struct network_subject {
 	const struct port_list *ports; /* to be published */
 	const struct strv *exposed;    /* "80/tcp" */
 	bool is_new;		       /* its files were written just now */
+	bool has_no_server;	       /* nobody is there to keep a name server for it */
 };
 
 /* One start's networks. Its plan owns them: what is explained when all is over borrows from them.

@@ -181,6 +181,12 @@ static void add_joins(struct build *b, enum step_where where)
 
 /* ---- the root and its mounts ---- */
 
+static void add_further(struct build *b, enum runtime_mounts_part part)
+{
+	if (b->place->add_mounts)
+		b->place->add_mounts(b->plan, part, b->place->mounts_ctx);
+}
+
 static void add_root(struct build *b)
 {
 	cleanup_free char *root = NULL;
@@ -200,6 +206,7 @@ static void add_root(struct build *b)
 	plan_group(b->plan, "the root: the image's layers, shared by all its containers, below one "
 			    "fresh layer to write to");
 	plan_make_private(b->plan, propagation);
+	add_further(b, RUNTIME_MOUNTS_BELOW);
 	plan_mount_overlay(b->plan, b->place->lowers, b->place->dir, target,
 			   note_is(b->config, OCI_NOTE_VOLATILE, "true"));
 }
@@ -427,6 +434,7 @@ int runtime_plan_start(const struct oci_runtime_config *config, const struct run
 	if (rc < 0)
 		return rc;
 	add_sources(&b);
+	add_further(&b, RUNTIME_MOUNTS_SOURCES);
 	add_network(&b, RUNTIME_NETWORK_BEFORE);
 	plan_group(plan, "new namespaces: a view of its own of mounts, processes, names, message "
 			 "queues, network");
@@ -441,6 +449,7 @@ int runtime_plan_start(const struct oci_runtime_config *config, const struct run
 	add_root(&b);
 	add_copy_ups(&b);
 	add_mounts(&b);
+	add_further(&b, RUNTIME_MOUNTS_INSIDE);
 	if (place->tools_path)
 		plan_mount_tools(plan, place->tools_fd, place->tools_path);
 	add_names(&b);

@@ -34,6 +34,10 @@ enum runtime_network_part {
 	RUNTIME_NETWORK_AFTER,
 };
 
+/* Where mounts come into a plan that no configuration describes: their sources on the host before
+ * the clone, in the container before its root is mounted, and on that when everything else is. */
+enum runtime_mounts_part { RUNTIME_MOUNTS_SOURCES, RUNTIME_MOUNTS_BELOW, RUNTIME_MOUNTS_INSIDE };
+
 /* What the configuration does not say: where things are on this host, at this start. */
 struct runtime_place {
 	const char *dir;	   /* the container's directory */
@@ -54,6 +58,9 @@ struct runtime_place {
 	 * loopback. */
 	void (*add_network)(struct plan *plan, enum runtime_network_part part, void *ctx);
 	void *network_ctx;
+	/* Adds the steps of one part; NULL: nothing but the configuration's mounts. */
+	void (*add_mounts)(struct plan *plan, enum runtime_mounts_part part, void *ctx);
+	void *mounts_ctx;
 	bool script; /* the plan is to become a script */
 };
 

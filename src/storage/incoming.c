@@ -345,6 +345,7 @@ int incoming_commit(struct incoming *in, struct err *err)
 	    incoming_write_records(in, err) < 0 || publish(in, err) < 0 ||
 	    incoming_name_everything(in, err) < 0)
 		return -err->code;
+	incoming_tidy_snapshots(in);
 	names_save(in->store);
 	/* Whoever fills the disk with images must be able to remove them. */
 	store_ensure_reserve(in->store);

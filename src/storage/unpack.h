@@ -39,6 +39,7 @@ struct unpack_job {
 			       PROGRESS; NULL */
 	bool wants_gzip;    /* what came plain is compressed with gzip, not zstd */
 	uint64_t max_plain; /* more decompressed bytes than this are an error; 0: any number */
+	bool is_no_layer;   /* ".wh.NAME" is a name like any other */
 };
 
 #define UNPACK_JOB_INIT                                                                           \

@@ -254,6 +254,10 @@ static void add_arguments(struct strv *argv, const struct unpack_job *job,
 		strv_add(argv, "--max-plain");
 		strv_addf(argv, "%llu", (unsigned long long)job->max_plain);
 	}
+	if (job->is_no_layer) {
+		strv_add(argv, "--no-layer");
+		strv_add(argv, "1");
+	}
 }
 
 static int spawn(struct helper *h, const char *path, char *const *argv, const struct child_fds *c,

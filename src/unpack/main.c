@@ -7,9 +7,9 @@
  * must not pay for, and because it is the only one that parses what an enemy wrote byte by byte: it
  * has nothing but the descriptors it was given.
  *
- *	tare-unpack [--offset N --length N] [--dir-fd N [--limit-bytes N]] [--list-fd N]
- *		    [--raw-fd N] [--plain-fd N] [--blob-fd N [--gzip 1]] [--max-plain N]
- *		    [--progress-fd N]
+ *	tare-unpack [--offset N --length N] [--dir-fd N [--limit-bytes N] [--no-layer 1]]
+ *		    [--list-fd N] [--raw-fd N] [--plain-fd N] [--blob-fd N [--gzip 1]]
+ *		    [--max-plain N] [--progress-fd N]
  *	tare-unpack [--offset N --length N] --index-fd N [--plain-fd N] [--progress-fd N]
  *	and		[--user-ns-fd N] [--mount-ns-fd N] [--net-ns-fd N] [--request-fd N]
  *[--lock-fd N]
@@ -34,7 +34,7 @@
  * Before it reads any of that it shuts itself in (unpack/confine.h), in the namespaces it was
  *given; what it then may not do it asks for by --request-fd. --lock-fd is kept open and not
  *touched. What could not be had of the confinement is in the answer's "lost"; --leave-out leaves
- *parts of it out.
+ *parts of it out. With --no-layer there are no whiteouts.
  */
 #include "archive/tar_read.h"
 #include "base/err.h"
@@ -58,7 +58,7 @@
 struct arguments {
 	int64_t dir_fd, list_fd, raw_fd, plain_fd, blob_fd, index_fd, progress_fd;
 	int64_t user_ns_fd, mount_ns_fd, net_ns_fd, request_fd, lock_fd;
-	int64_t offset, length, gzip, max_plain, limit_bytes, leave_out, parent;
+	int64_t offset, length, gzip, max_plain, limit_bytes, leave_out, parent, no_layer;
 	struct strv lost; /* of the confinement */
 };
 
@@ -86,6 +86,7 @@ static const struct option_row {
 	{"--max-plain", offsetof(struct arguments, max_plain), false},
 	{"--limit-bytes", offsetof(struct arguments, limit_bytes), false},
 	{"--parent", offsetof(struct arguments, parent), false},
+	{"--no-layer", offsetof(struct arguments, no_layer), false},
 };
 
 /* The listing goes out by an output. */
@@ -208,6 +209,7 @@ static int apply_stream(const struct arguments *args, struct stream *stream,
 	const struct layer_options options = {
 		.maker = args->request_fd >= 0 ? &requester.base : &layer_maker_direct,
 		.max_bytes = (uint64_t)args->limit_bytes,
+		.literal_whiteouts = args->no_layer != 0,
 		.listing = args->list_fd >= 0 ? &listing.base : NULL,
 	};
 	cleanup_tar_reader struct tar_reader *reader = NULL;

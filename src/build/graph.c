@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes graphs: for each platform the stages that are needed, then the image that comes out. */
+#include "build/graph.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "build/graph_private.h"
+
+/* ---- the image that comes out ---- */
+
+static void set_labels(const struct graph_make *m, struct image_run *run)
+{
+	strv_foreach (i, &m->request->labels) {
+		const char *item = m->request->labels.items[i];
+		size_t len = strcspn(item, "=");
+		cleanup_free char *key = str_ndup(item, len);
+
+		image_run_set_label(run, key, item[len] ? item + len + 1 : "");
+	}
+}
+
+static void set_times(const struct graph_make *m, struct image_config *config, size_t first)
+{
+	char text[CLOCK_RFC3339_LEN];
+
+	clock_format_rfc3339(m->graph->epoch_s * CLOCK_NS_PER_S, text);
+	str_replace(&config->created, text);
+	for (size_t i = first; i < config->n_history; i++)
+		str_replace(&config->history[i].created, text);
+}
+
+/* Whoever said a platform gets it; otherwise it is that of the base. */
+static void set_platform(const struct graph_make *m, struct image_config *config)
+{
+	bool is_same = strcmp(config->os, m->target.os) == 0 &&
+		       strcmp(config->architecture, m->target.arch) == 0;
+
+	if (m->is_implicit)
+		return;
+	str_replace(&config->os, m->target.os);
+	str_replace(&config->architecture, m->target.arch);
+	if (*m->target.variant || !is_same)
+		str_replace(&config->variant, *m->target.variant ? m->target.variant : NULL);
+}
+
+static void add_image(struct graph_make *m, struct graph_stage *s)
+{
+	struct build_graph *g = m->graph;
+	struct build_result_image *image = NULL;
+	struct platform platform = {};
+	char text[PLATFORM_LEN];
+
+	graph_stage_ensure_step(m, s);
+	g->images = mem_realloc_array(g->images, g->n_images + 1, sizeof(*g->images));
+	image = &g->images[g->n_images++];
+	*image = (struct build_result_image){
+		.step = s->step,
+		.config = s->config,
+		.history_steps = take_ptr(s->history_steps),
+		.first_history = s->first_history,
+	};
+	s->config = (struct image_config)IMAGE_CONFIG_INIT;
+	image->config.run.has_cmd = image->config.run.cmd.n > 0;
+	image->config.run.has_entrypoint = image->config.run.entrypoint.n > 0;
+	set_labels(m, &image->config.run);
+	set_platform(m, &image->config);
+	set_times(m, &image->config, image->first_history);
+	platform_set(&platform, image->config.os, image->config.architecture,
+		     image->config.variant);
+	image->platform = str_dup(platform_format(&platform, text));
+}
+
+/* ---- one platform ---- */
+
+static int plan_stages(struct graph_make *m, struct err *err)
+{
+	bool wants_all = m->is_lenient && !m->request->target;
+
+	for (size_t i = 0; wants_all && i < m->n_stages; i++)
+		if (graph_stage_plan(m, &m->stages[i], err) < 0)
+			return -err->code;
+	return graph_stage_plan(m, &m->stages[m->wanted], err);
+}
+
+static int make_platform(struct graph_make *m, struct err *err)
+{
+	if (graph_args_make_globals(m, err) < 0 || graph_args_set_epoch(m, err) < 0 ||
+	    graph_stages_make(m, err) < 0 || plan_stages(m, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < m->n_stages; i++) {
+		struct graph_stage *s = &m->stages[i];
+
+		if (!s->is_planned)
+			continue;
+		if (graph_stage_begin(m, s, err) < 0 || graph_stage_apply(m, s, err) < 0)
+			return -err->code;
+	}
+	add_image(m, &m->stages[m->wanted]);
+	return 0;
+}
+
+static int make_platforms(struct graph_make *m, struct err *err)
+{
+	const struct strv *platforms = &m->request->platforms;
+	size_t n = platforms->n ? platforms->n : 1;
+
+	m->is_implicit = !platforms->n;
+	m->graph->is_multi_platform = n > 1 || graph_args_is_true(m, "BUILDKIT_MULTI_PLATFORM");
+	platform_get_host(&m->build);
+	for (size_t i = 0; i < n; i++) {
+		m->target = m->build;
+		if (platforms->n && platform_parse(platforms->items[i], &m->target, err) < 0)
+			return -err->code;
+		graph_stages_done(m);
+		if (make_platform(m, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+/* ---- checks ---- */
+
+static const struct graph_image *find_image(const struct graph_make *m, const char *ref)
+{
+	for (size_t i = 0; i < m->n_images; i++)
+		if (strcmp(m->images[i]->ref, ref) == 0)
+			return m->images[i];
+	return NULL;
+}
+
+static const char *get_platform(void *ctx, const char *ref)
+{
+	const struct graph_image *image = find_image(ctx, ref);
+
+	return image ? image->real_platform : NULL;
+}
+
+static const struct strv *get_env(void *ctx, const char *ref)
+{
+	const struct graph_image *image = find_image(ctx, ref);
+
+	return image ? &image->config.run.env : NULL;
+}
+
+static int check(struct graph_make *m, struct err *err)
+{
+	char text[PLATFORM_LEN];
+	struct check_input input = {
+		.file = m->file,
+		.stages = &m->parsed,
+		.build_args = &m->build_args,
+		.ignore = m->resolver->ignore,
+		.target = m->request->target,
+		.get_platform = get_platform,
+		.get_env = get_env,
+		.ctx = m,
+		.platform = platform_format(&m->target, text),
+	};
+
+	return dockerfile_check(&input, &m->graph->findings, &m->graph->findings_are_errors, err);
+}
+
+/* ---- all of it ---- */
+
+static void make_done(struct graph_make *m)
+{
+	graph_stages_done(m);
+	graph_contexts_done(m);
+	dockerfile_stages_done(&m->parsed);
+	strv_done(&m->build_args);
+	strv_done(&m->globals);
+	strv_done(&m->step_keys);
+	for (size_t i = 0; i < m->n_images; i++) {
+		free(m->images[i]->ref);
+		free(m->images[i]->platform);
+		free(m->images[i]->name);
+		free(m->images[i]->real_platform);
+		image_done(&m->images[i]->image);
+		image_config_done(&m->images[i]->config);
+		free(m->images[i]);
+	}
+	free(m->images);
+}
+
+static int make(struct graph_make *m, struct err *err)
+{
+	if (dockerfile_get_stages(m->file, &m->parsed, m->where, err) < 0)
+		return -err->code;
+	if (!m->parsed.n)
+		return err_set(err, ERR_INVALID, "dockerfile contains no stages to build");
+	graph_args_collect(m);
+	if (graph_contexts_parse(m, err) < 0)
+		return -err->code;
+	graph_add_main_context(m);
+	if (make_platforms(m, err) < 0)
+		return -err->code;
+	*m->where = (struct dockerfile_lines){};
+	graph_args_find_unused(m);
+	return check(m, err);
+}
+
+int build_graph_make(const struct build_request *request, const struct dockerfile *file,
+		     const struct build_resolver *resolver, struct build_graph *ret,
+		     struct dockerfile_lines *ret_where, struct err *err)
+{
+	struct graph_make m = {
+		.request = request,
+		.file = file,
+		.resolver = resolver,
+		.graph = ret,
+		.where = ret_where,
+		.is_lenient = request->call == BUILD_CALL_CHECK,
+	};
+	int rc = make(&m, err);
+
+	make_done(&m);
+	return rc;
+}
+
+void build_graph_done(struct build_graph *g)
+{
+	for (size_t i = 0; i < g->n_steps; i++)
+		graph_step_done(&g->steps[i]);
+	free(g->steps);
+	for (size_t i = 0; i < g->n_sources; i++) {
+		free(g->sources[i].where);
+		free(g->sources[i].name);
+		free(g->sources[i].checksum);
+	}
+	free(g->sources);
+	for (size_t i = 0; i < g->n_images; i++) {
+		free(g->images[i].platform);
+		image_config_done(&g->images[i].config);
+		free(g->images[i].history_steps);
+	}
+	free(g->images);
+	strv_done(&g->unused_args);
+	check_findings_done(&g->findings);
+	*g = (struct build_graph){};
+}

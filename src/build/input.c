@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a build reads first: the Dockerfile and the main context. Where the Dockerfile is follows
+ * from both -f and the context, by docker's rules: beside the context's root by default, anywhere
+ * on the host with -f and a directory, inside of a context that was fetched.
+ */
+/* lint file: directories named by the user */
+#include "build/tree.h"
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "build/git_url.h"
+#include "build/graph.h"
+#include "build/input_private.h"
+#include "dockerfile/ignore.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_NAME "Dockerfile"
+
+/* Where a Dockerfile is looked for. */
+struct place {
+	int dir_fd; /* borrowed */
+	const char *name;
+};
+
+/* ---- Dockerfiles ---- */
+
+/* Says why the Dockerfile NAME could not be read, in docker's words. */
+static int cannot_read(const char *name, int rc, struct err *err)
+{
+	const char *call = rc == -EISDIR ? "read" : "open";
+
+	if (rc == -EINVAL)
+		return err_set(err, ERR_INVALID,
+			       "failed to read dockerfile: open %s: not a regular file", name);
+	if (rc == -EFBIG)
+		return err_set(err, ERR_INVALID,
+			       "failed to read dockerfile: %s: larger than %u bytes", name,
+			       INPUT_MAX_DOCKERFILE);
+	return err_sys(err, -rc, "failed to read dockerfile: %s %s", call, name);
+}
+
+static void take_text(struct build_input *in, const char *name, struct str *text)
+{
+	str_replace(&in->file_name, name);
+	in->file_len = text->len;
+	in->file_text = str_take(text);
+}
+
+/* The default name, or what else people call it. */
+static int read_default(int dir_fd, const char **ret_name, struct str *ret)
+{
+	static const char *const names[] = {DEFAULT_NAME, "dockerfile", "Containerfile"};
+	int rc = -ENOENT;
+
+	for (size_t i = 0; i < ARRAY_LEN(names) && rc == -ENOENT; i++) {
+		rc = input_read_file(dir_fd, names[i], INPUT_MAX_DOCKERFILE, ret);
+		if (rc == 0)
+			*ret_name = names[i];
+	}
+	return rc;
+}
+
+/* Reads the Dockerfile; PLACE has its name afterwards. */
+static int read_dockerfile(struct build_input *in, struct place *place, struct err *err)
+{
+	cleanup_str struct str text = STR_INIT;
+	int rc = 0;
+
+	if (strcmp(place->name, DEFAULT_NAME) == 0)
+		rc = read_default(place->dir_fd, &place->name, &text);
+	else
+		rc = input_read_file(place->dir_fd, place->name, INPUT_MAX_DOCKERFILE, &text);
+	if (rc < 0)
+		return cannot_read(place->name, rc, err);
+	take_text(in, place->name, &text);
+	return 0;
+}
+
+/* The same from standard input. */
+static int read_stdin(struct build_input *in, struct err *err)
+{
+	cleanup_str struct str text = STR_INIT;
+	int rc = fd_read_all(STDIN_FILENO, INPUT_MAX_DOCKERFILE, &text);
+
+	if (rc < 0)
+		return cannot_read(DEFAULT_NAME, rc, err);
+	take_text(in, DEFAULT_NAME, &text);
+	return 0;
+}
+
+static void take_inline(struct build_input *in, const char *inline_text)
+{
+	cleanup_str struct str text = STR_INIT;
+
+	str_add(&text, inline_text);
+	take_text(in, DEFAULT_NAME, &text);
+}
+
+/* ---- ignore files ---- */
+
+/* --ignorefile: a file of the host's, which must be there. */
+static int read_chosen_ignore(const char *path, struct ignore **ret, struct err *err)
+{
+	cleanup_str struct str text = STR_INIT;
+	int rc = fd_read_file_at(AT_FDCWD, path, INPUT_MAX_IGNORE, &text);
+
+	if (rc < 0)
+		return err_sys(err, -rc, "open %s", path);
+	if (ignore_parse(str_get(&text), text.len, ret, err) < 0)
+		return err_wrap(err, "failed parsing %s", path);
+	return 0;
+}
+
+/* The user's own choice, else the one beside the Dockerfile that has its name, else that of the
+ * context. PLACE is where the Dockerfile is; dir_fd -1 when that is no file. */
+static int read_ignore(const struct build_request *request, const struct place *place,
+		       struct build_tree *context, struct err *err)
+{
+	static const char *const endings[] = {".dockerignore", ".containerignore"};
+	int rc = 0;
+
+	if (request->ignorefile)
+		return read_chosen_ignore(request->ignorefile, &context->ignore, err);
+	for (size_t i = 0; place->dir_fd >= 0 && i < ARRAY_LEN(endings) && rc == 0; i++) {
+		cleanup_free char *name = str_printf("%s%s", place->name, endings[i]);
+
+		rc = input_read_ignore(place->dir_fd, name, &context->ignore, err);
+	}
+	if (rc == 0)
+		rc = input_find_ignore(context->root_fd, &context->ignore, err);
+	return rc < 0 ? rc : 0;
+}
+
+/* ---- kinds of contexts ---- */
+
+static void set_main(struct build_input *in, enum build_source_kind kind, const char *where)
+{
+	in->main = mem_zalloc(sizeof(*in->main));
+	in->main->kind = kind;
+	in->main->where = str_dup(where);
+	in->main->name = str_dup("context");
+	in->has_context = true;
+}
+
+/* Splits what -f says of a file on the host. RET_DIR_FD is owned. */
+static int open_file_dir(const char *file, int *ret_dir_fd, char **ret_name, struct err *err)
+{
+	cleanup_free char *path = str_dup(file);
+	size_t len = strlen(path);
+	char *slash = NULL;
+	int fd = -1;
+
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	slash = strrchr(path, '/');
+	*ret_name = str_dup(slash ? slash + 1 : path);
+	if (slash)
+		*slash = '\0';
+	fd = input_open_dir(!slash ? "." : *path ? path : "/");
+	if (fd < 0)
+		return cannot_read(*ret_name, fd == -ENOTDIR ? -ENOENT : fd, err);
+	*ret_dir_fd = fd;
+	return 0;
+}
+
+/* The Dockerfile of a context that is a directory of the host's: -f is a file of the host, too. */
+static int read_host_file(const struct build_request *request, struct build_input *in,
+			  struct err *err)
+{
+	cleanup_close int dir_fd = -1;
+	cleanup_free char *name = NULL;
+	struct place place = {-1, DEFAULT_NAME};
+
+	if (request->inline_file) {
+		take_inline(in, request->inline_file);
+	} else if (!request->file) {
+		place.dir_fd = in->context.root_fd;
+		if (read_dockerfile(in, &place, err) < 0)
+			return -err->code;
+		in->context.dockerfile = str_dup(place.name);
+	} else if (strcmp(request->file, "-") == 0) {
+		if (read_stdin(in, err) < 0)
+			return -err->code;
+	} else {
+		if (open_file_dir(request->file, &dir_fd, &name, err) < 0)
+			return -err->code;
+		place = (struct place){dir_fd, name};
+		if (read_dockerfile(in, &place, err) < 0)
+			return -err->code;
+	}
+	return read_ignore(request, &place, &in->context, err);
+}
+
+static int open_local(const struct build_request *request, int dir_fd, struct build_input *in,
+		      struct err *err)
+{
+	in->context = (struct build_tree){.root_fd = dir_fd, .is_context = true};
+	set_main(in, BUILD_SOURCE_LOCAL, request->context);
+	return read_host_file(request, in, err);
+}
+
+/* The Dockerfile of a context that was fetched into `context`: -f is a path in it, unless it is one
+ * of the host's. An ignore file in it does not count, as docker has it. */
+static int read_fetched_file(const struct build_request *request, struct build_input *in,
+			     struct err *err)
+{
+	struct place place = {in->context.root_fd, request->file ? request->file : DEFAULT_NAME};
+	cleanup_close int dir_fd = -1;
+	cleanup_free char *name = NULL;
+
+	if (request->inline_file) {
+		take_inline(in, request->inline_file);
+	} else if (request->file && strcmp(request->file, "-") == 0) {
+		if (read_stdin(in, err) < 0)
+			return -err->code;
+	} else {
+		if (*place.name == '/') {
+			if (open_file_dir(request->file, &dir_fd, &name, err) < 0)
+				return -err->code;
+			place = (struct place){dir_fd, name};
+		}
+		if (read_dockerfile(in, &place, err) < 0)
+			return -err->code;
+		if (dir_fd < 0)
+			in->context.dockerfile = str_dup(place.name);
+	}
+	return request->ignorefile
+		       ? read_chosen_ignore(request->ignorefile, &in->context.ignore, err)
+		       : 0;
+}
+
+/* An empty directory as the context. */
+static int open_empty(int staging_fd, struct build_input *in, struct err *err)
+{
+	int fd = input_make_dir(staging_fd, "context", err);
+
+	if (fd < 0)
+		return fd;
+	in->context = (struct build_tree){.root_fd = fd, .is_context = true};
+	return 0;
+}
+
+/* Standard input: an archive, else a Dockerfile of its own with nothing to copy from. */
+static int open_stream(struct engine *engine, const struct build_request *request, int staging_fd,
+		       struct build_input *in, struct err *err)
+{
+	unsigned char head[INPUT_HEAD_LEN];
+	ssize_t n = 0;
+
+	if (request->file && strcmp(request->file, "-") == 0)
+		return err_set(err, ERR_INVALID,
+			       "invalid argument: can't use stdin for both build context and "
+			       "dockerfile");
+	n = input_peek(STDIN_FILENO, head);
+	if (n < 0)
+		return err_sys(err, (int)-n, "failed to peek context header from STDIN");
+	set_main(in, BUILD_SOURCE_STREAM, "-");
+	if (open_empty(staging_fd, in, err) < 0)
+		return -err->code;
+	if (input_is_archive(head, (size_t)n)) {
+		if (input_unpack(engine, STDIN_FILENO, in->context.root_fd, err) < 0)
+			return -err->code;
+		return read_fetched_file(request, in, err);
+	}
+	if (request->file)
+		return err_set(err, ERR_INVALID,
+			       "ambiguous Dockerfile source: both stdin and flag correspond to "
+			       "Dockerfiles");
+	return read_stdin(in, err);
+}
+
+/* The build argument that keeps .git of the main context. */
+static bool keeps_git_dir(const struct build_request *request)
+{
+	static const char name[] = "BUILDKIT_CONTEXT_KEEP_GIT_DIR=";
+	const char *value = "";
+
+	strv_foreach (i, &request->build_args)
+		if (str_has_prefix(request->build_args.items[i], name))
+			value = request->build_args.items[i] + sizeof(name) - 1;
+	return strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0;
+}
+
+static int open_git(struct engine *engine, const struct build_request *request, int staging_fd,
+		    struct build_input *in, struct err *err)
+{
+	set_main(in, BUILD_SOURCE_GIT, request->context);
+	in->main->keep_git_dir = keeps_git_dir(request);
+	if (build_source_open(engine, in->main, staging_fd, &in->context, NULL, err) < 0)
+		return -err->code;
+	return read_fetched_file(request, in, err);
+}
+
+static int open_context(struct engine *engine, const struct build_request *request, int staging_fd,
+			struct build_input *in, struct err *err)
+{
+	const char *context = request->context ? request->context : "";
+	cleanup_git_url struct git_url url = {};
+	int dir_fd = -1;
+	int is_git = 0;
+
+	if (strcmp(context, "-") == 0)
+		return open_stream(engine, request, staging_fd, in, err);
+	dir_fd = input_open_dir(context);
+	if (dir_fd >= 0)
+		return open_local(request, dir_fd, in, err);
+	if (dir_fd != -ENOENT && dir_fd != -ENOTDIR)
+		return err_sys(err, -dir_fd, "unable to prepare context: open %s", context);
+	is_git = git_url_parse(context, &url, err);
+	if (is_git != 0)
+		return is_git < 0 ? is_git : open_git(engine, request, staging_fd, in, err);
+	return err_set(err, ERR_NOT_FOUND, "unable to prepare context: path \"%s\" not found",
+		       context);
+}
+
+int build_input_open(struct engine *engine, const struct build_request *request, int staging_fd,
+		     struct build_input *ret, struct err *err)
+{
+	struct build_input in = {.context = {.root_fd = -1}};
+
+	if (open_context(engine, request, staging_fd, &in, err) < 0) {
+		build_input_done(&in);
+		return -err->code;
+	}
+	*ret = in;
+	return 0;
+}
+
+static void source_free(struct build_source *source)
+{
+	if (!source)
+		return;
+	free(source->where);
+	free(source->name);
+	free(source->checksum);
+	free(source);
+}
+
+void build_input_done(struct build_input *in)
+{
+	free(in->file_name);
+	free(in->file_text);
+	build_tree_done(&in->context);
+	source_free(in->main);
+	*in = (struct build_input){.context = {.root_fd = -1}};
+}
