@@ -223,6 +223,17 @@ def test_ignored_files_are_not_there(steps, context):
     assert got.rc == 125 and '"/secret.pem": not found' in got.err
 
 
+def test_files_of_a_context_are_root_s(steps, context):
+    """Whoever has it on the host; in directories of which a part is left out as well."""
+    for path in [context] + list(context.rglob("*")):
+        os.lchown(path, 1234, 5678)
+    script = "cd /src; find . -exec stat -c '%u:%g' {} + | sort -u; touch /src/new; stat -c %u /src/new /src/a"
+    for more in ([], ["--ignore", "sub/deep\n"]):
+        got = steps.ok("--context", context, *more, "--mount", "type=bind;target=/src;rw", "busybox", "sh", "-c", script)
+        assert got.out == "0:0\n0\n0\n"
+    assert os.stat(context / "a").st_uid == 1234 and not (context / "new").exists()
+
+
 def test_tmpfs(steps):
     got = steps.ok("--mount", "type=tmpfs;target=/t;size=1048576", "busybox", "sh", "-c", "df -k /t | tail -1; echo x >/t/x; stat -c %a /t")
     assert " 1024 " in got.out and got.out.endswith("1777\n") and got.tree() == {}
