@@ -13,6 +13,7 @@
 #include "build/build_private.h"
 #include "build/resolve.h"
 #include "engine/engine.h"
+#include "engine/pending.h"
 #include "engine/skeleton.h"
 #include "storage/collect.h"
 
@@ -48,6 +49,8 @@ int build_ensure_staging(struct build *b, struct err *err)
 
 	if (b->staging.fd >= 0)
 		return 0;
+	/* What a builder that was killed has left of its steps. */
+	pending_sweep(b->engine);
 	/* Whoever mounts layers does it there. */
 	if (skeleton_add(b->engine, &skeleton, err) < 0)
 		return -err->code;
@@ -121,9 +124,9 @@ static int ensure_room(struct build *b, struct err *err)
 /* docker's client says some things itself, and the others come from the builder. */
 static int wrap_input(struct err *err)
 {
-	return str_has_prefix(err->msg, "unable to prepare context") ? -err->code
-								      : err_wrap(err,
-										 "failed to solve");
+	return str_has_prefix(err->msg, "unable to prepare context")
+		       ? -err->code
+		       : err_wrap(err, "failed to solve");
 }
 
 static void tell_input(struct build *b)

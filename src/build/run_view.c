@@ -194,6 +194,14 @@ static int attach_tree(struct run_place *p, int tree)
 	return rc < 0 ? rc : fcntl(tree, F_DUPFD_CLOEXEC, 3);
 }
 
+static int open_lower(const char *path)
+{
+	/* lint: a layer directory of the store */
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* TREE: what stands for the tree. */
 static int open_layers(struct run_place *p, int tree, int *fds, size_t *n)
 {
@@ -201,14 +209,8 @@ static int open_layers(struct run_place *p, int tree, int *fds, size_t *n)
 
 	if (rc == 0 && p->tree)
 		rc = add_layer(fds, n, attach_tree(p, tree));
-	for (size_t i = 0; rc == 0 && p->lowers && i < p->lowers->n; i++) {
-		/* lint: a layer directory of the store */
-		int fd = *n < MAX_LAYERS
-				 ? open(p->lowers->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC)
-				 : -1;
-
-		rc = add_layer(fds, n, *n >= MAX_LAYERS ? -E2BIG : fd < 0 ? -errno : fd);
-	}
+	for (size_t i = 0; rc == 0 && p->lowers && i < p->lowers->n; i++)
+		rc = *n >= MAX_LAYERS ? -E2BIG : add_layer(fds, n, open_lower(p->lowers->items[i]));
 	/* One layer alone is no overlay, nothing at all is one of two empty directories. */
 	if (rc == 0 && *n < 2)
 		rc = add_layer(fds, n, open_dir(p->side, "mask"));
