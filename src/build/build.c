@@ -36,6 +36,7 @@ void build_outcome_done(struct build_outcome *o)
 	free(o->failure.log);
 	str_done(&o->explanation);
 	strv_done(&o->unused_args);
+	dockerfile_done(&o->file);
 	check_findings_done(&o->findings);
 	dockerfile_done(&o->file);
 	*o = (struct build_outcome){};
@@ -49,7 +50,7 @@ int build_ensure_staging(struct build *b, struct err *err)
 
 	if (b->staging.fd >= 0)
 		return 0;
-	/* What a builder that was killed has left of its steps. */
+	/* What builders that were killed have left. */
 	pending_sweep(b->engine);
 	/* Whoever mounts layers does it there. */
 	if (skeleton_add(b->engine, &skeleton, err) < 0)
@@ -116,6 +117,7 @@ static int ensure_room(struct build *b, struct err *err)
 	const char *context = b->request->context;
 	struct stat st;
 
+	/* lint: what the user typed */
 	if (context && strcmp(context, "-") != 0 && stat(context, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	return build_ensure_staging(b, err);
@@ -223,8 +225,22 @@ static bool uses_context(const struct build *b)
 	return false;
 }
 
+/* The steps, what came before them, and the results. */
+static void tell_total(struct build *b)
+{
+	struct build_event event = {.type = BUILD_EVENT_TOTAL,
+				    .ns = clock_mono_ns(),
+				    .total = b->n_vertices + uses_context(b) + 1};
+
+	for (size_t i = 0; i < b->graph.n_steps; i++)
+		event.total += b->graph.steps[i].kind != BUILD_STEP_SCRATCH;
+	if (b->progress && b->progress->event)
+		b->progress->event(b->progress->ctx, &event);
+}
+
 static int phase_solve(struct build *b, struct err *err)
 {
+	tell_total(b);
 	if (uses_context(b)) {
 		size_t vertex = vertex_begin(b, LOAD_FILES);
 

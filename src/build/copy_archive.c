@@ -28,7 +28,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/mman.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -173,7 +172,7 @@ static int unpack(const struct build_place *where, int in_fd, struct merge *m, s
 {
 	struct unpack_job job = UNPACK_JOB_INIT;
 	struct unpack_result result;
-	cleanup_close int list = memfd_create("list", MFD_CLOEXEC);
+	cleanup_close int list = open(where->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 	cleanup_str struct str text = STR_INIT;
 	int rc = 0;
 

@@ -149,7 +149,7 @@ static int apply_expose(struct graph_make *m, struct graph_stage *s, const struc
 		if (graph_expand_words(m, &s->vars, i->list.words.items[k], &words, err) < 0)
 			return -err->code;
 	strv_foreach (k, &words)
-		if (expose_parse(words.items[k], &ports, err) < 0)
+		if (expose_ports_parse(words.items[k], &ports, err) < 0)
 			return -err->code;
 	strv_foreach (k, &ports)
 		image_set_add(&s->config.run.exposed_ports, ports.items[k]);

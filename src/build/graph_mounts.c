@@ -155,10 +155,9 @@ static void name_cache(const struct graph_make *m, struct run_mount *mount, cons
 static int complete_files(const struct graph_make *m, const struct graph_stage *s,
 			  struct run_mount *mount, struct err *err)
 {
-	cleanup_free char *target = str_dup(mount->target);
+	/* Without a target it is the working directory, as with BuildKit. */
+	cleanup_free char *target = str_dup(mount->target ? mount->target : s->dir);
 
-	if (!target)
-		return err_set(err, ERR_INVALID, "invalid mount target \"\"");
 	if (mount->type == RUN_MOUNT_CACHE)
 		name_cache(m, mount, target);
 	return set_target(s, mount, target, err);

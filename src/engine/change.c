@@ -172,7 +172,7 @@ static int apply_expose(struct change *c, struct err *err)
 		if (expand_words(words->items[i], &scope, &specs, err) < 0)
 			return -err->code;
 	strv_foreach (i, &specs)
-		if (expose_parse(specs.items[i], &ports, err) < 0)
+		if (expose_ports_parse(specs.items[i], &ports, err) < 0)
 			return -err->code;
 	strv_foreach (i, &ports)
 		image_set_add(&c->run->exposed_ports, ports.items[i]);

@@ -74,7 +74,7 @@ static int parse_protocol(const char *text, char **ret, struct err *err)
 	return -err->code;
 }
 
-int expose_parse(const char *spec, struct strv *ret, struct err *err)
+int expose_ports_parse(const char *spec, struct strv *ret, struct err *err)
 {
 	const char *colon = strrchr(spec, ':');
 	const char *inside = colon ? colon + 1 : spec;

@@ -6,6 +6,6 @@
 #include "base/str.h"
 
 /* Appends "80/tcp" for each port of SPEC ("8000-8002/udp", "127.0.0.1:80:80"). */
-int expose_parse(const char *spec, struct strv *ret, struct err *err);
+int expose_ports_parse(const char *spec, struct strv *ret, struct err *err);
 
 #endif
