@@ -40,8 +40,12 @@ def built(tare, case, tmp_path):
 
 
 def config_of(text):
+    """BuildKit names the directory "/" and a PATH where others say nothing."""
     config = text.get("config") or {}
-    return {key: config.get(key) or None for key in CONFIG_KEYS}
+    found = {key: config.get(key) or None for key in CONFIG_KEYS}
+    found["Labels"] = {key: value for key, value in found["Labels"].items() if not key.startswith("io.buildah")}
+    found["WorkingDir"] = found["WorkingDir"] or "/"
+    return found
 
 
 def with_docker(docker, folder, out):
