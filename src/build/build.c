@@ -13,6 +13,8 @@
 #include "build/build_private.h"
 #include "build/resolve.h"
 #include "engine/engine.h"
+#include "engine/pending.h"
+#include "engine/skeleton.h"
 #include "storage/collect.h"
 
 #include <errno.h>
@@ -34,6 +36,7 @@ void build_outcome_done(struct build_outcome *o)
 	free(o->failure.log);
 	str_done(&o->explanation);
 	strv_done(&o->unused_args);
+	dockerfile_done(&o->file);
 	check_findings_done(&o->findings);
 	dockerfile_done(&o->file);
 	*o = (struct build_outcome){};
@@ -43,7 +46,16 @@ void build_outcome_done(struct build_outcome *o)
 
 int build_ensure_staging(struct build *b, struct err *err)
 {
-	return b->staging.fd >= 0 ? 0 : staging_create(b->engine->store, &b->staging, err);
+	cleanup_strv struct strv skeleton = STRV_INIT;
+
+	if (b->staging.fd >= 0)
+		return 0;
+	/* What builders that were killed have left. */
+	pending_sweep(b->engine);
+	/* Whoever mounts layers does it there. */
+	if (skeleton_add(b->engine, &skeleton, err) < 0)
+		return -err->code;
+	return staging_create(b->engine->store, &b->staging, err);
 }
 
 /* The directory in which source number SOURCE may put what it fetches. */
@@ -105,6 +117,7 @@ static int ensure_room(struct build *b, struct err *err)
 	const char *context = b->request->context;
 	struct stat st;
 
+	/* lint: what the user typed */
 	if (context && strcmp(context, "-") != 0 && stat(context, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	return build_ensure_staging(b, err);
@@ -113,9 +126,9 @@ static int ensure_room(struct build *b, struct err *err)
 /* docker's client says some things itself, and the others come from the builder. */
 static int wrap_input(struct err *err)
 {
-	return str_has_prefix(err->msg, "unable to prepare context") ? -err->code
-								      : err_wrap(err,
-										 "failed to solve");
+	return str_has_prefix(err->msg, "unable to prepare context")
+		       ? -err->code
+		       : err_wrap(err, "failed to solve");
 }
 
 static void tell_input(struct build *b)
@@ -212,8 +225,22 @@ static bool uses_context(const struct build *b)
 	return false;
 }
 
+/* The steps, what came before them, and the results. */
+static void tell_total(struct build *b)
+{
+	struct build_event event = {.type = BUILD_EVENT_TOTAL,
+				    .ns = clock_mono_ns(),
+				    .total = b->n_vertices + uses_context(b) + 1};
+
+	for (size_t i = 0; i < b->graph.n_steps; i++)
+		event.total += b->graph.steps[i].kind != BUILD_STEP_SCRATCH;
+	if (b->progress && b->progress->event)
+		b->progress->event(b->progress->ctx, &event);
+}
+
 static int phase_solve(struct build *b, struct err *err)
 {
+	tell_total(b);
 	if (uses_context(b)) {
 		size_t vertex = vertex_begin(b, LOAD_FILES);
 

@@ -70,8 +70,7 @@ static int export_one(struct build *b, const struct build_attributes *a, struct 
 	rc = snapshot_export(b->engine->store, keys, n, dest,
 			     is_true(build_attributes_get(a, "mounts")),
 			     compression ? compression : "zstd", err);
-	vertex_end(b, vertex, EXPORT_NAME,
-		   rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
+	vertex_end(b, vertex, EXPORT_NAME, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
 		   rc < 0 ? err->msg : NULL);
 	return rc;
 }

@@ -24,7 +24,7 @@ struct run_inputs {
 	struct strv lowers;
 	size_t n_mounts;
 	struct build_tree **trees;
-	struct strv *layers;	     /* of the mounts from steps */
+	struct strv *layers;	      /* of the mounts from steps */
 	const struct strv **pointers; /* to them */
 };
 

@@ -87,8 +87,9 @@ int cmd_build(struct cli *cli, union verb_options *options, struct err *err)
 	build_show_close(&show);
 	if (rc < 0) {
 		print_failure(&outcome.failure, err, show.is_quiet);
-		return 1;
+		return outcome.signal ? 128 + outcome.signal : 1;
 	}
+	fputs(str_get(&outcome.explanation), stdout);
 	if (o->request.call == BUILD_CALL_CHECK)
 		return print_check(&outcome);
 	if (!show.is_quiet)

@@ -2,10 +2,14 @@
 /*
  * The build cache as a program, for tests that kill it, trace it, or look at what it has made:
  *
- *	tare-cache-tool ROOT RUNROOT HELPERS publish KEY UPPER [replace]  UPPER (moved) becomes KEY
- *	tare-cache-tool ROOT RUNROOT HELPERS open KEY [WAIT]	where it is; holds it until WAIT (a
- *FIFO) ends tare-cache-tool ROOT RUNROOT HELPERS adopt NAME FORMAT BASE KEY...	an image of BASE
- *("-": none) and the snapshots
+ *	tare-cache-tool ROOT RUNROOT HELPERS VERB ...
+ *
+ *	publish KEY UPPER [replace]	the directory UPPER, which is moved, becomes KEY
+ *	open KEY [FIFO]			where it is; held until FIFO ends, and then looked for again
+ *	adopt NAME FORMAT BASE KEY...	an image of BASE ("-": none) and the snapshots: their diff
+ *IDs list				key, kind, state, bytes, uses prune all|some KEEP
+ *[FILTER]...	what went, then bytes mount ID shared|locked|private [FIFO]	the directory of a
+ *cache, or "busy"
  *
  * A KEY is any word, whose digest is the key. Times are clamped to 2020-01-01.
  */
@@ -19,6 +23,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "oci/image_config.h"
 #include "oci/reference.h"
@@ -55,6 +60,15 @@ static int publish(int argc, char **argv, struct err *err)
 	return snapshot_publish(store, &staging, "step", &info, err);
 }
 
+static void hold(const char *fifo)
+{
+	cleanup_close int fd = open(fifo, O_RDONLY | O_CLOEXEC);
+	char byte;
+
+	while (read(fd, &byte, 1) > 0)
+		continue;
+}
+
 static int open_key(int argc, char **argv, struct err *err)
 {
 	struct snapshot s = SNAPSHOT_INIT;
@@ -68,11 +82,7 @@ static int open_key(int argc, char **argv, struct err *err)
 	printf("%s\n", rc == 0 ? "none" : s.info.is_empty ? "empty" : s.dir);
 	fflush(stdout);
 	if (argc > 1 && rc > 0) {
-		cleanup_close int fd = open(argv[1], O_RDONLY | O_CLOEXEC);
-		char byte;
-
-		while (read(fd, &byte, 1) > 0)
-			continue;
+		hold(argv[1]);
 		if (snapshot_locate(store, &s, err) == 0)
 			printf("%s\n", s.dir);
 	}
@@ -156,14 +166,64 @@ static int adopt(int argc, char **argv, struct err *err)
 	return rc;
 }
 
+static int print_one(const struct snapshot_info *info, bool in_use, bool shared, void *data,
+		     struct err *err)
+{
+	printf("%s\t%d\t%s%s%s\t%lld\t%lld\n", info->key, (int)info->kind, in_use ? "used" : "free",
+	       shared ? ",shared" : "", *info->chain_hex ? ",layer" : "", (long long)info->size,
+	       (long long)info->n_uses);
+	return 0;
+}
+
+static int list(int argc, char **argv, struct err *err)
+{
+	return snapshot_list(store, print_one, NULL, err);
+}
+
+static int prune(int argc, char **argv, struct err *err)
+{
+	cleanup_strv struct strv filters = STRV_INIT;
+	cleanup_strv struct strv lines = STRV_INIT;
+	struct snapshot_prune how = {
+		.all = strcmp(argv[0], "all") == 0, .until_ns = INT64_MAX, .filters = &filters};
+	int64_t bytes = 0;
+
+	if (num_parse_i64(argv[1], &how.keep_bytes) < 0)
+		return err_set(err, ERR_INVALID, "keep?");
+	for (int i = 2; i < argc; i++)
+		strv_add(&filters, argv[i]);
+	if (snapshot_prune_run(store, &how, &lines, &bytes, err) < 0)
+		return -err->code;
+	strv_foreach (i, &lines)
+		printf("%s\n", lines.items[i]);
+	printf("%lld\n", (long long)bytes);
+	return 0;
+}
+
+static int mount_cache(int argc, char **argv, struct err *err)
+{
+	struct cache_mount m = {.lock_fd = -1};
+	bool is_private = strcmp(argv[1], "private") == 0,
+	     is_locked = strcmp(argv[1], "locked") == 0;
+	int rc = cache_mount_open(store, argv[0], is_locked, is_private, 0750, 7, 8, &m, err);
+
+	if (rc < 0)
+		return rc;
+	printf("%s\n", rc ? "busy" : m.dir);
+	fflush(stdout);
+	if (argc > 2 && rc == 0)
+		hold(argv[2]);
+	cache_mount_done(&m);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int least;
 	int (*run)(int argc, char **argv, struct err *err);
 } verbs[] = {
-	{"publish", 2, publish},
-	{"open", 1, open_key},
-	{"adopt", 4, adopt},
+	{"publish", 2, publish}, {"open", 1, open_key}, {"adopt", 4, adopt},
+	{"list", 0, list},	 {"prune", 2, prune},	{"mount", 2, mount_cache},
 };
 
 int main(int argc, char **argv)
