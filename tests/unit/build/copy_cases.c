@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What COPY makes of which trees, and which trees have the same digest. */
 #include "copy_cases.h"
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
