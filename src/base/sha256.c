@@ -2,11 +2,12 @@
 /*
  * SHA-256 as FIPS 180-4 section 6.2 states it: a message schedule of 64 words, 64 rounds, eight
  * words of state; big-endian words and a 64 bit length at the end. No tables beyond the round
- * constants (section 4.2.2), no special instructions.
+ * constants (section 4.2.2). Processors with instructions for it use those (base/sha256_ni.c).
  */
 #include "base/sha256.h"
 
 #include "base/rand.h"
+#include "base/sha256_ni.h"
 
 #include <string.h>
 
@@ -66,6 +67,16 @@ static void add_block(uint32_t state[8], const uint8_t *block)
 		state[i] += v[i];
 }
 
+static void add_blocks(uint32_t state[8], const uint8_t *blocks, size_t n)
+{
+	if (sha256_ni_is_there()) {
+		sha256_ni_add_blocks(state, blocks, n, round_constants);
+		return;
+	}
+	for (; n > 0; n--, blocks += 64)
+		add_block(state, blocks);
+}
+
 void sha256_init(struct sha256 *h)
 {
 	static const uint32_t initial[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
@@ -81,7 +92,7 @@ void sha256_update(struct sha256 *h, const void *p, size_t len)
 	size_t used = h->n_bytes % sizeof(h->block);
 
 	h->n_bytes += len;
-	while (len > 0) {
+	if (used > 0) {
 		size_t n = sizeof(h->block) - used;
 
 		if (n > len)
@@ -89,12 +100,12 @@ void sha256_update(struct sha256 *h, const void *p, size_t len)
 		memcpy(h->block + used, from, n);
 		from += n;
 		len -= n;
-		used += n;
-		if (used < sizeof(h->block))
-			break;
-		add_block(h->state, h->block);
-		used = 0;
+		if (used + n < sizeof(h->block))
+			return;
+		add_blocks(h->state, h->block, 1);
 	}
+	add_blocks(h->state, from, len / sizeof(h->block));
+	memcpy(h->block, from + (len - len % sizeof(h->block)), len % sizeof(h->block));
 }
 
 void sha256_final(struct sha256 *h, uint8_t digest[static SHA256_LEN])

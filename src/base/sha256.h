@@ -2,8 +2,8 @@
 #ifndef BASE_SHA256_H
 #define BASE_SHA256_H
 /*
- * SHA-256 (FIPS 180-4) of small things: image configurations, manifests, chain IDs. Layers are
- * hashed by the unpacking helper, which has a faster one.
+ * SHA-256 (FIPS 180-4) of image configurations, manifests, chain IDs, and of the files of a
+ * context. Layers are hashed by the unpacking helper, which is fast on every processor.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -26,6 +26,12 @@ struct build_outcome {
 	struct strv names; /* familiar, as given */
 	struct build_failure failure;
 	struct check_findings findings; /* of the checks */
+	bool findings_are_errors;	/* "# check=error=true" */
+	char *listing;			/* what --call=outline and targets print; NULL */
+	struct strv unused_args;	/* names of --build-args that nothing consumed */
+	struct str explanation;		/* of --explain: the plans of all steps */
+	int signal;			/* that ended it; 0 */
+	struct dockerfile file;		/* for excerpts of the findings */
 };
 
 /* Builds. RET is the caller's to free also after an error. Nothing is left of a build that fails or

@@ -26,4 +26,20 @@ int input_find_ignore(int context_fd, struct ignore **ret, struct err *err);
  * -code. */
 int input_make_dir(int staging_fd, const char *what, struct err *err);
 
+/* ---- archives (build/archive.c) ---- */
+
+#define INPUT_HEAD_LEN 512 /* bytes that tell an archive */
+
+/* Whether what begins with these bytes is a tar archive or compressed, as docker sees it. */
+bool input_is_archive(const unsigned char *head, size_t len);
+/* The first bytes of FD, which stay there to be read: how many, at most INPUT_HEAD_LEN; -errno.
+ * Waits for them. 0 for what cannot be looked into beforehand. */
+ssize_t input_peek(int fd, unsigned char head[static INPUT_HEAD_LEN]);
+/* Unpacks the archive in FD, compressed or not, read from where it stands, into the empty directory
+ * DIR_FD. */
+int input_unpack(struct engine *engine, int fd, int dir_fd, struct err *err);
+/* If the file NAME of TREE is an archive, TREE becomes what is in it, in a new directory. */
+int input_unpack_in_place(struct engine *engine, const char *name, int staging_fd,
+			  struct build_tree *tree, struct err *err);
+
 #endif

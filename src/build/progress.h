@@ -16,6 +16,7 @@ enum build_event_type {
 	BUILD_EVENT_STEP_CANCELED,
 	BUILD_EVENT_TOTAL,   /* `total`: so many steps are known now */
 	BUILD_EVENT_WARNING, /* `finding` */
+	BUILD_EVENT_TICK,    /* time has passed; no vertex */
 };
 
 struct build_event {
@@ -34,6 +35,8 @@ struct build_progress {
 	/* Borrowed for the call. */
 	void (*event)(void *ctx, const struct build_event *event);
 	void *ctx;
+	/* How often it wants a BUILD_EVENT_TICK while something runs; 0: never. */
+	int tick_ms;
 };
 
 #endif

@@ -70,13 +70,13 @@ struct build_request {
 	char *compression; /* "gzip", "zstd", "uncompressed"; NULL */
 };
 
+/* Nothing said. */
 void build_request_init(struct build_request *r);
+/* Frees what it owns and leaves it empty; an empty one is fine. */
 void build_request_done(struct build_request *r);
 #define cleanup_build_request __attribute__((cleanup(build_request_done)))
 
 /* Borrowed value of KEY; NULL. */
 const char *build_attributes_get(const struct build_attributes *a, const char *key);
-/* Parses CSV "type=local,dest=x" (a bare WORD is what the option says: NULL for an error). */
-int build_attributes_parse(const char *text, struct build_attributes *ret, struct err *err);
 
 #endif

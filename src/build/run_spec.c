@@ -110,10 +110,37 @@ static void fill_security(struct build_run *run)
 
 /* ---- mounts and devices of the host ---- */
 
+/* Words of the third field of build -v. Those of SELinux mean nothing here. */
+static bool set_modes(struct mount_spec *m, const char *modes)
+{
+	static const char *const propagations[] = {"private", "rprivate", "slave",
+						   "rslave",  "shared",	  "rshared"};
+	cleanup_strv struct strv words = STRV_INIT;
+
+	strv_split(&words, modes, ',');
+	strv_foreach (i, &words) {
+		const char *word = words.items[i];
+		bool known = strcmp(word, "rw") == 0 || strcmp(word, "z") == 0 ||
+			     strcmp(word, "Z") == 0;
+
+		if (strcmp(word, "ro") == 0)
+			known = m->read_only = true;
+		for (size_t k = 0; k < ARRAY_LEN(propagations); k++)
+			if (strcmp(word, propagations[k]) == 0) {
+				str_replace(&m->propagation, word);
+				known = true;
+			}
+		if (!known)
+			return false;
+	}
+	return true;
+}
+
 /* "HOST:TARGET[:OPTIONS]" of build -v. */
 static int add_volume(struct container_spec *spec, const char *text, struct err *err)
 {
-	struct mount_spec m = {.type = MOUNT_BIND, .from_option_v = true};
+	cleanup_with(mount_spec_done) struct mount_spec m = {.type = MOUNT_BIND,
+							     .from_option_v = true};
 	cleanup_strv struct strv parts = STRV_INIT;
 
 	strv_split(&parts, text, ':');
@@ -125,6 +152,8 @@ static int add_volume(struct container_spec *spec, const char *text, struct err 
 	m.source = str_dup(parts.items[0]);
 	m.target = str_dup(parts.items[1]);
 	m.mode = parts.n == 3 ? str_dup(parts.items[2]) : NULL;
+	if (m.mode && !set_modes(&m, m.mode))
+		return err_set(err, ERR_INVALID, "invalid mode: %s", m.mode);
 	spec_add_mount(spec, &m);
 	return 0;
 }

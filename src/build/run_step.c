@@ -2,11 +2,12 @@
 /*
  * The life of a RUN: made by the builder, waited for by it, taken down by it.
  */
-#include "build/run_private.h"
+#include "build/run_step.h"
 
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "build/run_platform.h"
+#include "build/run_private.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -15,8 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void run_free(struct build_run *run)
+void run_free(struct build_run *run)
 {
+	/* Its processes have files in the directory of the other. */
+	run_mounts_done(run);
 	oneshot_end(&run->oneshot, NULL);
 	fd_cleanup_close(&run->process.pidfd);
 	spec_done(&run->spec);
@@ -26,7 +29,7 @@ static void run_free(struct build_run *run)
 	free(run);
 }
 
-static struct build_run *run_new(struct engine *engine, const struct build_run_input *input)
+struct build_run *run_new(struct engine *engine, const struct build_run_input *input)
 {
 	struct build_run *run = mem_zalloc(sizeof(*run));
 
@@ -34,13 +37,11 @@ static struct build_run *run_new(struct engine *engine, const struct build_run_i
 	run->input = *input;
 	run->oneshot = (struct oneshot)ONESHOT_INIT;
 	run->process = (struct runtime_process)RUNTIME_PROCESS_INIT;
-	strv_add_all(&run->lowers, input->place.lowers);
 	run->request = (struct oneshot_request){
-		.id = input->place.id,
 		.spec = &run->spec,
 		.run = &run->image,
 		.env = &run->env,
-		.lowers = &run->lowers,
+		.lowers = input->place.lowers,
 		.dir = input->place.dir,
 	};
 	return run;
@@ -75,12 +76,14 @@ static int start(struct build_run *run, int *ret_log_fd, struct err *err)
 	int rc = 0;
 
 	plan_run_init(&streams);
+	strv_add_all(&streams.env, &run->secret_env);
 	rc = open_streams(&streams, &log_fd, err);
 	memcpy(stdio, streams.stdio, sizeof(stdio));
 	if (rc == 0)
 		rc = oneshot_start(&run->oneshot, &streams, &run->process, err);
 	else
 		plan_run_done(&streams);
+	run_mounts_release(run);
 	/* Those of the command alone: the pipe ends with it. */
 	for (int i = 0; i < 3; i++)
 		fd_cleanup_close(&stdio[i]);
@@ -93,10 +96,16 @@ int build_run_start(struct engine *engine, const struct build_run_input *input,
 		    struct build_run **ret, int *ret_log_fd, struct err *err)
 {
 	struct build_run *run = run_new(engine, input);
-	int rc = run_spec_fill(run, err);
+	int rc = run_platform_check(input->place.platform, input->place.lowers, err);
 
 	if (rc == 0)
-		rc = oneshot_prepare(engine, &run->request, &run->oneshot, err);
+		rc = run_spec_fill(run, err);
+	if (rc == 0)
+		rc = oneshot_open(engine, input->place.id, &run->oneshot, err);
+	if (rc == 0)
+		rc = run_mounts_prepare(run, false, err);
+	if (rc == 0)
+		rc = oneshot_prepare(&run->oneshot, &run->request, err);
 	if (rc == 0)
 		rc = start(run, ret_log_fd, err);
 	if (rc != 0) {
@@ -137,12 +146,20 @@ static int reap(struct build_run *run, struct err *err)
 	return 0;
 }
 
-int build_run_finish(struct build_run *run, int *ret_code, bool *ret_oom, struct err *err)
+int run_end(struct build_run *run, struct err *err)
 {
 	int rc = reap(run, err);
 
-	oneshot_end(&run->oneshot, ret_oom);
+	oneshot_end(&run->oneshot, &run->oom);
+	return rc;
+}
+
+int build_run_finish(struct build_run *run, int *ret_code, bool *ret_oom, struct err *err)
+{
+	int rc = run->has_ended ? 0 : run_end(run, err);
+
 	*ret_code = run->code;
+	*ret_oom = run->oom;
 	run_free(run);
 	return rc;
 }

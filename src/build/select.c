@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 static void source_done(struct select_source *s)
@@ -20,6 +21,7 @@ static void source_done(struct select_source *s)
 	for (size_t i = 0; i < s->n_nodes; i++) {
 		free(s->nodes[i].name);
 		free(s->nodes[i].link);
+		free(s->nodes[i].xattrs);
 	}
 	free(s->nodes);
 	free(s->path);
@@ -48,8 +50,7 @@ struct select_source *select_add_source(struct build_selection *s, enum select_k
 		s->cap_sources = s->cap_sources ? 2 * s->cap_sources : 4;
 		s->sources = mem_realloc_array(s->sources, s->cap_sources, sizeof(*s->sources));
 	}
-	s->sources[s->n_sources] =
-		(struct select_source){.kind = kind, .item = item, .tree = tree};
+	s->sources[s->n_sources] = (struct select_source){.kind = kind, .item = item, .tree = tree};
 	return &s->sources[s->n_sources++];
 }
 
@@ -75,8 +76,8 @@ bool select_is_unchanged(const struct stat *a, const struct stat *b)
 {
 	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
 	       a->st_mode == b->st_mode && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
 int select_open(const struct select_source *source, size_t i, struct stat *ret_st, struct err *err)
@@ -275,7 +276,10 @@ static void add_inline(struct choice *c, const struct build_copy_item *item)
 	source->nodes = mem_zalloc(sizeof(*source->nodes));
 	source->nodes[0] = (struct select_node){
 		.name = str_dup(""),
-		.st = {.st_mode = S_IFREG | 0644, .st_nlink = 1, .st_size = (off_t)strlen(item->content)},
+		.st = {.st_mode = S_IFREG | 0644,
+		       .st_mtim = {.tv_sec = time(NULL)},
+		       .st_nlink = 1,
+		       .st_size = (off_t)strlen(item->content)},
 		.same = SELECT_NONE,
 	};
 	source->n_nodes = source->cap_nodes = 1;

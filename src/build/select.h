@@ -19,23 +19,25 @@ struct select_node {
 	char *link;    /* owned: where a symlink points; NULL */
 	size_t same;   /* index of the node that is another name of the same file; SELECT_NONE */
 	bool is_way;   /* a directory that was not asked for, only something in it */
-	bool is_known; /* `digest` holds */
+	bool is_known; /* `digest` and `xattrs` hold */
+	char *xattrs;  /* owned: as copy_xattr_describe has them; NULL for none */
+	size_t xattrs_len;
 	unsigned char digest[32];
 };
 
 enum select_kind {
-	SELECT_PATH,   /* of a tree, as COPY has it */
+	SELECT_PATH,	/* of a tree, as COPY has it */
 	SELECT_PARENTS, /* the same, and the way to it is copied, too */
-	SELECT_FILE,   /* a download */
-	SELECT_INLINE, /* CONTENT of the item */
+	SELECT_FILE,	/* a download */
+	SELECT_INLINE,	/* CONTENT of the item */
 };
 
 struct select_source {
 	enum select_kind kind;
 	const struct build_copy_item *item; /* borrowed */
 	struct build_tree *tree;	    /* borrowed; NULL for INLINE */
-	char *path; /* owned: resolved in the tree, without links; "" is its root */
-	char *base; /* owned: what it is called where it gets into a directory */
+	char *path;		   /* owned: resolved in the tree, without links; "" is its root */
+	char *base;		   /* owned: what it is called where it gets into a directory */
 	struct select_node *nodes; /* owned array; [0] is the source itself */
 	size_t n_nodes, cap_nodes;
 };
@@ -66,8 +68,7 @@ bool select_is_unchanged(const struct stat *a, const struct stat *b);
 /* Whether PATH of TREE, resolved, is left out with all that may be in it. */
 bool select_is_left_out(const struct build_tree *tree, const char *path);
 /* copy_lookup_fn of a struct build_tree. */
-int select_lookup(void *tree, const char *path, struct stat *ret, char **ret_link,
-		  struct err *err);
+int select_lookup(void *tree, const char *path, struct stat *ret, char **ret_link, struct err *err);
 /* Appends to RET, sorted, the resolved paths below BASE that PATTERN matches, one component of it
  * at a time. */
 int select_match(const struct build_tree *tree, const char *base, const char *pattern,
@@ -78,5 +79,7 @@ int select_match(const struct build_tree *tree, const char *base, const char *pa
  * nodes when nothing is left. */
 int select_walk(struct select_source *source, const struct stat *st, const struct ignore *includes,
 		const struct ignore *excludes, struct err *err);
+/* The rest of select_walk: what its nodes look like. */
+int select_stat(struct select_source *source, struct err *err);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The walk through one source. Three sets of patterns have a say: the tree's ignore file, with paths
- * of the tree, and what the instruction excludes and includes, with paths below the source. Each
- * level of directories is matched once by each of them; states are handed down.
+ * The walk through one source, for names and what they are: a directory or not is all that patterns
+ * ask for, and that comes with the name. Three sets of patterns have a say: the tree's ignore file,
+ * with paths of the tree, and what the instruction excludes and includes, with paths below the
+ * source. Each level of directories is matched once by each of them; states are handed down.
  *
  * A directory that is left out, but in which something may be that is not, is looked through and
  * comes along as the way to what is found.
@@ -15,6 +16,7 @@
 #include "storage/dir_names.h"
 #include "sys/path.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -22,24 +24,17 @@
 
 #define MAX_DEPTH 1000
 
-struct link_slot {
-	size_t node; /* + 1; 0 is free */
-};
-
 struct walker {
 	struct select_source *source;
 	const struct ignore *includes, *excludes; /* NULL */
 	struct str path;			  /* of the tree; the source's is its beginning */
-	size_t below;				  /* where in `path` what is below the source begins */
-	struct link_slot *links; /* files with several names, open addressing, at most half full */
-	size_t n_links, cap_links;
+	size_t below; /* where in `path` what is below the source begins */
 };
 
 /* What the three sets know of a directory. */
 struct level {
 	struct ignore_state tree, include, exclude;
-	bool has_include, has_exclude; /* the states hold: not at the source itself */
-	bool has_tree;
+	bool has_tree, has_include, has_exclude; /* the states hold: not at the top */
 	unsigned depth;
 };
 
@@ -53,57 +48,12 @@ static void level_done(struct level *l)
 static void walker_done(struct walker *w)
 {
 	str_done(&w->path);
-	free(w->links);
-}
-
-/* ---- several names of one file ---- */
-
-static struct link_slot *find_slot(const struct walker *w, struct link_slot *slots, size_t cap,
-				   const struct stat *st)
-{
-	size_t i = ((size_t)st->st_ino * 0x9e3779b97f4a7c15ull ^ (size_t)st->st_dev) & (cap - 1);
-
-	for (; slots[i].node; i = (i + 1) & (cap - 1)) {
-		const struct stat *other = &w->source->nodes[slots[i].node - 1].st;
-
-		if (other->st_ino == st->st_ino && other->st_dev == st->st_dev)
-			break;
-	}
-	return &slots[i];
-}
-
-static void grow_links(struct walker *w)
-{
-	size_t cap = w->cap_links ? 2 * w->cap_links : 64;
-	struct link_slot *slots = mem_zalloc(cap * sizeof(*slots));
-
-	for (size_t i = 0; i < w->cap_links; i++)
-		if (w->links[i].node)
-			*find_slot(w, slots, cap,
-				   &w->source->nodes[w->links[i].node - 1].st) = w->links[i];
-	free(w->links);
-	w->links = slots;
-	w->cap_links = cap;
-}
-
-/* The node that is the same file as node I, which is remembered if it is the first. */
-static size_t find_same(struct walker *w, size_t i)
-{
-	struct link_slot *slot = NULL;
-
-	if (2 * w->n_links >= w->cap_links)
-		grow_links(w);
-	slot = find_slot(w, w->links, w->cap_links, &w->source->nodes[i].st);
-	if (slot->node)
-		return slot->node - 1;
-	slot->node = i + 1;
-	w->n_links++;
-	return SELECT_NONE;
 }
 
 /* ---- nodes ---- */
 
-static size_t add_node(struct walker *w, const char *name, size_t parent, const struct stat *st)
+/* Of a name whose type is TYPE; the rest of its state comes later (select_stat). */
+static size_t add_node(struct walker *w, const char *name, size_t parent, mode_t type)
 {
 	struct select_source *s = w->source;
 
@@ -112,27 +62,17 @@ static size_t add_node(struct walker *w, const char *name, size_t parent, const 
 		s->nodes = mem_realloc_array(s->nodes, s->cap_nodes, sizeof(*s->nodes));
 	}
 	s->nodes[s->n_nodes] = (struct select_node){
-		.name = str_dup(name), .parent = parent, .st = *st, .same = SELECT_NONE};
-	if (S_ISREG(st->st_mode) && st->st_nlink > 1)
-		s->nodes[s->n_nodes].same = find_same(w, s->n_nodes);
+		.name = str_dup(name),
+		.parent = parent,
+		.st = {.st_mode = type},
+		.same = SELECT_NONE,
+	};
 	return s->n_nodes++;
 }
 
 static void drop_last_node(struct select_source *s)
 {
 	free(s->nodes[--s->n_nodes].name);
-	free(s->nodes[s->n_nodes].link);
-}
-
-static int add_link(struct walker *w, int dir_fd, const char *name, size_t node, struct err *err)
-{
-	char text[PATH_MAX];
-	ssize_t n = readlinkat(dir_fd, name, text, sizeof(text));
-
-	if (n < 0)
-		return err_sys(err, errno, "readlink /%s", str_get(&w->path));
-	w->source->nodes[node].link = str_ndup(text, (size_t)n);
-	return 0;
 }
 
 /* ---- the walk ---- */
@@ -151,20 +91,21 @@ static enum verdict judge(struct walker *w, bool is_dir, const struct level *par
 	ret->depth = parent->depth + 1;
 	if (!ignore_is_empty(tree)) {
 		ret->has_tree = true;
-		if (ignore_match(tree, path, parent->has_tree ? &parent->tree : NULL, &ret->tree))
+		if (ignore_match(tree, path, parent->has_tree ? &parent->tree : NULL,
+				 is_dir ? &ret->tree : NULL))
 			verdict = is_dir && ignore_may_take_back(tree, path) ? LOOK_INTO
 									     : LEAVE_OUT;
 	}
 	if (verdict == TAKE && w->includes) {
 		ret->has_include = true;
-		if (!ignore_match(w->includes, below,
-				  parent->has_include ? &parent->include : NULL, &ret->include))
+		if (!ignore_match(w->includes, below, parent->has_include ? &parent->include : NULL,
+				  is_dir ? &ret->include : NULL))
 			verdict = is_dir ? LOOK_INTO : LEAVE_OUT;
 	}
 	if (verdict != LEAVE_OUT && w->excludes) {
 		ret->has_exclude = true;
-		if (ignore_match(w->excludes, below,
-				 parent->has_exclude ? &parent->exclude : NULL, &ret->exclude))
+		if (ignore_match(w->excludes, below, parent->has_exclude ? &parent->exclude : NULL,
+				 is_dir ? &ret->exclude : NULL))
 			verdict = is_dir && ignore_may_take_back(w->excludes, below) ? LOOK_INTO
 										     : LEAVE_OUT;
 	}
@@ -175,16 +116,15 @@ static int walk_dir(struct walker *w, int fd, size_t node, const struct level *l
 		    struct err *err);
 
 static int walk_subdir(struct walker *w, int dir_fd, const char *name, size_t parent,
-		       const struct stat *st, const struct level *level, bool is_way,
-		       struct err *err)
+		       const struct level *level, bool is_way, struct err *err)
 {
 	cleanup_close int fd = openat(dir_fd, name,
 				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	size_t node = 0;
 
 	if (fd < 0)
-		return err_sys(err, errno, "open /%s", str_get(&w->path));
-	node = add_node(w, name, parent, st);
+		return errno == ENOENT ? 0 : err_sys(err, errno, "open /%s", str_get(&w->path));
+	node = add_node(w, name, parent, S_IFDIR);
 	w->source->nodes[node].is_way = is_way;
 	if (walk_dir(w, fd, node, level, err) < 0)
 		return -err->code;
@@ -193,23 +133,30 @@ static int walk_subdir(struct walker *w, int dir_fd, const char *name, size_t pa
 	return 0;
 }
 
-static int walk_name(struct walker *w, int dir_fd, const char *name, size_t parent,
-		     const struct level *level, struct err *err)
+/* S_IFDIR, or 0 for everything else. */
+static mode_t type_of(int dir_fd, const char *name, unsigned char d_type)
+{
+	struct stat st;
+
+	if (d_type != DT_UNKNOWN)
+		return d_type == DT_DIR ? S_IFDIR : 0;
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) ? S_IFDIR
+											   : 0;
+}
+
+static int walk_name(struct walker *w, int dir_fd, const char *name, unsigned char d_type,
+		     size_t parent, const struct level *level, struct err *err)
 {
 	cleanup_with(level_done) struct level own = {};
-	enum verdict verdict = TAKE;
-	struct stat st;
-	size_t node = 0;
+	bool is_dir = type_of(dir_fd, name, d_type) != 0;
+	enum verdict verdict = judge(w, is_dir, level, &own);
 
-	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : err_sys(err, errno, "stat /%s", str_get(&w->path));
-	verdict = judge(w, S_ISDIR(st.st_mode), level, &own);
 	if (verdict == LEAVE_OUT)
 		return 0;
-	if (S_ISDIR(st.st_mode))
-		return walk_subdir(w, dir_fd, name, parent, &st, &own, verdict == LOOK_INTO, err);
-	node = add_node(w, name, parent, &st);
-	return S_ISLNK(st.st_mode) ? add_link(w, dir_fd, name, node, err) : 0;
+	if (is_dir)
+		return walk_subdir(w, dir_fd, name, parent, &own, verdict == LOOK_INTO, err);
+	add_node(w, name, parent, 0);
+	return 0;
 }
 
 static int walk_dir(struct walker *w, int fd, size_t node, const struct level *level,
@@ -226,7 +173,7 @@ static int walk_dir(struct walker *w, int fd, size_t node, const struct level *l
 		const char *name = dir_names_get(&names, i);
 
 		str_addf(&w->path, "%s%s", len ? "/" : "", name);
-		rc = walk_name(w, fd, name, node, level, err);
+		rc = walk_name(w, fd, name, names.items[i].type, node, level, err);
 		str_truncate(&w->path, len);
 	}
 	return rc;
@@ -255,16 +202,15 @@ static void enter_tree(const struct select_source *source, struct level *ret)
 int select_walk(struct select_source *source, const struct stat *st, const struct ignore *includes,
 		const struct ignore *excludes, struct err *err)
 {
-	cleanup_with(walker_done) struct walker w = {.source = source};
+	cleanup_with(walker_done) struct walker w = {.source = source, .includes = includes};
 	cleanup_with(level_done) struct level level = {};
 	cleanup_close int fd = -1;
-	bool is_way = false;
 
-	w.includes = includes;
 	w.excludes = ignore_is_empty(excludes) ? NULL : excludes;
 	str_add(&w.path, source->path);
 	w.below = w.path.len + (*source->path ? 1 : 0);
-	add_node(&w, "", 0, st);
+	add_node(&w, "", 0, 0);
+	source->nodes[0].st = *st;
 	if (!S_ISDIR(st->st_mode))
 		return 0;
 	fd = path_open_no_links(source->tree->root_fd, *source->path ? source->path : "/",
@@ -272,10 +218,10 @@ int select_walk(struct select_source *source, const struct stat *st, const struc
 	if (fd < 0)
 		return err_sys(err, -fd, "open /%s", source->path);
 	enter_tree(source, &level);
-	is_way = level.has_tree && level.tree.excluded;
 	if (walk_dir(&w, fd, 0, &level, err) < 0)
 		return -err->code;
-	if (is_way && source->n_nodes == 1)
+	/* Excluded, and nothing in it was taken back. */
+	if (level.has_tree && level.tree.excluded && source->n_nodes == 1)
 		drop_last_node(source);
-	return 0;
+	return select_stat(source, err);
 }

@@ -47,7 +47,8 @@ bool file_digests_lookup(const struct file_digests *d, const struct stat *st,
 /* Digest of the content of the regular file FD whose state is ST (taken from it): known or read
  * now, all of it, by pread(2). RET gets 32 bytes. D may be NULL. This and file_digests_lookup may
  * be called in several threads, and in processes forked after it was opened: what they add is there
- * for all of them at once. ERR_CONFLICT when the file changes while it is read. */
+ * for all of them at once. A file with extended attributes of its own is never remembered, so one
+ * that is known has none. ERR_CONFLICT when the file changes while it is read. */
 int file_digests_get(struct file_digests *d, int fd, const struct stat *st, unsigned char ret[32],
 		     struct err *err);
 

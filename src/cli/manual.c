@@ -38,10 +38,43 @@ const char manual_program_environment[] =
 	"TARE_CONFIG\n\tThe file that is read instead of /etc/tare/tare.conf.\n"
 	"TARE_LOG_LEVEL\n\tHow much tare says about itself: trace, debug, info, notice, "
 	"warn, error, fatal.\nDOCKER_CONFIG\n\tThe directory of docker's configuration, "
-	"where --config does not name it.\nNO_COLOR\n\tWhen it is set, nothing is printed in "
+	"where --config does not name it.\nSOURCE_DATE_EPOCH\n\tSeconds since 1970: the time "
+	"that everything in a built image gets that is later.\nBUILDKIT_PROGRESS\n\tHow build "
+	"shows its progress, where no option says so.\nNO_COLOR\n\tWhen it is set, nothing is "
+	"printed in "
 	"color.";
 
 static const struct manual_page pages[] = {
+	{"builder", "build", "The same as build.", "\ttare builder build -t web .", "build"},
+	{"builder", "du",
+	 "Lists what the steps of builds left, by the last use, with its size. What has become a "
+	 "layer of an image, too, is marked by a star: removing it from the cache frees "
+	 "nothing.\n\nUnder each step of a build lies a digest over everything that decides what "
+	 "it does; that is the id in the list.",
+	 "\ttare builder du --verbose", "builder-prune build system-df"},
+	{"builder", "prune",
+	 "Removes results of steps that no running build uses: without --all what nothing else "
+	 "builds on, with it all of them. What became a layer of an image stays as long as the "
+	 "image does. --keep-storage keeps so much of the most recently used.",
+	 "Keep 10 GB of what was used last:\n\ttare builder prune -af --keep-storage 10gb",
+	 "builder-du system-prune"},
+	{"buildx", "build", "The same as build.", "\ttare buildx build -t web .", "build"},
+	{"buildx", "create",
+	 "For scripts that ask docker for a builder of their own: names the one that there is.",
+	 "\ttare buildx create --use", "build"},
+	{"buildx", "du", "The same as builder du.", "\ttare buildx du", "builder-du"},
+	{"buildx", "inspect", "Says what the one builder can do.",
+	 "\ttare buildx inspect --bootstrap", "build"},
+	{"buildx", "ls", "Lists the one builder, and the platforms that this machine can run.",
+	 "\ttare buildx ls", "build"},
+	{"buildx", "prune", "The same as builder prune.", "\ttare buildx prune -f",
+	 "builder-prune"},
+	{"buildx", "rm", "For scripts that made a builder: there is nothing to remove.",
+	 "\ttare buildx rm mine", "build"},
+	{"buildx", "use", "For scripts that choose a builder: there is only one.",
+	 "\ttare buildx use default", "build"},
+	{"buildx", "version", "Prints the version of the builder, which is that of tare.",
+	 "\ttare buildx version", "version"},
 	{"container", "attach",
 	 "Connects the terminal to a running container: what it prints is shown, what is "
 	 "typed goes to its standard input, and signals are passed on. Several can be "
@@ -191,6 +224,24 @@ static const struct manual_page pages[] = {
 	 "Waits until containers have ended and prints their exit codes, one a line, in the "
 	 "order in which they were given. One that does not run has ended already.",
 	 "\ttare wait job && echo done", "run logs"},
+	{"image", "build",
+	 "Makes an image as a Dockerfile says. The argument is the context, whose files COPY and "
+	 "ADD see: a directory, a git repository (URL#branch:directory), the URL of an archive, or "
+	 "`-' for an archive or a Dockerfile on standard input. `.dockerignore' in it says what "
+	 "does not belong to it.\n\nThe whole language of BuildKit is understood, without a "
+	 "`# syntax' line: here-documents, RUN --mount (bind, cache, secret, ssh, tmpfs), COPY "
+	 "--link, --parents and --exclude. Stages that nothing needs are not built, independent "
+	 "ones run at the same time, and a step whose inputs are what they were is taken from the "
+	 "cache: contents count, times do not.\n\nThe same inputs give the same image, wherever "
+	 "and whenever it is built: times later than 2020 become the beginning of 2020, unless "
+	 "SOURCE_DATE_EPOCH or --timestamp name another moment; `images' shows when it was really "
+	 "made.\n\n--output takes the result elsewhere: type=local,dest=DIR as files, type=tar, "
+	 "type=oci or type=docker as an archive. --call=check (or --check) says what is doubtful "
+	 "in the Dockerfile and builds nothing.",
+	 "Build and try:\n\ttare build -t web . && tare run --rm web\n\nWith a secret that "
+	 "leaves no trace:\n\ttare build --secret id=token,src=$HOME/.token .\n\nLook into a "
+	 "step that fails:\n\ttare build --on-error=shell .",
+	 "builder-prune builder-du run images"},
 	{"image", "copy",
 	 "Copies an image between places: oci:DIR and oci-archive:FILE (image layouts), "
 	 "docker-archive:FILE, dir:DIR, and tare:NAME, what is stored here. Layers and "

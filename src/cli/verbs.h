@@ -10,6 +10,7 @@
  * dispatcher prints the error and turns the code into docker's exit status.
  */
 #include "base/str.h"
+#include "build/request.h"
 #include "cli/parse_endpoint.h"
 #include "engine/spec.h"
 
@@ -135,6 +136,42 @@ struct volume_prune_options {
 
 struct volume_export_options {
 	char *output;
+};
+
+/* build. `request` is complete once build_request_finish has been through. */
+struct build_options {
+	struct build_request request;
+	struct container_spec limits; /* ulimits, as the setters of run's take them */
+	struct strv build_args, build_arg_files, secrets, ssh, outputs, cache_from, cache_to;
+	char *progress, *call, *on_error, *timestamp;
+	bool check;
+	enum explain_mode explain;
+	/* Options that are known and refused, or that mean nothing here, land in these. */
+	struct {
+		struct strv lists;
+		char *text;
+		int64_t number;
+		bool flag;
+	} unused;
+};
+
+struct builder_prune_options {
+	bool all, force, verbose;
+	char *keep_storage, *max_used, *reserved, *min_free;
+	struct strv filters;
+};
+
+/* Of docker's commands that manage builders: taken, and of no consequence. */
+struct buildx_options {
+	bool flag;
+	char *name, *text;
+	struct strv lists;
+};
+
+struct builder_du_options {
+	bool verbose;
+	char *format;
+	struct strv filters;
 };
 
 struct network_create_options {
@@ -363,6 +400,10 @@ union verb_options {
 	struct network_prune_options network_prune;
 	struct network_audit_options network_audit;
 	struct network_graph_options network_graph;
+	struct build_options build;
+	struct builder_prune_options builder_prune;
+	struct builder_du_options builder_du;
+	struct buildx_options buildx;
 };
 
 extern const struct option container_options[]; /* run and create */
@@ -383,6 +424,8 @@ extern const struct option network_create_options[], network_connect_options[],
 	network_disconnect_options[], network_inspect_options[], network_ls_options[],
 	network_rm_options[], network_prune_options[], network_audit_options[],
 	network_graph_options[];
+extern const struct option build_options[], builder_prune_options[], builder_du_options[],
+	buildx_options[];
 
 /* option_set for --explain[=shell|json]; the field is an enum explain_mode. */
 int explain_option_set(void *field, const char *value, struct err *err);
@@ -398,6 +441,13 @@ void commit_options_init(union verb_options *o);
 void update_options_init(union verb_options *o);
 void network_create_options_init(union verb_options *o);
 void update_options_done(union verb_options *o);
+void build_options_init(union verb_options *o);
+void build_options_done(union verb_options *o);
+
+/* Turns what was collected into a checked request: CONTEXT is the argument; lists are parsed,
+ * build arguments looked up, the environment (SOURCE_DATE_EPOCH) asked. 0 or -code with docker's
+ * text. */
+int build_request_finish(struct cli *cli, struct build_options *o, struct err *err);
 
 /* Turns what was collected into a checked spec: image and command from ARGS, env and label files,
  * volumes, ports, devices, security options, restart and pull policies, then spec_validate. Reads
@@ -444,6 +494,14 @@ int cmd_save(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_load(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_history(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_commit(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_build(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_builder_prune(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_builder_du(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_create(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_inspect(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_ls(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_nothing(struct cli *cli, union verb_options *o, struct err *err);
+int cmd_buildx_version(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_export(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_diff(struct cli *cli, union verb_options *o, struct err *err);
 int cmd_cp(struct cli *cli, union verb_options *o, struct err *err);

@@ -16,7 +16,7 @@
 #include "engine/commit_config.h"
 #include "engine/engine.h"
 #include "engine/event.h"
-#include "engine/feeder.h"
+#include "sys/feeder.h"
 #include "engine/lifecycle.h"
 #include "engine/view.h"
 #include "oci/image_config.h"

@@ -5,7 +5,7 @@
  * An archive on its way into a directory: a child process writes it, this one unpacks it.
  */
 #include "engine/cp_apply.h"
-#include "engine/feeder.h"
+#include "sys/feeder.h"
 
 struct store;
 

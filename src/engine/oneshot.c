@@ -26,11 +26,6 @@
 
 #define KILL_TIMEOUT_NS (5000 * 1000000ULL)
 
-char *oneshot_dir(const struct engine *engine, const char *id)
-{
-	return str_printf("%s/containers/%s", engine->runroot, id);
-}
-
 /* ---- what it will be ---- */
 
 static bool is_default_group(const struct oneshot *o)
@@ -150,46 +145,49 @@ static int add_plan(struct oneshot *o, const struct oneshot_request *r, bool scr
 	return rc;
 }
 
-static void begin(struct engine *engine, const struct oneshot_request *r, struct oneshot *o)
+static void begin(struct engine *engine, const char *id, struct oneshot *o)
 {
 	o->engine = engine;
-	snprintf(o->id, sizeof(o->id), "%s", r->id);
-	o->dir = oneshot_dir(engine, r->id);
+	snprintf(o->id, sizeof(o->id), "%s", id);
+	o->dir = str_printf("%s/containers/%s", engine->runroot, id);
 }
 
-int oneshot_prepare(struct engine *engine, const struct oneshot_request *request,
-		    struct oneshot *ret, struct err *err)
+int oneshot_open(struct engine *engine, const char *id, struct oneshot *ret, struct err *err)
 {
-	int rc = 0;
-
-	begin(engine, request, ret);
-	ret->pending_fd = pending_open(engine, ret->id, err);
+	begin(engine, id, ret);
+	ret->pending_fd = pending_open(engine, id, err);
 	if (ret->pending_fd < 0)
 		return -err->code;
-	ret->state_fd = engine_open_run_dir(engine, ret->id, true);
+	ret->state_fd = engine_open_run_dir(engine, id, true);
 	if (ret->state_fd < 0)
 		return err_sys(err, -ret->state_fd, "create %s", ret->dir);
-	rc = configure(ret, request, ret->dir, false, err);
-	if (rc == 0)
-		rc = note_cgroup(ret, err);
-	if (rc == 0)
-		rc = store_profile(ret, request, err);
-	if (rc == 0)
-		rc = host_files_write(ret->state_fd, &ret->config, request->spec, err);
-	if (rc == 0)
-		rc = plan_init(&ret->start.plan, err);
-	if (rc == 0)
-		rc = prepare_networks(ret, NULL, err);
-	return rc == 0 ? add_plan(ret, request, false, err) : rc;
+	return 0;
 }
 
-int oneshot_plan(struct engine *engine, const struct oneshot_request *request, struct oneshot *ret,
-		 struct err *err)
+int oneshot_prepare(struct oneshot *o, const struct oneshot_request *request, struct err *err)
+{
+	int rc = configure(o, request, o->dir, false, err);
+
+	if (rc == 0)
+		rc = note_cgroup(o, err);
+	if (rc == 0)
+		rc = store_profile(o, request, err);
+	if (rc == 0)
+		rc = host_files_write(o->state_fd, &o->config, request->spec, err);
+	if (rc == 0)
+		rc = plan_init(&o->start.plan, err);
+	if (rc == 0)
+		rc = prepare_networks(o, NULL, err);
+	return rc == 0 ? add_plan(o, request, false, err) : rc;
+}
+
+int oneshot_plan(struct engine *engine, const char *id, const struct oneshot_request *request,
+		 struct oneshot *ret, struct err *err)
 {
 	static const char *const dirs[] = {"upper", "work", "root"};
 	int rc = 0;
 
-	begin(engine, request, ret);
+	begin(engine, id, ret);
 	rc = configure(ret, request, request->dir, true, err);
 	if (rc == 0)
 		rc = plan_init(&ret->start.plan, err);

@@ -18,7 +18,6 @@
 #include "runtime/start.h"
 
 struct oneshot_request {
-	const char *id; /* 64 hexadecimal digits that nobody else has */
 	const struct container_spec *spec;
 	const struct image_run *run; /* command, user, working directory */
 	const struct strv *env;	     /* all of its environment, "K=V" */
@@ -50,13 +49,12 @@ struct oneshot {
 		.start = CONTAINER_START_INIT, .state_fd = -1, .pending_fd = -1 \
 	}
 
-/* Its entry, its configuration, its files, its addresses, its plan: nothing runs yet. REQUEST and
- * what it refers to must stay until oneshot_end. RET must be ONESHOT_INIT and needs oneshot_end in
- * any case. 0 or -code. */
-int oneshot_prepare(struct engine *engine, const struct oneshot_request *request,
-		    struct oneshot *ret, struct err *err);
-/* Owned path of the directory for files of container ID while it lives: RUNROOT/containers/ID. */
-char *oneshot_dir(const struct engine *engine, const char *id);
+/* Its entry, and RET->dir for its files: RUNROOT/containers/ID. RET must be ONESHOT_INIT and needs
+ * oneshot_end in any case. 0 or -code. */
+int oneshot_open(struct engine *engine, const char *id, struct oneshot *ret, struct err *err);
+/* Its configuration, its files, its addresses, its plan: nothing runs yet. REQUEST and what it
+ * refers to must stay until oneshot_end. 0 or -code. */
+int oneshot_prepare(struct oneshot *o, const struct oneshot_request *request, struct err *err);
 /* Runs the plan: returns when its command runs. RUN has the streams (the caller's to close) and
  * what is in the environment beside request->env; it is done afterwards. */
 int oneshot_start(struct oneshot *o, struct plan_run *run, struct runtime_process *ret,
@@ -65,9 +63,9 @@ int oneshot_start(struct oneshot *o, struct plan_run *run, struct runtime_proces
  * request->dir. RET_OOM (NULL) says whether the kernel killed one of it for want of memory. */
 void oneshot_end(struct oneshot *o, bool *ret_oom);
 
-/* Adds the whole plan to RET->start.plan without making anything, for a script that has its files
- * in request->dir, which it makes itself. */
-int oneshot_plan(struct engine *engine, const struct oneshot_request *request, struct oneshot *ret,
-		 struct err *err);
+/* Instead of both: adds the whole plan to RET->start.plan without making anything, for a script
+ * that has its files in request->dir, which it makes itself. */
+int oneshot_plan(struct engine *engine, const char *id, const struct oneshot_request *request,
+		 struct oneshot *ret, struct err *err);
 
 #endif

@@ -26,6 +26,7 @@ struct check_image {
 	char id[DIGEST_HEX_LEN + 1];
 	char *config; /* owned */
 	int64_t created_ns;
+	int64_t made_ns; /* 0: the configuration says when */
 	struct strv names;
 	struct strv chains; /* base first, as the rows have them */
 	bool is_config_bad; /* the row's text */

@@ -60,7 +60,7 @@ static int read_images(struct check *c, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
 	int rc = db_prepare(c->store, &stmt, err,
-			    "SELECT id,config,created_ns FROM image ORDER BY id", "");
+			    "SELECT id,config,created_ns,made_ns FROM image ORDER BY id", "");
 
 	while (rc >= 0 && (rc = db_step(c->store, stmt, err)) > 0) {
 		struct check_image *i = NULL;
@@ -68,7 +68,8 @@ static int read_images(struct check *c, struct err *err)
 		c->images = mem_realloc_array(c->images, c->n_images + 1, sizeof(*c->images));
 		i = &c->images[c->n_images++];
 		*i = (struct check_image){.config = str_dup(db_text(stmt, 1)),
-					  .created_ns = sqlite3_column_int64(stmt, 2)};
+					  .created_ns = sqlite3_column_int64(stmt, 2),
+					  .made_ns = sqlite3_column_int64(stmt, 3)};
 		snprintf(i->id, sizeof(i->id), "%s", db_text(stmt, 0));
 	}
 	return rc;
@@ -341,7 +342,9 @@ static void compare_created(struct check *c, const struct check_image *image,
 {
 	int64_t created_ns = 0;
 
-	if (config->created && clock_parse_rfc3339(config->created, &created_ns) < 0)
+	if (image->made_ns)
+		created_ns = image->made_ns;
+	else if (config->created && clock_parse_rfc3339(config->created, &created_ns) < 0)
 		created_ns = 0;
 	if (created_ns != image->created_ns)
 		bad_rows(c, "image", image->id, "was not created when its row says");

@@ -52,6 +52,7 @@ void incoming_free(struct incoming *in)
 	if (!in)
 		return;
 	staging_done(&in->staging);
+	incoming_release_snapshots(in);
 	fd_cleanup_close(&in->layers_fd);
 	fd_cleanup_close(&in->blobs_fd);
 	/* What somebody removed while we held the lock. */
@@ -62,7 +63,9 @@ void incoming_free(struct incoming *in)
 	free(in->layers);
 	free(in->blobs);
 	free(in->target_type);
+	free(in->snapshots);
 	strv_done(&in->names);
+	strv_done(&in->durable);
 	free(in);
 }
 
@@ -72,7 +75,7 @@ void incoming_cleanup(struct incoming **in)
 	*in = NULL;
 }
 
-int incoming_set_base(struct incoming *in, const char *image_id, struct err *err)
+int incoming_set_base_layers(struct incoming *in, const char *image_id, struct err *err)
 {
 	cleanup_free struct layer_info *infos = NULL;
 	cleanup_free char *ref = str_printf(DIGEST_PREFIX "%s", image_id);
@@ -86,8 +89,20 @@ int incoming_set_base(struct incoming *in, const char *image_id, struct err *err
 	for (size_t i = 0; i < n; i++)
 		in->layers[i] = (struct incoming_layer){.info = infos[i], .state = LAYER_THERE};
 	in->n_layers = n;
+	return 0;
+}
+
+int incoming_set_base(struct incoming *in, const char *image_id, struct err *err)
+{
+	if (incoming_set_base_layers(in, image_id, err) < 0)
+		return -err->code;
 	memcpy(in->parent, image_id, sizeof(in->parent));
 	return 0;
+}
+
+void incoming_set_made(struct incoming *in, int64_t made_ns)
+{
+	in->made_ns = made_ns;
 }
 
 /* The diff IDs of a configuration that came after its layers. */
@@ -311,6 +326,8 @@ static int publish(struct incoming *in, struct err *err)
 {
 	if (!has_staged(in))
 		return 0;
+	if (incoming_note_durable(in, err) < 0)
+		return -err->code;
 	if (syncfs(in->staging.fd) < 0)
 		return err_sys(err, errno, "sync the unpacked layers");
 	if (publish_blobs(in, err) < 0 || incoming_publish_layers(in, err) < 0)
@@ -325,9 +342,14 @@ int incoming_commit(struct incoming *in, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "manifest and configuration name different layers");
 	if (write_document(in, in->id, in->config_text, strlen(in->config_text), false, err) < 0 ||
-	    incoming_write_records(in, err) < 0 || publish(in, err) < 0 ||
-	    incoming_name_everything(in, err) < 0)
+	    incoming_write_records(in, err) < 0)
 		return -err->code;
+	if (publish(in, err) < 0 || incoming_name_everything(in, err) < 0) {
+		/* What has its name already, and will not be named by the index. */
+		storage_mark_leftovers(in->store);
+		return -err->code;
+	}
+	incoming_tidy_snapshots(in);
 	names_save(in->store);
 	/* Whoever fills the disk with images must be able to remove them. */
 	store_ensure_reserve(in->store);

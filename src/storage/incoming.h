@@ -45,6 +45,11 @@ void incoming_cleanup(struct incoming **in);
 /* Begins above the layers of an image in the store (64 digits), which becomes the parent. Before
  * any other layer. ERR_NOT_FOUND. */
 int incoming_set_base(struct incoming *in, const char *image_id, struct err *err);
+/* The same without making it the parent: an image that was built needs the layers below its own,
+ * not the image. */
+int incoming_set_base_layers(struct incoming *in, const char *image_id, struct err *err);
+/* When the image was made, for lists; without it, what its configuration says. */
+void incoming_set_made(struct incoming *in, int64_t made_ns);
 
 /* The image's configuration, LEN bytes of JSON whose digest becomes the image's id. When the layers
  * were added before, its diff IDs must be theirs. ERR_INVALID for what image_config_parse refuses

@@ -278,6 +278,11 @@ int incoming_write_records(struct incoming *in, struct err *err)
 	for (size_t i = 0; i < in->n_layers; i++) {
 		if (in->layers[i].state == LAYER_THERE)
 			continue;
+		if (in->layers[i].state == LAYER_MOVED) {
+			if (incoming_write_snapshot(in, i, err) < 0)
+				return -err->code;
+			continue;
+		}
 		record_path(in, i, path, sizeof(path));
 		if (layer_write_record(in->staging.fd, path, &in->layers[i].info, err) < 0)
 			return -err->code;
@@ -327,6 +332,15 @@ static int lend_blob(struct incoming *in, size_t i, const struct layer_info *the
 	return rc < 0 ? err_sys(err, -rc, "write %s", path) : publish_record(in, i, err);
 }
 
+/* Where the directory of a new layer is now. */
+static char *path_of_new(const struct incoming *in, const struct incoming_layer *l)
+{
+	if (l->state == LAYER_MOVED)
+		return str_printf("%s/" STORE_SNAPSHOTS "/%s", in->store->root,
+				  in->snapshots[l->snapshot].name);
+	return str_printf("%s/" STORE_STAGING "/%s/%s", in->store->root, in->staging.name, l->dir);
+}
+
 /* Somebody else brought the same layer in while we did: its files are taken, with its record. One
  * without a record is half removed; ours takes its place, and it goes with the staging directory.
  */
@@ -337,8 +351,10 @@ static int adopt_layer(struct incoming *in, size_t i, struct err *err)
 	struct err record_err = ERR_INIT;
 
 	if (layer_read_record(in->layers_fd, l->info.chain_hex, &theirs, &record_err) < 0) {
-		if (renameat2(in->staging.fd, l->dir, in->layers_fd, l->info.chain_hex,
-			      RENAME_EXCHANGE) < 0)
+		cleanup_free char *ours = path_of_new(in, l);
+
+		if (renameat2(AT_FDCWD, ours, in->layers_fd, l->info.chain_hex, RENAME_EXCHANGE) <
+		    0)
 			return err_sys(err, errno, "exchange " STORE_LAYERS "/%s",
 				       l->info.chain_hex);
 		return 0;
@@ -362,7 +378,11 @@ int incoming_publish_layers(struct incoming *in, struct err *err)
 
 		if (l->state == LAYER_BLOB)
 			rc = publish_record(in, i, err);
-		if (l->state == LAYER_NEW) {
+		if (l->state == LAYER_MOVED) {
+			rc = incoming_move_snapshot(in, i, err);
+			if (rc == 0)
+				rc = adopt_layer(in, i, err);
+		} else if (l->state == LAYER_NEW) {
 			rc = layer_publish(&in->staging, l->dir, in->layers_fd, l->info.chain_hex,
 					   err);
 			if (rc == 0)

@@ -35,14 +35,17 @@ static int insert_image(const struct incoming *in, struct err *err)
 	int64_t created_ns = 0;
 	int64_t size = 0;
 
-	if (in->config.created && clock_parse_rfc3339(in->config.created, &created_ns) < 0)
+	if (in->made_ns)
+		created_ns = in->made_ns;
+	else if (in->config.created && clock_parse_rfc3339(in->config.created, &created_ns) < 0)
 		created_ns = 0;
 	for (size_t i = 0; i < in->n_layers; i++)
 		size += in->layers[i].info.size;
 	return db_run(in->store, err,
-		      "INSERT INTO image(id,created_ns,size,hidden,config,parent)"
-		      " VALUES(?,?,?,0,?,?) ON CONFLICT(id) DO UPDATE SET hidden=0",
-		      "tiitt", in->id, created_ns, size, in->config_text, or_null(in->parent));
+		      "INSERT INTO image(id,created_ns,size,hidden,config,parent,made_ns)"
+		      " VALUES(?,?,?,0,?,?,nullif(?,0)) ON CONFLICT(id) DO UPDATE SET hidden=0",
+		      "tiitti", in->id, created_ns, size, in->config_text, or_null(in->parent),
+		      in->made_ns);
 }
 
 static int insert_target(const struct incoming *in, struct err *err)
@@ -69,7 +72,8 @@ static int name_in_transaction(struct incoming *in, struct garbage *garbage, str
 	for (size_t i = 0; i < in->n_layers; i++)
 		if (insert_layer(in, i, err) < 0)
 			return -err->code;
-	if (insert_image(in, err) < 0 || insert_target(in, err) < 0)
+	if (insert_image(in, err) < 0 || insert_target(in, err) < 0 ||
+	    incoming_name_snapshots(in, err) < 0)
 		return -err->code;
 	strv_foreach (i, &in->names) {
 		if (image_set_tag(in->store, in->names.items[i], in->id, or_null(in->target), err) <

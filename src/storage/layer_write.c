@@ -59,6 +59,7 @@ struct frame {
 
 struct walk {
 	bool is_upper;
+	int64_t epoch_s;
 	struct tar_writer *tar; /* owned */
 	uint64_t n_entries;
 	struct str path; /* of the entry */
@@ -101,6 +102,13 @@ static int in_entry(const struct walk *w, struct err *err)
 
 /* ---- entries ---- */
 
+static struct timespec time_of(const struct walk *w, const struct stat *st)
+{
+	bool is_late = w->epoch_s && st->st_mtim.tv_sec >= w->epoch_s;
+
+	return is_late ? (struct timespec){.tv_sec = w->epoch_s} : st->st_mtim;
+}
+
 static struct tar_entry entry_of(const struct walk *w, enum tar_type type, const struct stat *st)
 {
 	return (struct tar_entry){
@@ -111,7 +119,7 @@ static struct tar_entry entry_of(const struct walk *w, enum tar_type type, const
 		.uid = st->st_uid,
 		.gid = st->st_gid,
 		.size = type == TAR_FILE ? (uint64_t)st->st_size : 0,
-		.mtime = st->st_mtim,
+		.mtime = time_of(w, st),
 		.dev_major = major(st->st_rdev),
 		.dev_minor = minor(st->st_rdev),
 	};
@@ -510,7 +518,8 @@ static int open_root(int root_fd, bool across_mounts)
 
 int layer_write(int root_fd, int out_fd, const struct layer_write_options *options, struct err *err)
 {
-	__attribute__((cleanup(walk_done))) struct walk w = {.is_upper = options->is_upper};
+	__attribute__((cleanup(walk_done))) struct walk w = {.is_upper = options->is_upper,
+							     .epoch_s = options->epoch_s};
 	int fd = open_root(root_fd, options->across_mounts);
 	int rc = 0;
 
@@ -525,7 +534,8 @@ int layer_write(int root_fd, int out_fd, const struct layer_write_options *optio
 int layer_write_name(int dir_fd, const char *name, int out_fd,
 		     const struct layer_write_options *options, struct err *err)
 {
-	__attribute__((cleanup(walk_done))) struct walk w = {.is_upper = options->is_upper};
+	__attribute__((cleanup(walk_done))) struct walk w = {.is_upper = options->is_upper,
+							     .epoch_s = options->epoch_s};
 	int fd = open_root(dir_fd, options->across_mounts);
 	struct frame *bottom = NULL;
 	struct stat st;

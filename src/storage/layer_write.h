@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct layer_write_options {
 	/* The tree is the upper directory of an overlay: device 0:0 is a whiteout, the opaque mark
@@ -18,6 +19,7 @@ struct layer_write_options {
 	const char *prefix; /* before every path, "" or "dir/"; NULL is "" */
 	/* What is mounted inside the tree belongs to it. */
 	bool across_mounts;
+	int64_t epoch_s; /* later times are written as this; 0: as they are */
 };
 
 /* Writes the archive of the directory ROOT_FD (open for reading) to OUT_FD, the directory itself

@@ -22,15 +22,21 @@ void reclaim_done(struct reclaim *reclaim)
 	*reclaim = (struct reclaim)RECLAIM_INIT;
 }
 
+void reclaim_add_path(struct reclaim *reclaim, const struct store *store, const char *path)
+{
+	if (strv_has(&reclaim->paths, path))
+		return;
+	reclaim->bytes = mem_realloc_array(reclaim->bytes, reclaim->paths.n + 1,
+					   sizeof(*reclaim->bytes));
+	reclaim->bytes[reclaim->paths.n] = disk_usage_add(&reclaim->disk, store->root_fd, path);
+	strv_add(&reclaim->paths, path);
+}
+
 static void add(struct reclaim *r, const struct store *store, const char *dir, const char *name)
 {
 	cleanup_free char *path = str_printf("%s/%s", dir, name);
 
-	if (strv_has(&r->paths, path))
-		return;
-	r->bytes = mem_realloc_array(r->bytes, r->paths.n + 1, sizeof(*r->bytes));
-	r->bytes[r->paths.n] = disk_usage_add(&r->disk, store->root_fd, path);
-	strv_add_take(&r->paths, take_ptr(path));
+	reclaim_add_path(r, store, path);
 }
 
 void reclaim_add_garbage(struct reclaim *reclaim, struct store *store,

@@ -27,6 +27,8 @@ struct reclaim {
 void reclaim_done(struct reclaim *reclaim);
 #define cleanup_reclaim __attribute__((cleanup(reclaim_done)))
 
+/* Measures PATH below the root. */
+void reclaim_add_path(struct reclaim *reclaim, const struct store *store, const char *path);
 /* Measures the layers and blobs of GARBAGE. */
 void reclaim_add_garbage(struct reclaim *reclaim, struct store *store,
 			 const struct garbage *garbage);

@@ -171,7 +171,7 @@ static int put_image(struct rows *r, const char *id, const char *text,
 	if (db_run(r->store, err,
 		   "INSERT INTO image(id,created_ns,size,hidden,config) VALUES(?,?,0,0,?)"
 		   " ON CONFLICT(id) DO UPDATE SET config=excluded.config,"
-		   "created_ns=excluded.created_ns",
+		   "created_ns=ifnull(made_ns,excluded.created_ns)",
 		   "tit", id, created_ns, text) < 0)
 		return -err->code;
 	return put_chain(r, id, config, err);

@@ -7,7 +7,8 @@
  * lock belongs to the directory and not to its name: it goes along when the directory is moved to
  * the layers, and the kernel knows where that is now.
  */
-#include "storage/snapshot_private.h"
+/* lint file: paths chosen by the engine */
+#include "storage/snapshot.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,15 +17,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/mem.h"
-#include "storage/layer.h"
+#include "storage/snapshot_private.h"
 #include "storage/store_private.h"
 
-enum { MAX_TRIES = 100 };
+enum { MAX_TRIES = 100, LOCK_TRIES = 10 };
 
 void snapshot_info_done(struct snapshot_info *info)
 {
@@ -103,6 +105,19 @@ int snapshot_find_row(struct store *store, const char *key, struct snapshot_row 
 
 /* ---- use ---- */
 
+/* Who only looks whether it is in use has it for a moment; who removes it, to the end. */
+static bool lock_shared(int fd)
+{
+	static const struct timespec pause = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 /* Locks the directory PATH below the root: 1; 0 when it is gone, or about to go. */
 static int lock_dir(struct store *store, const char *path, int *ret_fd)
 {
@@ -110,7 +125,7 @@ static int lock_dir(struct store *store, const char *path, int *ret_fd)
 				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat held, named;
 
-	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0 || fstat(fd, &held) < 0 ||
+	if (fd < 0 || !lock_shared(fd) || fstat(fd, &held) < 0 ||
 	    fstatat(store->root_fd, path, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    held.st_ino != named.st_ino || held.st_dev != named.st_dev)
 		return 0;

@@ -23,7 +23,10 @@ struct incoming;
 struct store;
 struct strv;
 
-enum snapshot_kind { SNAPSHOT_RUN, SNAPSHOT_COPY, SNAPSHOT_OTHER };
+/* Of steps, and, in lists only, the caches that are mounted. */
+enum snapshot_kind { SNAPSHOT_RUN, SNAPSHOT_COPY, SNAPSHOT_OTHER, SNAPSHOT_CACHE_MOUNT };
+
+#define SNAPSHOT_ID_LEN 25 /* digits of a key that are shown */
 
 struct snapshot_info {
 	char key[DIGEST_HEX_LEN + 1];
@@ -45,6 +48,7 @@ struct snapshot_info {
 	int64_t size;	   /* bytes */
 	int64_t created_ns, used_ns, n_uses;
 };
+/* Frees what it owns. */
 void snapshot_info_done(struct snapshot_info *info);
 
 /* A use of a snapshot: nobody removes it while this lives (a shared lock on its directory). */
@@ -58,6 +62,7 @@ struct snapshot {
 	{                      \
 		.lock_fd = -1, \
 	}
+/* Ends the use. */
 void snapshot_done(struct snapshot *s);
 #define cleanup_snapshot __attribute__((cleanup(snapshot_done)))
 
@@ -110,6 +115,8 @@ struct snapshot_prune {
 	int64_t keep_bytes;	    /* so much may stay, the most recently used */
 	const struct strv *filters; /* "type=...", "id=..." */
 };
+/* Removes what may go and nobody uses, the least recently used first. RET_LINES gets the ids of
+ * what went (NULL: nobody wants to know), RET_RECLAIMED the bytes that are free now. */
 int snapshot_prune_run(struct store *store, const struct snapshot_prune *how,
 		       struct strv *ret_lines, int64_t *ret_reclaimed, struct err *err);
 
@@ -120,11 +127,13 @@ struct cache_mount {
 	char *dir;   /* owned, absolute: its files */
 };
 /* Opens (making it with MODE:UID:GID) the cache called ID. With LOCKED nobody else may have it;
- * with PRIVATE one that nobody has is chosen or made. *RET_WAIT_FD >= 0: somebody has it; wait for
- * that lock. */
+ * with PRIVATE one that nobody has is chosen or made. 0; 1 and nothing opened when somebody has it
+ * and it must be had alone, or has it alone: another step of this process counts as well; or -code.
+ */
 int cache_mount_open(struct store *store, const char *id, bool locked, bool private_one,
 		     uint32_t mode, uint32_t uid, uint32_t gid, struct cache_mount *ret,
 		     struct err *err);
+/* Ends the use. */
 void cache_mount_done(struct cache_mount *m);
 
 /* ---- elsewhere ---- */

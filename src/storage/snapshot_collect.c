@@ -3,6 +3,7 @@
  * What a build that was cut short has left: directories that no row names, rows whose files are not
  * there or that no power cut has left believable, and the files of claims that nobody holds.
  */
+/* lint file: paths chosen by the engine */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -24,6 +24,7 @@
 
 /* Every row: seq, key, dir, chain, diff, boot, kind, description, parent, size, created_ns,
  * used_ns, n_uses, result. */
+#define SNAPSHOT_COLUMNS 14
 #define SNAPSHOT_SELECT                                                                        \
 	"SELECT s.seq,s.key,s.dir,s.chain,(SELECT diff_id FROM layer WHERE chain_id=s.chain)," \
 	"s.boot,s.kind,s.description,s.parent,s.size,s.created_ns,"                            \

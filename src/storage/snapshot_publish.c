@@ -248,9 +248,13 @@ int snapshot_discard(struct store *store, const char *name, int trash_fd, struct
 
 	if (dir_fd < 0)
 		return err_sys(err, errno, "open " STORE_SNAPSHOTS);
-	/* A disk too full for a rename is one more reason to remove it. */
-	if (trash_fd < 0 || renameat(dir_fd, name, trash_fd, name) < 0)
+	/* A disk too full for a rename is one more reason to remove it. What is removed piece by
+	 * piece must not be named by the index that a power cut leaves. */
+	if (trash_fd < 0 || renameat(dir_fd, name, trash_fd, name) < 0) {
+		if (db_sync(store, err) < 0)
+			return -err->code;
 		rc = fd_remove_tree_at(dir_fd, name);
+	}
 	return rc < 0 ? err_sys(err, -rc, "remove " STORE_SNAPSHOTS "/%s", name) : 1;
 }
 

@@ -28,15 +28,18 @@ struct unpack_job {
 	int in_fd;		 /* archive or compressed stream */
 	uint64_t offset, length; /* of it in the file, read with pread(2) */
 	int dir_fd;		 /* the empty directory to unpack into (open for reading) */
-	int list_fd;		 /* gets the listing of what was unpacked (storage/tree_list.h) */
-	int blob_fd;		 /* gets what is kept as the layer's blob: the bytes as they came
-				    when they are gzip or zstd, else the plain bytes compressed
-				    with zstd */
-	int raw_fd;		 /* gets the bytes as they came */
-	int plain_fd;		 /* gets the decompressed bytes */
-	uint64_t *n_read;	 /* kept at the bytes read of it so far, before each call of
-				    PROGRESS; NULL */
-	uint64_t max_plain;	 /* more decompressed bytes than this are an error; 0: any number */
+	int list_fd;	    /* gets the listing of what was unpacked (storage/tree_list.h), or of
+			       what is there already (storage/layer_list.h) */
+	int blob_fd;	    /* gets what is kept as the layer's blob: the bytes as they came
+			       when they are gzip or zstd, else the plain bytes compressed
+			       with zstd */
+	int raw_fd;	    /* gets the bytes as they came */
+	int plain_fd;	    /* gets the decompressed bytes */
+	uint64_t *n_read;   /* kept at the bytes read of it so far, before each call of
+			       PROGRESS; NULL */
+	bool wants_gzip;    /* what came plain is compressed with gzip, not zstd */
+	uint64_t max_plain; /* more decompressed bytes than this are an error; 0: any number */
+	bool is_no_layer;   /* ".wh.NAME" is a name like any other */
 };
 
 #define UNPACK_JOB_INIT                                                                           \

@@ -246,9 +246,17 @@ static void add_arguments(struct strv *argv, const struct unpack_job *job,
 	}
 	strv_add(argv, "--parent");
 	strv_addf(argv, "%d", (int)getpid());
+	if (job->wants_gzip) {
+		strv_add(argv, "--gzip");
+		strv_add(argv, "1");
+	}
 	if (job->max_plain) {
 		strv_add(argv, "--max-plain");
 		strv_addf(argv, "%llu", (unsigned long long)job->max_plain);
+	}
+	if (job->is_no_layer) {
+		strv_add(argv, "--no-layer");
+		strv_add(argv, "1");
 	}
 }
 

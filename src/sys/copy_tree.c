@@ -28,11 +28,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define PART_NAME  ".tare-part"
-#define MAX_DEPTH  1000
-#define COPY_CHUNK ((size_t)1 << 30)
-#define READ_CHUNK 65536
-#define XATTR_MAX  65536 /* XATTR_LIST_MAX and XATTR_SIZE_MAX of limits.h */
+#define OVERLAY_XATTRS "trusted.overlay."
+#define PART_NAME      ".tare-part"
+#define MAX_DEPTH      1000
+#define COPY_CHUNK     ((size_t)1 << 30)
+#define READ_CHUNK     65536
+#define XATTR_MAX      65536 /* XATTR_LIST_MAX and XATTR_SIZE_MAX of limits.h */
 
 struct link {
 	dev_t dev;
@@ -42,6 +43,7 @@ struct link {
 
 struct copy {
 	int root_fd;
+	struct copy_tree_options how;
 	size_t n_entries;
 	bool is_named;	    /* files need a name while they are written */
 	struct str path;    /* where the walk is, below the destination */
@@ -62,7 +64,12 @@ static int copy_xattr(int from, int to, const char *name, char *value)
 	return 0;
 }
 
-static int copy_xattrs(int from, int to)
+static bool is_overlay_mark(const char *name)
+{
+	return strncmp(name, OVERLAY_XATTRS, strlen(OVERLAY_XATTRS)) == 0;
+}
+
+static int copy_xattrs(const struct copy *c, int from, int to)
 {
 	cleanup_free char *names = mem_alloc(XATTR_MAX);
 	cleanup_free char *value = NULL;
@@ -73,8 +80,11 @@ static int copy_xattrs(int from, int to)
 	if (len > 0)
 		value = mem_alloc(XATTR_MAX);
 	for (const char *p = names; p < names + len; p += strlen(p) + 1) {
-		int rc = copy_xattr(from, to, p, value);
+		int rc = 0;
 
+		if (c->how.is_layer && !c->how.keeps_marks && is_overlay_mark(p))
+			continue;
+		rc = copy_xattr(from, to, p, value);
 		if (rc < 0)
 			return rc;
 	}
@@ -82,14 +92,16 @@ static int copy_xattrs(int from, int to)
 }
 
 /* The mode comes after the owner, whose change takes set-ID bits away; capabilities after both. */
-static int copy_attributes(int from, int to, const struct stat *st)
+static int copy_attributes(const struct copy *c, int from, int to, const struct stat *st)
 {
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
 	int rc = 0;
 
-	if (fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0)
+	if (!c->how.is_mine && fchown(to, st->st_uid, st->st_gid) < 0)
 		return -errno;
-	rc = copy_xattrs(from, to);
+	if (fchmod(to, st->st_mode & 07777) < 0)
+		return -errno;
+	rc = copy_xattrs(c, from, to);
 	if (rc < 0)
 		return rc;
 	return futimens(to, times) < 0 ? -errno : 0;
@@ -135,7 +147,7 @@ static int copy_range(int from, int to, off_t offset, off_t end)
 	return 0;
 }
 
-static int copy_content(int from, int to, off_t size)
+int copy_file_content(int from, int to, off_t size)
 {
 	off_t data = 0;
 
@@ -209,9 +221,9 @@ static int copy_file(struct copy *c, int from_dir, int to_dir, const char *name,
 	to = create_part(c, to_dir);
 	if (to < 0)
 		return to;
-	rc = copy_content(from, to, now.st_size);
+	rc = copy_file_content(from, to, now.st_size);
 	if (rc == 0)
-		rc = copy_attributes(from, to, &now);
+		rc = copy_attributes(c, from, to, &now);
 	if (rc == 0)
 		return name_part(c, to, to_dir, name);
 	if (c->is_named)
@@ -287,7 +299,8 @@ static int link_again(struct copy *c, int to_dir, const char *name, const struct
 
 /* ---- everything else ---- */
 
-static int copy_link(int from_dir, int to_dir, const char *name, const struct stat *st)
+static int copy_link(const struct copy *c, int from_dir, int to_dir, const char *name,
+		     const struct stat *st)
 {
 	const struct timespec times[2] = {st->st_atim, st->st_mtim};
 	cleanup_free char *target = mem_alloc(PATH_MAX + 1);
@@ -298,18 +311,19 @@ static int copy_link(int from_dir, int to_dir, const char *name, const struct st
 	target[n] = '\0';
 	if (symlinkat(target, to_dir, name) < 0)
 		return errno == EEXIST ? 0 : -errno;
-	if (fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!c->how.is_mine &&
+	    fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	return 0;
+	return utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static int copy_node(int to_dir, const char *name, const struct stat *st)
+static int copy_node(const struct copy *c, int to_dir, const char *name, const struct stat *st)
 {
 	if (mknodat(to_dir, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) < 0)
 		return errno == EEXIST ? 0 : -errno;
 	/* Never through a link that took its place. */
-	if (fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!c->how.is_mine &&
+	    fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	cleanup_close int fd = openat(to_dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	char path[PATH_FD_LEN];
@@ -318,6 +332,34 @@ static int copy_node(int to_dir, const char *name, const struct stat *st)
 	if (fd < 0 || fstat(fd, &now) < 0 || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT))
 		return -EAGAIN;
 	return chmod(path_of_fd(fd, path), st->st_mode & 07777) < 0 ? -errno : 0;
+}
+
+/* ---- in the place of what is there ---- */
+
+static bool is_opaque(int dir_fd, const char *name)
+{
+	cleanup_close int fd = openat(dir_fd, name,
+				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char mark = 0;
+
+	return fd >= 0 && fgetxattr(fd, OVERLAY_XATTRS "opaque", &mark, 1) == 1 && mark == 'y';
+}
+
+/* Removes what cannot stay beside NAME. 1 when nothing is left to be copied: it was a whiteout. */
+static int make_way(const struct copy *c, int from_dir, int to_dir, const char *name,
+		    const struct stat *st)
+{
+	struct stat now;
+	bool is_whiteout = c->how.is_layer && S_ISCHR(st->st_mode) && st->st_rdev == 0;
+	bool is_dir = S_ISDIR(st->st_mode);
+	int rc = 0;
+
+	if (fstatat(to_dir, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (!is_dir || !S_ISDIR(now.st_mode) || (c->how.is_layer && is_opaque(from_dir, name))))
+		rc = fd_remove_tree_at(to_dir, name);
+	if (rc < 0)
+		return rc;
+	return is_whiteout && !c->how.keeps_marks;
 }
 
 static int copy_dir(struct copy *c, int from, int to, const struct stat *st, unsigned depth);
@@ -352,6 +394,9 @@ static int copy_entry(struct copy *c, int from_dir, int to_dir, const char *name
 	if (fstatat(from_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	c->n_entries++;
+	rc = c->how.replaces ? make_way(c, from_dir, to_dir, name, &st) : 0;
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
 	if (S_ISDIR(st.st_mode))
 		return copy_subdir(c, from_dir, to_dir, name, depth);
 	if (link_again(c, to_dir, name, &st))
@@ -359,9 +404,9 @@ static int copy_entry(struct copy *c, int from_dir, int to_dir, const char *name
 	if (S_ISREG(st.st_mode))
 		rc = copy_file(c, from_dir, to_dir, name, &st);
 	else if (S_ISLNK(st.st_mode))
-		rc = copy_link(from_dir, to_dir, name, &st);
+		rc = copy_link(c, from_dir, to_dir, name, &st);
 	else if (!S_ISSOCK(st.st_mode)) /* a socket is nothing without its process */
-		rc = copy_node(to_dir, name, &st);
+		rc = copy_node(c, to_dir, name, &st);
 	if (rc == 0 && st.st_nlink > 1)
 		remember_link(c, &st, name);
 	return rc;
@@ -388,12 +433,14 @@ static int copy_dir(struct copy *c, int from, int to, const struct stat *st, uns
 	/* Of a copy that was cut short. */
 	if (c->is_named && unlinkat(to, PART_NAME, 0) < 0 && errno != ENOENT)
 		return -errno;
-	return copy_attributes(from, to, st);
+	if (depth == 0 && c->how.leaves_root)
+		return 0;
+	return copy_attributes(c, from, to, st);
 }
 
-int copy_tree(int from_fd, int to_fd, size_t *ret_n)
+static int copy_all(int from_fd, int to_fd, const struct copy_tree_options *options, size_t *ret_n)
 {
-	struct copy c = {.root_fd = to_fd};
+	struct copy c = {.root_fd = to_fd, .how = *options};
 	struct stat st;
 	int rc = fstat(from_fd, &st) < 0 ? -errno : copy_dir(&c, from_fd, to_fd, &st, 0);
 
@@ -404,6 +451,16 @@ int copy_tree(int from_fd, int to_fd, size_t *ret_n)
 	if (ret_n)
 		*ret_n = c.n_entries;
 	return rc;
+}
+
+int copy_tree(int from_fd, int to_fd, size_t *ret_n)
+{
+	return copy_all(from_fd, to_fd, &(struct copy_tree_options){}, ret_n);
+}
+
+int copy_tree_with(int from_fd, int to_fd, const struct copy_tree_options *options)
+{
+	return copy_all(from_fd, to_fd, options, NULL);
 }
 
 int copy_tree_is_empty(int fd)

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <linux/landlock.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -103,4 +104,54 @@ int landlock_confine_reading(int dir_fd)
 	rules = handled(abi);
 	rules.net &= ~NET_CONNECT_TCP;
 	return confine(&rules, dir_fd, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+}
+
+#define READ_ACCESS (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+/* What files, other than directories, know. */
+#define FILE_ACCESS                                                  \
+	(LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_EXECUTE | \
+	 LANDLOCK_ACCESS_FS_WRITE_FILE | ACCESS_TRUNCATE | ACCESS_IOCTL_DEV)
+
+static const uint64_t use_access[] = {
+	[LANDLOCK_USE_READ] = READ_ACCESS,
+	[LANDLOCK_USE_EXECUTE] = READ_ACCESS | LANDLOCK_ACCESS_FS_EXECUTE,
+	[LANDLOCK_USE_CHANGE] = READ_ACCESS | (TREE_ACCESS & ~LANDLOCK_ACCESS_FS_MAKE_CHAR),
+};
+
+static int add_place(int ruleset_fd, const struct ruleset *rules, const struct landlock_place *p)
+{
+	struct landlock_path_beneath_attr below = {.parent_fd = p->fd};
+	struct stat st;
+
+	if (p->fd < 0)
+		return 0;
+	if (fstat(p->fd, &st) < 0)
+		return -errno;
+	below.allowed_access = rules->fs & use_access[p->use];
+	if (!S_ISDIR(st.st_mode))
+		below.allowed_access &= FILE_ACCESS;
+	if (syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, &below, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+int landlock_confine_program(const struct landlock_place *places, size_t n)
+{
+	cleanup_close int fd = -1;
+	struct ruleset rules;
+	int abi = landlock_abi();
+	int rc = 0;
+
+	if (abi < 2)
+		return abi < 0 ? abi : -EOPNOTSUPP;
+	rules = handled(abi);
+	rules.net &= ~NET_CONNECT_TCP;
+	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+	if (fd < 0)
+		return -errno;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = add_place(fd, &rules, &places[i]);
+	if (rc < 0)
+		return rc;
+	return syscall(SYS_landlock_restrict_self, fd, 0) < 0 ? -errno : 0;
 }

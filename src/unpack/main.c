@@ -7,8 +7,9 @@
  * must not pay for, and because it is the only one that parses what an enemy wrote byte by byte: it
  * has nothing but the descriptors it was given.
  *
- *	tare-unpack [--offset N --length N] [--dir-fd N [--list-fd N] [--limit-bytes N]]
- *		    [--raw-fd N] [--plain-fd N] [--blob-fd N] [--max-plain N] [--progress-fd N]
+ *	tare-unpack [--offset N --length N] [--dir-fd N [--limit-bytes N] [--no-layer 1]]
+ *		    [--list-fd N] [--raw-fd N] [--plain-fd N] [--blob-fd N [--gzip 1]]
+ *		    [--max-plain N] [--progress-fd N]
  *	tare-unpack [--offset N --length N] --index-fd N [--plain-fd N] [--progress-fd N]
  *	and		[--user-ns-fd N] [--mount-ns-fd N] [--net-ns-fd N] [--request-fd N]
  *[--lock-fd N]
@@ -33,14 +34,14 @@
  * Before it reads any of that it shuts itself in (unpack/confine.h), in the namespaces it was
  *given; what it then may not do it asks for by --request-fd. --lock-fd is kept open and not
  *touched. What could not be had of the confinement is in the answer's "lost"; --leave-out leaves
- *parts of it out.
+ *parts of it out. With --no-layer there are no whiteouts.
  */
 #include "archive/tar_read.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "storage/layer_apply.h"
+#include "storage/layer_list.h"
 #include "storage/unpack_protocol.h"
 #include "unpack/confine.h"
 #include "unpack/index.h"
@@ -57,7 +58,7 @@
 struct arguments {
 	int64_t dir_fd, list_fd, raw_fd, plain_fd, blob_fd, index_fd, progress_fd;
 	int64_t user_ns_fd, mount_ns_fd, net_ns_fd, request_fd, lock_fd;
-	int64_t offset, length, max_plain, limit_bytes, leave_out, parent;
+	int64_t offset, length, gzip, max_plain, limit_bytes, leave_out, parent, no_layer;
 	struct strv lost; /* of the confinement */
 };
 
@@ -81,9 +82,11 @@ static const struct option_row {
 	{"--leave-out", offsetof(struct arguments, leave_out), false},
 	{"--offset", offsetof(struct arguments, offset), false},
 	{"--length", offsetof(struct arguments, length), false},
+	{"--gzip", offsetof(struct arguments, gzip), false},
 	{"--max-plain", offsetof(struct arguments, max_plain), false},
 	{"--limit-bytes", offsetof(struct arguments, limit_bytes), false},
 	{"--parent", offsetof(struct arguments, parent), false},
+	{"--no-layer", offsetof(struct arguments, no_layer), false},
 };
 
 /* The listing goes out by an output. */
@@ -131,10 +134,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *args, struct
 	for (int i = 1; i < argc; i += 2)
 		if (parse_option(args, argv[i], argv[i + 1], err) < 0)
 			return -err->code;
-	if (args->list_fd >= 0 && args->dir_fd < 0)
-		return err_set(err, ERR_INVALID, "--list-fd needs --dir-fd");
-	if (args->index_fd >= 0 && args->dir_fd >= 0)
-		return err_set(err, ERR_INVALID, "--index-fd and --dir-fd are two things");
+	if (args->index_fd >= 0 && (args->dir_fd >= 0 || args->list_fd >= 0))
+		return err_set(err, ERR_INVALID, "--index-fd stands alone");
 	return 0;
 }
 
@@ -188,6 +189,7 @@ static struct stream_options stream_options_of(const struct arguments *args)
 		.blob_fd = (int)args->blob_fd,
 		.progress_fd = (int)args->progress_fd,
 		.max_plain = (uint64_t)args->max_plain,
+		.wants_gzip = args->gzip != 0,
 	};
 }
 
@@ -207,6 +209,7 @@ static int apply_stream(const struct arguments *args, struct stream *stream,
 	const struct layer_options options = {
 		.maker = args->request_fd >= 0 ? &requester.base : &layer_maker_direct,
 		.max_bytes = (uint64_t)args->limit_bytes,
+		.literal_whiteouts = args->no_layer != 0,
 		.listing = args->list_fd >= 0 ? &listing.base : NULL,
 	};
 	cleanup_tar_reader struct tar_reader *reader = NULL;
@@ -215,7 +218,8 @@ static int apply_stream(const struct arguments *args, struct stream *stream,
 	requester_init(&requester, (int)args->request_fd);
 	reader = tar_reader_new(stream_get_source(stream));
 	if (rc >= 0)
-		rc = layer_apply((int)args->dir_fd, reader, &options, ret, err);
+		rc = args->dir_fd >= 0 ? layer_apply((int)args->dir_fd, reader, &options, ret, err)
+				       : layer_list(reader, &listing.base, ret, err);
 	if (rc >= 0)
 		rc = output_finish(&listing.out, ret_list, err);
 	output_done(&listing.out);
@@ -240,6 +244,12 @@ static int read_tail(struct byte_source *src, struct err *err)
 	return (int)n;
 }
 
+/* Whether the entries of the archive are looked at. */
+static bool makes_listing(const struct arguments *args)
+{
+	return args->dir_fd >= 0 || args->list_fd >= 0;
+}
+
 /* After an error the stream's thread goes with the process, wherever it waits. */
 static int run_stream(const struct arguments *args, struct err *err)
 {
@@ -251,12 +261,12 @@ static int run_stream(const struct arguments *args, struct err *err)
 
 	if (!stream)
 		return -err->code;
-	if (args->dir_fd >= 0 && apply_stream(args, stream, &layer, list_digest, err) < 0)
+	if (makes_listing(args) && apply_stream(args, stream, &layer, list_digest, err) < 0)
 		return -err->code;
 	if (args->index_fd >= 0 &&
 	    index_write(stream_get_source(stream), (int)args->index_fd, err) < 0)
 		return -err->code;
-	if ((args->dir_fd >= 0 || args->index_fd >= 0) &&
+	if ((makes_listing(args) || args->index_fd >= 0) &&
 	    read_tail(stream_get_source(stream), err) < 0)
 		return -err->code;
 	if (stream_finish(stream, &result, err) < 0)

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "unpack/gzip_pack.h"
 #include "unpack/output.h"
 
 #include <sched.h>
@@ -20,8 +21,9 @@ enum { MAX_WORKERS = 4 };
 
 struct recompress {
 	struct output *to;
-	ZSTD_CCtx *ctx; /* owned */
-	uint8_t *buf;	/* owned */
+	struct gzip_pack *gzip; /* owned; NULL: zstd */
+	ZSTD_CCtx *ctx;		/* owned */
+	uint8_t *buf;		/* owned */
 	size_t buf_len;
 };
 
@@ -51,11 +53,15 @@ static int set_parameters(struct recompress *r)
 	return 0;
 }
 
-struct recompress *recompress_new(struct output *to, struct err *err)
+struct recompress *recompress_new(struct output *to, bool with_gzip, struct err *err)
 {
 	struct recompress *r = mem_zalloc(sizeof(*r));
 
 	r->to = to;
+	if (with_gzip) {
+		r->gzip = gzip_pack_new(to, count_workers());
+		return r;
+	}
 	r->buf_len = ZSTD_CStreamOutSize();
 	r->buf = mem_alloc(r->buf_len);
 	r->ctx = ZSTD_createCCtx();
@@ -70,6 +76,7 @@ void recompress_free(struct recompress *r)
 {
 	if (!r)
 		return;
+	gzip_pack_free(r->gzip);
 	ZSTD_freeCCtx(r->ctx);
 	free(r->buf);
 	free(r);
@@ -92,6 +99,8 @@ int recompress_write(struct recompress *r, const void *bytes, size_t len, struct
 	ZSTD_inBuffer in = {bytes, len, 0};
 	size_t left = 0;
 
+	if (r->gzip)
+		return gzip_pack_write(r->gzip, bytes, len, err);
 	while (in.pos < in.size)
 		if (step(r, &in, ZSTD_e_continue, &left, err) < 0)
 			return -err->code;
@@ -104,6 +113,8 @@ int recompress_finish(struct recompress *r, struct err *err)
 	ZSTD_inBuffer in = {};
 	size_t left = 0;
 
+	if (r->gzip)
+		return gzip_pack_finish(r->gzip, err);
 	do {
 		if (step(r, &in, ZSTD_e_end, &left, err) < 0)
 			return -err->code;

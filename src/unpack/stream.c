@@ -37,6 +37,7 @@ struct stream {
 	struct recompress
 		*recompress; /* owned; NULL when the blob is what came, or none is wanted */
 	uint64_t plain_size, max_plain;
+	bool wants_gzip;
 
 	struct block blocks[N_BLOCKS];
 	pthread_t thread;
@@ -105,7 +106,7 @@ static int produce(struct stream *s, struct err *err)
 	if (!s->inflate)
 		return -err->code;
 	if (s->blob.fd >= 0 && !intake_is_kept(s->intake.format)) {
-		s->recompress = recompress_new(&s->blob, err);
+		s->recompress = recompress_new(&s->blob, s->wants_gzip, err);
 		if (!s->recompress)
 			return -err->code;
 	}
@@ -177,6 +178,7 @@ struct stream *stream_start(const struct stream_options *options, struct err *er
 
 	s->base.next = consume_next;
 	s->max_plain = options->max_plain;
+	s->wants_gzip = options->wants_gzip;
 	for (size_t i = 0; i < N_BLOCKS; i++)
 		s->blocks[i].bytes = mem_alloc(BLOCK_LEN);
 	pthread_mutex_init(&s->lock, NULL);
@@ -246,7 +248,9 @@ int stream_finish(struct stream *s, struct stream_result *ret, struct err *err)
 		.plain_size = s->plain_size,
 		.blob_size = s->blob.size,
 		.format = s->intake.format,
-		.blob_format = s->recompress ? INFLATE_ZSTD : s->intake.format,
+		.blob_format = !s->recompress  ? s->intake.format
+			       : s->wants_gzip ? INFLATE_GZIP
+					       : INFLATE_ZSTD,
 	};
 	if (finish_digests(s, ret, err) < 0 || output_finish(&s->intake.raw, none, err) < 0 ||
 	    output_finish(&s->plain, none, err) < 0)

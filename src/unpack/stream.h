@@ -9,6 +9,8 @@
 #include "archive/inflate.h"
 #include "archive/source.h"
 
+#include <stdbool.h>
+
 struct err;
 struct stream;
 
@@ -20,9 +22,10 @@ struct stream_options {
 	uint64_t offset, length; /* read with pread(2), unless the length is STREAM_TO_END */
 	int raw_fd;		 /* gets the bytes as they came */
 	int plain_fd;		 /* gets them decompressed */
-	int blob_fd;	    /* gets them as they came if gzip or zstd, else compressed with zstd */
-	int progress_fd;    /* gets counts of bytes read, 8 bytes little-endian; borrowed */
-	uint64_t max_plain; /* more decompressed bytes are an error; 0: any number */
+	int blob_fd;		 /* gets them as they came if gzip or zstd, else compressed */
+	bool wants_gzip;	 /* with gzip, not zstd */
+	int progress_fd;	 /* gets counts of bytes read, 8 bytes little-endian; borrowed */
+	uint64_t max_plain;	 /* more decompressed bytes are an error; 0: any number */
 };
 
 struct stream_result {

@@ -14,6 +14,7 @@
 #include "base/num.h"
 #include "base/rand.h"
 #include "build/run_step.h"
+#include "dockerfile/ignore.h"
 #include "engine/create.h"
 #include "storage/image.h"
 
@@ -29,7 +30,7 @@
 #define MAX_MOUNTS 64
 
 struct tool {
-	const char *root, *runroot, *dir, *context;
+	const char *root, *runroot, *dir, *context, *ignore;
 	struct build_request request;
 	struct build_run_op op;
 	struct build_mount mounts[MAX_MOUNTS];
@@ -183,7 +184,8 @@ static const struct option options[] = {
 	{"script", 1, NULL, 'x'},    {"platform", 1, NULL, 'p'},      {"times", 1, NULL, 't'},
 	{"insecure", 0, NULL, 'I'},  {"shell", 0, NULL, 'E'},	      {"explain", 0, NULL, 'X'},
 	{"kill-self", 0, NULL, 'K'}, {"cgroup-parent", 1, NULL, 'g'}, {"shm-size", 1, NULL, 'z'},
-	{"build-arg", 1, NULL, 'b'}, {"device", 1, NULL, 'D'},	      {NULL, 0, NULL, 0},
+	{"build-arg", 1, NULL, 'b'}, {"device", 1, NULL, 'D'},	      {"ignore", 1, NULL, 'i'},
+	{NULL, 0, NULL, 0},
 };
 
 static bool set_text(struct tool *t, int option, const char *value)
@@ -191,11 +193,8 @@ static bool set_text(struct tool *t, int option, const char *value)
 	const struct {
 		int option;
 		const char **field;
-	} borrowed[] = {{'r', &t->root},
-			{'n', &t->runroot},
-			{'d', &t->dir},
-			{'c', &t->context},
-			{'p', &t->platform}};
+	} borrowed[] = {{'r', &t->root},    {'n', &t->runroot},	 {'d', &t->dir},
+			{'c', &t->context}, {'p', &t->platform}, {'i', &t->ignore}};
 	const struct {
 		int option;
 		char **field;
@@ -264,6 +263,8 @@ static int open_sources(struct tool *t, struct err *err)
 		if (t->tree.root_fd < 0)
 			return err_sys(err, errno, "open %s", t->context);
 	}
+	if (t->ignore && ignore_parse(t->ignore, strlen(t->ignore), &t->tree.ignore, err) < 0)
+		return -err->code;
 	for (size_t i = 0; i < t->op.n_mounts; i++) {
 		const struct run_mount *m = &t->mounts[i].mount;
 		int rc = 0;

@@ -314,7 +314,7 @@ def test_index_of_a_truncated_archive(tmp_path, how):
     assert done.returncode >= REFUSED and b"truncated" in done.stderr
 
 
-@pytest.mark.parametrize("args", [["--list-fd", "1"], ["--index-fd", "1", "--dir-fd", "1"], ["--dir-fd"], ["--dir-fd", "x"], ["--dir-fd", "999"], ["--what", "1"],
+@pytest.mark.parametrize("args", [["--index-fd", "1", "--list-fd", "1"], ["--index-fd", "1", "--dir-fd", "1"], ["--dir-fd"], ["--dir-fd", "x"], ["--dir-fd", "999"], ["--what", "1"],
                                   ["--dir-fd", "-1"]])
 def test_wrong_use(args):
     done = subprocess.run([UNPACK, *args], input=b"", capture_output=True)

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --cache-from and --cache-to: results of steps from and to a directory. */
+#include "base/mem.h"
+#include "build/build_private.h"
+#include "engine/engine.h"
+
+#define IMPORT_NAME "importing cache manifest from %s"
+#define EXPORT_NAME "exporting cache to client directory"
+
+static int only_local(const char *type, const char *what, struct err *err)
+{
+	return err_set(err, ERR_UNSUPPORTED,
+		       "%s type=%s is not possible: there is type=local and type=inline", what,
+		       type ? type : "");
+}
+
+static int fetch(struct build *b, const struct build_attributes *a, const char *where,
+		 struct err *err)
+{
+	if (strcmp(a->type, "local") == 0)
+		return snapshot_import(b->engine->store, where, err);
+	return err_set(err, ERR_NOT_FOUND, "there are no registries yet");
+}
+
+/* What is not there is no cache, and no error: as with docker, a build goes on without. */
+static int import_one(struct build *b, const struct build_attributes *a, struct err *err)
+{
+	bool is_local = a->type && strcmp(a->type, "local") == 0;
+	const char *where = build_attributes_get(a, is_local ? "src" : "ref");
+	cleanup_free char *name = NULL;
+	size_t vertex = 0;
+	int rc = 0;
+
+	if (!is_local && (!a->type || strcmp(a->type, "registry") != 0))
+		return only_local(a->type, "--cache-from", err);
+	if (!where)
+		return err_set(err, ERR_INVALID, "%s required for %s cache importer",
+			       is_local ? "src" : "ref", a->type);
+	name = str_printf(IMPORT_NAME, where);
+	vertex = vertex_begin(b, name);
+	rc = fetch(b, a, where, err);
+	vertex_end(b, vertex, name, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
+		   rc < 0 ? err->msg : NULL);
+	if (rc < 0 && err->code != ERR_NOT_FOUND)
+		return rc;
+	err_clear(err);
+	return 0;
+}
+
+int cache_import(struct build *b, struct err *err)
+{
+	for (size_t i = 0; i < b->request->n_cache_from; i++)
+		if (import_one(b, &b->request->cache_from[i], err) < 0)
+			return -err->code;
+	return 0;
+}
+
+static bool is_true(const char *text)
+{
+	return text && (strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
+}
+
+static int export_one(struct build *b, const struct build_attributes *a, struct err *err)
+{
+	const char *dest = build_attributes_get(a, "dest");
+	const char *compression = build_attributes_get(a, "compression");
+	cleanup_free const char **keys = mem_zalloc((b->graph.n_steps + 1) * sizeof(char *));
+	size_t vertex = 0;
+	size_t n = 0;
+	int rc = 0;
+
+	if (strcmp(a->type ? a->type : "", "local") != 0)
+		return only_local(a->type, "--cache-to", err);
+	if (!dest)
+		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
+	for (size_t i = 0; i < b->graph.n_steps; i++)
+		if (*b->nodes[i].snapshot.info.key)
+			keys[n++] = b->nodes[i].key;
+	vertex = vertex_begin(b, EXPORT_NAME);
+	rc = snapshot_export(b->engine->store, keys, n, dest,
+			     is_true(build_attributes_get(a, "mounts")),
+			     compression ? compression : "zstd", err);
+	vertex_end(b, vertex, EXPORT_NAME, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
+		   rc < 0 ? err->msg : NULL);
+	return rc;
+}
+
+int cache_export(struct build *b, struct err *err)
+{
+	for (size_t i = 0; i < b->request->n_cache_to; i++)
+		if (export_one(b, &b->request->cache_to[i], err) < 0)
+			return -err->code;
+	return 0;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BUILD_RUN_AGENT_H
+#define BUILD_RUN_AGENT_H
+/* Handing the connections of a socket on to another. */
+#include <sys/types.h>
+
+/* Forks a process that accepts on LISTENER (borrowed) and hands what each connection says on to the
+ * socket at PATH, and back, until it is killed; it dies with this process. Its pid or -errno. */
+pid_t run_agent_start(int listener, const char *path);
+
+#endif
