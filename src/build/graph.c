@@ -148,6 +148,13 @@ static const struct strv *get_env(void *ctx, const char *ref)
 	return image ? &image->config.run.env : NULL;
 }
 
+static const struct strv *get_shell(void *ctx, const char *ref)
+{
+	const struct graph_image *image = find_image(ctx, ref);
+
+	return image ? &image->config.run.shell : NULL;
+}
+
 static int check(struct graph_make *m, struct err *err)
 {
 	char text[PLATFORM_LEN];
@@ -157,8 +164,10 @@ static int check(struct graph_make *m, struct err *err)
 		.build_args = &m->build_args,
 		.ignore = m->resolver->ignore,
 		.target = m->request->target,
+		.all_stages = m->request->call == BUILD_CALL_CHECK && !m->request->target,
 		.get_platform = get_platform,
 		.get_env = get_env,
+		.get_shell = get_shell,
 		.ctx = m,
 		.platform = platform_format(&m->target, text),
 	};
