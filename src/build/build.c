@@ -240,9 +240,34 @@ static void tell_total(struct build *b)
 		b->progress->event(b->progress->ctx, &event);
 }
 
+/* Named contexts that have to be fetched, as long as an interrupt ends us at once: afterwards
+ * signals are only looked at between steps. */
+static int fetch_sources(struct build *b, struct err *err)
+{
+	struct build_tree *tree = NULL;
+
+	for (size_t i = 0; i < b->graph.n_steps; i++) {
+		const struct build_step *s = &b->graph.steps[i];
+		size_t n = s->kind == BUILD_STEP_RUN ? s->run.n_mounts : s->kind == BUILD_STEP_COPY;
+
+		for (size_t j = 0; j < n; j++) {
+			size_t source = s->kind == BUILD_STEP_COPY ? s->copy.from_source
+								   : s->run.mounts[j].from_source;
+
+			if (source != BUILD_NONE &&
+			    b->graph.sources[source].kind != BUILD_SOURCE_LOCAL &&
+			    build_ensure_tree(b, source, &tree, err) < 0)
+				return err_wrap(err, "failed to solve");
+		}
+	}
+	return 0;
+}
+
 static int phase_solve(struct build *b, struct err *err)
 {
 	tell_total(b);
+	if (fetch_sources(b, err) < 0)
+		return -err->code;
 	if (uses_context(b)) {
 		size_t vertex = vertex_begin(b, LOAD_FILES);
 
