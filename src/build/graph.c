@@ -130,6 +130,12 @@ static int make_platforms(struct graph_make *m, struct err *err)
 
 static const struct graph_image *find_image(const struct graph_make *m, const char *ref)
 {
+	const struct graph_context *context = graph_context_find(m, ref, &m->target);
+
+	if (context && !context->image)
+		return NULL;
+	if (context)
+		ref = context->image;
 	for (size_t i = 0; i < m->n_images; i++)
 		if (strcmp(m->images[i]->ref, ref) == 0)
 			return m->images[i];
