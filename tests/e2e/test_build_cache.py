@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import threading
 
@@ -348,6 +349,113 @@ def test_a_replacement(cache, tare):
     check(tare)
     tare.ok("rmi", "x:1")
     assert len(names(tare, "layers")) == 2, "the older one is nobody's any more"
+    check(tare)
+
+
+# ---------------------------------------------------------------- damage
+
+def change(tare, sql):
+    db = sqlite3.connect(tare.root / "tare.db")
+    db.execute(sql)
+    db.commit()
+    db.close()
+
+
+@pytest.fixture
+def steps(cache, tare):
+    """One that is a layer of an image, one that is a layer of nothing else, one that is none."""
+    for key in ("image", "layer", "free"):
+        cache.publish(key, **{key: key})
+    cache("adopt", "x:1", "zstd", "busybox", "image")
+    cache("adopt", "x:2", "zstd", "busybox", "layer")
+    tare.ok("rmi", "x:2")
+    return cache
+
+
+def test_files_that_are_missing(steps, tare):
+    shutil.rmtree(pathlib.Path(steps.place("free")).parent)
+    assert steps.place("free") == "none"
+    got = tare("system", "check")
+    assert got.rc == 1 and "the files of this step are missing (tare system repair forgets it" in got.out, got
+    assert tare("system", "repair").rc == 0
+    check(tare)
+    steps.publish("free", again="1")
+    assert pathlib.Path(steps.place("free"), "again").exists()
+
+
+def test_files_without_a_row(steps, tare):
+    (tare.root / "snapshots" / ("0" * 32)).mkdir()
+    (tare.root / "snapshots" / "odd").mkdir()
+    got = tare("system", "check")
+    assert got.rc == 1 and got.out.count("what a step of a build left, and nothing names") == 2, got
+    assert tare("system", "repair").rc == 0
+    check(tare)
+    assert len(names(tare, "snapshots")) == 1
+
+
+@pytest.mark.parametrize("sql", ["UPDATE snapshot SET chain='%s' WHERE chain IS NOT NULL" % ("0" * 64), "UPDATE snapshot SET key=substr(key,1,10)",
+                                 "UPDATE snapshot SET dir='../../x' WHERE dir IS NOT NULL", "DELETE FROM snapshot_use"])
+def test_rows_that_are_damaged(steps, tare, sql):
+    change(tare, sql)
+    for key in ("image", "layer", "free"):
+        assert steps.place(key) == "none" or pathlib.Path(steps.place(key), key).read_text() == key
+    assert tare("system", "repair").rc == 0
+    check(tare)
+    assert tare.ok("run", "--rm", "--network", "none", "x:1", "cat", "/image") == "image"
+
+
+def test_a_new_index_keeps_the_cache(steps, tare):
+    db = sqlite3.connect(tare.root / "tare.db")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    page = db.execute("SELECT rootpage FROM sqlite_master WHERE name='target_blob'").fetchone()[0]
+    db.close()
+    with open(tare.root / "tare.db", "r+b") as f:
+        f.seek((page - 1) * 2048)
+        f.write(b"\xaa" * 16)
+    got = tare("system", "repair")
+    assert got.rc == 0 and "made again" in got.out, got
+    check(tare)
+    for key in ("image", "layer", "free"):
+        assert pathlib.Path(steps.place(key), key).read_text() == key
+
+
+def test_a_lost_index_loses_the_cache_and_nothing_else(steps, tare):
+    for path in tare.root.glob("tare.db*"):
+        path.unlink()
+    tare("system", "repair")
+    check(tare)
+    assert steps.place("free") == "none" and not names(tare, "snapshots")
+    assert tare.ok("run", "--rm", "--network", "none", "x:1", "cat", "/image") == "image"
+
+
+def test_what_another_boot_left_unsynced(steps, tare):
+    change(tare, "UPDATE snapshot SET boot='another' WHERE dir IS NOT NULL")
+    assert steps.place("free") == "none" and "layers" in steps.place("layer")
+    check(tare)
+    steps.publish("more", more="1")
+    steps("adopt", "y:1", "zstd", "-", "more")
+    assert not names(tare, "snapshots")
+    check(tare)
+
+
+def test_an_image_makes_other_steps_durable(cache, tare):
+    """One sync is for all that was there."""
+    cache.publish("fat", fat="1")
+    cache.publish("image", image="1")
+    cache("adopt", "x:1", "zstd", "busybox", "image")
+    db = sqlite3.connect(tare.root / "tare.db")
+    assert db.execute("SELECT count(*) FROM snapshot WHERE boot IS NOT NULL").fetchone() == (0,)
+    db.close()
+
+
+def test_df_and_prune(steps, tare):
+    rows = {r["Type"]: r for r in map(json.loads, tare.ok("system", "df", "--format", "json").splitlines())}
+    assert (rows["Build Cache"]["TotalCount"], rows["Build Cache"]["Active"]) == ("3", "0")
+    total = int(subprocess.run(["du", "-s", "--block-size=1", tare.root], capture_output=True, check=True).stdout.split()[0])
+    told = re.search(r"\((\d+) bytes\)", tare.ok("system", "df", "-v"))
+    assert int(told.group(1)) == total
+    got = tare.ok("system", "prune", "-f")
+    assert "Deleted build cache objects:\n" in got and steps.states() == ["free,shared,layer"]
     check(tare)
 
 
