@@ -34,7 +34,7 @@ ROWS = {
     "engine": 5,
     "build": 6, "compose": 6, "lab": 6, "lint": 6, "scan": 6,
     "api": 7, "cli": 7,
-    "seccomp": 8, "unpack": 8, "logz": 8, "dns": 8, "init": 8,      # helper programs with a main() of their own, used by no module
+    "seccomp": 8, "unpack": 8, "logz": 8, "dns": 8, "fetch": 8, "init": 8,      # helper programs with a main() of their own, used by no module
 }
 GENERATED = {"seccomp_table.h"}     # written by the build, included without a folder
 

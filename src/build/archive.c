@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "engine/engine.h"
 #include "storage/unpack.h"
+#include "sys/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -130,5 +131,25 @@ int input_unpack(struct engine *engine, int fd, int dir_fd, struct err *err)
 	job.is_no_layer = true;
 	if (unpack_run(engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err) < 0)
 		return err_wrap(err, "unpack the context");
+	return 0;
+}
+
+int input_unpack_in_place(struct engine *engine, const char *name, int staging_fd,
+			  struct build_tree *tree, struct err *err)
+{
+	cleanup_close int fd = path_open_beneath(tree->root_fd, name, O_RDONLY | O_NOFOLLOW, 0);
+	cleanup_close int dir_fd = -1;
+	unsigned char head[INPUT_HEAD_LEN];
+	ssize_t n = fd < 0 ? fd : input_peek(fd, head);
+
+	if (n < 0)
+		return err_sys(err, (int)-n, "read %s", name);
+	if (!input_is_archive(head, (size_t)n))
+		return 0;
+	dir_fd = input_make_dir(staging_fd, "context", err);
+	if (dir_fd < 0 || input_unpack(engine, fd, dir_fd, err) < 0)
+		return -err->code;
+	build_tree_done(tree);
+	*tree = (struct build_tree){.root_fd = take_fd(dir_fd), .is_context = true};
 	return 0;
 }

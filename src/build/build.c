@@ -13,6 +13,8 @@
 #include "build/build_private.h"
 #include "build/resolve.h"
 #include "engine/engine.h"
+#include "engine/pending.h"
+#include "engine/skeleton.h"
 #include "storage/collect.h"
 
 #include <errno.h>
@@ -33,7 +35,9 @@ void build_outcome_done(struct build_outcome *o)
 	free(o->failure.excerpt);
 	free(o->failure.log);
 	str_done(&o->explanation);
+	free(o->listing);
 	strv_done(&o->unused_args);
+	dockerfile_done(&o->file);
 	check_findings_done(&o->findings);
 	dockerfile_done(&o->file);
 	*o = (struct build_outcome){};
@@ -43,7 +47,16 @@ void build_outcome_done(struct build_outcome *o)
 
 int build_ensure_staging(struct build *b, struct err *err)
 {
-	return b->staging.fd >= 0 ? 0 : staging_create(b->engine->store, &b->staging, err);
+	cleanup_strv struct strv skeleton = STRV_INIT;
+
+	if (b->staging.fd >= 0)
+		return 0;
+	/* What builders that were killed have left. */
+	pending_sweep(b->engine);
+	/* Whoever mounts layers does it there. */
+	if (skeleton_add(b->engine, &skeleton, err) < 0)
+		return -err->code;
+	return staging_create(b->engine->store, &b->staging, err);
 }
 
 /* The directory in which source number SOURCE may put what it fetches. */
@@ -105,6 +118,7 @@ static int ensure_room(struct build *b, struct err *err)
 	const char *context = b->request->context;
 	struct stat st;
 
+	/* lint: what the user typed */
 	if (context && strcmp(context, "-") != 0 && stat(context, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	return build_ensure_staging(b, err);
@@ -113,9 +127,9 @@ static int ensure_room(struct build *b, struct err *err)
 /* docker's client says some things itself, and the others come from the builder. */
 static int wrap_input(struct err *err)
 {
-	return str_has_prefix(err->msg, "unable to prepare context") ? -err->code
-								      : err_wrap(err,
-										 "failed to solve");
+	return str_has_prefix(err->msg, "unable to prepare context")
+		       ? -err->code
+		       : err_wrap(err, "failed to solve");
 }
 
 static void tell_input(struct build *b)
@@ -186,6 +200,7 @@ static int phase_graph(struct build *b, struct err *err)
 	vertex = vertex_begin(b, LOAD_IGNORE);
 	vertex_end(b, vertex, LOAD_IGNORE, BUILD_EVENT_STEP_DONE, NULL);
 	strv_add_all(&b->ret->unused_args, &b->graph.unused_args);
+	b->ret->listing = take_ptr(b->graph.listing);
 	tell_findings(b);
 	if (b->graph.findings_are_errors && b->ret->findings.n > 0 &&
 	    b->request->call == BUILD_CALL_BUILD)
@@ -212,8 +227,47 @@ static bool uses_context(const struct build *b)
 	return false;
 }
 
+/* The steps, what came before them, and the results. */
+static void tell_total(struct build *b)
+{
+	struct build_event event = {.type = BUILD_EVENT_TOTAL,
+				    .ns = clock_mono_ns(),
+				    .total = b->n_vertices + uses_context(b) + 1};
+
+	for (size_t i = 0; i < b->graph.n_steps; i++)
+		event.total += b->graph.steps[i].kind != BUILD_STEP_SCRATCH;
+	if (b->progress && b->progress->event)
+		b->progress->event(b->progress->ctx, &event);
+}
+
+/* Named contexts that have to be fetched, as long as an interrupt ends us at once: afterwards
+ * signals are only looked at between steps. */
+static int fetch_sources(struct build *b, struct err *err)
+{
+	struct build_tree *tree = NULL;
+
+	for (size_t i = 0; i < b->graph.n_steps; i++) {
+		const struct build_step *s = &b->graph.steps[i];
+		size_t n = s->kind == BUILD_STEP_RUN ? s->run.n_mounts : s->kind == BUILD_STEP_COPY;
+
+		for (size_t j = 0; j < n; j++) {
+			size_t source = s->kind == BUILD_STEP_COPY ? s->copy.from_source
+								   : s->run.mounts[j].from_source;
+
+			if (source != BUILD_NONE &&
+			    b->graph.sources[source].kind != BUILD_SOURCE_LOCAL &&
+			    build_ensure_tree(b, source, &tree, err) < 0)
+				return err_wrap(err, "failed to solve");
+		}
+	}
+	return 0;
+}
+
 static int phase_solve(struct build *b, struct err *err)
 {
+	tell_total(b);
+	if (fetch_sources(b, err) < 0)
+		return -err->code;
 	if (uses_context(b)) {
 		size_t vertex = vertex_begin(b, LOAD_FILES);
 

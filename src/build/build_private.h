@@ -39,13 +39,13 @@ struct node {
 	size_t number; /* of the step */
 	enum node_phase phase;
 	bool wants_key, wants_files;
-	char key[KEY_LEN];	 /* under which the cache has it; "" until it is known */
-	char result[KEY_LEN];	 /* what stands for it in the keys above it; "" until that is known */
-	char fast[KEY_LEN];	 /* by which its sources are named, not what is in them; "" */
-	struct snapshot snapshot; /* in use; of a step that is READY */
-	int claim_fd;		 /* -1, or: it is ours to make */
-	int wait_fd;		 /* -1, or: lockable once somebody else has made it */
-	uint64_t retry_ns;	 /* QUEUED for something else: when to try again */
+	char key[KEY_LEN];    /* under which the cache has it; "" until it is known */
+	char result[KEY_LEN]; /* what stands for it in the keys above it; "" until that is known */
+	char fast[KEY_LEN];   /* by which its sources are named, not what is in them; "" */
+	struct snapshot snapshot;	   /* in use; of a step that is READY */
+	int claim_fd;			   /* -1, or: it is ours to make */
+	int wait_fd;			   /* -1, or: lockable once somebody else has made it */
+	uint64_t retry_ns;		   /* QUEUED for something else: when to try again */
 	struct build_selection *selection; /* of a context's files */
 	struct worker worker;
 	bool worker_copies; /* it may go on from the digest to the copy */
@@ -54,8 +54,9 @@ struct node {
 	int log_fd;
 	struct loop_source log_source, end_source;
 	struct log_tail tail;
-	char *dir;	/* owned, absolute: holds upper and work */
-	size_t vertex;	/* 0: not shown yet */
+	char *dir;     /* owned, absolute: holds upper and work */
+	size_t vertex; /* 0: not shown yet */
+	bool is_told;  /* that it has failed */
 	uint64_t began_ns;
 };
 
@@ -112,6 +113,7 @@ void key_of_copy_fast(struct build *b, size_t step, char ret[static KEY_LEN]);
 
 /* ---- what the files of a build share (build.c) ---- */
 
+/* Room for what is made: until then nothing was written. */
 int build_ensure_staging(struct build *b, struct err *err);
 /* The tree of a source, opened by the first who asks. */
 int build_ensure_tree(struct build *b, size_t source, struct build_tree **ret, struct err *err);
@@ -126,7 +128,13 @@ bool node_skips_cache(const struct node *n);
 
 /* Makes what the images of the graph need. */
 int solve(struct build *b, struct err *err);
+/* Ends whatever runs, but for EXCEPT (NULL: everything). */
+void nodes_kill(struct build *b, const struct node *except);
 void nodes_done(struct build *b);
+/* How many steps S may need. */
+size_t node_count_deps(const struct build_step *s);
+/* Number I of them, the one below first; BUILD_NONE where there is none. */
+size_t node_get_dep(const struct build_step *s, size_t i);
 /* Wants the files of STEP with all below; whether that is news. */
 bool node_want_files(struct build *b, size_t step);
 /* Whether the step and all below it are there. */
@@ -165,6 +173,7 @@ void copy_node_kill(struct node *n);
 
 /* ---- failure.c ---- */
 
+/* Keeps the lines of LEN bytes that came SINCE_NS after the step began. */
 void log_tail_add(struct log_tail *t, uint64_t since_ns, const char *bytes, size_t len);
 /* Owned; NULL when nothing was said. */
 char *log_tail_format(const struct log_tail *t);
@@ -181,11 +190,11 @@ struct built_image {
 	struct build_result_image *result; /* borrowed; its configuration is completed here */
 	struct snapshot **snapshots; /* owned array, borrowed items: above the base, bottom first */
 	size_t n_snapshots;
-	size_t base;	    /* the step below them */
-	bool has_base;	    /* its layers belong to the image */
+	size_t base;   /* the step below them */
+	bool has_base; /* its layers belong to the image */
 	struct strv base_diffs;
-	struct strv diffs;  /* "sha256:..." of all layers, the base's first */
-	char *config;	    /* owned: the text */
+	struct strv diffs; /* "sha256:..." of all layers, the base's first */
+	char *config;	   /* owned: the text */
 	char id[DIGEST_HEX_LEN + 1];
 	struct snapshot squashed; /* what takes the place of all others with --squash */
 	bool was_there;		  /* the store had it already */
@@ -197,9 +206,10 @@ struct output {
 	struct strv names; /* canonical, of -t and name= */
 	struct built_image *images;
 	size_t n;
-	bool is_made;  /* the images are in the store */
-	bool is_kept;  /* and are to stay there */
+	bool is_made;			 /* the images are in the store */
+	bool is_kept;			 /* and are to stay there */
 	char target[DIGEST_HEX_LEN + 1]; /* of the manifest or index; "" until somebody asks */
+	int64_t target_size;		 /* of the index */
 };
 
 /* Before anything is done: whether the outputs and names make sense. */

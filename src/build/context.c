@@ -12,7 +12,9 @@
 #include "base/rand.h"
 #include "base/str.h"
 #include "build/git.h"
+#include "build/git_url.h"
 #include "build/graph.h"
+#include "build/http.h"
 #include "dockerfile/ignore.h"
 #include "sys/path.h"
 
@@ -111,6 +113,24 @@ static int open_local(const struct build_source *source, struct build_tree *ret,
 	return 0;
 }
 
+/* A URL of ADD is a file, and its name says so; one of --build-context is what the archive has. */
+static int open_url(struct engine *engine, const struct build_source *source, int staging_fd,
+		    struct build_tree *ret, char **ret_revision, struct err *err)
+{
+	bool is_context = source->name && strcmp(source->name, source->where) != 0;
+	cleanup_build_tree struct build_tree tree = {.root_fd = -1};
+	cleanup_free char *name = url_file_name(source->where);
+	int rc = http_open(engine, source, NULL, staging_fd, &tree, ret_revision, err);
+
+	if (rc == 0 && is_context)
+		rc = input_unpack_in_place(engine, name, staging_fd, &tree, err);
+	if (rc < 0)
+		return rc;
+	*ret = tree;
+	tree = (struct build_tree){.root_fd = -1};
+	return 0;
+}
+
 int build_source_open(struct engine *engine, const struct build_source *source, int staging_fd,
 		      struct build_tree *ret, char **ret_revision, struct err *err)
 {
@@ -119,7 +139,11 @@ int build_source_open(struct engine *engine, const struct build_source *source, 
 		return open_local(source, ret, err);
 	case BUILD_SOURCE_GIT:
 		return git_open(source, staging_fd, ret, ret_revision, err);
-	default:
-		return err_set(err, ERR_UNSUPPORTED, "\"%s\" cannot be copied from", source->where);
+	case BUILD_SOURCE_HTTP:
+		return open_url(engine, source, staging_fd, ret, ret_revision, err);
+	case BUILD_SOURCE_STREAM:
+	case BUILD_SOURCE_LAYOUT:
+		break;
 	}
+	return err_set(err, ERR_UNSUPPORTED, "\"%s\" is nothing to copy from", source->where);
 }

@@ -15,6 +15,7 @@
 #include "archive/tar_header.h"
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "base/str.h"
 #include "build/copy_xattr.h"
 #include "engine/cp_stream.h"
@@ -27,7 +28,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/mman.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -131,15 +131,11 @@ static void unescape(char *text)
 	char *to = text;
 
 	for (const char *p = text; *p; to++) {
-		char hex[3] = {};
+		int high = *p == '%' ? num_hex_digit(p[1]) : -1;
+		int low = high >= 0 ? num_hex_digit(p[2]) : -1;
 
-		if (*p != '%' || !p[1] || !p[2]) {
-			*to = *p++;
-			continue;
-		}
-		memcpy(hex, p + 1, 2);
-		*to = (char)strtoul(hex, NULL, 16);
-		p += 3;
+		*to = low >= 0 ? (char)(high << 4 | low) : *p;
+		p += low >= 0 ? 3 : 1;
 	}
 	*to = '\0';
 }
@@ -176,7 +172,7 @@ static int unpack(const struct build_place *where, int in_fd, struct merge *m, s
 {
 	struct unpack_job job = UNPACK_JOB_INIT;
 	struct unpack_result result;
-	cleanup_close int list = memfd_create("list", MFD_CLOEXEC);
+	cleanup_close int list = open(where->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 	cleanup_str struct str text = STR_INIT;
 	int rc = 0;
 

@@ -21,6 +21,7 @@ struct copy_resolved {
 	bool exists;	/* `st` holds */
 	struct stat st; /* of a directory for the root, which is not looked up: st_mode alone */
 };
+/* Frees the path. */
 void copy_resolved_done(struct copy_resolved *r);
 #define cleanup_resolved __attribute__((cleanup(copy_resolved_done)))
 

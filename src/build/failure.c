@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a failed step tells: BuildKit's sentence, the command's last lines, the place in the file. */
+/* What a failed step tells: BuildKit's sentence, the command's last lines, the place in the file.
+ */
 #include "build/build_private.h"
 
 #include "base/clock.h"

@@ -59,10 +59,11 @@ static void add_image(struct graph_make *m, struct graph_stage *s)
 	*image = (struct build_result_image){
 		.step = s->step,
 		.config = s->config,
-		.history_steps = take_ptr(s->history_steps),
+		.history_steps = s->history_steps,
 		.first_history = s->first_history,
 	};
 	s->config = (struct image_config)IMAGE_CONFIG_INIT;
+	s->history_steps = NULL;
 	image->config.run.has_cmd = image->config.run.cmd.n > 0;
 	image->config.run.has_entrypoint = image->config.run.entrypoint.n > 0;
 	set_labels(m, &image->config.run);
@@ -77,7 +78,7 @@ static void add_image(struct graph_make *m, struct graph_stage *s)
 
 static int plan_stages(struct graph_make *m, struct err *err)
 {
-	bool wants_all = m->is_lenient && !m->request->target;
+	bool wants_all = m->request->call == BUILD_CALL_CHECK && !m->request->target;
 
 	for (size_t i = 0; wants_all && i < m->n_stages; i++)
 		if (graph_stage_plan(m, &m->stages[i], err) < 0)
@@ -115,6 +116,7 @@ static int make_platforms(struct graph_make *m, struct err *err)
 		if (platforms->n && platform_parse(platforms->items[i], &m->target, err) < 0)
 			return -err->code;
 		graph_stages_done(m);
+		graph_notes_done(m);
 		if (make_platform(m, err) < 0)
 			return -err->code;
 	}
@@ -169,6 +171,7 @@ static void make_done(struct graph_make *m)
 {
 	graph_stages_done(m);
 	graph_contexts_done(m);
+	graph_notes_done(m);
 	dockerfile_stages_done(&m->parsed);
 	strv_done(&m->build_args);
 	strv_done(&m->globals);
@@ -191,6 +194,10 @@ static int make(struct graph_make *m, struct err *err)
 		return -err->code;
 	if (!m->parsed.n)
 		return err_set(err, ERR_INVALID, "dockerfile contains no stages to build");
+	if (m->request->call == BUILD_CALL_TARGETS) {
+		m->graph->listing = graph_targets_format(m);
+		return 0;
+	}
 	graph_args_collect(m);
 	if (graph_contexts_parse(m, err) < 0)
 		return -err->code;
@@ -199,6 +206,8 @@ static int make(struct graph_make *m, struct err *err)
 		return -err->code;
 	*m->where = (struct dockerfile_lines){};
 	graph_args_find_unused(m);
+	if (m->request->call == BUILD_CALL_OUTLINE)
+		m->graph->listing = graph_outline_format(m);
 	return check(m, err);
 }
 
@@ -212,7 +221,7 @@ int build_graph_make(const struct build_request *request, const struct dockerfil
 		.resolver = resolver,
 		.graph = ret,
 		.where = ret_where,
-		.is_lenient = request->call == BUILD_CALL_CHECK,
+		.is_lenient = request->call != BUILD_CALL_BUILD,
 	};
 	int rc = make(&m, err);
 
@@ -238,6 +247,7 @@ void build_graph_done(struct build_graph *g)
 	}
 	free(g->images);
 	strv_done(&g->unused_args);
+	free(g->listing);
 	check_findings_done(&g->findings);
 	*g = (struct build_graph){};
 }

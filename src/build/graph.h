@@ -140,6 +140,7 @@ struct build_graph {
 	struct strv unused_args; /* --build-args that nothing consumed */
 	struct check_findings findings;
 	bool findings_are_errors;
+	char *listing;	 /* what --call=outline and --call=targets print; NULL for other calls */
 	int64_t epoch_s; /* for all times of what comes out */
 	bool is_multi_platform;
 };
@@ -157,7 +158,9 @@ struct build_resolver {
 	bool lacks_context; /* there is none: the Dockerfile came alone on stdin */
 };
 
-/* Makes the graph of FILE for REQUEST. ERR_INVALID, ERR_NOT_FOUND; RET_WHERE has the lines then.
+/* Makes the graph of FILE for REQUEST. ERR_INVALID, ERR_NOT_FOUND; RET_WHERE has the lines then. A
+ * call that builds nothing (check, outline, targets) takes an image that is not there for an empty
+ * one.
  * RET must be empty and is the caller's to free also after an error. */
 int build_graph_make(const struct build_request *request, const struct dockerfile *file,
 		     const struct build_resolver *resolver, struct build_graph *ret,

@@ -114,13 +114,19 @@ static const char *target_name(const struct graph_make *m)
 	return name && *name ? name : "default";
 }
 
-static int add_global(struct graph_make *m, const struct arg_item *arg, struct err *err)
+static int add_global(struct graph_make *m, const struct arg_item *arg,
+		      struct dockerfile_lines lines, struct err *err)
 {
 	const char *said = graph_vars_get(&m->build_args, arg->name);
+	struct graph_note *note = graph_note_add(m, NOTE_ARG, arg->name, lines);
 	cleanup_free char *value = NULL;
 
-	if (!said && graph_expand_maybe(m, &m->globals, arg->value, &value, err) < 0)
+	note->is_global = true;
+	note->doc = str_dup(arg->doc);
+	if (!said && arg->value &&
+	    graph_expand_noting(m, &m->globals, arg->value, &note->deps, &value, err) < 0)
 		return -err->code;
+	note->value = str_dup(said ? said : value);
 	if (said || value)
 		graph_vars_set(&m->globals, arg->name, said ? said : value);
 	return 0;
@@ -138,26 +144,35 @@ int graph_args_make_globals(struct graph_make *m, struct err *err)
 		const struct instruction *global = &m->parsed.globals[i];
 
 		for (size_t k = 0; k < global->arg.n; k++) {
-			if (add_global(m, &global->arg.items[k], err) < 0) {
-				*m->where = global->syntax->lines;
+			*m->where = global->syntax->lines;
+			if (add_global(m, &global->arg.items[k], *m->where, err) < 0)
 				return -err->code;
-			}
 		}
 	}
 	return 0;
 }
 
-/* What ARG declares in stage S; *RET NULL: no value. */
+/* What ARG declares in stage S; *RET NULL: no value. What it has from the global one is noted as
+ * that one's. */
 static int find_value(struct graph_make *m, struct graph_stage *s, const struct arg_item *arg,
 		      char **ret, struct err *err)
 {
 	const char *said = graph_vars_get(&m->build_args, arg->name);
+	const char *global = arg->value || said ? NULL : graph_vars_get(&m->globals, arg->name);
+	struct graph_note *note = NULL;
 
-	if (!said && !arg->value)
-		said = graph_vars_get(&m->globals, arg->name);
-	if (!said)
-		return graph_expand_maybe(m, &s->vars, arg->value, ret, err);
-	*ret = str_dup(said);
+	if (global) {
+		graph_note_use(m, arg->name);
+		*ret = str_dup(global);
+		return 0;
+	}
+	if (said)
+		*ret = str_dup(said);
+	else if (graph_expand_maybe(m, &s->vars, arg->value, ret, err) < 0)
+		return -err->code;
+	note = graph_note_add(m, NOTE_ARG, arg->name, *m->where);
+	note->doc = str_dup(arg->doc);
+	note->value = str_dup(*ret);
 	return 0;
 }
 

@@ -88,33 +88,29 @@ static int format_name(const char *ref, char **ret, struct err *err)
 	return 0;
 }
 
-int graph_find_image(struct graph_make *m, const char *ref, const struct platform *platform,
-		     const struct graph_image **ret, struct err *err)
+const struct graph_image *graph_find_image(struct graph_make *m, const char *ref,
+					   const struct platform *platform, struct err *err)
 {
 	char text[PLATFORM_LEN];
 	const struct graph_image *known = find_known(m, ref, platform_format(platform, text));
 	cleanup_free char *name = NULL;
 	struct graph_image *image = NULL;
 
-	if (known) {
-		*ret = known;
-		return 0;
-	}
+	if (known)
+		return known;
 	if (format_name(ref, &name, err) < 0)
-		return -err->code;
+		return NULL;
 	image = mem_zalloc(sizeof(*image));
 	image->ref = str_dup(ref);
 	image->platform = str_dup(text);
 	image->name = take_ptr(name);
 	m->images = mem_realloc_array(m->images, m->n_images + 1, sizeof(*m->images));
 	m->images[m->n_images++] = image;
-	*ret = image;
-	if (ask(m, platform, image, err) < 0) {
-		/* Nobody may take it for known: it goes with the rest. */
-		str_replace(&image->ref, "");
-		return -err->code;
-	}
-	return 0;
+	if (ask(m, platform, image, err) == 0)
+		return image;
+	/* Nobody may take it for known: it goes with the rest. */
+	str_replace(&image->ref, "");
+	return NULL;
 }
 
 /* ---- planning ---- */
@@ -141,7 +137,7 @@ static const char *base_image(const struct graph_make *m, const struct graph_sta
 		return NULL;
 	if (!context)
 		context = graph_context_find(m, s->base, &s->platform);
-	const char *ref = context ? graph_context_image(context) : s->base;
+	const char *ref = context ? context->image : s->base;
 
 	return ref && strcmp(ref, "scratch") != 0 ? ref : NULL;
 }
@@ -151,11 +147,11 @@ static int collect_triggers(struct graph_make *m, struct graph_stage *s,
 			    const struct instruction ***ret, size_t *ret_n, struct err *err)
 {
 	const char *ref = base_image(m, s);
-	const struct graph_image *image = NULL;
+	const struct graph_image *image = ref ? graph_find_image(m, ref, &s->platform, err) : NULL;
 	cleanup_free const struct instruction **list = NULL;
 	size_t n = 0;
 
-	if (ref && graph_find_image(m, ref, &s->platform, &image, err) < 0)
+	if (ref && !image)
 		return -err->code;
 	for (size_t i = 0; image && !s->context && i < image->config.run.on_build.n; i++) {
 		if (add_trigger(s, image->config.run.on_build.items[i], err) < 0)
@@ -285,7 +281,7 @@ static void add_source_layer(struct graph_make *m, struct graph_stage *s, size_t
 static int begin_with_context(struct graph_make *m, struct graph_stage *s,
 			      const struct graph_context *context, struct err *err)
 {
-	const char *ref = graph_context_image(context);
+	const char *ref = context->image;
 	const struct graph_image *image = NULL;
 	struct graph_place place = GRAPH_NOWHERE;
 
@@ -295,7 +291,8 @@ static int begin_with_context(struct graph_make *m, struct graph_stage *s,
 		return 0;
 	}
 	if (ref) {
-		if (graph_find_image(m, ref, &s->platform, &image, err) < 0)
+		image = graph_find_image(m, ref, &s->platform, err);
+		if (!image)
 			return -err->code;
 		begin_with_image(m, s, image);
 		return 0;
@@ -350,7 +347,8 @@ static int begin(struct graph_make *m, struct graph_stage *s, struct err *err)
 		s->step = graph_add_scratch(m, &s->platform);
 		return 0;
 	}
-	if (graph_find_image(m, s->base, &s->platform, &image, err) < 0)
+	image = graph_find_image(m, s->base, &s->platform, err);
+	if (!image)
 		return -err->code;
 	begin_with_image(m, s, image);
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "engine/expose.h"
 #include "engine/lifecycle.h"
 
 static void note(struct graph_make *m, struct graph_stage *s, struct str *line)
@@ -148,7 +149,7 @@ static int apply_expose(struct graph_make *m, struct graph_stage *s, const struc
 		if (graph_expand_words(m, &s->vars, i->list.words.items[k], &words, err) < 0)
 			return -err->code;
 	strv_foreach (k, &words)
-		if (graph_ports_parse(words.items[k], &ports, err) < 0)
+		if (expose_ports_parse(words.items[k], &ports, err) < 0)
 			return -err->code;
 	strv_foreach (k, &ports)
 		image_set_add(&s->config.run.exposed_ports, ports.items[k]);

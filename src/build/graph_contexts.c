@@ -33,33 +33,47 @@ static char *familiar_name(const char *name)
 	return familiar;
 }
 
-static int add_context(struct graph_make *m, const char *item, struct err *err)
+/* The reference in WHERE, borrowed; NULL when it is no image. */
+static const char *find_reference(const char *where)
 {
-	const char *equals = strchr(item, '=');
-	cleanup_free char *typed = equals ? str_ndup(item, (size_t)(equals - item)) : NULL;
-	const char *platform = typed ? strstr(typed, "::") : NULL;
-	size_t len = platform ? (size_t)(platform - typed) : typed ? strlen(typed) : 0;
-	cleanup_free char *bare = typed ? str_ndup(typed, len) : NULL;
-	cleanup_free char *name = bare ? familiar_name(bare) : NULL;
+	if (str_has_prefix(where, image_scheme))
+		return where + strlen(image_scheme);
+	return str_has_prefix(where, layout_scheme) ? where : NULL;
+}
 
-	if (!equals || !*typed || !equals[1])
-		return err_set(err, ERR_INVALID, "invalid context value: %s, expected key=value",
-			       item);
+/* TYPED is "name" or "name::platform". */
+static int add_context(struct graph_make *m, const char *typed, const char *where, struct err *err)
+{
+	const char *platform = strstr(typed, "::");
+	cleanup_free char *bare = str_ndup(typed,
+					   platform ? (size_t)(platform - typed) : strlen(typed));
+	cleanup_free char *name = familiar_name(bare);
+
 	if (!name)
 		return err_set(err, ERR_INVALID, "invalid context name %s", typed);
 	m->contexts = mem_realloc_array(m->contexts, m->n_contexts + 1, sizeof(*m->contexts));
-	m->contexts[m->n_contexts++] = (struct graph_context){
+	m->contexts[m->n_contexts] = (struct graph_context){
 		.name = str_printf("%s%s", name, platform ? platform : ""),
-		.where = str_dup(equals + 1),
+		.where = str_dup(where),
 	};
+	m->contexts[m->n_contexts].image = find_reference(m->contexts[m->n_contexts].where);
+	m->n_contexts++;
 	return 0;
 }
 
 int graph_contexts_parse(struct graph_make *m, struct err *err)
 {
-	strv_foreach (i, &m->request->contexts)
-		if (add_context(m, m->request->contexts.items[i], err) < 0)
+	strv_foreach (i, &m->request->contexts) {
+		const char *item = m->request->contexts.items[i];
+		const char *equals = strchr(item, '=');
+		cleanup_free char *typed = str_ndup(item, strcspn(item, "="));
+
+		if (!equals || !*typed || !equals[1])
+			return err_set(err, ERR_INVALID,
+				       "invalid context value: %s, expected key=value", item);
+		if (add_context(m, typed, equals + 1, err) < 0)
 			return -err->code;
+	}
 	return 0;
 }
 
@@ -94,13 +108,6 @@ const struct graph_context *graph_context_find(const struct graph_make *m, const
 	special = str_printf("%s::%s", familiar, platform_format(platform, text));
 	found = find_named(m, special);
 	return found ? found : find_named(m, familiar);
-}
-
-const char *graph_context_image(const struct graph_context *context)
-{
-	if (str_has_prefix(context->where, image_scheme))
-		return context->where + strlen(image_scheme);
-	return str_has_prefix(context->where, layout_scheme) ? context->where : NULL;
 }
 
 /* "user@host:path", which only git understands. */
@@ -198,11 +205,11 @@ int graph_find_place(struct graph_make *m, const char *name, const struct platfo
 		     struct graph_place *ret, struct err *err)
 {
 	const struct graph_context *context = graph_context_find(m, name, platform);
-	const char *ref = context ? graph_context_image(context) : name;
+	const char *ref = context ? context->image : name;
 	const struct graph_image *image = NULL;
 
 	*ret = GRAPH_NOWHERE;
-	if (!ref) {
+	if (context && !ref) {
 		struct build_source source = {.kind = context_kind(context->where),
 					      .where = context->where,
 					      .name = context->name};
@@ -214,7 +221,8 @@ int graph_find_place(struct graph_make *m, const char *name, const struct platfo
 		ret->step = graph_add_scratch(m, platform);
 		return 0;
 	}
-	if (graph_find_image(m, ref, platform, &image, err) < 0)
+	image = graph_find_image(m, ref, platform, err);
+	if (!image)
 		return -err->code;
 	ret->step = graph_add_image(m, image, name,
 				    context ? str_printf("[context %s] %s", name, ref)

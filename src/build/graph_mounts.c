@@ -91,42 +91,63 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* Makes what *TARGET is absolute: the working directory counts. */
-static void make_absolute(const struct graph_stage *s, char **target)
+/* Where it is mounted: TARGET, from the working directory. The root is no place for anything. */
+static int set_target(const struct graph_stage *s, struct run_mount *mount, const char *target,
+		      struct err *err)
 {
-	char *clean = *target ? graph_join(s->dir, *target) : NULL;
+	char *clean = graph_join(s->dir, target);
 
-	free(*target);
-	*target = clean;
+	free(mount->target);
+	mount->target = clean;
+	return strcmp(clean, "/") == 0
+		       ? err_set(err, ERR_INVALID, "invalid mount target \"%s\"", clean)
+		       : 0;
 }
 
-static void complete_secret(const struct graph_stage *s, struct run_mount *mount)
+/* Whether NAME can be that of a file. */
+static bool is_file_name(const char *name)
 {
-	if (!mount->id && mount->target)
-		mount->id = str_dup(base_name(mount->target));
-	if (!mount->target && !mount->env)
-		mount->target = str_printf(SECRET_DIR "%s", base_name(mount->id));
-	make_absolute(s, &mount->target);
+	return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-static void complete_ssh(const struct graph_stage *s, struct run_mount *mount, size_t n)
+static int complete_secret(const struct graph_stage *s, struct run_mount *mount, struct err *err)
 {
+	cleanup_free char *target = str_dup(mount->target);
+
+	if (!mount->id)
+		mount->id = str_dup(target ? base_name(target) : "");
+	if (!target && mount->env)
+		return 0;
+	if (!target) {
+		const char *name = base_name(mount->id);
+
+		target = str_printf(SECRET_DIR "%s", name);
+		if (!is_file_name(name))
+			return err_set(err, ERR_INVALID, "invalid mount target \"%s\"", target);
+	}
+	return set_target(s, mount, target, err);
+}
+
+/* N: how many sockets the instruction had before. */
+static int complete_ssh(const struct graph_stage *s, struct run_mount *mount, size_t n,
+			struct err *err)
+{
+	cleanup_free char *target = mount->target ? str_dup(mount->target)
+						  : str_printf(SSH_SOCKET "%zu", n);
+
 	if (!mount->id)
 		mount->id = str_dup(SSH_DEFAULT);
-	if (!mount->target)
-		mount->target = str_printf(SSH_SOCKET "%zu", n);
-	make_absolute(s, &mount->target);
+	return set_target(s, mount, target, err);
 }
 
-/* The name of the directory: what was typed, which is why it comes before the working directory. */
-static void complete_cache(const struct graph_make *m, struct run_mount *mount)
+/* The name of the directory is what was typed, without the working directory. */
+static void name_cache(const struct graph_make *m, struct run_mount *mount, const char *target)
 {
 	const char *ns = graph_vars_get(&m->build_args, CACHE_NS_NAME);
 	char *id = mount->id;
 
 	if (!id)
-		id = *mount->target == '/' ? graph_join("/", mount->target)
-					   : str_dup(mount->target);
+		id = *target == '/' ? graph_join("/", target) : str_dup(target);
 	mount->id = ns && *ns ? str_printf("%s/%s", ns, id) : str_dup(id);
 	free(id);
 }
@@ -134,27 +155,28 @@ static void complete_cache(const struct graph_make *m, struct run_mount *mount)
 static int complete_files(const struct graph_make *m, const struct graph_stage *s,
 			  struct run_mount *mount, struct err *err)
 {
-	if (!mount->target)
-		return err_set(err, ERR_INVALID, "invalid mount target \"\"");
+	/* Without a target it is the working directory, as with BuildKit. */
+	cleanup_free char *target = str_dup(mount->target ? mount->target : s->dir);
+
 	if (mount->type == RUN_MOUNT_CACHE)
-		complete_cache(m, mount);
-	make_absolute(s, &mount->target);
-	if (strcmp(mount->target, "/") == 0)
-		return err_set(err, ERR_INVALID, "invalid mount target \"%s\"", mount->target);
-	return 0;
+		name_cache(m, mount, target);
+	return set_target(s, mount, target, err);
 }
 
-/* N_SSH counts the sockets that have no place of their own. */
-static int complete(const struct graph_make *m, const struct graph_stage *s,
-		    struct run_mount *mount, size_t *n_ssh, struct err *err)
+/* N_SSH counts the sockets of the instruction so far. */
+static int complete(struct graph_make *m, const struct graph_stage *s, struct run_mount *mount,
+		    size_t *n_ssh, struct err *err)
 {
-	if (mount->type == RUN_MOUNT_SECRET)
-		complete_secret(s, mount);
-	else if (mount->type == RUN_MOUNT_SSH)
-		complete_ssh(s, mount, (*n_ssh)++);
-	else
+	bool is_secret = mount->type == RUN_MOUNT_SECRET;
+	int rc = 0;
+
+	if (!is_secret && mount->type != RUN_MOUNT_SSH)
 		return complete_files(m, s, mount, err);
-	return 0;
+	rc = is_secret ? complete_secret(s, mount, err) : complete_ssh(s, mount, (*n_ssh)++, err);
+	if (rc == 0)
+		graph_note_add(m, is_secret ? NOTE_SECRET : NOTE_SSH, mount->id, *m->where)
+			->is_required = mount->required;
+	return rc;
 }
 
 static int find_files(struct graph_make *m, struct graph_stage *s, const struct graph_dep *dep,

@@ -41,6 +41,19 @@ struct graph_trigger {
 struct graph_context {
 	char *name; /* familiar, without ":latest" */
 	char *where;
+	const char *image; /* the reference within `where`; NULL: it is files */
+};
+
+/* What a build takes from outside, as --call=outline lists it. */
+enum graph_note_kind { NOTE_ARG, NOTE_SECRET, NOTE_SSH };
+struct graph_note {
+	enum graph_note_kind kind;
+	bool is_global; /* an ARG before the first FROM: listed when somebody uses it */
+	bool is_used;
+	bool is_required;
+	char *name, *value, *doc; /* the last two NULL when there is none */
+	struct strv deps;	  /* other arguments that its default uses */
+	struct dockerfile_lines lines;
 };
 
 /* A stage for one platform, and what it has come to so far. */
@@ -50,6 +63,7 @@ struct graph_stage {
 	char *name;			     /* in lower case; NULL */
 	char *label;			     /* in the names of its steps; NULL: not shown */
 	char *base;			     /* of FROM, expanded */
+	struct strv used;		     /* arguments that FROM uses */
 	struct platform platform;	     /* what it is made for */
 	bool has_platform;		     /* FROM says so, or its base does */
 	size_t base_stage;		     /* BUILD_NONE: an image, a context or nothing */
@@ -93,8 +107,10 @@ struct graph_make {
 	size_t n_contexts;
 	struct graph_image **images; /* owned array of owned: pointers stay good */
 	size_t n_images;
-	struct strv step_keys; /* texts that say all of a step, one for each of graph->steps */
-	bool is_lenient;       /* an image that is not there is an empty one: for checks */
+	struct strv step_keys;	  /* texts that say all of a step, one for each of graph->steps */
+	bool is_lenient;	  /* an image that is not there is an empty one: for checks */
+	struct graph_note *notes; /* owned array */
+	size_t n_notes;
 	/* Of the platform at hand: */
 	struct platform build, target;
 	bool is_implicit; /* nobody said --platform */
@@ -130,6 +146,22 @@ int graph_expand_document(const struct strv *vars, const char *text, char **ret,
  * not set stay. */
 char *graph_expand_shown(const struct graph_make *m, const struct strv *vars, const char *text,
 			 bool keeps);
+
+/* The same, and the names that were used are appended to USED. */
+int graph_expand_noting(const struct graph_make *m, const struct strv *vars, const char *text,
+			struct strv *used, char **ret, struct err *err);
+
+/* ---- outlines (graph_outline.c) ---- */
+
+/* Takes down an argument, secret or socket at LINES; returns the note, good until the next one. */
+struct graph_note *graph_note_add(struct graph_make *m, enum graph_note_kind kind, const char *name,
+				  struct dockerfile_lines lines);
+/* Marks the global argument NAME, and what its default uses, as used. */
+void graph_note_use(struct graph_make *m, const char *name);
+void graph_notes_done(struct graph_make *m);
+/* Owned text of --call=outline for what was noted, and of --call=targets. */
+char *graph_outline_format(struct graph_make *m);
+char *graph_targets_format(const struct graph_make *m);
 
 /* ---- arguments (graph_args.c) ---- */
 
@@ -176,9 +208,9 @@ void graph_stage_ensure_step(struct graph_make *m, struct graph_stage *s);
 /* The place that NAME is for PLATFORM when it is no stage: a named context or an image. */
 int graph_find_place(struct graph_make *m, const char *name, const struct platform *platform,
 		     struct graph_place *ret, struct err *err);
-/* The image REF for PLATFORM; borrowed. */
-int graph_find_image(struct graph_make *m, const char *ref, const struct platform *platform,
-		     const struct graph_image **ret, struct err *err);
+/* The image REF for PLATFORM, borrowed; NULL when there is an error. */
+const struct graph_image *graph_find_image(struct graph_make *m, const char *ref,
+					   const struct platform *platform, struct err *err);
 
 /* ---- contexts (graph_contexts.c) ---- */
 
@@ -194,8 +226,6 @@ size_t graph_add_source(struct graph_make *m, const struct build_source *source)
 void graph_add_main_context(struct graph_make *m);
 /* The place of the main context; an empty step when there is none. */
 struct graph_place graph_main_context(struct graph_make *m);
-/* The reference when CONTEXT is an image ("docker-image://", "oci-layout://"); NULL. Borrowed. */
-const char *graph_context_image(const struct graph_context *context);
 /* What kind of source TEXT is: a URL, a git repository, else LOCAL. */
 enum build_source_kind graph_source_kind(const char *text);
 
@@ -225,8 +255,6 @@ int graph_apply_config(struct graph_make *m, struct graph_stage *s, const struct
 		       struct err *err);
 int graph_apply_workdir(struct graph_make *m, struct graph_stage *s,
 			const struct graph_command *command, struct err *err);
-/* Appends "80/tcp" for each port of SPEC ("8000-8002/udp", "127.0.0.1:80:80"). */
-int graph_ports_parse(const char *spec, struct strv *ret, struct err *err);
 int graph_apply_copy(struct graph_make *m, struct graph_stage *s,
 		     const struct graph_command *command, struct err *err);
 int graph_apply_run(struct graph_make *m, struct graph_stage *s,

@@ -16,7 +16,8 @@
 /* Whether there is nothing but here-documents. */
 static bool is_document(const struct instruction *i)
 {
-	return i->run.command.is_shell && !i->run.command.words.n && i->syntax->n_heredocs;
+	return i->run.command.is_shell && !i->run.command.words.n && i->syntax->n_heredocs &&
+	       i->syntax->heredocs;
 }
 
 /* The command line with its documents below, as it was typed. */

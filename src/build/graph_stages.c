@@ -153,7 +153,7 @@ static int expand_platform(struct graph_make *m, struct graph_stage *s, struct e
 	s->platform = m->target;
 	if (!typed)
 		return 0;
-	if (graph_expand(m, &m->globals, typed, &text, err) < 0)
+	if (graph_expand_noting(m, &m->globals, typed, &s->used, &text, err) < 0)
 		return err_wrap(err, "failed to process arguments for platform %s", typed);
 	if (!*text)
 		return err_set(err, ERR_INVALID, "empty platform value from expression %s", typed);
@@ -180,7 +180,7 @@ static int expand_from(struct graph_make *m, struct graph_stage *s, struct err *
 {
 	const struct from_instruction *from = &s->parsed->from->from;
 
-	if (graph_expand(m, &m->globals, from->image, &s->base, err) < 0)
+	if (graph_expand_noting(m, &m->globals, from->image, &s->used, &s->base, err) < 0)
 		return -err->code;
 	if (!*s->base)
 		return err_set(err, ERR_INVALID, "base name (%s) should not be blank", from->image);
@@ -374,6 +374,7 @@ static void stage_done(struct graph_stage *s)
 	free(s->triggers);
 	image_config_done(&s->config);
 	free(s->history_steps);
+	strv_done(&s->used);
 	strv_done(&s->vars);
 	strv_done(&s->args);
 }

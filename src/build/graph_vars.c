@@ -72,6 +72,15 @@ int graph_expand(const struct graph_make *m, const struct strv *vars, const char
 	return expand_word(text, &scope, ret, err);
 }
 
+int graph_expand_noting(const struct graph_make *m, const struct strv *vars, const char *text,
+			struct strv *used, char **ret, struct err *err)
+{
+	struct expand_scope scope = make_scope(vars, m->file->escape);
+
+	scope.ret_used = used;
+	return expand_word(text, &scope, ret, err);
+}
+
 int graph_expand_maybe(const struct graph_make *m, const struct strv *vars, const char *text,
 		       char **ret, struct err *err)
 {

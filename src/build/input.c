@@ -10,10 +10,13 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "build/git.h"
 #include "build/git_url.h"
 #include "build/graph.h"
+#include "build/http.h"
 #include "build/input_private.h"
 #include "dockerfile/ignore.h"
+#include "sys/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +29,14 @@
 struct place {
 	int dir_fd; /* borrowed */
 	const char *name;
+};
+
+/* A build_input in the making. */
+struct opening {
+	struct engine *engine;
+	const struct build_request *request;
+	int staging_fd;
+	struct build_input *in;
 };
 
 /* ---- Dockerfiles ---- */
@@ -139,13 +150,15 @@ static int read_ignore(const struct build_request *request, const struct place *
 
 /* ---- kinds of contexts ---- */
 
-static void set_main(struct build_input *in, enum build_source_kind kind, const char *where)
+static void set_main(const struct opening *o, enum build_source_kind kind)
 {
-	in->main = mem_zalloc(sizeof(*in->main));
-	in->main->kind = kind;
-	in->main->where = str_dup(where);
-	in->main->name = str_dup("context");
-	in->has_context = true;
+	struct build_source *source = mem_zalloc(sizeof(*source));
+
+	source->kind = kind;
+	source->where = str_dup(o->request->context);
+	source->name = str_dup("context");
+	o->in->main = source;
+	o->in->has_context = true;
 }
 
 /* Splits what -f says of a file on the host. RET_DIR_FD is owned. */
@@ -169,110 +182,139 @@ static int open_file_dir(const char *file, int *ret_dir_fd, char **ret_name, str
 	return 0;
 }
 
-/* The Dockerfile of a context that is a directory of the host's: -f is a file of the host, too. */
-static int read_host_file(const struct build_request *request, struct build_input *in,
-			  struct err *err)
+/* -f is a URL: the Dockerfile is there, whatever the context is. */
+static int read_url(const struct opening *o, struct err *err)
 {
-	cleanup_close int dir_fd = -1;
-	cleanup_free char *name = NULL;
+	const struct build_source source = {.kind = BUILD_SOURCE_HTTP, .where = o->request->file};
+	cleanup_build_tree struct build_tree tree = {.root_fd = -1};
 	struct place place = {-1, DEFAULT_NAME};
 
-	if (request->inline_file) {
-		take_inline(in, request->inline_file);
-	} else if (!request->file) {
-		place.dir_fd = in->context.root_fd;
-		if (read_dockerfile(in, &place, err) < 0)
-			return -err->code;
-		in->context.dockerfile = str_dup(place.name);
-	} else if (strcmp(request->file, "-") == 0) {
-		if (read_stdin(in, err) < 0)
-			return -err->code;
-	} else {
-		if (open_file_dir(request->file, &dir_fd, &name, err) < 0)
-			return -err->code;
-		place = (struct place){dir_fd, name};
-		if (read_dockerfile(in, &place, err) < 0)
-			return -err->code;
+	if (http_open(o->engine, &source, DEFAULT_NAME, o->staging_fd, &tree, NULL, err) < 0)
+		return err_wrap(err, "failed to read dockerfile: %s", o->request->file);
+	place.dir_fd = tree.root_fd;
+	return read_dockerfile(o->in, &place, err);
+}
+
+/* A Dockerfile that is in no directory: 1 when it is one. */
+static int read_elsewhere(const struct opening *o, struct err *err)
+{
+	const char *file = o->request->file;
+
+	if (o->request->inline_file) {
+		take_inline(o->in, o->request->inline_file);
+		return 1;
 	}
-	return read_ignore(request, &place, &in->context, err);
-}
-
-static int open_local(const struct build_request *request, int dir_fd, struct build_input *in,
-		      struct err *err)
-{
-	in->context = (struct build_tree){.root_fd = dir_fd, .is_context = true};
-	set_main(in, BUILD_SOURCE_LOCAL, request->context);
-	return read_host_file(request, in, err);
-}
-
-/* The Dockerfile of a context that was fetched into `context`: -f is a path in it, unless it is one
- * of the host's. An ignore file in it does not count, as docker has it. */
-static int read_fetched_file(const struct build_request *request, struct build_input *in,
-			     struct err *err)
-{
-	struct place place = {in->context.root_fd, request->file ? request->file : DEFAULT_NAME};
-	cleanup_close int dir_fd = -1;
-	cleanup_free char *name = NULL;
-
-	if (request->inline_file) {
-		take_inline(in, request->inline_file);
-	} else if (request->file && strcmp(request->file, "-") == 0) {
-		if (read_stdin(in, err) < 0)
-			return -err->code;
-	} else {
-		if (*place.name == '/') {
-			if (open_file_dir(request->file, &dir_fd, &name, err) < 0)
-				return -err->code;
-			place = (struct place){dir_fd, name};
-		}
-		if (read_dockerfile(in, &place, err) < 0)
-			return -err->code;
-		if (dir_fd < 0)
-			in->context.dockerfile = str_dup(place.name);
-	}
-	return request->ignorefile
-		       ? read_chosen_ignore(request->ignorefile, &in->context.ignore, err)
-		       : 0;
-}
-
-/* An empty directory as the context. */
-static int open_empty(int staging_fd, struct build_input *in, struct err *err)
-{
-	int fd = input_make_dir(staging_fd, "context", err);
-
-	if (fd < 0)
-		return fd;
-	in->context = (struct build_tree){.root_fd = fd, .is_context = true};
+	if (!file)
+		return 0;
+	if (strcmp(file, "-") == 0)
+		return read_stdin(o->in, err) < 0 ? -err->code : 1;
+	if (url_is_http(file))
+		return read_url(o, err) < 0 ? -err->code : 1;
 	return 0;
 }
 
-/* Standard input: an archive, else a Dockerfile of its own with nothing to copy from. */
-static int open_stream(struct engine *engine, const struct build_request *request, int staging_fd,
-		       struct build_input *in, struct err *err)
+/* The Dockerfile that -f names as a file of the host's, with the ignore file beside it. */
+static int read_named(const struct opening *o, bool with_ignore, struct err *err)
 {
+	cleanup_close int dir_fd = -1;
+	cleanup_free char *name = NULL;
+	struct place place = {-1, NULL};
+
+	if (open_file_dir(o->request->file, &dir_fd, &name, err) < 0)
+		return -err->code;
+	place = (struct place){dir_fd, name};
+	if (read_dockerfile(o->in, &place, err) < 0)
+		return -err->code;
+	return with_ignore ? read_ignore(o->request, &place, &o->in->context, err) : 0;
+}
+
+/* The Dockerfile of a context that is a directory of the host's: -f is a file of the host, too. */
+static int read_of_directory(const struct opening *o, struct err *err)
+{
+	struct place place = {-1, DEFAULT_NAME};
+	int rc = read_elsewhere(o, err);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0 && o->request->file)
+		return read_named(o, true, err);
+	if (rc == 0) {
+		place.dir_fd = o->in->context.root_fd;
+		if (read_dockerfile(o->in, &place, err) < 0)
+			return -err->code;
+		o->in->context.dockerfile = str_dup(place.name);
+	}
+	return read_ignore(o->request, &place, &o->in->context, err);
+}
+
+/* The Dockerfile of a context that was fetched: -f is a path in it, unless it is an absolute one of
+ * the host's. An ignore file in such a context does not count, as docker has it. */
+static int read_of_fetched(const struct opening *o, struct err *err)
+{
+	const char *file = o->request->file ? o->request->file : DEFAULT_NAME;
+	struct place place = {o->in->context.root_fd, file};
+	int rc = read_elsewhere(o, err);
+
+	if (rc == 0 && *file == '/') {
+		rc = read_named(o, false, err);
+	} else if (rc == 0) {
+		rc = read_dockerfile(o->in, &place, err);
+		if (rc == 0)
+			o->in->context.dockerfile = str_dup(place.name);
+	}
+	if (rc < 0 || !o->request->ignorefile)
+		return rc < 0 ? rc : 0;
+	return read_chosen_ignore(o->request->ignorefile, &o->in->context.ignore, err);
+}
+
+static int open_directory(const struct opening *o, int dir_fd, struct err *err)
+{
+	o->in->context = (struct build_tree){.root_fd = dir_fd, .is_context = true};
+	set_main(o, BUILD_SOURCE_LOCAL);
+	return read_of_directory(o, err);
+}
+
+/* A new empty directory as the context. */
+static int open_empty(const struct opening *o, struct err *err)
+{
+	int fd = input_make_dir(o->staging_fd, "context", err);
+
+	if (fd < 0)
+		return fd;
+	o->in->context = (struct build_tree){.root_fd = fd, .is_context = true};
+	return 0;
+}
+
+/* An archive in FD: the context is what is in it. */
+static int open_archive(const struct opening *o, int fd, struct err *err)
+{
+	if (open_empty(o, err) < 0 || input_unpack(o->engine, fd, o->in->context.root_fd, err) < 0)
+		return -err->code;
+	return read_of_fetched(o, err);
+}
+
+/* Standard input: an archive, else a Dockerfile of its own with nothing to copy from. */
+static int open_stream(const struct opening *o, struct err *err)
+{
+	const char *file = o->request->file;
 	unsigned char head[INPUT_HEAD_LEN];
 	ssize_t n = 0;
 
-	if (request->file && strcmp(request->file, "-") == 0)
+	if (file && strcmp(file, "-") == 0)
 		return err_set(err, ERR_INVALID,
 			       "invalid argument: can't use stdin for both build context and "
 			       "dockerfile");
 	n = input_peek(STDIN_FILENO, head);
 	if (n < 0)
 		return err_sys(err, (int)-n, "failed to peek context header from STDIN");
-	set_main(in, BUILD_SOURCE_STREAM, "-");
-	if (open_empty(staging_fd, in, err) < 0)
-		return -err->code;
-	if (input_is_archive(head, (size_t)n)) {
-		if (input_unpack(engine, STDIN_FILENO, in->context.root_fd, err) < 0)
-			return -err->code;
-		return read_fetched_file(request, in, err);
-	}
-	if (request->file)
+	set_main(o, BUILD_SOURCE_STREAM);
+	if (input_is_archive(head, (size_t)n))
+		return open_archive(o, STDIN_FILENO, err);
+	if (file)
 		return err_set(err, ERR_INVALID,
 			       "ambiguous Dockerfile source: both stdin and flag correspond to "
 			       "Dockerfiles");
-	return read_stdin(in, err);
+	return open_empty(o, err) < 0 ? -err->code : read_stdin(o->in, err);
 }
 
 /* The build argument that keeps .git of the main context. */
@@ -287,34 +329,56 @@ static bool keeps_git_dir(const struct build_request *request)
 	return strcmp(value, "1") == 0 || strcasecmp(value, "true") == 0;
 }
 
-static int open_git(struct engine *engine, const struct build_request *request, int staging_fd,
-		    struct build_input *in, struct err *err)
+static int open_git(const struct opening *o, struct err *err)
 {
-	set_main(in, BUILD_SOURCE_GIT, request->context);
-	in->main->keep_git_dir = keeps_git_dir(request);
-	if (build_source_open(engine, in->main, staging_fd, &in->context, NULL, err) < 0)
+	set_main(o, BUILD_SOURCE_GIT);
+	o->in->main->keep_git_dir = keeps_git_dir(o->request);
+	if (git_open(o->in->main, o->staging_fd, &o->in->context, NULL, err) < 0)
 		return -err->code;
-	return read_fetched_file(request, in, err);
+	return read_of_fetched(o, err);
 }
 
-static int open_context(struct engine *engine, const struct build_request *request, int staging_fd,
-			struct build_input *in, struct err *err)
+/* What a URL has is an archive, else a Dockerfile with nothing to copy from. */
+static int open_download(const struct opening *o, struct err *err)
 {
-	const char *context = request->context ? request->context : "";
+	cleanup_build_tree struct build_tree tree = {.root_fd = -1};
+	cleanup_close int fd = -1;
+	unsigned char head[INPUT_HEAD_LEN];
+	struct place place = {-1, "context"};
+	ssize_t n = 0;
+
+	set_main(o, BUILD_SOURCE_HTTP);
+	if (http_open(o->engine, o->in->main, place.name, o->staging_fd, &tree, NULL, err) < 0)
+		return err_wrap(err, "failed to load %s", o->request->context);
+	fd = path_open_beneath(tree.root_fd, place.name, O_RDONLY, 0);
+	n = fd < 0 ? fd : input_peek(fd, head);
+	if (n < 0)
+		return err_sys(err, (int)-n, "read what was downloaded");
+	if (input_is_archive(head, (size_t)n))
+		return open_archive(o, fd, err);
+	place.dir_fd = tree.root_fd;
+	return open_empty(o, err) < 0 ? -err->code : read_dockerfile(o->in, &place, err);
+}
+
+static int open_context(const struct opening *o, struct err *err)
+{
+	const char *context = o->request->context ? o->request->context : "";
 	cleanup_git_url struct git_url url = {};
 	int dir_fd = -1;
 	int is_git = 0;
 
 	if (strcmp(context, "-") == 0)
-		return open_stream(engine, request, staging_fd, in, err);
+		return open_stream(o, err);
 	dir_fd = input_open_dir(context);
 	if (dir_fd >= 0)
-		return open_local(request, dir_fd, in, err);
+		return open_directory(o, dir_fd, err);
 	if (dir_fd != -ENOENT && dir_fd != -ENOTDIR)
 		return err_sys(err, -dir_fd, "unable to prepare context: open %s", context);
 	is_git = git_url_parse(context, &url, err);
 	if (is_git != 0)
-		return is_git < 0 ? is_git : open_git(engine, request, staging_fd, in, err);
+		return is_git < 0 ? is_git : open_git(o, err);
+	if (url_is_http(context))
+		return open_download(o, err);
 	return err_set(err, ERR_NOT_FOUND, "unable to prepare context: path \"%s\" not found",
 		       context);
 }
@@ -323,8 +387,9 @@ int build_input_open(struct engine *engine, const struct build_request *request,
 		     struct build_input *ret, struct err *err)
 {
 	struct build_input in = {.context = {.root_fd = -1}};
+	const struct opening o = {engine, request, staging_fd, &in};
 
-	if (open_context(engine, request, staging_fd, &in, err) < 0) {
+	if (open_context(&o, err) < 0) {
 		build_input_done(&in);
 		return -err->code;
 	}

@@ -38,5 +38,8 @@ ssize_t input_peek(int fd, unsigned char head[static INPUT_HEAD_LEN]);
 /* Unpacks the archive in FD, compressed or not, read from where it stands, into the empty directory
  * DIR_FD. */
 int input_unpack(struct engine *engine, int fd, int dir_fd, struct err *err);
+/* If the file NAME of TREE is an archive, TREE becomes what is in it, in a new directory. */
+int input_unpack_in_place(struct engine *engine, const char *name, int staging_fd,
+			  struct build_tree *tree, struct err *err);
 
 #endif

@@ -170,8 +170,7 @@ static int key_of_run(struct build *b, const struct build_step *step, char ret[s
 
 /* ---- WORKDIR ---- */
 
-static void key_of_workdir(struct build *b, const struct build_step *step,
-			   char ret[static KEY_LEN])
+static void key_of_workdir(struct build *b, const struct build_step *step, char ret[static KEY_LEN])
 {
 	struct key k;
 

@@ -3,9 +3,9 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "build/build_private.h"
+#include "oci/manifest.h"
 #include "json/dump.h"
 #include "json/value.h"
-#include "oci/manifest.h"
 
 #include <fcntl.h>
 
@@ -15,15 +15,20 @@ static void set_digest(json_t *doc, const char *key, const char *hex)
 		json_set_text_take(doc, key, str_printf(DIGEST_PREFIX "%s", hex));
 }
 
-/* The manifest of one image; an index has its digest by now. */
+/* The manifest of one image; an index is there by now, if its images have a name. */
 static int add_descriptor(struct output *o, json_t *doc, struct err *err)
 {
 	cleanup_descriptor struct descriptor d = DESCRIPTOR_INIT;
 
-	if (o->n != 1 || o->images[0].result->config.diff_ids.n == 0)
+	if (o->n == 1 ? o->images[0].result->config.diff_ids.n == 0 : !*o->target)
 		return 0;
-	if (output_describe(o, &d, err) < 0)
+	if (o->n == 1 && output_describe(o, &d, err) < 0)
 		return -err->code;
+	if (o->n > 1) {
+		memcpy(d.hex, o->target, sizeof(d.hex));
+		d.size = o->target_size;
+		d.media_type = str_dup(MEDIA_INDEX);
+	}
 	json_object_set_new(doc, "containerimage.descriptor", descriptor_to_json(&d));
 	return 0;
 }

@@ -100,9 +100,9 @@ static const struct output_kind {
 	bool needs_dest;
 	output_fn fn;
 } kinds[] = {
-	{"image", false, output_image},	   {"docker", false, output_docker},
-	{"oci", true, output_archive},	   {"local", true, output_local},
-	{"tar", true, output_tar},	   {"cacheonly", false, output_nothing},
+	{"image", false, output_image}, {"docker", false, output_docker},
+	{"oci", true, output_archive},	{"local", true, output_local},
+	{"tar", true, output_tar},	{"cacheonly", false, output_nothing},
 };
 
 static const struct output_kind *find_kind(const char *name)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images as archives: type=oci is a layout, type=docker what `save` writes. The image is made in the
- * store, where its layers' archives are kept anyway, handed out as any other, and taken away again
- * when it was not there before.
+ * Images as archives: type=oci is a layout, type=docker what `save` writes. The image is made in
+ * the store, where its layers' archives are kept anyway, handed out as any other, and taken away
+ * again when it was not there before.
  */
 #include "base/mem.h"
 #include "build/build_private.h"

@@ -33,8 +33,6 @@ static int open_result(const struct files_job *job, struct err *err)
 
 	if (job->lowers.n == 0) {
 		/* FROM scratch and nothing more. */
-		if (build_ensure_staging(job->b, err) < 0)
-			return -err->code;
 		if (mkdirat(job->b->staging.fd, "nothing", 0755) < 0 && errno != EEXIST)
 			return err_sys(err, errno, "create an empty directory");
 		fd = openat(job->b->staging.fd, "nothing", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -74,7 +72,8 @@ static int run_job(struct files_job *job, size_t step, struct err *err)
 	struct worker_word word;
 	cleanup_close int lease = snapshot_lease(b->engine->store, err);
 
-	if (lease < 0 || node_add_lowers(b, step, &job->lowers, err) < 0 ||
+	if (lease < 0 || build_ensure_staging(b, err) < 0 ||
+	    node_add_lowers(b, step, &job->lowers, err) < 0 ||
 	    worker_start(&worker, files_work, job, err) < 0)
 		return -err->code;
 	fd_cleanup_close(&lease);

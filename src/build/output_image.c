@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images from snapshots. What the store has already is told by names alone: when each snapshot knows
- * the digest of its archive, the configuration can be written and has a digest, and when there is an
- * image of that digest, there is nothing to do. A build that changed nothing ends here without
- * a write.
+ * Images from snapshots. What the store has already is told by names alone: when each snapshot
+ * knows the digest of its archive, the configuration can be written and has a digest, and when
+ * there is an image of that digest, there is nothing to do. A build that changed nothing ends here
+ * without a write.
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -23,8 +23,7 @@ static void list_snapshots(struct build *b, struct built_image *image)
 	size_t step = image->result->step;
 	size_t n = 0;
 
-	for (size_t i = step; b->graph.steps[i].parent != BUILD_NONE;
-	     i = b->graph.steps[i].parent)
+	for (size_t i = step; b->graph.steps[i].parent != BUILD_NONE; i = b->graph.steps[i].parent)
 		n++;
 	image->snapshots = mem_zalloc((n + 1) * sizeof(struct snapshot *));
 	image->n_snapshots = n;
@@ -73,7 +72,8 @@ static void write_config(struct build *b, struct built_image *image)
 	for (size_t i = result->first_history; i < config->n_history; i++) {
 		str_replace(&config->history[i].created, created);
 		if (!b->request->squash && !b->request->squash_all)
-			config->history[i].empty_layer = is_empty_layer(b, result->history_steps[i]);
+			config->history[i].empty_layer = is_empty_layer(b,
+									result->history_steps[i]);
 	}
 	strv_done(&config->diff_ids);
 	strv_add_all(&config->diff_ids, &image->diffs);
@@ -118,7 +118,7 @@ static int add_layers(struct build *b, struct built_image *image, struct incomin
 {
 	const struct build_step *base = &b->graph.steps[image->base];
 
-	if (image->has_base && incoming_set_base(in, base->base.image.id, err) < 0)
+	if (image->has_base && incoming_set_base_layers(in, base->base.image.id, err) < 0)
 		return -err->code;
 	if (image->n_snapshots == 0)
 		return 0;
@@ -136,6 +136,8 @@ static int bring_in(struct output *o, struct built_image *image, bool is_named, 
 	write_config(o->b, image);
 	if (incoming_set_config(in, image->config, strlen(image->config), err) < 0)
 		return -err->code;
+	/* Lists show when it was made here, whatever date it bears. */
+	incoming_set_made(in, clock_real_ns());
 	for (size_t i = 0; is_named && i < o->names.n; i++)
 		incoming_add_name(in, o->names.items[i]);
 	if (incoming_commit(in, err) < 0)

@@ -4,8 +4,8 @@
  * every blob that they name. `run` starts the one for this machine, `save` and `image copy` hand
  * all of them out.
  */
-#include "base/mem.h"
 #include "base/fd.h"
+#include "base/mem.h"
 #include "build/build_private.h"
 #include "engine/engine.h"
 #include "engine/event.h"
@@ -142,7 +142,7 @@ static int commit_index(struct output *o, const struct member *members, const ch
 	const struct built_image *image = &o->images[chosen];
 
 	if (incoming_begin(o->b->engine->store, &in, err) < 0 ||
-	    incoming_set_base(in, image->id, err) < 0 ||
+	    incoming_set_base_layers(in, image->id, err) < 0 ||
 	    incoming_set_config(in, image->config, strlen(image->config), err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < o->n; i++)
@@ -186,6 +186,7 @@ static int join(struct output *o, struct member *members, struct err *err)
 	}
 	index = manifest_format_index(entries, o->n);
 	sha256_hex(index, strlen(index), o->target);
+	o->target_size = (int64_t)strlen(index);
 	rc = is_joined(o, chosen, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "build/build_private.h"
+#include "build/layout.h"
 #include "engine/create.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
@@ -71,22 +72,6 @@ static int find_other_platform(struct build *b, const char *ref, const char *pla
 	return rc < 0 && err->code == ERR_NOT_FOUND ? no_match(ref, platform, err) : rc;
 }
 
-/* "oci-layout://DIR[:TAG][@DIGEST]" */
-static int find_in_layout(struct build *b, const char *where, const struct platform *want,
-			  struct image *ret, struct err *err)
-{
-	cleanup_source struct source source = SOURCE_INIT;
-	cleanup_free char *text = str_printf("oci:%s", where);
-	cleanup_place struct place place = PLACE_INIT;
-
-	source.store = b->engine->store;
-	if (place_parse(text, &place, err) < 0 ||
-	    place.transport->open(&place, NULL, &source, err) < 0 ||
-	    source_choose(&source, place.image, want, err) < 0)
-		return -err->code;
-	return bring_in(b, &source, want, ret, err);
-}
-
 static int find(struct build *b, const char *ref, const char *platform, struct image *ret,
 		struct err *err)
 {
@@ -95,7 +80,8 @@ static int find(struct build *b, const char *ref, const char *platform, struct i
 	if (platform && platform_parse(platform, &want, err) < 0)
 		return -err->code;
 	if (str_has_prefix(ref, LAYOUT_PREFIX))
-		return find_in_layout(b, ref + strlen(LAYOUT_PREFIX), &want, ret, err);
+		return layout_find_image(b->engine->store, ref + strlen(LAYOUT_PREFIX), &want, ret,
+					 err);
 	if (engine_find_image(b->engine, ref, b->request->pull ? PULL_ALWAYS : PULL_MISSING,
 			      ignore_notice, ret, err) < 0)
 		return -err->code;

@@ -20,10 +20,6 @@
 
 #define DEFAULT_MODE 0755
 
-/* Until every tree has them. */
-#pragma weak cache_mount_open
-#pragma weak cache_mount_done
-
 /* ---- the base of a new one ---- */
 
 static bool has_base(const struct run_place *p)
@@ -34,18 +30,14 @@ static bool has_base(const struct run_place *p)
 int run_cache_prepare(struct run_place *p, struct err *err)
 {
 	const struct run_mount *m = &p->mount->mount;
-	bool busy = false;
-	int rc = 0;
-
-	if (&cache_mount_open == NULL)
-		return err_set(err, ERR_UNSUPPORTED, "caches cannot be mounted yet");
-	rc = cache_mount_open(p->run->engine->store, m->id ? m->id : p->target,
-			      m->sharing == SHARING_LOCKED, m->sharing == SHARING_PRIVATE,
-			      m->has_mode ? m->mode : DEFAULT_MODE, m->has_uid ? m->uid : 0,
-			      m->has_gid ? m->gid : 0, &p->cache, err);
-
-	busy = rc == 1;
-	if (rc < 0 || busy)
+	int rc = cache_mount_open(p->run->engine->store, m->id ? m->id : p->target,
+				  m->sharing == SHARING_LOCKED, m->sharing == SHARING_PRIVATE,
+				  m->has_mode ? m->mode : DEFAULT_MODE, m->has_uid ? m->uid : 0,
+				  m->has_gid ? m->gid : 0, &p->cache, err);
+	/* Who waits for it tries again later. */
+	if (rc == 1)
+		cache_mount_done(&p->cache);
+	if (rc != 0)
 		return rc;
 	return has_base(p) ? run_view_prepare(p, err) : 0;
 }

@@ -19,9 +19,6 @@
 #include "build/run_cache.h"
 #include "build/run_ssh.h"
 #include "engine/mount_point.h"
-#include "engine/skeleton.h"
-#include "sys/mount.h"
-#include "sys/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,21 +125,6 @@ static int fill_places(struct build_run *run, struct err *err)
 	return rc;
 }
 
-static int make_dirs(struct build_run *run, struct err *err)
-{
-	static const char *const names[] = {"stub", "stub-work", "at", "secrets"};
-	int rc = fd_mkdir_p(run->side, 0700);
-
-	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(names); i++) {
-		cleanup_free char *path = str_printf("%s/%s", run->side, names[i]);
-
-		/* lint: the step's own directory */
-		if (mkdir(path, 0755) < 0 || chmod(path, 0755) < 0)
-			rc = -errno;
-	}
-	return rc < 0 ? err_sys(err, -rc, "create %s", run->side) : 0;
-}
-
 /* The program of a here-document stands where nothing of the image is. */
 static void place_script(struct build_run *run)
 {
@@ -162,7 +144,7 @@ static void place_script(struct build_run *run)
 	run->script = take_ptr(path);
 }
 
-/* ---- places to mount on ---- */
+/* ---- in the root ---- */
 
 bool run_place_is_mounted(const struct run_place *p)
 {
@@ -172,110 +154,6 @@ bool run_place_is_mounted(const struct run_place *p)
 		return p->socket;
 	return p->mount->mount.type != RUN_MOUNT_SECRET || p->content;
 }
-
-/* The image's layers as the step will see them, without the places. */
-static int open_layers(struct build_run *run, int *fds, size_t *n)
-{
-	const struct strv *lowers = &run->oneshot.lowers;
-
-	/* The first is the layer of places itself. */
-	for (size_t i = 1; i < lowers->n; i++) {
-		if (*n >= MAX_LAYERS)
-			return -E2BIG;
-		/* lint: a layer directory of the store */
-		fds[*n] = open(lowers->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (fds[*n] < 0)
-			return -errno;
-		++*n;
-	}
-	return 0;
-}
-
-static int open_side(const struct build_run *run, const char *name)
-{
-	cleanup_free char *path = str_printf("%s/%s", run->side, name);
-	/* lint: the step's own directory */
-	int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* An overlay that writes to the layer of places. */
-static int mount_stub(struct build_run *run, const char *at)
-{
-	cleanup_close int upper = open_side(run, "stub");
-	cleanup_close int work = open_side(run, "stub-work");
-	int fds[MAX_LAYERS];
-	size_t n = 0;
-	int rc = upper < 0 ? upper : work < 0 ? work : open_layers(run, fds, &n);
-
-	if (rc == 0)
-		rc = mount_overlay(fds, n, upper, work, true, at);
-	for (size_t i = 0; i < n; i++)
-		close(fds[i]);
-	return rc;
-}
-
-/* What every container mounts over: nothing that is made below it is ever seen. */
-static bool is_covered(const char *target)
-{
-	static const char *const dirs[] = {"/proc/", "/sys/", "/dev/"};
-
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (str_has_prefix(target, dirs[i]))
-			return true;
-	return false;
-}
-
-static int ensure_target(int root, const struct run_place *p, struct err *err)
-{
-	bool is_dir = p->mount->mount.type == RUN_MOUNT_TMPFS || p->is_dir;
-	cleanup_close int fd = -1;
-
-	if (!run_place_is_mounted(p) || is_covered(p->target))
-		return 0;
-	fd = is_dir ? path_ensure_dir(root, p->target, 0755, 0, 0)
-		    : path_ensure_file(root, p->target, 0644);
-	/* What is in the way of one that another mount brings is said when it is attached. */
-	if (fd >= 0 || fd == -ENOTDIR || fd == -EEXIST)
-		return 0;
-	return err_sys(err, -fd, "create mount point %s", p->target);
-}
-
-static int run_stub(struct plan_run *unused, const struct step *step, struct err *err)
-{
-	struct build_run *run = (struct build_run *)(uintptr_t)step->data;
-	cleanup_close int root = mount_stub(run, step->path);
-	int rc = 0;
-
-	if (root < 0)
-		return err_sys(err, -root, "mount the image to make places in");
-	for (size_t i = 0; rc == 0 && i < run->n_places; i++)
-		rc = ensure_target(root, &run->places[i], err);
-	fd_cleanup_close(&root);
-	/* lint: the step's own directory, covered a moment ago in this mount namespace */
-	if (umount2(step->path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && rc == 0)
-		rc = err_sys(err, errno, "unmount %s", step->path);
-	return rc;
-}
-
-/* A script makes them in the root itself: its layer is nobody's result. */
-static void explain_stub(const struct step *step, enum step_text mode, struct str *out)
-{
-	const struct build_run *run = step->data;
-
-	str_addf(out, "mkdir -p %s/stub", run->side);
-	if (mode == TEXT_SCRIPT)
-		return;
-	str_add(out, "   # by an overlay of its own, what the image does not have of");
-	for (size_t i = 0; i < run->n_places; i++)
-		if (run->places[i].target && !is_covered(run->places[i].target))
-			str_addf(out, " %s", run->places[i].target);
-}
-
-static const struct step_op step_stub = {"places", run_stub, explain_stub};
-
-/* ---- in the root ---- */
 
 static int run_attach(struct plan_run *run, const struct step *step, struct err *err)
 {
@@ -365,8 +243,6 @@ static void plan_sources(struct plan *plan, struct build_run *run)
 
 static void plan_below(struct plan *plan, struct build_run *run)
 {
-	struct step *step = NULL;
-
 	for (size_t i = 0; i < run->n_places; i++) {
 		struct run_place *p = &run->places[i];
 
@@ -378,9 +254,8 @@ static void plan_below(struct plan *plan, struct build_run *run)
 			run_ssh_plan(plan, p);
 	}
 	run_secrets_plan(plan, run);
-	step = plan_add(plan, &step_stub, STEP_INSIDE);
-	step->path = str_printf("%s/at", run->side);
-	step->data = run;
+	if (run->has_stub)
+		run_stub_plan(plan, run);
 }
 
 static void plan_inside(struct plan *plan, struct build_run *run)
@@ -399,37 +274,44 @@ static void add_mounts(struct plan *plan, enum runtime_mounts_part part, void *c
 {
 	struct build_run *run = ctx;
 
-	if (part == RUNTIME_MOUNTS_INSIDE)
-		plan_inside(plan, run);
-	else if (run->n_places && part == RUNTIME_MOUNTS_SOURCES)
+	if (part == RUNTIME_MOUNTS_SOURCES)
 		plan_sources(plan, run);
-	else if (run->n_places)
+	else if (part == RUNTIME_MOUNTS_BELOW)
 		plan_below(plan, run);
+	else
+		plan_inside(plan, run);
 }
 
 /* ---- all of it ---- */
+
+/* Above the image: what an earlier step removed can be mounted on again. */
+static void add_stub(struct build_run *run)
+{
+	strv_add_take(&run->lowers, str_printf("%s/stub", run->side));
+	strv_add_all(&run->lowers, run->input.place.lowers);
+	run->request.lowers = &run->lowers;
+}
 
 int run_mounts_prepare(struct build_run *run, bool dry_run, struct err *err)
 {
 	int rc = 0;
 
 	run->is_dry = dry_run;
+	run->has_stub = run->input.op->n_mounts || run->input.request->volumes.n ||
+			run_stub_is_needed(run->input.place.lowers);
 	place_script(run);
-	if (!run->input.op->n_mounts && !run->script)
+	if (!run->has_stub && !run->script)
 		return 0;
 	run->request.add_mounts = add_mounts;
 	run->request.mounts_ctx = run;
 	run->side = str_printf("%s/side", run->input.place.dir);
 	rc = fill_places(run, err);
-	if (rc < 0 || !run->n_places)
+	if (rc < 0 || !run->has_stub)
 		return rc;
-	/* Above the image: what an earlier step removed can be mounted on again. */
-	strv_add_take(&run->lowers, str_printf("%s/stub", run->side));
-	strv_add_all(&run->lowers, run->input.place.lowers);
-	run->request.lowers = &run->lowers;
+	add_stub(run);
 	if (dry_run)
 		return 0;
-	rc = make_dirs(run, err);
+	rc = run_stub_prepare(run, err);
 	for (size_t i = 0; rc == 0 && i < run->n_places; i++) {
 		struct run_place *p = &run->places[i];
 
@@ -492,7 +374,7 @@ void run_mounts_done(struct build_run *run)
 	strv_foreach (i, &run->secret_env)
 		explicit_bzero(run->secret_env.items[i], strlen(run->secret_env.items[i]));
 	strv_done(&run->secret_env);
-	if (run->side && !run->is_dry)
+	if (run->has_stub && run->side && !run->is_dry)
 		rc = fd_remove_tree_at(AT_FDCWD, run->side);
 	if (rc < 0)
 		log_debug("remove %s: %s", run->side, strerrordesc_np(-rc));

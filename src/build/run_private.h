@@ -51,6 +51,7 @@ struct build_run {
 	char *side;		  /* owned; NULL: there is none */
 	char *script;		  /* owned: where the program of a here-document is; NULL */
 	bool is_dry;		  /* only explained */
+	bool has_stub;		  /* a layer with places to mount on */
 	struct run_place *places; /* owned, in the order in which they are mounted */
 	size_t n_places;
 	struct oneshot_request request;
@@ -87,6 +88,16 @@ int run_mounts_renew(struct build_run *run, struct err *err);
 
 /* Whether something is attached at its target. */
 bool run_place_is_mounted(const struct run_place *p);
+
+/* ---- run_stub.c: places to mount on ---- */
+
+/* Whether the layers LOWERS hide what every container is mounted on: some layer has /etc or one of
+ * its sisters as something else than an ordinary directory, or made anew. */
+bool run_stub_is_needed(const struct strv *lowers);
+/* Makes the directories that it takes. */
+int run_stub_prepare(struct build_run *run, struct err *err);
+/* Adds the step in the child that makes the places, when what goes there is known. */
+void run_stub_plan(struct plan *plan, struct build_run *run);
 
 /* ---- run_view.c: what a bind shows ---- */
 

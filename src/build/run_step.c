@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -155,37 +154,10 @@ int run_end(struct build_run *run, struct err *err)
 	return rc;
 }
 
-/* What the engine mounts its own files on is there in every image, or below it; but an image may
- * have made it anew in a layer that hides what is below. Then the step's layer has it, empty: of
- * somebody who could not see it. */
-static void remove_places(const struct build_run *run)
-{
-	static const char *const files[] = {"etc/hosts", "etc/hostname", "etc/resolv.conf"};
-	static const char *const dirs[] = {"proc", "sys", "dev"};
-	cleanup_free char *path = str_printf("%s/upper", run->input.place.dir);
-	/* lint: the step's own directory */
-	cleanup_close int upper = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_close int etc = upper < 0 ? -1
-					  : openat(upper, "etc",
-						   O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	for (size_t i = 0; etc >= 0 && i < ARRAY_LEN(files); i++) {
-		const char *name = files[i] + strlen("etc/");
-
-		if (fstatat(etc, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-		    st.st_size == 0)
-			unlinkat(etc, name, 0);
-	}
-	for (size_t i = 0; upper >= 0 && i < ARRAY_LEN(dirs); i++)
-		unlinkat(upper, dirs[i], AT_REMOVEDIR);
-}
-
 int build_run_finish(struct build_run *run, int *ret_code, bool *ret_oom, struct err *err)
 {
 	int rc = run->has_ended ? 0 : run_end(run, err);
 
-	remove_places(run);
 	*ret_code = run->code;
 	*ret_oom = run->oom;
 	run_free(run);

@@ -33,17 +33,23 @@ static void job_done(struct copy_job *job)
 
 /* ---- in the worker ---- */
 
+/* A directory beside those that the step works in; a descriptor. */
+static int make_dir(const struct node *n, const char *name, struct err *err)
+{
+	cleanup_free char *path = str_printf("step-%zu/%s", n->number, name);
+	int staging = n->build->staging.fd;
+	int fd = -1;
+
+	if (mkdirat(staging, path, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "create the directory %s", path);
+	fd = openat(staging, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_sys(err, errno, "open the directory %s", path) : fd;
+}
+
 /* A step without any files has no layers to mount. */
 static int open_empty(const struct copy_job *job, struct err *err)
 {
-	cleanup_free char *path = str_printf("%s/empty", job->node->dir);
-	int fd = -1;
-
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		return err_sys(err, errno, "create %s", path);
-	/* lint: a directory of our staging */
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_sys(err, errno, "open %s", path) : fd;
+	return make_dir(job->node, "empty", err);
 }
 
 static int open_step(const struct copy_job *job, struct build_tree *ret, struct err *err)
@@ -66,17 +72,13 @@ static int open_remote(const struct copy_job *job, const struct build_copy_item 
 		       struct build_tree *ret, struct err *err)
 {
 	struct build *b = job->node->build;
-	cleanup_free char *path = str_printf("%s/remote-%zu", job->node->dir, i);
+	cleanup_free char *name = str_printf("remote-%zu", i);
 	cleanup_free char *revision = NULL;
-	cleanup_close int fd = -1;
+	cleanup_close int fd = make_dir(job->node, name, err);
 
 	*ret = (struct build_tree){.root_fd = -1};
-	if (mkdir(path, 0700) < 0)
-		return err_sys(err, errno, "create %s", path);
-	/* lint: a directory of our staging */
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return err_sys(err, errno, "open %s", path);
+		return -err->code;
 	return build_source_open(b->engine, &b->graph.sources[item->source], fd, ret, &revision,
 				 err);
 }
@@ -251,8 +253,8 @@ static int digest_here(struct node *n, struct err *err)
 {
 	struct build *b = n->build;
 	const struct build_copy_op *op = &node_step(n)->copy;
-	cleanup_free struct build_tree **trees =
-		mem_zalloc((op->n_items + 1) * sizeof(struct build_tree *));
+	cleanup_free struct build_tree **trees = mem_zalloc((op->n_items + 1) *
+							    sizeof(struct build_tree *));
 	char digest[DIGEST_HEX_LEN + 1];
 	char key[KEY_LEN];
 

@@ -234,12 +234,24 @@ static int set_on_error(struct build_options *o, struct err *err)
 	return 0;
 }
 
+/* "linux/amd64,linux/arm64" is two. */
+static void split_platforms(struct build_request *r)
+{
+	struct strv all = STRV_INIT;
+
+	strv_foreach (i, &r->platforms)
+		strv_split(&all, r->platforms.items[i], ',');
+	strv_done(&r->platforms);
+	r->platforms = all;
+}
+
 int build_request_finish(struct cli *cli, struct build_options *o, struct err *err)
 {
 	struct build_request *r = &o->request;
 
 	r->context = str_dup(cli->args.items[0]);
 	r->explain = o->explain != EXPLAIN_NO;
+	split_platforms(r);
 	r->ulimits = o->limits.ulimits;
 	r->n_ulimits = o->limits.n_ulimits;
 	o->limits.ulimits = NULL;

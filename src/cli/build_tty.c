@@ -232,8 +232,13 @@ static void read_size(struct tty *t)
 
 	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0)
 		size = (struct winsize){};
+	/* A terminal that does not know its size is taken for the usual one. */
+	if (size.ws_col == 0)
+		size.ws_col = 80;
+	if (size.ws_row <= LOG_LINES)
+		size.ws_row = 24;
 	t->columns = size.ws_col < MIN_COLUMNS ? MIN_COLUMNS : size.ws_col;
-	t->rows = size.ws_row < LOG_LINES ? 24 : size.ws_row;
+	t->rows = size.ws_row;
 }
 
 /* ---- events ---- */

@@ -11,8 +11,10 @@
 #include "cli/progress.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "engine/change.h"
 #include "engine/engine.h"
 #include "engine/event.h"
+#include "oci/image_config.h"
 #include "oci/layout.h"
 #include "oci/reference.h"
 #include "storage/image.h"
@@ -48,17 +50,19 @@ int cmd_import(struct cli *cli, union verb_options *o, struct err *err)
 	cleanup_engine struct engine engine = {};
 	cleanup_close int fd = -1;
 	cleanup_progress struct progress progress = {};
+	cleanup_image_run struct image_run run = {};
 	char id[DIGEST_HEX_LEN + 1];
 	struct import_request request = {
 		.reference = cli->args.n > 1 ? cli->args.items[1] : NULL,
-		.changes = &o->import.changes,
+		.run = &run,
 		.message = o->import.message,
 		.platform = o->import.platform,
 		.progress = progress_count,
 	};
 	int rc = 0;
 
-	if (engine_open(&engine, cli->root, cli->runroot, err) < 0)
+	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 ||
+	    changes_apply(&o->import.changes, &run, err) < 0)
 		return -err->code;
 	fd = open_archive(cli->args.items[0], err);
 	if (fd < 0)

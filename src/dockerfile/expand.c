@@ -16,7 +16,7 @@
 #include "json/template_lex.h"
 
 #define MAX_DEPTH      64
-#define MAX_NAMES      1000 /* of variables that are reported */
+#define MAX_NAMES      200 /* of variables that are reported */
 #define MAX_SHOWN      400  /* bytes of a word in a message */
 #define MISSING_BRACE  "syntax error: missing '}'"
 #define SPECIAL_PARAMS "@*#?-$!0"

@@ -20,7 +20,7 @@ struct expand_scope {
 	const char *(*get)(void *ctx, const char *name);
 	void *ctx;
 	char escape; /* '\\' or '`' */
-	/* Variables that were used and are not set, once each, the first thousand; NULL: nobody
+	/* Variables that were used and are not set, once each, the first 200; NULL: nobody
 	 * asks. */
 	struct strv *ret_unset;
 	/* Variables that were used and are set, likewise. */

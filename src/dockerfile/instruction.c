@@ -297,6 +297,17 @@ static int parse_onbuild(const struct dockerfile_instruction *syntax, struct ins
 	return instruction_parse(syntax->trigger, ret->trigger, err);
 }
 
+char *instruction_format_trigger(const struct instruction *onbuild)
+{
+	const struct dockerfile_instruction *trigger = onbuild->syntax->trigger;
+	struct str text = STR_INIT;
+
+	str_add(&text, rest_of(onbuild->syntax));
+	for (size_t i = 0; i < trigger->n_heredocs; i++)
+		str_addf(&text, "\n%s%s", trigger->heredocs[i].raw, trigger->heredocs[i].name);
+	return str_take(&text);
+}
+
 int instruction_parse(const struct dockerfile_instruction *syntax, struct instruction *ret,
 		      struct err *err)
 {

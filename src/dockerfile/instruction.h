@@ -90,6 +90,9 @@ struct instruction {
 int instruction_parse(const struct dockerfile_instruction *syntax, struct instruction *ret,
 		      struct err *err);
 void instruction_done(struct instruction *i);
+/* What a configuration keeps of the trigger of ONBUILD, an instruction of its own with its
+ * here-documents. Owned. */
+char *instruction_format_trigger(const struct instruction *onbuild);
 
 /* A stage: FROM and what follows it. */
 struct dockerfile_stage {

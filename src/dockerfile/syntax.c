@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "dockerfile/array.h"
 #include "dockerfile/heredoc.h"
 #include "dockerfile/lexer.h"
 #include "dockerfile/syntax_private.h"
@@ -102,8 +103,8 @@ static void add_empty_continuation(struct dockerfile *file, unsigned line)
 {
 	size_t n = file->n_empty_continuations++;
 
-	file->empty_continuations = mem_realloc_array(file->empty_continuations, n + 1,
-						      sizeof(*file->empty_continuations));
+	file->empty_continuations = array_grow(file->empty_continuations, n,
+					       sizeof(*file->empty_continuations));
 	file->empty_continuations[n] = (struct dockerfile_lines){line, line};
 }
 
@@ -195,10 +196,7 @@ static void remember_unknown(struct parser *p, struct dockerfile_instruction *i)
 
 static struct dockerfile_instruction *add_item(struct dockerfile *file)
 {
-	/* Powers of two: a file may have many. */
-	if ((file->n & (file->n - 1)) == 0)
-		file->items = mem_realloc_array(file->items, file->n ? 2 * file->n : 1,
-						sizeof(*file->items));
+	file->items = array_grow(file->items, file->n, sizeof(*file->items));
 	file->items[file->n] = (struct dockerfile_instruction){};
 	return &file->items[file->n++];
 }

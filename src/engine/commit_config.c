@@ -6,7 +6,7 @@
 #include "engine/commit_config.h"
 
 #include "base/mem.h"
-#include "storage/change.h"
+#include "engine/change.h"
 
 static void copy_words(struct strv *to, const struct strv *from)
 {

@@ -14,7 +14,6 @@
 #include "oci/image_config.h"
 #include "oci/layout.h"
 #include "oci/reference.h"
-#include "storage/change.h"
 #include "storage/image_private.h"
 #include "storage/incoming.h"
 
@@ -67,9 +66,12 @@ static int make_config(const struct import_request *request, struct image_config
 	char now[CLOCK_RFC3339_LEN];
 	struct image_history *history = NULL;
 
-	if (set_platform(config, request->platform, err) < 0 ||
-	    (request->changes && changes_apply(request->changes, &config->run, err) < 0))
+	if (set_platform(config, request->platform, err) < 0)
 		return -err->code;
+	if (request->run) {
+		config->run = *request->run;
+		*request->run = (struct image_run){};
+	}
 	clock_format_rfc3339(clock_real_ns(), now);
 	str_replace(&config->created, now);
 	str_replace(&config->comment, message);

@@ -14,7 +14,7 @@ struct store;
 struct import_request {
 	int archive_fd;		     /* tar, plain or gzip or zstd; read to its end */
 	const char *reference;	     /* name to give, NULL for none */
-	const struct strv *changes;  /* Dockerfile instructions; NULL for none */
+	struct image_run *run;	     /* its configuration, moved out; NULL: an empty one */
 	const char *message;	     /* NULL: "Imported from -" */
 	const char *platform;	     /* "linux/arm64/v8"; NULL: this machine */
 	unpack_progress_fn progress; /* NULL: nobody looks */

@@ -29,11 +29,11 @@
 #include <unistd.h>
 
 #define OVERLAY_XATTRS "trusted.overlay."
-#define PART_NAME  ".tare-part"
-#define MAX_DEPTH  1000
-#define COPY_CHUNK ((size_t)1 << 30)
-#define READ_CHUNK 65536
-#define XATTR_MAX  65536 /* XATTR_LIST_MAX and XATTR_SIZE_MAX of limits.h */
+#define PART_NAME      ".tare-part"
+#define MAX_DEPTH      1000
+#define COPY_CHUNK     ((size_t)1 << 30)
+#define READ_CHUNK     65536
+#define XATTR_MAX      65536 /* XATTR_LIST_MAX and XATTR_SIZE_MAX of limits.h */
 
 struct link {
 	dev_t dev;
@@ -355,8 +355,7 @@ static int make_way(const struct copy *c, int from_dir, int to_dir, const char *
 	int rc = 0;
 
 	if (fstatat(to_dir, name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (!is_dir || !S_ISDIR(now.st_mode) ||
-	     (c->how.is_layer && is_opaque(from_dir, name))))
+	    (!is_dir || !S_ISDIR(now.st_mode) || (c->how.is_layer && is_opaque(from_dir, name))))
 		rc = fd_remove_tree_at(to_dir, name);
 	if (rc < 0)
 		return rc;

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AREAS = ["run", "exec", "exit", "ps", "lifecycle", "logs", "inspect", "images", "errors", "help", "security",
-         "mounts", "files", "events", "health", "restart", "volume", "template", "attach", "update", "stats", "cp", "prune", "network"]
+         "mounts", "files", "events", "health", "restart", "volume", "template", "attach", "update", "stats", "cp", "prune", "network", "build"]
 
 
 def not_yet(known):

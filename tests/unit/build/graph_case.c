@@ -46,6 +46,17 @@ static void add_image(struct graph_case *c, const char *text, bool is_empty)
 		parts.n > 2 ? parts.items[2] : "", parts.n > 2 ? "\"," : "", run);
 }
 
+static enum build_call parse_call(const struct graph_case *c, const char *word)
+{
+	static const char *const words[] = {"build", "check", "outline", "targets"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i], word) == 0)
+			return (enum build_call)i;
+	fail(c, word);
+	return BUILD_CALL_BUILD;
+}
+
 static void read_option(struct graph_case *c, char *line)
 {
 	struct build_request *r = &c->request;
@@ -85,8 +96,8 @@ static void read_option(struct graph_case *c, char *line)
 	}
 	if (str_has_prefix(line, "image ") || str_has_prefix(line, "empty "))
 		add_image(c, value, *line == 'e');
-	else if (strcmp(line, "check") == 0)
-		r->call = BUILD_CALL_CHECK;
+	else if (str_has_prefix(line, "call "))
+		r->call = parse_call(c, value);
 	else if (*line && *line != '#')
 		fail(c, line);
 }

@@ -174,5 +174,11 @@ void graph_dump(const struct build_graph *g, struct strv *ret)
 	for (size_t i = 0; i < g->findings.n; i++)
 		strv_addf(ret, "finding %s %u", g->findings.items[i].rule,
 			  g->findings.items[i].lines.first);
+	cleanup_strv struct strv listing = STRV_INIT;
+
+	if (g->listing)
+		strv_split(&listing, g->listing, '\n');
+	strv_foreach (i, &listing)
+		strv_addf(ret, "listing %s", listing.items[i]);
 	strv_addf(ret, "epoch %lld", (long long)g->epoch_s);
 }

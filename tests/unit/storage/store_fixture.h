@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "oci/image_config.h"
 #include "storage/import.h"
 #include "storage/store.h"
 
@@ -107,18 +108,35 @@ static inline int archive_of(const struct fixture *f, const char *text)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+/* "ENV a=b", "LABEL a=b" or "CMD text": as much of a Dockerfile as the store's tests need. */
+static inline void set_change(const char *change, struct image_run *run)
+{
+	const char *rest = strchr(change, ' ') + 1;
+	const char *value = strchr(rest, '=');
+	cleanup_free char *key = value ? str_ndup(rest, (size_t)(value - rest)) : NULL;
+
+	if (str_has_prefix(change, "ENV ")) {
+		image_run_set_env(run, key, value + 1);
+	} else if (str_has_prefix(change, "LABEL ")) {
+		image_run_set_label(run, key, value + 1);
+	} else {
+		strv_split(&run->cmd, "/bin/sh -c", ' ');
+		strv_add(&run->cmd, rest);
+		run->has_cmd = true;
+	}
+}
+
 /* Imports TEXT as REFERENCE with the instruction CHANGE (NULL for none). */
 static inline void import_image(const struct fixture *f, const char *text, const char *reference,
 				const char *change, char ret_id[static DIGEST_HEX_LEN + 1])
 {
 	cleanup_close int fd = archive_of(f, text);
-	cleanup_strv struct strv changes = STRV_INIT;
-	struct import_request request = {
-		.archive_fd = fd, .reference = reference, .changes = &changes};
+	cleanup_image_run struct image_run run = {};
+	struct import_request request = {.archive_fd = fd, .reference = reference, .run = &run};
 	struct err err = ERR_INIT;
 
 	if (change)
-		strv_add(&changes, change);
+		set_change(change, &run);
 	if (image_import(f->store, &request, ret_id, &err) < 0)
 		fail_msg("import: %s", err.msg);
 }
