@@ -496,3 +496,92 @@ def test_an_id_is_no_path(cache, identity):
     place, = cache("mount", identity, "shared")
     assert pathlib.Path(place).parts[-4] == "caches"
     assert pathlib.Path(place).resolve() == pathlib.Path(place)
+
+
+# ---------------------------------------------------------------- elsewhere
+
+@pytest.fixture
+def others(tare_factory):
+    """The cache of somebody else."""
+    other = tare_factory()
+    other.ok("pull", "-q", "busybox")
+    return Cache(other)
+
+
+def fill(cache):
+    """A step that became a layer, one that did not, one that changed nothing, another key, a cache."""
+    cache.publish("layer", one="1")
+    cache("adopt", "x:1", "zstd", "busybox", "layer")
+    folder = cache.upper(seed=41)
+    cache("publish", "fat", folder)
+    cache.publish("none")
+    cache("alias", "fast", "layer")
+    place, = cache("mount", "packages", "shared")
+    pathlib.Path(place, "downloaded").write_text("d" * 1000)
+    os.mkdir(pathlib.Path(place, "more"))
+
+
+@pytest.mark.parametrize("how", ["zstd", "gzip"])
+def test_a_cache_elsewhere(cache, others, tare, tmp_path, how):
+    fill(cache)
+    cache("export", tmp_path / "out", how, "layer", "fat", "none", "mount:packages")
+    others("import", tmp_path / "out")
+    assert pathlib.Path(others.place("fast"), "one").read_text() == "1" and others.place("none") == "empty"
+    described = [subprocess.run([LAYER_TOOL, "describe", c.place("fat")], stdout=subprocess.PIPE, check=True).stdout for c in (cache, others)]
+    assert described[0] == described[1]
+    place, = others("mount", "packages", "locked")
+    assert pathlib.Path(place, "downloaded").read_text() == "d" * 1000 and pathlib.Path(place, "more").is_dir()
+    assert os.stat(place).st_uid == 7
+    # The same layers come of it.
+    assert others("adopt", "x:1", "zstd", "busybox", "layer", "fat") == cache("adopt", "x:1", "zstd", "busybox", "layer", "fat")
+    check(others.tare)
+    check(tare)
+    assert json.loads((tmp_path / "out" / "oci-layout").read_text())["imageLayoutVersion"] == "1.0.0"
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    for path in (tmp_path / "out" / "blobs/sha256").iterdir():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+    assert len(index["manifests"]) == 1
+
+
+def test_what_is_here_is_not_read(cache, tmp_path):
+    fill(cache)
+    cache("export", tmp_path / "out", "zstd", "layer", "fat", "none", "mount:packages")
+    manifest = json.loads((tmp_path / "out" / "index.json").read_text())["manifests"][0]["digest"][7:]
+    config = json.loads((tmp_path / "out/blobs/sha256" / manifest).read_text())["config"]["digest"][7:]
+    for path in (tmp_path / "out" / "blobs/sha256").iterdir():
+        if path.name not in (manifest, config):
+            path.unlink()
+    cache("import", tmp_path / "out")
+
+
+def import_of(cache, folder):
+    done = subprocess.run([*cache.argv, "import", folder], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr.strip()
+
+
+def test_a_bad_cache_elsewhere(cache, others, tmp_path):
+    """What does not have its digest is not believed, and nothing of it stays."""
+    assert import_of(others, tmp_path / "none")[0] == 1
+    fill(cache)
+    cache("export", tmp_path / "out", "zstd", "layer", "fat", "none")
+    blobs = sorted((tmp_path / "out" / "blobs/sha256").iterdir(), key=lambda p: p.stat().st_size)
+    data = bytearray(blobs[-1].read_bytes())
+    data[len(data) // 2] ^= 1
+    blobs[-1].write_bytes(data)
+    rc, text = import_of(others, tmp_path / "out")
+    assert rc == 1 and "blob " in text, text
+    assert others.place("fat") == "none" and not names(others.tare, "staging")
+    for content in ("", "{}", "[]", '{"manifests":[{"digest":"sha256:../../etc/passwd"}]}', '{"manifests":7}'):
+        (tmp_path / "out" / "index.json").write_text(content)
+        rc, text = import_of(others, tmp_path / "out")
+        assert rc == 1 and text, content
+    check(others.tare)
+
+
+def test_an_import_leaves_a_cache_that_is_used(cache, others, tmp_path):
+    fill(cache)
+    cache("export", tmp_path / "out", "zstd", "mount:packages")
+    place, = others("mount", "packages", "shared")
+    pathlib.Path(place, "own").write_text("1")
+    others("import", tmp_path / "out")
+    assert os.listdir(place) == ["own"]
