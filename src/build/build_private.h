@@ -155,8 +155,6 @@ int node_lookup(struct node *n, const char *key, struct err *err);
 int node_settle(struct node *n, const char *key, struct err *err);
 /* The result gets the key by which it would have been found without a look at its sources. */
 int node_add_alias(struct node *n, struct err *err);
-/* Something has changed: sees how far each step can go now. */
-int solve_advance(struct build *b, struct err *err);
 
 /* 1 when it has to wait for a cache mount. */
 int run_node_start(struct node *n, struct err *err);
