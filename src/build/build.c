@@ -35,6 +35,7 @@ void build_outcome_done(struct build_outcome *o)
 	free(o->failure.excerpt);
 	free(o->failure.log);
 	str_done(&o->explanation);
+	free(o->listing);
 	strv_done(&o->unused_args);
 	dockerfile_done(&o->file);
 	check_findings_done(&o->findings);
@@ -199,6 +200,7 @@ static int phase_graph(struct build *b, struct err *err)
 	vertex = vertex_begin(b, LOAD_IGNORE);
 	vertex_end(b, vertex, LOAD_IGNORE, BUILD_EVENT_STEP_DONE, NULL);
 	strv_add_all(&b->ret->unused_args, &b->graph.unused_args);
+	b->ret->listing = take_ptr(b->graph.listing);
 	tell_findings(b);
 	if (b->graph.findings_are_errors && b->ret->findings.n > 0 &&
 	    b->request->call == BUILD_CALL_BUILD)

@@ -38,15 +38,17 @@ struct level {
 struct walk {
 	const struct ignore *ignore;
 	int mask_fd;
+	bool is_context;
 };
 
 static int walk_level(struct walk *w, struct level *level, const char *path);
 
-int run_mask_copy_state(int from, int to)
+int run_mask_copy_state(int from, int to, bool is_root)
 {
 	struct stat st;
 
-	if (fstat(from, &st) < 0 || fchown(to, st.st_uid, st.st_gid) < 0 ||
+	if (fstat(from, &st) < 0 ||
+	    fchown(to, is_root ? 0 : st.st_uid, is_root ? 0 : st.st_gid) < 0 ||
 	    fchmod(to, st.st_mode & 07777) < 0)
 		return -errno;
 	return futimens(to, (struct timespec[]){st.st_atim, st.st_mtim}) < 0 ? -errno : 0;
@@ -62,7 +64,9 @@ static int ensure_mask(struct walk *w, struct level *level)
 		return 0;
 	if (!parent) {
 		level->mask_fd = fcntl(w->mask_fd, F_DUPFD_CLOEXEC, 3);
-		return level->mask_fd < 0 ? -errno : run_mask_copy_state(level->fd, level->mask_fd);
+		return level->mask_fd < 0
+			       ? -errno
+			       : run_mask_copy_state(level->fd, level->mask_fd, w->is_context);
 	}
 	rc = ensure_mask(w, parent);
 	if (rc == 0 && mkdirat(parent->mask_fd, level->name, 0700) < 0)
@@ -71,7 +75,8 @@ static int ensure_mask(struct walk *w, struct level *level)
 		return rc;
 	level->mask_fd = openat(parent->mask_fd, level->name,
 				O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return level->mask_fd < 0 ? -errno : run_mask_copy_state(level->fd, level->mask_fd);
+	return level->mask_fd < 0 ? -errno
+				  : run_mask_copy_state(level->fd, level->mask_fd, w->is_context);
 }
 
 static int hide(struct walk *w, struct level *level, const char *name)
@@ -159,7 +164,8 @@ static int walk_level(struct walk *w, struct level *level, const char *path)
 
 int run_mask_make(int mask_fd, const struct build_tree *tree, struct err *err)
 {
-	struct walk w = {.ignore = tree->ignore, .mask_fd = mask_fd};
+	struct walk w = {
+		.ignore = tree->ignore, .mask_fd = mask_fd, .is_context = tree->is_context};
 	struct level top = {.fd = tree->root_fd, .mask_fd = -1};
 	int rc = 0;
 

@@ -115,6 +115,7 @@ static int fill_places(struct build_run *run, struct err *err)
 					.lowers = in->mount_lowers ? in->mount_lowers[i] : NULL,
 					.side = str_printf("%s/%zu", run->side, i),
 					.tree_fd = -1,
+					.mapped_fd = -1,
 					.cache = {.lock_fd = -1},
 					.index = i,
 					.mount_fd = -1};
@@ -323,12 +324,12 @@ int run_mounts_prepare(struct build_run *run, bool dry_run, struct err *err)
 void run_mounts_release(struct build_run *run)
 {
 	for (size_t i = 0; i < run->n_places; i++)
-		fd_cleanup_close(&run->places[i].tree_fd);
+		run_view_release(&run->places[i]);
 }
 
 static void place_done(struct run_place *p)
 {
-	fd_cleanup_close(&p->tree_fd);
+	run_view_release(p);
 	run_secret_forget(p->content, p->content_len);
 	run_cache_done(p);
 	run_ssh_done(p);

@@ -30,6 +30,7 @@ struct run_place {
 	char *target;		   /* owned, absolute and clean; NULL: nothing is mounted */
 	char *side;		   /* owned; NULL without a view */
 	int tree_fd;   /* a detached copy of the tree's mount, for the child to attach */
+	int mapped_fd; /* the same with owners mapped; -1 */
 	char *content; /* owned: of a secret, CONTENT_LEN bytes; NULL */
 	size_t content_len;
 	char *socket; /* owned: of an agent, a path of ours; NULL */
@@ -106,6 +107,8 @@ int run_view_prepare(struct run_place *p, struct err *err);
 /* Adds the steps on the host and in the child. */
 void run_view_plan_sources(struct plan *plan, struct run_place *p);
 void run_view_plan(struct plan *plan, struct run_place *p);
+/* Closes what the step on the host has left for the child. */
+void run_view_release(struct run_place *p);
 /* In the child: P->mount_fd becomes a detached mount of what it shows. 0 or -code. */
 int run_view_open(struct run_place *p, struct err *err);
 

@@ -17,6 +17,7 @@
 #include "plan/mount_text.h"
 #include "sys/mount.h"
 #include "sys/path.h"
+#include "sys/userns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,8 +49,9 @@ static int open_model(const struct run_place *p)
 	return open(p->lowers->items[0], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Makes directory NAME, which looks like MODEL. Its descriptor or -errno. */
-static int make_dir(int dir, const char *name, int model)
+/* Makes directory NAME, which looks like MODEL but for its owner with IS_ROOT. Its descriptor or
+ * -errno. */
+static int make_dir(int dir, const char *name, int model, bool is_root)
 {
 	cleanup_close int fd = -1;
 	int rc = 0;
@@ -60,7 +62,7 @@ static int make_dir(int dir, const char *name, int model)
 	/* Not by the umask: somebody else walks through it. */
 	if (fd < 0 || fchmod(fd, 0755) < 0)
 		return -errno;
-	rc = model < 0 ? 0 : run_mask_copy_state(model, fd);
+	rc = model < 0 ? 0 : run_mask_copy_state(model, fd, is_root);
 	return rc < 0 ? rc : take_fd(fd);
 }
 
@@ -80,7 +82,7 @@ int run_view_prepare(struct run_place *p, struct err *err)
 		return err_sys(err, errno, "open %s", p->side);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		fd_cleanup_close(&fd);
-		fd = make_dir(dir, names[i], model);
+		fd = make_dir(dir, names[i], model, p->tree && p->tree->is_context);
 		if (fd < 0)
 			return err_sys(err, -fd, "create %s/%s", p->side, names[i]);
 	}
@@ -92,17 +94,46 @@ static struct run_place *place_of(const struct step *step)
 	return (struct run_place *)(uintptr_t)step->data;
 }
 
-/* A mount made in the builder's namespace: in the child's nothing can be made of it. */
+/* In a build the files of a context are root's: whoever has the context stands for root, and the
+ * other way round. A file system that cannot shows its owners as they are. */
+static int map_owner(struct run_place *p, const struct stat *st)
+{
+	cleanup_str struct str uids = STR_INIT;
+	cleanup_str struct str gids = STR_INIT;
+	cleanup_close int ns = -1;
+	int fd = -1;
+
+	userns_add_swap(st->st_uid, 0, &uids);
+	userns_add_swap(st->st_gid, 0, &gids);
+	ns = userns_create_map(str_get(&uids), str_get(&gids));
+	if (ns < 0)
+		return ns;
+	fd = mount_clone(p->tree->root_fd, false);
+	if (fd >= 0 && mount_map_ids(fd, ns, false) < 0)
+		fd_cleanup_close(&fd);
+	return fd;
+}
+
+/* Mounts made in the builder's namespace: in the child's nothing can be made of a tree. */
 static int run_tree(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct run_place *p = place_of(step);
-	int fd = mount_clone(p->tree->root_fd, false);
+	struct stat st;
 
-	if (fd < 0)
-		return err_sys(err, -fd, "open the files for %s", p->target);
-	fd_cleanup_close(&p->tree_fd);
-	p->tree_fd = fd;
+	run_view_release(p);
+	p->tree_fd = mount_clone(p->tree->root_fd, false);
+	if (p->tree_fd < 0 || fstat(p->tree->root_fd, &st) < 0)
+		return err_sys(err, p->tree_fd < 0 ? -p->tree_fd : errno, "open the files for %s",
+			       p->target);
+	if (p->tree->is_context && (st.st_uid || st.st_gid))
+		p->mapped_fd = map_owner(p, &st);
 	return 0;
+}
+
+void run_view_release(struct run_place *p)
+{
+	fd_cleanup_close(&p->tree_fd);
+	fd_cleanup_close(&p->mapped_fd);
 }
 
 static void add_source(const struct run_place *p, struct str *out)
@@ -155,28 +186,31 @@ static int add_layer(int *fds, size_t *n, int layer)
 	return layer < 0 ? layer : 0;
 }
 
-static int attach_tree(struct run_place *p)
+static int attach_tree(struct run_place *p, int tree)
 {
 	cleanup_close int at = open_dir(p->side, "source");
-	int rc = at < 0 ? at : mount_attach(p->tree_fd, at);
+	int rc = at < 0 ? at : mount_attach(tree, at);
 
-	return rc < 0 ? rc : fcntl(p->tree_fd, F_DUPFD_CLOEXEC, 3);
+	return rc < 0 ? rc : fcntl(tree, F_DUPFD_CLOEXEC, 3);
 }
 
-static int open_layers(struct run_place *p, int *fds, size_t *n)
+static int open_lower(const char *path)
+{
+	/* lint: a layer directory of the store */
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* TREE: what stands for the tree. */
+static int open_layers(struct run_place *p, int tree, int *fds, size_t *n)
 {
 	int rc = p->tree ? add_layer(fds, n, open_dir(p->side, "mask")) : 0;
 
 	if (rc == 0 && p->tree)
-		rc = add_layer(fds, n, attach_tree(p));
-	for (size_t i = 0; rc == 0 && p->lowers && i < p->lowers->n; i++) {
-		/* lint: a layer directory of the store */
-		int fd = *n < MAX_LAYERS
-				 ? open(p->lowers->items[i], O_PATH | O_DIRECTORY | O_CLOEXEC)
-				 : -1;
-
-		rc = add_layer(fds, n, *n >= MAX_LAYERS ? -E2BIG : fd < 0 ? -errno : fd);
-	}
+		rc = add_layer(fds, n, attach_tree(p, tree));
+	for (size_t i = 0; rc == 0 && p->lowers && i < p->lowers->n; i++)
+		rc = *n >= MAX_LAYERS ? -E2BIG : add_layer(fds, n, open_lower(p->lowers->items[i]));
 	/* One layer alone is no overlay, nothing at all is one of two empty directories. */
 	if (rc == 0 && *n < 2)
 		rc = add_layer(fds, n, open_dir(p->side, "mask"));
@@ -185,8 +219,7 @@ static int open_layers(struct run_place *p, int *fds, size_t *n)
 	return rc;
 }
 
-/* Descriptor of the root of the view, or -errno. */
-static int mount_view(struct run_place *p)
+static int mount_layers(struct run_place *p, int tree)
 {
 	bool is_read_only = p->mount->mount.read_only;
 	cleanup_free char *at = str_printf("%s/at", p->side);
@@ -194,13 +227,22 @@ static int mount_view(struct run_place *p)
 	cleanup_close int work = is_read_only ? -1 : open_dir(p->side, "work");
 	int fds[MAX_LAYERS];
 	size_t n = 0;
-	int rc = open_layers(p, fds, &n);
+	int rc = open_layers(p, tree, fds, &n);
 
 	if (rc == 0)
 		rc = mount_overlay(fds, n, upper, work, true, at);
 	for (size_t i = 0; i < n; i++)
 		close(fds[i]);
 	return rc;
+}
+
+/* Descriptor of the root of the view, or -errno. */
+static int mount_view(struct run_place *p)
+{
+	int rc = p->mapped_fd < 0 ? -EINVAL : mount_layers(p, p->mapped_fd);
+
+	/* Overlays of mapped mounts are of Linux 5.19. */
+	return rc == -EINVAL ? mount_layers(p, p->tree_fd) : rc;
 }
 
 static int find_source(struct run_place *p, int view, struct err *err)

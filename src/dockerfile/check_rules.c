@@ -235,7 +235,7 @@ static void add_finding(struct check *c, enum check_rule rule, struct dockerfile
 	};
 }
 
-static char *format_message(const char *fmt, va_list args)
+__attribute__((format(printf, 1, 0))) static char *format_message(const char *fmt, va_list args)
 {
 	char *text = NULL;
 

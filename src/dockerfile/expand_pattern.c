@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "dockerfile/array.h"
 #include "json/rune.h"
 
 #define MAX_COST (1 << 25)
@@ -130,7 +131,7 @@ static void matcher_done(struct matcher *m)
 
 static void add_run(struct matcher *m, size_t from, size_t to)
 {
-	m->runs = mem_realloc_array(m->runs, m->n_runs + 1, sizeof(*m->runs));
+	m->runs = array_grow(m->runs, m->n_runs, sizeof(*m->runs));
 	m->runs[m->n_runs++] = (struct run){.items = m->pattern.items + from, .n = to - from};
 }
 

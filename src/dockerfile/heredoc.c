@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "dockerfile/array.h"
 #include "dockerfile/expand.h"
 
 static const char *get_nothing(void *ctx, const char *name)
@@ -101,7 +102,7 @@ void heredocs_from_line(const char *line, struct dockerfile_heredoc **items, siz
 
 		if (!dockerfile_parse_heredoc(words.items[i], &doc))
 			continue;
-		*items = mem_realloc_array(*items, *n + 1, sizeof(**items));
+		*items = array_grow(*items, *n, sizeof(**items));
 		(*items)[(*n)++] = doc;
 	}
 }

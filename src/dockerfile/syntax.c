@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "dockerfile/array.h"
 #include "dockerfile/heredoc.h"
 #include "dockerfile/lexer.h"
 #include "dockerfile/syntax_private.h"
@@ -102,8 +103,8 @@ static void add_empty_continuation(struct dockerfile *file, unsigned line)
 {
 	size_t n = file->n_empty_continuations++;
 
-	file->empty_continuations = mem_realloc_array(file->empty_continuations, n + 1,
-						      sizeof(*file->empty_continuations));
+	file->empty_continuations = array_grow(file->empty_continuations, n,
+					       sizeof(*file->empty_continuations));
 	file->empty_continuations[n] = (struct dockerfile_lines){line, line};
 }
 
@@ -129,16 +130,17 @@ static int join_lines(struct parser *p, const char *first, struct str *ret, stru
 	while (has_more) {
 		cleanup_free char *line = NULL;
 		int rc = read_line(p, &line, err);
-		char c = '\0';
 
 		if (rc < 0)
 			return rc;
 		if (rc == 0)
 			break;
-		c = *lexer_skip_space(line);
-		if (c == '\0')
+
+		char first_char = *lexer_skip_space(line);
+
+		if (!first_char)
 			has_empty = true;
-		else if (c != '#')
+		else if (first_char != '#')
 			has_more = join_line(p, line, ret);
 	}
 	if (has_empty)
@@ -195,10 +197,7 @@ static void remember_unknown(struct parser *p, struct dockerfile_instruction *i)
 
 static struct dockerfile_instruction *add_item(struct dockerfile *file)
 {
-	/* Powers of two: a file may have many. */
-	if ((file->n & (file->n - 1)) == 0)
-		file->items = mem_realloc_array(file->items, file->n ? 2 * file->n : 1,
-						sizeof(*file->items));
+	file->items = array_grow(file->items, file->n, sizeof(*file->items));
 	file->items[file->n] = (struct dockerfile_instruction){};
 	return &file->items[file->n++];
 }

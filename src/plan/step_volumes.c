@@ -90,28 +90,6 @@ void plan_open_volume(struct plan *plan, size_t index, const char *path, const c
 
 /* ---- ids ---- */
 
-static void add_extent(struct str *map, uint64_t inside, uint64_t outside, uint64_t n)
-{
-	if (n > 0)
-		str_addf(map, "%llu %llu %llu\n", (unsigned long long)inside,
-			 (unsigned long long)outside, (unsigned long long)n);
-}
-
-/* Every id stands for itself, but for these two, which stand for each other. */
-static void make_map(uint32_t disk, uint32_t shown, struct str *map)
-{
-	uint64_t low = disk < shown ? disk : shown;
-	uint64_t high = disk < shown ? shown : disk;
-
-	add_extent(map, 0, 0, low);
-	add_extent(map, low, high, 1);
-	if (high > low) {
-		add_extent(map, low + 1, low + 1, high - low - 1);
-		add_extent(map, high, low, 1);
-	}
-	add_extent(map, high + 1, high + 1, UINT32_MAX - (high + 1));
-}
-
 static int run_map_ids(struct plan_run *run, const struct step *step, struct err *err)
 {
 	cleanup_str struct str uids = STR_INIT;
@@ -119,8 +97,9 @@ static int run_map_ids(struct plan_run *run, const struct step *step, struct err
 	cleanup_close int ns = -1;
 	int rc = 0;
 
-	make_map((uint32_t)(step->number[1] >> 32), (uint32_t)step->number[2] & UINT32_MAX, &uids);
-	make_map((uint32_t)step->number[1], (uint32_t)(step->number[2] >> 32), &gids);
+	userns_add_swap((uint32_t)(step->number[1] >> 32), (uint32_t)step->number[2] & UINT32_MAX,
+			&uids);
+	userns_add_swap((uint32_t)step->number[1], (uint32_t)(step->number[2] >> 32), &gids);
 	ns = userns_create_map(str_get(&uids), str_get(&gids));
 	if (ns < 0)
 		return err_sys(err, -ns, "idmap: make a user namespace");

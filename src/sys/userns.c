@@ -216,6 +216,27 @@ static int map_holder(pid_t pid, int fd, const char *uid_map, const char *gid_ma
 	return rc < 0 ? rc : open_ns(pid, "user");
 }
 
+static void add_extent(struct str *map, uint64_t inside, uint64_t outside, uint64_t n)
+{
+	if (n > 0)
+		str_addf(map, "%llu %llu %llu\n", (unsigned long long)inside,
+			 (unsigned long long)outside, (unsigned long long)n);
+}
+
+void userns_add_swap(uint32_t disk, uint32_t shown, struct str *map)
+{
+	uint64_t low = disk < shown ? disk : shown;
+	uint64_t high = disk < shown ? shown : disk;
+
+	add_extent(map, 0, 0, low);
+	add_extent(map, low, high, 1);
+	if (high > low) {
+		add_extent(map, low + 1, low + 1, high - low - 1);
+		add_extent(map, high, low, 1);
+	}
+	add_extent(map, high + 1, high + 1, UINT32_MAX - (high + 1));
+}
+
 int userns_create_map(const char *uid_map, const char *gid_map)
 {
 	struct helper helper = {.fd = -1};

@@ -10,6 +10,9 @@
  * It is made once, without a process that lives in it, and entered by as many as want to.
  */
 #include "base/fd.h"
+#include "base/str.h"
+
+#include <stdint.h>
 
 /* Owned descriptors of the namespaces; -1 for one that could not be had. */
 struct userns {
@@ -25,6 +28,9 @@ struct userns {
  * gives no user namespaces; without a network namespace or an empty root it is still worth having.
  */
 int userns_create(struct userns *ret);
+/* Appends the lines of a map in which every id stands for itself, but for DISK and SHOWN, which
+ * stand for each other. */
+void userns_add_swap(uint32_t disk, uint32_t shown, struct str *map);
 /* Makes a user namespace with these maps (lines of user_namespaces(7)), in which nobody lives: for
  * idmapped mounts. Its descriptor or -errno. Forks. */
 int userns_create_map(const char *uid_map, const char *gid_map);

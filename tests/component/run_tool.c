@@ -62,6 +62,16 @@ static int find_layers(struct tool *t, const char *ref, struct strv *ret, struct
 
 /* ---- options ---- */
 
+static uint64_t number(const char *text, unsigned base)
+{
+	uint64_t found = 0;
+
+	if (num_parse_base(text, base, &found) == 0)
+		return found;
+	fprintf(stderr, "%s is no number\n", text);
+	exit(2);
+}
+
 static void set_owner(struct run_mount *m, const char *key, uint32_t value)
 {
 	if (strcmp(key, "mode") == 0) {
@@ -114,11 +124,11 @@ static void set_key(struct run_mount *m, const char *key, const char *value)
 	if (strcmp(key, "required") == 0)
 		m->required = true;
 	if (strcmp(key, "size") == 0)
-		m->size = strtoll(value, NULL, 10);
+		m->size = (int64_t)number(value, 10);
 	if (strcmp(key, "mode") == 0)
-		set_owner(m, key, (uint32_t)strtoul(value, NULL, 8));
+		set_owner(m, key, (uint32_t)number(value, 8));
 	if (strcmp(key, "uid") == 0 || strcmp(key, "gid") == 0)
-		set_owner(m, key, (uint32_t)strtoul(value, NULL, 10));
+		set_owner(m, key, (uint32_t)number(value, 10));
 }
 
 /* "type=bind;from=context;source=/x;target=/y": with semicolons, so that a path may have commas. */
@@ -246,7 +256,7 @@ static void set_option(struct tool *t, int option, char *value)
 	else if (option == 'm')
 		add_mount(t, value);
 	else if (strchr("Mtz", option))
-		*numbers[option] = strtoll(value, NULL, 10);
+		*numbers[option] = (int64_t)number(value, 10);
 	else if (strchr("IEXK", option))
 		*flags[option] = true;
 	else

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from builds import Context
 from build_step import needs_tool, steps  # noqa: F401 (a fixture)
 from conftest import wait_until
 from hostile import Rootfs
@@ -221,6 +222,17 @@ def test_ignored_files_are_not_there(steps, context):
                                         "./to-secret", "cat: can't open 'to-secret': No such file or directory"]
     got = steps("--context", context, "--ignore", ignore, "--mount", "type=bind;source=secret.pem;target=/x", "busybox", "true")
     assert got.rc == 125 and '"/secret.pem": not found' in got.err
+
+
+def test_files_of_a_context_are_root_s(steps, context):
+    """Whoever has it on the host; in directories of which a part is left out as well."""
+    for path in [context] + list(context.rglob("*")):
+        os.lchown(path, 1234, 5678)
+    script = "cd /src; find . -exec stat -c '%u:%g' {} + | sort -u; touch /src/new; stat -c %u /src/new /src/a"
+    for more in ([], ["--ignore", "sub/deep\n"]):
+        got = steps.ok("--context", context, *more, "--mount", "type=bind;target=/src;rw", "busybox", "sh", "-c", script)
+        assert got.out == "0:0\n0\n0\n"
+    assert os.stat(context / "a").st_uid == 1234 and not (context / "new").exists()
 
 
 def test_tmpfs(steps):
@@ -508,3 +520,64 @@ def test_plan_as_a_script(steps, context, secret, tmp_path):
                     "type=secret;id=s;env=S", "busybox", "true").out
     assert SECRET not in plan and "secret s" in plan
     assert not list(pathlib.Path("/run").glob("tare-script.*"))
+
+
+# ---------------------------------------------------------------- from a Dockerfile
+
+@pytest.fixture
+def project(tare, tmp_path):
+    return Context(tare, tmp_path / "project")
+
+
+def test_secrets_of_a_build_are_nowhere(project, tare, secret):
+    """Not in a layer, the history, the cache, the log of the build, nor anywhere else below the state."""
+    project.write(Dockerfile="""\
+        FROM busybox
+        RUN --mount=type=secret,id=s,required cat /run/secrets/s | wc -c >/length
+        RUN --mount=type=secret,id=s,target=/deep/er/s --mount=type=secret,id=s,env=S test "$(cat /deep/er/s)" = "$S" && ls -R /deep
+        """)
+    got = project.build("--secret", "id=s,src=%s" % secret)
+    everything = got.err + tare.ok("history", "--no-trunc", "im") + tare.ok("inspect", "im")
+    assert SECRET not in everything and not grep_files(tare.folder, SECRET)
+    assert tare("run", "--rm", "im", "sh", "-c", "cat /length; ls -d /deep /run/secrets").out == "%d\n" % len(SECRET)
+    # Another secret is no other step.
+    secret.write_text("something else")
+    assert not project.build("--secret", "id=s,src=%s" % secret).made()
+
+
+def test_missing_secret_in_a_build(project):
+    got = project.write(Dockerfile="FROM busybox\nRUN --mount=type=secret,id=mysecret,required true\n").run()
+    assert got.rc == 1 and "secret mysecret: not found" in got.err
+
+
+def test_a_locked_cache_of_two_stages(project):
+    """Both want it at the same time: one after the other, and neither waits for ever."""
+    project.write(Dockerfile="""\
+        FROM busybox AS a
+        RUN --mount=type=cache,id=c,target=/c,sharing=locked test ! -e /c/l && touch /c/l && sleep 0.2 && rm /c/l && touch /a
+        FROM busybox AS b
+        RUN --mount=type=cache,id=c,target=/c,sharing=locked test ! -e /c/l && touch /c/l && sleep 0.2 && rm /c/l && touch /b
+        FROM busybox
+        COPY --from=a /a /
+        COPY --from=b /b /
+        """)
+    assert len(project.build().made()) == 4
+
+
+def test_shell_of_a_failed_build(project):
+    project.write(Dockerfile="FROM busybox\nWORKDIR /w\nRUN echo left >f && exit 7\n")
+    got = project.run("--on-error=shell", input="cat f; pwd; exit\n")
+    assert got.rc == 1 and got.out == "left\n/w\n" and "exit code: 7" in got.err
+
+
+def test_mounts_leave_nothing_in_an_image(project, tare):
+    project.write(a_txt="a\n", Dockerfile="""\
+        FROM busybox AS stage
+        RUN echo s >/s
+        FROM busybox
+        RUN rm -rf /home && echo x >/x
+        RUN --mount=target=/home/me/src --mount=from=stage,source=/s,target=/etc/new/s --mount=type=tmpfs,target=/gone \\
+            --mount=type=cache,target=/var/cache/mine cat /home/me/src/a.txt /etc/new/s >/y
+        """)
+    project.build()
+    assert tare.ok("run", "--rm", "im", "sh", "-c", "cat /x /y; ls -d /home /etc/new /gone /var/cache/mine 2>/dev/null; true") == "x\na\ns"
