@@ -215,9 +215,9 @@ static bool advance_all(struct build *b)
 	return moved;
 }
 
-/* Nothing can be known for now: something below is being made. What steps above it will copy from is
- * made meanwhile, if it is not there. It could only be spared if the step above it was in the cache,
- * although that what it copies from is not. */
+/* Nothing can be known for now: something below is being made. What steps above it will copy from
+ * is made meanwhile, if it is not there. It could only be spared if the step above it was in the
+ * cache, although that what it copies from is not. */
 static bool want_ahead(struct build *b)
 {
 	bool is_news = false;
