@@ -51,7 +51,6 @@ static int connect_agent(const struct relay *r)
 static void take_connection(struct relay *r)
 {
 	const struct timeval limit = {.tv_sec = WRITE_LIMIT_S};
-	/* NULL: nobody asks who it is. cppcheck-suppress nullPointer */
 	cleanup_close int step = accept4(r->listener, NULL, NULL, SOCK_CLOEXEC);
 	cleanup_close int agent = step < 0 ? -1 : connect_agent(r);
 
