@@ -35,6 +35,7 @@ void build_outcome_done(struct build_outcome *o)
 	free(o->failure.excerpt);
 	free(o->failure.log);
 	str_done(&o->explanation);
+	free(o->listing);
 	strv_done(&o->unused_args);
 	dockerfile_done(&o->file);
 	check_findings_done(&o->findings);
@@ -199,6 +200,7 @@ static int phase_graph(struct build *b, struct err *err)
 	vertex = vertex_begin(b, LOAD_IGNORE);
 	vertex_end(b, vertex, LOAD_IGNORE, BUILD_EVENT_STEP_DONE, NULL);
 	strv_add_all(&b->ret->unused_args, &b->graph.unused_args);
+	b->ret->listing = take_ptr(b->graph.listing);
 	tell_findings(b);
 	if (b->graph.findings_are_errors && b->ret->findings.n > 0 &&
 	    b->request->call == BUILD_CALL_BUILD)
@@ -238,9 +240,34 @@ static void tell_total(struct build *b)
 		b->progress->event(b->progress->ctx, &event);
 }
 
+/* Named contexts that have to be fetched, as long as an interrupt ends us at once: afterwards
+ * signals are only looked at between steps. */
+static int fetch_sources(struct build *b, struct err *err)
+{
+	struct build_tree *tree = NULL;
+
+	for (size_t i = 0; i < b->graph.n_steps; i++) {
+		const struct build_step *s = &b->graph.steps[i];
+		size_t n = s->kind == BUILD_STEP_RUN ? s->run.n_mounts : s->kind == BUILD_STEP_COPY;
+
+		for (size_t j = 0; j < n; j++) {
+			size_t source = s->kind == BUILD_STEP_COPY ? s->copy.from_source
+								   : s->run.mounts[j].from_source;
+
+			if (source != BUILD_NONE &&
+			    b->graph.sources[source].kind != BUILD_SOURCE_LOCAL &&
+			    build_ensure_tree(b, source, &tree, err) < 0)
+				return err_wrap(err, "failed to solve");
+		}
+	}
+	return 0;
+}
+
 static int phase_solve(struct build *b, struct err *err)
 {
 	tell_total(b);
+	if (fetch_sources(b, err) < 0)
+		return -err->code;
 	if (uses_context(b)) {
 		size_t vertex = vertex_begin(b, LOAD_FILES);
 

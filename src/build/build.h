@@ -27,6 +27,7 @@ struct build_outcome {
 	struct build_failure failure;
 	struct check_findings findings; /* of the checks */
 	bool findings_are_errors;	/* "# check=error=true" */
+	char *listing;			/* what --call=outline and targets print; NULL */
 	struct strv unused_args;	/* names of --build-args that nothing consumed */
 	struct str explanation;		/* of --explain: the plans of all steps */
 	int signal;			/* that ended it; 0 */

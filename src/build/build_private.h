@@ -56,6 +56,7 @@ struct node {
 	struct log_tail tail;
 	char *dir;     /* owned, absolute: holds upper and work */
 	size_t vertex; /* 0: not shown yet */
+	bool is_told;  /* that it has failed */
 	uint64_t began_ns;
 };
 
@@ -127,8 +128,8 @@ bool node_skips_cache(const struct node *n);
 
 /* Makes what the images of the graph need. */
 int solve(struct build *b, struct err *err);
-/* Ends whatever runs. */
-void nodes_kill(struct build *b);
+/* Ends whatever runs, but for EXCEPT (NULL: everything). */
+void nodes_kill(struct build *b, const struct node *except);
 void nodes_done(struct build *b);
 /* How many steps S may need. */
 size_t node_count_deps(const struct build_step *s);

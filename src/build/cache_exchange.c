@@ -14,21 +14,31 @@ static int only_local(const char *type, const char *what, struct err *err)
 		       type ? type : "");
 }
 
+static int fetch(struct build *b, const struct build_attributes *a, const char *where,
+		 struct err *err)
+{
+	if (strcmp(a->type, "local") == 0)
+		return snapshot_import(b->engine->store, where, err);
+	return err_set(err, ERR_NOT_FOUND, "there are no registries yet");
+}
+
 /* What is not there is no cache, and no error: as with docker, a build goes on without. */
 static int import_one(struct build *b, const struct build_attributes *a, struct err *err)
 {
-	const char *src = build_attributes_get(a, "src");
+	bool is_local = a->type && strcmp(a->type, "local") == 0;
+	const char *where = build_attributes_get(a, is_local ? "src" : "ref");
 	cleanup_free char *name = NULL;
 	size_t vertex = 0;
 	int rc = 0;
 
-	if (strcmp(a->type ? a->type : "", "local") != 0)
+	if (!is_local && (!a->type || strcmp(a->type, "registry") != 0))
 		return only_local(a->type, "--cache-from", err);
-	if (!src)
-		return err_set(err, ERR_INVALID, "src required for local cache importer");
-	name = str_printf(IMPORT_NAME, src);
+	if (!where)
+		return err_set(err, ERR_INVALID, "%s required for %s cache importer",
+			       is_local ? "src" : "ref", a->type);
+	name = str_printf(IMPORT_NAME, where);
 	vertex = vertex_begin(b, name);
-	rc = snapshot_import(b->engine->store, src, err);
+	rc = fetch(b, a, where, err);
 	vertex_end(b, vertex, name, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
 		   rc < 0 ? err->msg : NULL);
 	if (rc < 0 && err->code != ERR_NOT_FOUND)

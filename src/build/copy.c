@@ -57,23 +57,14 @@ static int ensure_way(struct copy *c, struct err *err)
 	return slash ? ensure_dir(c, way, &dir, NULL, err) : 0;
 }
 
-/* The root of a context is a directory that was made for it: its time says nothing. */
-static bool has_time(const struct select_source *source)
-{
-	return *source->path || !source->tree->is_context;
-}
-
 static int copy_dir(struct copy *c, const struct select_source *source, struct err *err)
 {
 	cleanup_resolved struct copy_resolved target = {};
 	bool is_new = false;
 
-	if (ensure_dir(c, c->op->target, &target, &is_new, err) < 0 ||
-	    copy_write_dir(&c->writer, source, target.path, is_new, err) < 0)
+	if (ensure_dir(c, c->op->target, &target, &is_new, err) < 0)
 		return -err->code;
-	if (has_time(source))
-		copy_place_touch(&c->place, target.path, &source->nodes[0].st.st_mtim);
-	return 0;
+	return copy_write_dir(&c->writer, source, target.path, is_new, err);
 }
 
 static int copy_file(struct copy *c, const struct select_source *source, struct err *err)

@@ -20,9 +20,9 @@
 #include "build/copy_xattr.h"
 #include "engine/cp_stream.h"
 #include "engine/engine.h"
-#include "sys/feeder.h"
 #include "storage/dir_names.h"
 #include "storage/unpack.h"
+#include "sys/feeder.h"
 #include "sys/path.h"
 
 #include <errno.h>

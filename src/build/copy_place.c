@@ -47,11 +47,12 @@ int copy_place_open(const struct build_place *place, bool with_lowers, int64_t e
 	cleanup_place struct copy_place p = COPY_PLACE_INIT;
 
 	p.epoch_s = epoch_s;
+	/* First what moves this process to other mounts: between two of them nothing is renamed. */
+	if (with_lowers && open_below(place, &p, err) < 0)
+		return -err->code;
 	p.upper_fd = open(upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (p.upper_fd < 0)
 		return err_sys(err, errno, "open %s", upper);
-	if (with_lowers && open_below(place, &p, err) < 0)
-		return -err->code;
 	*ret = p;
 	p = (struct copy_place)COPY_PLACE_INIT;
 	return 0;

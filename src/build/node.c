@@ -258,11 +258,12 @@ static void kill_node(struct node *n)
 		n->phase = NODE_FAILED;
 }
 
-void nodes_kill(struct build *b)
+void nodes_kill(struct build *b, const struct node *except)
 {
 	for (size_t i = 0; i < b->graph.n_steps; i++)
-		kill_node(&b->nodes[i]);
-	b->n_busy = 0;
+		if (&b->nodes[i] != except)
+			kill_node(&b->nodes[i]);
+	b->n_busy = except ? 1 : 0;
 }
 
 void node_fail(struct node *n, const struct err *err)
@@ -274,8 +275,10 @@ void node_fail(struct node *n, const struct err *err)
 	b->failure = *err;
 	b->failed_node = n->number;
 	n->phase = NODE_FAILED;
-	node_end(n, BUILD_EVENT_STEP_FAILED, err->msg);
-	nodes_kill(b);
+	if (!n->is_told)
+		node_end(n, BUILD_EVENT_STEP_FAILED, err->msg);
+	n->is_told = true;
+	nodes_kill(b, NULL);
 }
 
 static void node_done(struct node *n)

@@ -245,7 +245,7 @@ static int on_signal(void *data, uint32_t events)
 		return 0;
 	b->caught = signal;
 	b->is_canceled = true;
-	nodes_kill(b);
+	nodes_kill(b, NULL);
 	return 0;
 }
 
@@ -330,7 +330,7 @@ int solve(struct build *b, struct err *err)
 	set_up(b);
 	if (rc == 0)
 		rc = run_loop(b, err);
-	nodes_kill(b);
+	nodes_kill(b, NULL);
 	/* What is left to do is to clean up. */
 	for (size_t i = 0; b->caught && i < ARRAY_LEN(ending_signals); i++)
 		signal(ending_signals[i], SIG_IGN);

@@ -141,16 +141,24 @@ static bool is_failure(const struct node *n, int code, bool is_oom, struct err *
 	return true;
 }
 
-/* --on-error=shell: before anything of the command's surroundings is gone. */
+/* --on-error=shell: before anything of the command's surroundings is gone. What else runs is ended,
+ * and what has happened is told, so that the terminal is the shell's alone. */
 static void offer_shell(struct node *n)
 {
 	struct err err = ERR_INIT;
 	siginfo_t info = {};
+	int code = 0;
 
 	if (!n->build->request->error_shell ||
-	    waitid(P_PIDFD, (id_t)build_run_pidfd(n->run), &info, WEXITED | WNOWAIT) < 0 ||
-	    (info.si_code == CLD_EXITED && info.si_status == 0))
+	    waitid(P_PIDFD, (id_t)build_run_pidfd(n->run), &info, WEXITED | WNOWAIT) < 0)
 		return;
+	code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	if (code == 0)
+		return;
+	nodes_kill(n->build, n);
+	failure_of_process(&node_step(n)->run.argv, code, false, &err);
+	node_end(n, BUILD_EVENT_STEP_FAILED, err.msg);
+	n->is_told = true;
 	if (build_run_shell(n->run, &err) < 0)
 		log_warn("%s", err.msg);
 }

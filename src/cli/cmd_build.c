@@ -61,7 +61,11 @@ static int print_check(const struct build_outcome *o)
 static void print_warnings(const struct build_outcome *o)
 {
 	size_t n = o->findings.n;
+	cleanup_free char *unused = strv_join(&o->unused_args, " ");
 
+	if (*unused)
+		fprintf(stderr, "[Warning] One or more build-args [%s] were not consumed\n",
+			unused);
 	if (!n)
 		return;
 	fprintf(stderr, "\n %zu warning%s found (use --check to expand):\n", n, n == 1 ? "" : "s");
@@ -92,6 +96,10 @@ int cmd_build(struct cli *cli, union verb_options *options, struct err *err)
 	fputs(str_get(&outcome.explanation), stdout);
 	if (o->request.call == BUILD_CALL_CHECK)
 		return print_check(&outcome);
+	if (outcome.listing) {
+		fputs(outcome.listing, stdout);
+		return 0;
+	}
 	if (!show.is_quiet)
 		print_warnings(&outcome);
 	if (o->request.quiet && outcome.image_id)

@@ -89,7 +89,8 @@ struct du {
 static const char *const kind_names[] = {
 	[SNAPSHOT_RUN] = "regular",
 	[SNAPSHOT_COPY] = "regular",
-	[SNAPSHOT_OTHER] = "exec.cachemount",
+	[SNAPSHOT_OTHER] = "regular",
+	[SNAPSHOT_CACHE_MOUNT] = "exec.cachemount",
 };
 
 static void print_verbose(const struct du *du, const struct snapshot_info *s, bool in_use,
@@ -103,7 +104,7 @@ static void print_verbose(const struct du *du, const struct snapshot_info *s, bo
 	if (s->parent)
 		printf("Parent:\t\t%s\n", s->parent);
 	printf("Created at:\t%s\nMutable:\t%s\nReclaimable:\t%s\nShared:\t\t%s\nSize:\t\t%s\n",
-	       created, s->kind == SNAPSHOT_OTHER ? "true" : "false", in_use ? "false" : "true",
+	       created, s->kind == SNAPSHOT_CACHE_MOUNT ? "true" : "false", in_use ? "false" : "true",
 	       shared ? "true" : "false", size);
 	printf("Description:\t%s\nUsage count:\t%lld\nLast used:\t%s\nType:\t\t%s\n\n",
 	       s->description ? s->description : "", (long long)s->n_uses, used,

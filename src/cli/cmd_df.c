@@ -2,7 +2,7 @@
 /*
  * system df: docker's tables of what takes space. Unlike docker's, the numbers are what the disk
  * holds (storage/usage.h), so that the types and the rest add up to what du says of the state
- * directory. There is no build cache yet: its row is zero.
+ * directory. What images and the build cache share counts as the images'.
  */
 #include "base/clock.h"
 #include "base/err.h"
@@ -18,6 +18,7 @@
 #include "engine/volume.h"
 #include "oci/reference.h"
 #include "storage/container.h"
+#include "storage/snapshot.h"
 #include "storage/usage.h"
 #include "json/dump.h"
 #include "json/format.h"
@@ -28,8 +29,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SIZE_DIGITS 4
-#define REST	    "Index and the rest"
+#define SIZE_DIGITS    4
+#define SHORT_CACHE_ID 12
+#define REST	       "Index and the rest"
 
 static const struct format_field summary_fields[] = {
 	{"Type", "TYPE"},
@@ -91,7 +93,8 @@ struct df {
 	int64_t now_ns;
 	int64_t running, reclaimable; /* containers, and bytes of those that do not run */
 	int64_t volumes_active, volumes_reclaimable;
-	json_t *summary, *images, *containers, *volumes; /* owned arrays */
+	int64_t cache_active, cache_used;			 /* and bytes of that */
+	json_t *summary, *images, *containers, *volumes, *cache; /* owned arrays */
 };
 
 static void df_done(struct df *df)
@@ -101,6 +104,7 @@ static void df_done(struct df *df)
 	json_decref(df->images);
 	json_decref(df->containers);
 	json_decref(df->volumes);
+	json_decref(df->cache);
 }
 
 static void set_number(json_t *row, const char *key, int64_t n)
@@ -225,6 +229,38 @@ static int add_volume(const struct volume *volume, void *data, struct err *err)
 	return 0;
 }
 
+static int add_cache(const struct snapshot_info *s, bool in_use, bool shared, void *data,
+		     struct err *err)
+{
+	static const char *const words[] = {"false", "true"};
+	struct df *df = data;
+	json_t *row = json_object();
+
+	set_number(row, "Bytes", s->size);
+	json_set_text(row, "CacheType",
+		      s->kind == SNAPSHOT_CACHE_MOUNT ? "exec.cachemount" : "regular");
+	json_set_text_take(row, "CreatedAt", list_created_at(s->created_ns / CLOCK_NS_PER_S));
+	json_set_text_take(row, "CreatedSince",
+			   list_ago(s->created_ns / CLOCK_NS_PER_S, df->now_ns));
+	json_set_text(row, "Description", s->description);
+	json_set_text_take(
+		row, "ID",
+		str_printf("%.*s", df->no_trunc ? SNAPSHOT_ID_LEN : SHORT_CACHE_ID, s->key));
+	json_set_text(row, "InUse", words[in_use]);
+	json_set_text_take(row, "LastUsedAt", list_created_at(s->used_ns / CLOCK_NS_PER_S));
+	json_set_text_take(row, "LastUsedSince", list_ago(s->used_ns / CLOCK_NS_PER_S, df->now_ns));
+	json_set_text(row, "Parent", s->parent ? s->parent : "");
+	json_set_text(row, "Shared", words[shared]);
+	json_set_text_take(row, "Size", list_size(s->size));
+	set_number(row, "UsageCount", s->n_uses);
+	json_array_append_new(df->cache, row);
+	if (in_use) {
+		df->cache_active++;
+		df->cache_used += shared ? 0 : s->size;
+	}
+	return 0;
+}
+
 static int load(struct df *df, struct err *err)
 {
 	const struct list_options all = {.all = true};
@@ -235,7 +271,8 @@ static int load(struct df *df, struct err *err)
 	pending_sweep(df->engine);
 	if (usage_load(df->engine->store, &df->usage, err) < 0 ||
 	    list_containers(df->engine, &all, NULL, add_container, df, err) < 0 ||
-	    volume_list(df->engine->store, add_volume, df, err) < 0)
+	    volume_list(df->engine->store, add_volume, df, err) < 0 ||
+	    snapshot_list(df->engine->store, add_cache, df, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < u->n_images; i++) {
 		if (u->images[i].is_parent)
@@ -249,7 +286,9 @@ static int load(struct df *df, struct err *err)
 		    u->containers_bytes, df->reclaimable);
 	add_summary(df, "Local Volumes", (int64_t)json_array_size(df->volumes), df->volumes_active,
 		    u->volumes_bytes, df->volumes_reclaimable);
-	add_summary(df, "Build Cache", 0, 0, 0, 0);
+	add_summary(df, "Build Cache", (int64_t)json_array_size(df->cache), df->cache_active,
+		    u->cache_bytes,
+		    u->cache_bytes > df->cache_used ? u->cache_bytes - df->cache_used : 0);
 	return 0;
 }
 
@@ -268,11 +307,14 @@ static void add_section(struct str *out, const struct format_field *fields,
 static int print_sections(const struct df *df)
 {
 	const struct usage *u = &df->usage;
-	int64_t all = u->images_bytes + u->containers_bytes + u->volumes_bytes + u->rest_bytes;
+	int64_t all = u->images_bytes + u->containers_bytes + u->volumes_bytes + u->cache_bytes +
+		      u->rest_bytes;
 	cleanup_str struct str out = STR_INIT;
 	char rest[32];
 	char total[32];
+	char cache[32];
 
+	num_format_size((double)u->cache_bytes, SIZE_DIGITS, cache, sizeof(cache));
 	num_format_size((double)u->rest_bytes, SIZE_DIGITS, rest, sizeof(rest));
 	num_format_size((double)all, SIZE_DIGITS, total, sizeof(total));
 	str_add(&out, "Images space usage:\n\n");
@@ -281,8 +323,8 @@ static int print_sections(const struct df *df)
 	add_section(&out, container_fields, container_columns, df->containers);
 	str_add(&out, "\nLocal Volumes space usage:\n\n");
 	add_section(&out, volume_fields, volume_columns, df->volumes);
-	str_add(&out, "\nBuild cache usage: 0B\n\n");
-	add_section(&out, cache_fields, cache_columns, NULL);
+	str_addf(&out, "\nBuild cache usage: %s\n\n", cache);
+	add_section(&out, cache_fields, cache_columns, df->cache);
 	str_addf(&out, "\n" REST ": %s\nAll of %s: %s (%" PRId64 " bytes)\n", rest,
 		 df->engine->root, total, all);
 	fputs(str_get(&out), stdout);
@@ -298,7 +340,7 @@ static json_t *make_object(struct df *df)
 	json_object_set(o, "Images", df->images);
 	json_object_set(o, "Containers", df->containers);
 	json_object_set(o, "Volumes", df->volumes);
-	json_object_set_new(o, "BuildCache", json_array());
+	json_object_set(o, "BuildCache", df->cache);
 	json_object_set(o, "Summary", df->summary);
 	return o;
 }
@@ -354,7 +396,8 @@ int cmd_system_df(struct cli *cli, union verb_options *o, struct err *err)
 					      .summary = json_array(),
 					      .images = json_array(),
 					      .containers = json_array(),
-					      .volumes = json_array()};
+					      .volumes = json_array(),
+					      .cache = json_array()};
 
 	if (engine_open(&engine, cli->root, cli->runroot, err) < 0 || load(&df, err) < 0)
 		return -err->code;

@@ -3,6 +3,7 @@
  * container prune, image prune and system prune, with docker's warnings: what goes, the answer of a
  * person, what has gone and what that was worth.
  */
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/num.h"
@@ -15,6 +16,7 @@
 #include "engine/prune.h"
 #include "engine/volume.h"
 #include "storage/image.h"
+#include "storage/snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,8 +110,7 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* docker's list of what is about to go. There is no build cache to remove, which is what the
- * command then says by not listing any. */
+/* docker's list of what is about to go. */
 static char *warning_text(const struct system_prune_options *o)
 {
 	struct str s = STR_INIT;
@@ -194,14 +195,33 @@ static int prune_images(struct engine *engine, const struct system_prune_options
 	return 0;
 }
 
+/* Of the filters the cache knows times; what has no labels stays where labels are asked for. */
+static int prune_cache(struct engine *engine, const struct system_prune_options *o, int64_t *freed,
+		       struct err *err)
+{
+	struct snapshot_prune how = {.all = o->all, .until_ns = INT64_MAX};
+	cleanup_strv struct strv ids = STRV_INIT;
+
+	strv_foreach (i, &o->filters) {
+		const char *filter = o->filters.items[i];
+
+		if (!str_has_prefix(filter, "until="))
+			return 0;
+		if (clock_parse_point(filter + strlen("until="), clock_real_ns(), &how.until_ns,
+				      err) < 0)
+			return -err->code;
+	}
+	if (snapshot_prune_run(engine->store, &how, &ids, freed, err) < 0)
+		return -err->code;
+	print_deleted("Deleted build cache objects", &ids);
+	return 0;
+}
+
 int cmd_system_prune(struct cli *cli, union verb_options *options, struct err *err)
 {
 	static int (*const phases[])(struct engine *, const struct system_prune_options *,
 				     int64_t *, struct err *) = {
-		prune_containers,
-		prune_networks,
-		prune_volumes,
-		prune_images,
+		prune_containers, prune_networks, prune_volumes, prune_images, prune_cache,
 	};
 	const struct system_prune_options *o = &options->system_prune;
 	cleanup_free char *warning = warning_text(o);

@@ -242,6 +242,7 @@ int view_mount_image(struct engine *engine, const struct strv *lowers, struct er
 {
 	cleanup_with(overlay_done) struct overlay o = OVERLAY_INIT;
 	cleanup_free char *target = mount_point(engine);
+	cleanup_strv struct strv skeleton = STRV_INIT;
 	cleanup_close int root = -1;
 	int fd = -1;
 
@@ -249,6 +250,9 @@ int view_mount_image(struct engine *engine, const struct strv *lowers, struct er
 		return -err->code;
 	if (o.n_lowers == 1)
 		return clone_readonly(o.lowers[0], err);
+	/* A store without containers has no place to mount on yet. */
+	if (skeleton_add(engine, &skeleton, err) < 0)
+		return -err->code;
 	root = mount_view(engine, &o, true, err);
 	if (root < 0)
 		return root;

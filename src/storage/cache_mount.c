@@ -125,8 +125,7 @@ struct request {
 	struct owner owner;
 };
 
-/* One look at number N: 0 it is ours, 1 somebody has it (its descriptor is in RET), 2 it was taken
- * away meanwhile. */
+/* One look at number N: 0 it is ours, 1 somebody has it, 2 it was taken away meanwhile. */
 static int try_number(const struct request *r, int n, struct cache_mount *ret, struct err *err)
 {
 	cleanup_close int cache_fd = open_cache(r->store, r->id, r->hash, err);
@@ -142,10 +141,8 @@ static int try_number(const struct request *r, int n, struct cache_mount *ret, s
 	fd = openat(cache_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 2 : err_sys(err, errno, "open the cache %s", r->id);
-	if (flock(fd, r->operation | LOCK_NB) < 0) {
-		ret->lock_fd = take_fd(fd);
+	if (flock(fd, r->operation | LOCK_NB) < 0)
 		return 1;
-	}
 	if (!is_in_place(r->store, r->hash, name, fd))
 		return 2;
 	rc = ensure_data(fd, &r->owner);
@@ -184,7 +181,6 @@ int cache_mount_open(struct store *store, const char *id, bool locked, bool priv
 		rc = take_number(&r, n, ret, err);
 		if (rc != 1 || !private_one)
 			return rc;
-		fd_cleanup_close(&ret->lock_fd);
 	}
 	return err_set(err, ERR_UNAVAILABLE, "more than %d steps have a private cache %s",
 		       MAX_PRIVATE, id);

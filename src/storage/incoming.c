@@ -342,9 +342,14 @@ int incoming_commit(struct incoming *in, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "manifest and configuration name different layers");
 	if (write_document(in, in->id, in->config_text, strlen(in->config_text), false, err) < 0 ||
-	    incoming_write_records(in, err) < 0 || publish(in, err) < 0 ||
-	    incoming_name_everything(in, err) < 0)
+	    incoming_write_records(in, err) < 0)
 		return -err->code;
+	if (publish(in, err) < 0 || incoming_name_everything(in, err) < 0) {
+		/* What has its name already, and will not be named by the index. */
+		storage_mark_leftovers(in->store);
+		return -err->code;
+	}
+	incoming_tidy_snapshots(in);
 	names_save(in->store);
 	/* Whoever fills the disk with images must be able to remove them. */
 	store_ensure_reserve(in->store);

@@ -84,6 +84,8 @@ int incoming_note_durable(struct incoming *in, struct err *err);
 int incoming_write_snapshot(struct incoming *in, size_t layer, struct err *err);
 int incoming_move_snapshot(struct incoming *in, size_t layer, struct err *err);
 int incoming_name_snapshots(struct incoming *in, struct err *err);
+/* After it: removes what is of no use any more. */
+void incoming_tidy_snapshots(struct incoming *in);
 void incoming_release_snapshots(struct incoming *in);
 /* The transaction. */
 int incoming_name_everything(struct incoming *in, struct err *err);

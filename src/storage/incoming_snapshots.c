@@ -453,9 +453,35 @@ int incoming_name_snapshots(struct incoming *in, struct err *err)
 			   "UPDATE snapshot SET chain=?,dir=NULL,boot=NULL WHERE dir=?", "tt",
 			   s->chain_hex, s->name) < 0)
 			return -err->code;
-		/* Where the layer was there already, its directory is garbage now. */
-		if (*s->chain_hex && !s->is_moved)
-			storage_mark_leftovers(in->store);
 	}
 	return 0;
+}
+
+/* Where the layer was there already the snapshot's own directory is garbage, and who uses it goes
+ * on with the layer. */
+static bool exchange(struct incoming *in, struct incoming_snapshot *s)
+{
+	cleanup_close int fd = openat(in->layers_fd, s->chain_hex,
+				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct err ignored = ERR_INIT;
+	struct snapshot *user = s->snapshot;
+
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0 ||
+	    flock(user->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return false;
+	fd_cleanup_close(&s->diff_fd);
+	fd_cleanup_close(&user->lock_fd);
+	user->lock_fd = take_fd(fd);
+	return snapshot_locate(in->store, user, &ignored) == 0 &&
+	       snapshot_remove_dir(in->store, s->name, in->staging.fd, &ignored) > 0;
+}
+
+void incoming_tidy_snapshots(struct incoming *in)
+{
+	for (size_t i = 0; i < in->n_snapshots; i++) {
+		struct incoming_snapshot *s = &in->snapshots[i];
+
+		if (*s->chain_hex && !s->is_moved && !exchange(in, s))
+			storage_mark_leftovers(in->store);
+	}
 }

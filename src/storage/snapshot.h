@@ -127,8 +127,9 @@ struct cache_mount {
 	char *dir;   /* owned, absolute: its files */
 };
 /* Opens (making it with MODE:UID:GID) the cache called ID. With LOCKED nobody else may have it;
- * with PRIVATE one that nobody has is chosen or made. 0; or 1 when somebody has it: then RET has no
- * directory, and its descriptor can be locked (flock(2)) when it is time to try again. */
+ * with PRIVATE one that nobody has is chosen or made. 0; 1 and nothing opened when somebody has it
+ * and it must be had alone, or has it alone: another step of this process counts as well; or -code.
+ */
 int cache_mount_open(struct store *store, const char *id, bool locked, bool private_one,
 		     uint32_t mode, uint32_t uid, uint32_t gid, struct cache_mount *ret,
 		     struct err *err);

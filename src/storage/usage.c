@@ -134,8 +134,9 @@ static void on_volume(struct survey *s, const char *name, int64_t bytes)
 
 static void survey_disk(struct survey *s)
 {
-	static const char *const elsewhere[] = {"blobs", STORE_LAYERS, STORE_CONTAINERS,
-						STORE_VOLUMES, NULL};
+	static const char *const elsewhere[] = {"blobs",       STORE_LAYERS,	STORE_CONTAINERS,
+						STORE_VOLUMES, STORE_SNAPSHOTS, STORE_CACHES,
+						NULL};
 	static const char *const digests[] = {"sha256", NULL};
 
 	int64_t rest = 0;
@@ -145,6 +146,8 @@ static void survey_disk(struct survey *s)
 				count_entries(s, STORE_BLOBS, NULL, on_blob);
 	s->usage.containers_bytes = count_entries(s, STORE_CONTAINERS, NULL, on_container);
 	s->usage.volumes_bytes = count_entries(s, STORE_VOLUMES, NULL, on_volume);
+	s->usage.cache_bytes = count_entries(s, STORE_SNAPSHOTS, NULL, NULL) +
+			       count_entries(s, STORE_CACHES, NULL, NULL);
 	rest = count_entries(s, ".", elsewhere, NULL);
 	s->usage.rest_bytes += rest;
 }
@@ -237,6 +240,36 @@ static int add_up_images(struct survey *s, struct err *err)
 	return rc;
 }
 
+/* An object of a layer that only the cache of builds has. */
+static void move_to_cache(struct survey *s, char kind, const char *name)
+{
+	char key[OBJECT_KEY_LEN];
+	int64_t bytes = 0;
+
+	snprintf(key, sizeof(key), "%c%.64s", kind, name);
+	if (json_object_get(s->owners, key))
+		return;
+	bytes = json_integer_value(json_object_get(s->bytes, key));
+	json_object_del(s->bytes, key);
+	s->usage.images_bytes -= bytes;
+	s->usage.cache_bytes += bytes;
+}
+
+static int add_up_cache(struct survey *s, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(s->store, &stmt, err,
+			    "SELECT chain_id,blob FROM layer WHERE chain_id IN (SELECT chain FROM"
+			    " snapshot WHERE chain IS NOT NULL)",
+			    "");
+
+	while (rc >= 0 && (rc = db_step(s->store, stmt, err)) > 0) {
+		move_to_cache(s, 'l', db_text(stmt, 0));
+		move_to_cache(s, 'b', db_text(stmt, 1));
+	}
+	return rc;
+}
+
 static void add_up_reclaimable(struct survey *s)
 {
 	const char *key = NULL;
@@ -258,7 +291,7 @@ int usage_load(struct store *store, struct usage *ret, struct err *err)
 	if (load_images(&s, err) < 0 || count_owners(&s, err) < 0)
 		return -err->code;
 	survey_disk(&s);
-	if (add_up_images(&s, err) < 0)
+	if (add_up_images(&s, err) < 0 || add_up_cache(&s, err) < 0)
 		return -err->code;
 	add_up_reclaimable(&s);
 	*ret = s.usage;

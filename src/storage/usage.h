@@ -3,8 +3,9 @@
 #define STORAGE_USAGE_H
 /*
  * What the state directory takes on the disk and for whom. Everything below the root is in exactly
- * one of four sums: images (layers and blobs), containers, volumes, the rest (the index, what is
- * being brought in, the directories that hold the others); together they are what du(1) says of it.
+ * one of five sums: images (layers and blobs), containers, volumes, the cache of builds (with the
+ * layers that no image has), the rest (the index, what is being brought in, the directories that
+ * hold the others); together they are what du(1) says of it.
  *
  * An image's part is made of objects: its layers and its blobs, which are its configuration, the
  * layers as they came and the manifests of its names. One that several images have is shared.
@@ -41,7 +42,7 @@ struct volume_usage {
 };
 
 struct usage {
-	int64_t images_bytes, containers_bytes, volumes_bytes, rest_bytes;
+	int64_t images_bytes, containers_bytes, volumes_bytes, cache_bytes, rest_bytes;
 	int64_t images_reclaimable; /* of layers and blobs that no container needs */
 	struct image_usage *images; /* owned; newest first */
 	size_t n_images;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "storage/collect.h"
 #include "storage/db.h"
 #include "storage/staging.h"
 #include "storage/store_private.h"
@@ -448,9 +449,8 @@ void volume_sweep(struct store *store)
 	struct err err = ERR_INIT;
 	int rc = 0;
 
-	/* Of a clone. */
-	if (staging_has_dead(store))
-		staging_collect(store);
+	/* Of a clone; and with it everything else, of which the staging directory is the sign. */
+	storage_sweep(store);
 	if (parent_fd < 0)
 		return;
 	find_odd(store, parent_fd, &names);

@@ -31,19 +31,20 @@ def archive_of(lines):
         if words[0] == "d":
             info.type, info.mode = tarfile.DIRTYPE, int(words[1], 8)
         elif words[0] == "f":
-            info.mode, info.size = int(words[1], 8), len(words[3].encode())
+            info.mode, info.size = int(words[1], 8), len(plain(words[3]).encode())
         elif words[0] == "l":
             info.type, info.linkname, info.mode = tarfile.SYMTYPE, words[2], 0o777
         elif words[0] == "h":
             info.type, info.linkname = tarfile.LNKTYPE, words[2]
             info.mode, info.uid, info.gid = (getattr(members[words[2]][0], key) for key in ("mode", "uid", "gid"))
+            info.mtime = members[words[2]][0].mtime
         elif words[0] == "o":
             members[words[3]][0].uid, members[words[3]][0].gid = int(words[1]), int(words[2])
             continue
         elif words[0] == "t":
             members[words[1]][0].mtime = int(words[2])
             continue
-        members[info.name] = (info, words[3].encode() if words[0] == "f" else b"")
+        members[info.name] = (info, plain(words[3]).encode() if words[0] == "f" else b"")
     with tarfile.open(fileobj=out, mode="w") as tar:
         for info, data in members.values():
             tar.addfile(info, io.BytesIO(data))
@@ -145,7 +146,7 @@ def entry(tar, info):
             tarfile.BLKTYPE: "b"}.get(info.type, "f")
     data = tar.extractfile(info).read() if kind == "f" else info.linkname.encode()
     found = {"kind": kind, "uid": info.uid, "gid": info.gid, "time": when_of(info),
-             "data": data.decode() if len(data) < 200 else hashlib.sha256(data).hexdigest(), "size": len(data),
+             "data": data.decode() if data.isascii() and len(data) < 200 else hashlib.sha256(data).hexdigest(), "size": len(data),
              "xattrs": {key[13:]: value for key, value in info.pax_headers.items() if key.startswith("SCHILY.xattr.")}}
     if kind != "l":
         found["mode"] = info.mode & 0o7777

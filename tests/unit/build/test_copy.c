@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "build/copy.h"
 #include "build/owner.h"
 #include "copy_cases.h"
@@ -28,6 +29,14 @@
 static char base[] = "/tmp/tare-copy-XXXXXX";
 
 /* ---- trees from text ---- */
+
+static uint64_t number(const char *text, unsigned base_of)
+{
+	uint64_t n = 0;
+
+	assert_int_equal(num_parse_base(text, base_of, &n), 0);
+	return n;
+}
 
 /* "d 755 path", "f 644 path content", "l path target", "p 644 path", "h path other", "s path size";
  * "o uid gid path" gives an owner, "t path time" a time, "x path name value" an attribute. */
@@ -41,13 +50,13 @@ static void make_line(int dir, char *line)
 	switch (*word[0]) {
 	case 'd':
 		assert_int_equal(mkdirat(dir, word[2], 0755), 0);
-		assert_int_equal(fchmodat(dir, word[2], (mode_t)strtoul(word[1], NULL, 8), 0), 0);
+		assert_int_equal(fchmodat(dir, word[2], (mode_t)number(word[1], 8), 0), 0);
 		break;
 	case 'f':
 		assert_int_equal(fd_write_file_at(dir, word[2], word[3] ? word[3] : "",
 						  word[3] ? strlen(word[3]) : 0, 0644),
 				 0);
-		assert_int_equal(fchmodat(dir, word[2], (mode_t)strtoul(word[1], NULL, 8), 0), 0);
+		assert_int_equal(fchmodat(dir, word[2], (mode_t)number(word[1], 8), 0), 0);
 		break;
 	case 'l':
 		assert_int_equal(symlinkat(word[2], dir, word[1]), 0);
@@ -59,12 +68,12 @@ static void make_line(int dir, char *line)
 		assert_int_equal(linkat(dir, word[2], dir, word[1], 0), 0);
 		break;
 	case 'o':
-		assert_int_equal(fchownat(dir, word[3], (uid_t)strtoul(word[1], NULL, 10),
-					  (gid_t)strtoul(word[2], NULL, 10), AT_SYMLINK_NOFOLLOW),
+		assert_int_equal(fchownat(dir, word[3], (uid_t)number(word[1], 10),
+					  (gid_t)number(word[2], 10), AT_SYMLINK_NOFOLLOW),
 				 0);
 		break;
 	case 't':
-		times[0].tv_sec = times[1].tv_sec = strtol(word[2], NULL, 10);
+		times[0].tv_sec = times[1].tv_sec = (time_t)number(word[2], 10);
 		assert_int_equal(utimensat(dir, word[1], times, AT_SYMLINK_NOFOLLOW), 0);
 		break;
 	case 'x': {

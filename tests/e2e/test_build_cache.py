@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The build cache below the builder: what steps left becomes layers, stays while somebody needs it, and goes."""
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from conftest import PROGRAM, REPO, wait_until
+
+BUILD = pathlib.Path(PROGRAM).parent
+TOOL = BUILD / "tests/component/tare-cache-tool"
+LAYER_TOOL = BUILD / "tests/component/tare-layer-tool"
+EPOCH = 1577836800
+
+pytestmark = pytest.mark.skipif(not TOOL.exists(), reason="no %s: run make build" % TOOL)
+
+
+class Cache:
+    """The tool with the state of one `tare`."""
+
+    def __init__(self, tare):
+        self.tare = tare
+        self.argv = [str(TOOL), str(tare.root), str(tare.runroot), str(BUILD)]
+
+    def __call__(self, *args, prefix=()):
+        done = subprocess.run([*prefix, *self.argv, *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=60, check=False)
+        assert done.returncode == 0, (args, done.stderr)
+        return done.stdout.split("\n")[:-1]
+
+    def upper(self, seed=None, **files):
+        """A new upper directory: a random one, or FILES."""
+        folder = pathlib.Path(self.tare.folder) / ("upper%d" % len(list(self.tare.folder.glob("upper*"))))
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)
+        if seed is not None:
+            subprocess.run([LAYER_TOOL, "make-upper", folder, str(seed)], check=True)
+        for name, text in files.items():
+            (folder / name).write_text(text)
+        return folder
+
+    def publish(self, key, *args, **files):
+        self("publish", key, self.upper(**files), *args)
+
+    def place(self, key):
+        return self("open", key)[0]
+
+    def held(self, key):
+        """A process that uses KEY until it is ended by closing what is returned."""
+        fifo = self.tare.folder / ("fifo-" + key)
+        os.mkfifo(fifo)
+        child = subprocess.Popen([*self.argv, "open", key, str(fifo)], stdout=subprocess.PIPE, text=True)
+        return child, child.stdout.readline().strip(), open(fifo, "w", encoding="ascii")
+
+    def states(self):
+        return sorted(line.split("\t")[2] for line in self("list"))
+
+
+@pytest.fixture
+def cache(tare):
+    tare.ok("pull", "-q", "busybox")
+    return Cache(tare)
+
+
+def names(tare, folder):
+    return sorted(p.name for p in (tare.root / folder).glob("*") if not p.name.startswith("."))
+
+
+def check(tare):
+    got = tare("system", "check", "--full")
+    assert got.rc == 0, got.out
+
+
+# ---------------------------------------------------------------- layers
+
+@pytest.mark.parametrize("seed", [40, 41, 42, 43, 45])
+@pytest.mark.parametrize("how", ["zstd", "gzip"])
+def test_a_random_tree_becomes_a_layer(cache, tare, seed, how):
+    """Its digest is that of the archive which commit would make; `check --full` finds the directory to be what
+    its blob unpacks to; nothing was copied."""
+    folder = cache.upper(seed=seed)
+    inode = folder.stat().st_ino
+    cache("publish", "tree", folder)
+    place = cache.place("tree")
+    plain = subprocess.run([LAYER_TOOL, "write-upper", place], stdout=subprocess.PIPE, check=True).stdout
+    diff, = cache("adopt", "tree:1", how, "busybox", "tree")
+    assert diff == "sha256:" + hashlib.sha256(plain).hexdigest()
+    check(tare)
+    now = pathlib.Path(cache.place("tree"))
+    assert now.parts[-3] == "layers" and now.stat().st_ino == inode and not names(tare, "snapshots")
+    record = json.loads((now.parent / "layer.json").read_text())
+    assert record["blobFormat"] == how
+    # The blob alone makes the same files.
+    shutil.rmtree(now)
+    got = tare("system", "repair")
+    assert got.rc == 0 and "restored from its blob" in got.out, got
+    check(tare)
+
+
+@pytest.mark.parametrize("how", ["zstd", "gzip"])
+def test_the_same_bytes_with_any_number_of_processors(cache, tare, how):
+    blobs = []
+    for i, prefix in enumerate([(), ("taskset", "-c", "0")]):
+        folder = cache.upper()
+        (folder / "big").write_bytes(hashlib.shake_256(b"x").digest(5 << 20) + b"y" * (3 << 20))
+        os.utime(folder / "big", (1, 1))
+        cache("publish", "big%d" % i, folder)
+        cache("adopt", "big:%d" % i, how, "-", "big%d" % i, prefix=prefix)
+        record = json.loads((pathlib.Path(cache.place("big%d" % i)).parent / "layer.json").read_text())
+        blobs.append(record["blob"])
+        tare.ok("rmi", "big:%d" % i)
+        cache("prune", "all", 0)
+    assert blobs[0] == blobs[1]
+
+
+def test_gzip_is_read_by_others(cache, tare):
+    cache.publish("a", one="1" * 3000000)
+    cache("adopt", "a:1", "gzip", "-", "a")
+    record = json.loads((pathlib.Path(cache.place("a")).parent / "layer.json").read_text())
+    blob = tare.root / "blobs/sha256" / record["blob"][len("sha256:"):]
+    plain = subprocess.run(["gzip", "-dc", blob], stdout=subprocess.PIPE, check=True).stdout
+    assert "sha256:" + hashlib.sha256(plain).hexdigest() == record["diffID"]
+
+
+def test_late_times_are_the_epoch_early_ones_stay(cache):
+    folder = cache.upper(late="1", early="2")
+    os.utime(folder / "early", (1, 1))
+    os.symlink("x", folder / "link")
+    cache("publish", "t", folder)
+    place = pathlib.Path(cache.place("t"))
+    assert [int((place / n).lstat().st_mtime) for n in ("late", "early", "link", ".")] == [EPOCH, 1, EPOCH, EPOCH]
+
+
+def test_two_images_of_the_same_steps_share_them(cache, tare):
+    cache.publish("a", one="1")
+    cache.publish("b", two="2")
+    first = cache("adopt", "x:1", "zstd", "busybox", "a", "b")
+    assert cache("adopt", "x:2", "zstd", "busybox", "a", "b") == first
+    assert cache("adopt", "x:3", "zstd", "busybox", "a") == first[:1]
+    assert len(names(tare, "layers")) == 3
+    assert tare.ok("images", "-q", "x:1") == tare.ok("images", "-q", "x:2")
+    check(tare)
+    assert tare.ok("run", "--rm", "x:1", "cat", "/one", "/two") == "12"
+
+
+def test_a_step_on_top_of_others_is_copied(cache, tare):
+    """COPY --link: the same snapshot above two bases. The layer's name depends on what is below."""
+    cache.publish("base", base="b")
+    cache.publish("link", one="1")
+    diffs = cache("adopt", "x:1", "zstd", "busybox", "link")
+    assert cache("adopt", "x:2", "zstd", "busybox", "base", "link")[1:] == diffs
+    assert tare.ok("run", "--rm", "x:2", "cat", "/base", "/one") == "b1"
+    check(tare)
+
+
+def test_a_step_that_changed_nothing_makes_no_layer(cache, tare):
+    cache.publish("none")
+    cache.publish("a", one="1")
+    assert cache.place("none") == "empty"
+    assert len(cache("adopt", "x:1", "zstd", "busybox", "none", "a", "none")) == 1
+    check(tare)
+
+
+def test_a_layer_that_an_archive_brought_meanwhile(cache, tare):
+    """The snapshot's own directory is garbage then, and the cache names the layer."""
+    cache.publish("a", one="1")
+    cache("adopt", "x:1", "zstd", "busybox", "a")
+    tare.ok("save", "-o", tare.folder / "x.tar", "x:1")
+    tare.ok("rmi", "x:1")
+    cache("prune", "all", 0)
+    assert cache.place("a") == "none"
+    tare.ok("load", "-i", tare.folder / "x.tar")
+    cache.publish("a", one="1")
+    child, place, fifo = cache.held("a")
+    assert "snapshots" in place
+    cache("adopt", "x:2", "zstd", "busybox", "a")
+    assert "layers" in cache.place("a") and pathlib.Path(place, "one").exists()
+    fifo.close()
+    child.communicate()
+    tare.ok("ps")
+    assert not names(tare, "snapshots")
+    check(tare)
+
+
+def test_builds_at_the_same_time_make_one_layer(cache, tare):
+    for i in range(6):
+        folder = cache.upper()
+        (folder / "f").write_bytes(os.urandom(300000))
+        cache("publish", "k%d" % i, folder)
+    failures = []
+
+    def work(n):
+        try:
+            keys = ["k%d" % i for i in range(6)]
+            cache("adopt", "x:%d" % n, "zstd", "busybox", *keys)
+        except AssertionError as e:
+            failures.append(e)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failures, failures[:2]
+    assert len(set(tare.ok("images", "-q", "x").split())) == 1
+    tare.ok("ps")
+    assert not names(tare, "snapshots") and len(names(tare, "layers")) == 7
+    check(tare)
+
+
+def test_marks_of_overlays_count_below_others(cache, tare):
+    """An upper directory with an opaque directory, a whiteout and the marks that the kernel leaves."""
+    folder = cache.upper()
+    (folder / "etc").mkdir()
+    (folder / "etc" / "own").write_text("own")
+    os.setxattr(folder / "etc", "trusted.overlay.opaque", b"y")
+    os.setxattr(folder / "etc", "trusted.overlay.origin", b"\0")
+    os.setxattr(folder, "trusted.overlay.impure", b"y")
+    os.mknod(folder / "home", 0o020000, os.makedev(0, 0))
+    cache("publish", "a", folder)
+    cache.publish("b", above="1")
+    cache("adopt", "x:1", "zstd", "busybox", "a", "b")
+    check(tare)
+    got = tare.ok("run", "--rm", "--network", "none", "x:1", "sh", "-c", "cat /etc/own; ls -d /home /etc/passwd /above 2>/dev/null; true")
+    assert got == "own/above"
+
+
+def test_a_socket_hides_what_it_hid(cache, tare):
+    folder = cache.upper()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(folder / "bin-not"))
+        os.rename(folder / "bin-not", folder / "home")
+    cache("publish", "a", folder)
+    cache("adopt", "x:1", "zstd", "busybox", "a")
+    check(tare)
+    assert tare("run", "--rm", "--network", "none", "x:1", "ls", "/home").rc == 1
+
+
+def test_a_built_image_is_new_though_its_date_is_old(cache, tare):
+    cache.publish("a", one="1")
+    cache("adopt", "x:1", "zstd", "busybox", "a")
+    assert re.search(r"second", tare.ok("images", "--format", "{{.CreatedSince}}", "x"))
+    assert tare.ok("images", "--format", "{{.Repository}}").split()[0] == "x"
+    assert tare.inspect("x:1")["Created"] == "2020-01-01T00:00:00Z"
+    # Nothing depends on the base.
+    tare.ok("rmi", "busybox")
+    check(tare)
+
+
+# ---------------------------------------------------------------- what stays and what goes
+
+def test_layers_outlive_their_image(cache, tare):
+    cache.publish("a", one="1")
+    cache("adopt", "x:1", "zstd", "busybox", "a")
+    assert cache.states() == ["free,shared,layer"]
+    tare.ok("rmi", "x:1")
+    tare.ok("image", "prune", "-a", "-f")
+    check(tare)
+    assert "layers" in cache.place("a") and cache.states() == ["free,layer"]
+    tare.ok("pull", "-q", "busybox")
+    cache("adopt", "x:1", "zstd", "busybox", "a")
+    assert tare.ok("run", "--rm", "--network", "none", "x:1", "cat", "/one") == "1"
+    check(tare)
+
+
+def test_prune_leaves_what_images_need_and_what_is_used(cache, tare):
+    cache.publish("image", one="1")
+    cache("adopt", "x:1", "zstd", "busybox", "image")
+    cache.publish("used", two="2")
+    cache.publish("free", three="3" * 5000)
+    child, place, fifo = cache.held("used")
+    *ids, freed = cache("prune", "some", 0)
+    assert ids == [hashlib.sha256(b"free").hexdigest()[:25]] and int(freed) >= 8192
+    assert cache.states() == ["free,shared,layer", "used"] and pathlib.Path(place, "two").exists()
+    fifo.close()
+    child.communicate()
+    *ids, freed = cache("prune", "all", 0)
+    assert len(ids) == 2 and not cache("list")
+    assert not names(tare, "snapshots") and tare.ok("run", "--rm", "--network", "none", "x:1", "cat", "/one") == "1"
+    check(tare)
+    tare.ok("rmi", "x:1")
+    assert len(names(tare, "layers")) == 1
+
+
+def test_prune_keeps_the_most_recently_used(cache):
+    for i in range(4):
+        cache.publish("k%d" % i, f=str(i) * 100000)
+    *ids, _ = cache("prune", "some", 250000)
+    assert ids == [hashlib.sha256(b"k%d" % i).hexdigest()[:25] for i in range(2)]
+
+
+@pytest.mark.parametrize("filters, gone", [(["id=%s" % hashlib.sha256(b"a").hexdigest()[:25]], ["a"]), (["type=regular"], ["a", "b"]),
+                                           (["type=exec.cachemount"], ["mount"]), (["description~=b"], ["b"]),
+                                           (["description=a", "type=regular"], ["a"]), (["id!=x", "type=regular", "description!=a"], ["b"]),
+                                           (["shared"], []), (["private", "mutable"], ["mount"]), (["inuse"], [])])
+def test_filters_of_prune(cache, filters, gone):
+    cache.publish("a", f="1")
+    cache.publish("b", f="1")
+    cache("mount", "mount", "shared")
+    *ids, _ = cache("prune", "some", 0, *filters)
+    assert sorted(ids) == sorted(hashlib.sha256(k.encode()).hexdigest()[:25] for k in gone)
+
+
+def test_an_unknown_filter(cache):
+    cache.publish("a", f="1")
+    done = subprocess.run([*cache.argv, "prune", "some", "0", "colour=red"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "invalid filter 'colour=red'\n")
+
+
+def test_who_uses_one_finds_it_where_it_moved_to(cache, tare):
+    cache.publish("a", one="1")
+    child, place, fifo = cache.held("a")
+    cache("adopt", "x:1", "zstd", "busybox", "a")
+    assert not pathlib.Path(place).exists()
+    fifo.close()
+    now = child.communicate()[0].strip()
+    assert pathlib.Path(now, "one").read_text() == "1" and "layers" in now
+
+
+def test_a_used_layer_outlives_everything(cache, tare):
+    """The image goes, the cache is pruned: who works with the layer keeps it, and it goes with him."""
+    cache.publish("a", one="1")
+    cache("adopt", "x:1", "zstd", "busybox", "a")
+    child, place, fifo = cache.held("a")
+    tare.ok("rmi", "x:1")
+    cache("prune", "all", 0)
+    assert pathlib.Path(place, "one").exists()
+    fifo.close()
+    child.communicate()
+    cache("prune", "all", 0)
+    assert not pathlib.Path(place).exists()
+    check(tare)
+
+
+def test_a_replacement(cache, tare):
+    cache.publish("a", one="1")
+    cache("adopt", "x:1", "zstd", "busybox", "a")
+    cache.publish("a", "replace", two="2")
+    assert pathlib.Path(cache.place("a"), "two").exists()
+    cache("adopt", "x:2", "zstd", "busybox", "a")
+    check(tare)
+    tare.ok("rmi", "x:1")
+    assert len(names(tare, "layers")) == 2, "the older one is nobody's any more"
+    check(tare)
+
+
+# ---------------------------------------------------------------- caches of steps
+
+def test_caches_by_sharing(cache):
+    fifo = cache.tare.folder / "fifo"
+    os.mkfifo(fifo)
+
+    def hold(how):
+        child = subprocess.Popen([*cache.argv, "mount", "c", how, str(fifo)], stdout=subprocess.PIPE, text=True)
+        return child, child.stdout.readline().strip()
+
+    shared, place = hold("shared")
+    st = os.stat(place)
+    assert (st.st_mode & 0o7777, st.st_uid, st.st_gid) == (0o750, 7, 8)
+    pathlib.Path(place, "kept").write_text("1")
+    assert cache("mount", "c", "shared") == [place]
+    assert cache("mount", "c", "locked") == ["busy"]
+    other, = cache("mount", "c", "private")
+    assert other != place and not list(pathlib.Path(other).iterdir())
+    assert cache("prune", "all", 0) == ["0"]
+    open(fifo, "w", encoding="ascii").close()
+    shared.wait()
+    locked, again = hold("locked")
+    assert again == place and pathlib.Path(place, "kept").exists()
+    assert cache("mount", "c", "shared") == ["busy"]
+    assert cache("mount", "d", "shared") != [place]
+    open(fifo, "w", encoding="ascii").close()
+    locked.wait()
+    assert cache("mount", "c", "private") == [place]
+    ids = cache("prune", "all", 0)
+    assert len(ids) == 3 and not names(cache.tare, "caches")
+
+
+@pytest.mark.parametrize("identity", ["../../etc", "a/b", "x" * 3000, "ü \n", ""])
+def test_an_id_is_no_path(cache, identity):
+    place, = cache("mount", identity, "shared")
+    assert pathlib.Path(place).parts[-4] == "caches"
+    assert pathlib.Path(place).resolve() == pathlib.Path(place)
