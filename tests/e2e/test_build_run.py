@@ -163,6 +163,33 @@ def test_killed_builder_leaves_nothing_to_the_next_command(steps, tare):
     assert not any(left[0].split("/")[-1] in folder for folder, _, _ in os.walk("/sys/fs/cgroup"))
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+@pytest.mark.parametrize("call", ["mkdir", "mkdirat", "linkat", "symlinkat", "rename", "renameat", "unlink", "unlinkat", "rmdir", "write", "sendto",
+                                  "clone3", "openat", "open_tree", "fchmod", "fchmodat", "flock", "pipe2", "poll", "waitid"])
+def test_killed_at_any_call(steps, tare, tmp_path, call):
+    """A builder that makes a step with an address, a cache and a secret, killed at each of its calls that
+    change something: the next command finds everything."""
+    (tmp_path / "context").mkdir()
+    (tmp_path / "secret").write_text(SECRET)
+    flags = ["--context", tmp_path / "context", "--mount", "type=bind;target=/src;rw", "--mount", "type=cache;target=/c",
+             "--secret", "s=%s" % (tmp_path / "secret"), "--mount", "type=secret;id=s", "busybox", "sh", "-c", "echo x >/x"]
+    steps.ok(*flags, network="default")
+    killed = 0
+    for n in range(1, 100, 3 if call == "openat" else 1):
+        folder = steps.folder()
+        done = subprocess.run(["strace", "-o", "/dev/null", "-e", "inject=%s:signal=KILL:when=%d" % (call, n)] + steps.argv(folder, *flags),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        ids = {p.split("/")[-1] for p in steps.left()}
+        tare.ok("ps", "-q")
+        assert not steps.left() and not list((tare.runroot / "networks").glob("*/addresses/*")), n
+        assert not grep_files(tare.folder, SECRET), n
+        assert not [f for f, _, _ in os.walk("/sys/fs/cgroup") if any(i in f for i in ids)], n
+        if done.returncode == 0:
+            break
+        killed += 1
+    assert killed and steps.ok(*flags, network="default").tree() == {"/x": "-rw-r--r--"}
+
+
 def test_what_it_leaves_behind_dies_with_it(steps):
     """A process that a command left in the background is none of the next step's."""
     mark = "86398.%d" % os.getpid()
