@@ -67,8 +67,7 @@ static void add_image(struct graph_make *m, struct graph_stage *s)
 	};
 	s->config = (struct image_config)IMAGE_CONFIG_INIT;
 	s->history_steps = NULL;
-	/* `CMD []` is kept as docker keeps it; `ENTRYPOINT []` is none. */
-	image->config.run.has_cmd = s->has_cmd || image->config.run.cmd.n > 0;
+	image->config.run.has_cmd = image->config.run.cmd.n > 0;
 	image->config.run.has_entrypoint = image->config.run.entrypoint.n > 0;
 	set_labels(m, &image->config.run);
 	set_platform(m, &image->config);
