@@ -67,7 +67,8 @@ static void add_image(struct graph_make *m, struct graph_stage *s)
 	};
 	s->config = (struct image_config)IMAGE_CONFIG_INIT;
 	s->history_steps = NULL;
-	image->config.run.has_cmd = image->config.run.cmd.n > 0;
+	/* `CMD []` is kept as docker keeps it; `ENTRYPOINT []` is none. */
+	image->config.run.has_cmd = s->has_cmd || image->config.run.cmd.n > 0;
 	image->config.run.has_entrypoint = image->config.run.entrypoint.n > 0;
 	set_labels(m, &image->config.run);
 	set_platform(m, &image->config);
@@ -185,6 +186,13 @@ static const struct strv *get_env(void *ctx, const char *ref)
 	return image ? &image->config.run.env : NULL;
 }
 
+static const struct strv *get_shell(void *ctx, const char *ref)
+{
+	const struct graph_image *image = find_image(ctx, ref);
+
+	return image ? &image->config.run.shell : NULL;
+}
+
 static int check(struct graph_make *m, struct err *err)
 {
 	char text[PLATFORM_LEN];
@@ -194,8 +202,10 @@ static int check(struct graph_make *m, struct err *err)
 		.build_args = &m->build_args,
 		.ignore = m->resolver->ignore,
 		.target = m->request->target,
+		.all_stages = m->request->call == BUILD_CALL_CHECK && !m->request->target,
 		.get_platform = get_platform,
 		.get_env = get_env,
+		.get_shell = get_shell,
 		.ctx = m,
 		.platform = platform_format(&m->target, text),
 	};

@@ -17,7 +17,7 @@
 
 #define MAX_DEPTH      64
 #define MAX_NAMES      200 /* of variables that are reported */
-#define MAX_SHOWN      400  /* bytes of a word in a message */
+#define MAX_SHOWN      400 /* bytes of a word in a message */
 #define MISSING_BRACE  "syntax error: missing '}'"
 #define SPECIAL_PARAMS "@*#?-$!0"
 
@@ -214,7 +214,7 @@ static int expand_until(struct expansion *e, char stop, struct result *r)
 /* The operand of a substitution up to STOP. When the text ends before it, MISSING says what was
  * looked for. */
 static int expand_operand(struct expansion *e, char stop, bool keeps_escapes, const char *missing,
-			  char **ret)
+			  struct str *ret)
 {
 	cleanup_result struct result r = {};
 	bool kept = e->keeps_escapes;
@@ -230,7 +230,8 @@ static int expand_operand(struct expansion *e, char stop, bool keeps_escapes, co
 	e->depth--;
 	if (rc < 0)
 		return *e->p ? rc : err_set(e->err, ERR_INVALID, "%s", missing);
-	*ret = str_take(&r.text);
+	*ret = r.text;
+	r.text = (struct str)STR_INIT;
 	return 0;
 }
 
@@ -337,7 +338,7 @@ static char *read_operator(struct expansion *e)
 
 static int expand_modified(struct expansion *e, const char *name, struct str *out)
 {
-	cleanup_free char *operand = NULL;
+	cleanup_str struct str operand = STR_INIT;
 	cleanup_free char *op = read_operator(e);
 	struct substitution s = {.name = name, .op = op};
 	bool is_pattern = strpbrk(op, "#%") != NULL;
@@ -347,11 +348,11 @@ static int expand_modified(struct expansion *e, const char *name, struct str *ou
 			       op);
 	if (expand_operand(e, '}', is_pattern, MISSING_BRACE, &operand) < 0)
 		return -e->err->code;
-	s.operand = operand;
+	s.operand = str_get(&operand);
 	s.value = get_value(e, name);
 	s.is_unset = !s.value || (op[0] == ':' && !*s.value);
 	if (!s.value && e->scope->keeps_unset) {
-		str_addf(out, "${%s%s%s}", name, op, operand);
+		str_addf(out, "${%s%s%s}", name, op, s.operand);
 		return 0;
 	}
 	return substitute(e, &s, out);
@@ -360,8 +361,8 @@ static int expand_modified(struct expansion *e, const char *name, struct str *ou
 /* ${v/p/r} and ${v//p/r}, behind the first slash. */
 static int expand_replacement(struct expansion *e, const char *name, struct str *out)
 {
-	cleanup_free char *pattern = NULL;
-	cleanup_free char *replacement = NULL;
+	cleanup_str struct str pattern = STR_INIT;
+	cleanup_str struct str replacement = STR_INIT;
 	const char *value = NULL;
 	bool all = *e->p == '/';
 
@@ -371,10 +372,11 @@ static int expand_replacement(struct expansion *e, const char *name, struct str 
 		return -e->err->code;
 	value = get_value(e, name);
 	if (!value && e->scope->keeps_unset) {
-		str_addf(out, "${%s/%s/%s}", name, pattern, replacement);
+		str_addf(out, "${%s/%s/%s}", name, str_get(&pattern), str_get(&replacement));
 		return 0;
 	}
-	return expand_replace(value ? value : "", pattern, replacement, all, e->limit, out, e->err);
+	return expand_replace(value ? value : "", str_get(&pattern), str_get(&replacement), all,
+			      e->limit, out, e->err);
 }
 
 /* Behind "${". */

@@ -204,6 +204,8 @@ static int parse_run(const struct dockerfile_instruction *syntax, struct instruc
 
 	if (flags_parse(syntax, specs, ARRAY_LEN(specs), err) < 0)
 		return -err->code;
+	if (!*rest_of(syntax))
+		return refuse_no_argument(syntax, err);
 	/* "RUN <<EOF": the text is the command, there is none beside it. */
 	if (syntax->is_json || !instruction_find_heredoc(syntax, rest_of(syntax)))
 		set_command(syntax, &run->command);

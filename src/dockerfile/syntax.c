@@ -130,16 +130,17 @@ static int join_lines(struct parser *p, const char *first, struct str *ret, stru
 	while (has_more) {
 		cleanup_free char *line = NULL;
 		int rc = read_line(p, &line, err);
-		char c = '\0';
 
 		if (rc < 0)
 			return rc;
 		if (rc == 0)
 			break;
-		c = *lexer_skip_space(line);
-		if (c == '\0')
+
+		char first_char = *lexer_skip_space(line);
+
+		if (!first_char)
 			has_empty = true;
-		else if (c != '#')
+		else if (first_char != '#')
 			has_more = join_line(p, line, ret);
 	}
 	if (has_empty)
