@@ -239,5 +239,7 @@ int metadata_write(struct output *o, struct err *err);
 /* --cache-from and --cache-to. */
 int cache_import(struct build *b, struct err *err);
 int cache_export(struct build *b, struct err *err);
+/* Whether images are to say which of their layers come of which steps. */
+bool cache_is_inline(const struct build *b);
 
 #endif
