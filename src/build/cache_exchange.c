@@ -46,10 +46,9 @@ int cache_check(const struct build_request *request, struct err *err)
 	return 0;
 }
 
-static int fetch(struct build *b, const struct build_attributes *a, const char *where,
-		 struct err *err)
+static int fetch(struct build *b, bool is_local, const char *where, struct err *err)
 {
-	if (strcmp(a->type, "local") == 0)
+	if (is_local)
 		return snapshot_import(b->engine->store, where, err);
 	return err_set(err, ERR_NOT_FOUND, "there are no registries yet");
 }
@@ -65,7 +64,7 @@ static int import_one(struct build *b, const struct build_attributes *a, struct 
 
 	name = str_printf(IMPORT_NAME, where);
 	vertex = vertex_begin(b, name);
-	rc = fetch(b, a, where, err);
+	rc = fetch(b, is_local, where, err);
 	vertex_end(b, vertex, name, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
 		   rc < 0 ? err->msg : NULL);
 	if (rc < 0 && err->code != ERR_NOT_FOUND)

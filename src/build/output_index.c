@@ -201,21 +201,20 @@ static int join(struct output *o, struct member *members, struct err *err)
 	return commit_index(o, members, index, chosen, err);
 }
 
-static int new_members(struct output *o, struct member **ret, struct err *err)
+static int check_number(const struct output *o, struct err *err)
 {
-	if (o->n > MAX_IMAGES)
-		return err_set(err, ERR_INVALID, "more than %d platforms", MAX_IMAGES);
-	*ret = mem_zalloc(o->n * sizeof(**ret));
-	return 0;
+	return o->n > MAX_IMAGES ? err_set(err, ERR_INVALID, "more than %d platforms", MAX_IMAGES)
+				 : 0;
 }
 
 int output_join_images(struct output *o, struct err *err)
 {
 	struct member *members = NULL;
-	int rc = new_members(o, &members, err);
+	int rc = check_number(o, err);
 
 	if (rc < 0)
 		return rc;
+	members = mem_zalloc(o->n * sizeof(*members));
 	rc = join(o, members, err);
 	members_done(members, o->n);
 	return rc;
@@ -242,10 +241,11 @@ static int set_index(struct output *o, struct member *members, struct source *so
 int output_set_index(struct output *o, struct source *source, struct err *err)
 {
 	struct member *members = NULL;
-	int rc = new_members(o, &members, err);
+	int rc = check_number(o, err);
 
 	if (rc < 0)
 		return rc;
+	members = mem_zalloc(o->n * sizeof(*members));
 	rc = set_index(o, members, source, err);
 	members_done(members, o->n);
 	return rc;
