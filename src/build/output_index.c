@@ -15,6 +15,7 @@
 #include "storage/incoming.h"
 #include "transport/source.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #define MAX_IMAGES 64
@@ -229,8 +230,10 @@ static int set_index(struct output *o, struct member *members, struct source *so
 
 	if (make_index(o, members, &index, err) < 0)
 		return -err->code;
-	for (size_t i = 0; i < o->n; i++)
+	for (size_t i = 0; i < o->n; i++) {
+		assert(members[i].manifest);
 		source_add_text(source, members[i].manifest, strlen(members[i].manifest), hex);
+	}
 	source_add_text(source, index, strlen(index), hex);
 	memcpy(target->hex, hex, sizeof(target->hex));
 	target->size = o->target_size;
