@@ -86,11 +86,28 @@ static bool is_true(const char *text)
 	return text && (strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
 }
 
+/* The ids of all caches that steps of the build have mounted. */
+static void list_caches(const struct build *b, struct strv *ret)
+{
+	for (size_t i = 0; i < b->graph.n_steps; i++) {
+		const struct build_step *s = &b->graph.steps[i];
+
+		for (size_t k = 0; s->kind == BUILD_STEP_RUN && k < s->run.n_mounts; k++) {
+			const struct run_mount *m = &s->run.mounts[k].mount;
+			const char *id = m->id ? m->id : m->target;
+
+			if (m->type == RUN_MOUNT_CACHE && !strv_has(ret, id))
+				strv_add(ret, id);
+		}
+	}
+}
+
 static int export_one(struct build *b, const struct build_attributes *a, struct err *err)
 {
 	const char *dest = build_attributes_get(a, "dest");
 	const char *compression = build_attributes_get(a, "compression");
 	cleanup_free const char **keys = mem_zalloc((b->graph.n_steps + 1) * sizeof(char *));
+	cleanup_strv struct strv mounts = STRV_INIT;
 	size_t vertex = 0;
 	size_t n = 0;
 	int rc = 0;
@@ -98,9 +115,10 @@ static int export_one(struct build *b, const struct build_attributes *a, struct 
 	for (size_t i = 0; i < b->graph.n_steps; i++)
 		if (*b->nodes[i].snapshot.info.key)
 			keys[n++] = b->nodes[i].key;
+	if (is_true(build_attributes_get(a, "mounts")))
+		list_caches(b, &mounts);
 	vertex = vertex_begin(b, EXPORT_NAME);
-	rc = snapshot_export(b->engine->store, keys, n, dest,
-			     is_true(build_attributes_get(a, "mounts")),
+	rc = snapshot_export(b->engine->store, keys, n, dest, &mounts,
 			     compression ? compression : "zstd", err);
 	vertex_end(b, vertex, EXPORT_NAME, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
 		   rc < 0 ? err->msg : NULL);
