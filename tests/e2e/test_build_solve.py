@@ -428,3 +428,31 @@ def test_the_plan_of_every_command(context):
 def test_what_makes_no_sense_is_said_at_once(context, options, said):
     got = context.put("Dockerfile", "FROM busybox\nRUN echo >/never\n").run(*options, tag=None)
     assert got.rc == 1 and said in got.err and "RUN echo >/never" not in got.made()
+
+
+def test_another_developer_builds_from_an_exported_cache(tare, tmp_path):
+    """The second store, path and time: nothing is run, and the image is the same."""
+    text = ("FROM busybox AS fat\nRUN --mount=type=cache,target=/c,id=kept echo kept >/c/n; date +%N >/d\nCOPY a.txt /a\n"
+            "RUN cat /a /d >/m\nFROM busybox\nCOPY --from=fat /m /m\nRUN wc /m >/w\n")
+    cache, ids = tmp_path / "cache", []
+    for name, options in (("one", ["--cache-to", "type=local,dest=%s,mounts=true" % cache]),
+                          ("two", ["--cache-from", "type=local,src=%s" % cache])):
+        c = Context(tare, tmp_path / name).put("Dockerfile", text).put("a.txt", "a\n")
+        own = [tare.argv[0], "--root", str(tmp_path / name / "r"), "--runroot", str(tmp_path / name / "n")]
+        c.put(".dockerignore", "r\nn\n")
+        got = subprocess.run(own + ["build", "--progress=plain", "-t", "im", *options, str(c.folder)],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        assert got.returncode == 0, got.stderr.decode()
+        shown = subprocess.run(own + ["inspect", "im"], stdout=subprocess.PIPE)
+        ids.append(json.loads(shown.stdout)[0]["Id"])
+        made = [step for step, state in steps_of(got.stderr.decode()).items() if state == "DONE"]
+        assert len(made) == (5 if name == "one" else 0)
+    assert ids[0] == ids[1]
+    kept = [p for p in (tmp_path / "two/n", tmp_path / "two/r/caches") if p.is_dir()]
+    assert [p.read_text() for p in kept[-1].rglob("data/n")] == ["kept\n"]
+
+
+def test_a_cache_that_is_not_there_is_no_error(context):
+    context.put("Dockerfile", "FROM busybox\nRUN echo >/f\n")
+    got = context.build("--cache-from", "type=local,src=%s" % (context.folder.parent / "nothing"), "--cache-from", "someone/image")
+    assert got.made() == ["RUN echo >/f"]
