@@ -456,3 +456,42 @@ def test_a_cache_that_is_not_there_is_no_error(context):
     context.put("Dockerfile", "FROM busybox\nRUN echo >/f\n")
     got = context.build("--cache-from", "type=local,src=%s" % (context.folder.parent / "nothing"), "--cache-from", "someone/image")
     assert got.made() == ["RUN echo >/f"]
+
+
+def test_an_interrupt_at_any_moment(context):
+    """Whatever it hits, the next build is right, and what is left then is what a build leaves."""
+    context.put("Dockerfile", "FROM busybox AS a\nRUN echo a >/a; sleep 0.1\nCOPY f /f\nFROM busybox AS b\nWORKDIR /w\nRUN cp /bin/busybox b\n"
+                              "FROM busybox\nCOPY --from=a /a /f /\nCOPY --from=b /w/b /\nRUN ls /\n").put("f", "f\n")
+    ended = set()
+    for step in range(14):
+        child = context.tare.popen("build", "--no-cache", "-q", "-t", "im", str(context.folder))
+        try:
+            child.communicate(timeout=0.03 * step)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=20)
+        ended.add(child.returncode)
+    assert ended <= {0, 130, -signal.SIGINT} and len(ended) > 1, ended
+    context.build()
+    assert left_over(context.tare) == []
+    assert context.tare.ok("run", "--rm", "--network", "none", "im", "cat", "/a", "/f") == "a\nf"
+
+
+def test_a_full_disk_fails_one_step(tare, tmp_path):
+    """The step says so; what was cached before stays, and with room again the build ends well."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(disk)], check=True)
+    try:
+        own = [tare.argv[0], "--root", str(disk / "r"), "--runroot", str(tmp_path / "n")]
+        c = Context(tare, tmp_path / "ctx")
+        c.put("Dockerfile", "FROM busybox\nRUN echo one >/one\nRUN dd if=/dev/zero of=/big bs=1M count=64\n")
+        got = subprocess.run(own + ["build", "--progress=plain", "-t", "im", str(c.folder)], capture_output=True, text=True, timeout=60)
+        assert got.returncode == 1 and "No space left on device" in got.stderr, got.stderr
+        assert steps_of(got.stderr)["RUN echo one >/one"] == "DONE"
+        c.put("Dockerfile", "FROM busybox\nRUN echo one >/one\nRUN echo small >/two\n")
+        got = subprocess.run(own + ["build", "--progress=plain", "-t", "im", str(c.folder)], capture_output=True, text=True, timeout=60)
+        assert got.returncode == 0, got.stderr
+        assert steps_of(got.stderr) == {"RUN echo one >/one": "CACHED", "RUN echo small >/two": "DONE"}
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
