@@ -221,11 +221,20 @@ int output_join_images(struct output *o, struct err *err)
 	return rc;
 }
 
+static void set_target(struct source *source, const char *hex, const char *text,
+		       const char *media_type)
+{
+	struct descriptor *target = &source->images[0].target;
+
+	memcpy(target->hex, hex, sizeof(target->hex));
+	target->size = (int64_t)strlen(text);
+	str_replace(&target->media_type, media_type);
+}
+
 static int set_index(struct output *o, struct member *members, struct source *source,
 		     struct err *err)
 {
 	cleanup_free char *index = NULL;
-	struct descriptor *target = &source->images[0].target;
 	char hex[DIGEST_HEX_LEN + 1];
 
 	if (make_index(o, members, &index, err) < 0)
@@ -234,10 +243,12 @@ static int set_index(struct output *o, struct member *members, struct source *so
 		assert(members[i].manifest);
 		source_add_text(source, members[i].manifest, strlen(members[i].manifest), hex);
 	}
+	if (o->n == 1) {
+		set_target(source, hex, members[0].manifest, MEDIA_MANIFEST);
+		return 0;
+	}
 	source_add_text(source, index, strlen(index), hex);
-	memcpy(target->hex, hex, sizeof(target->hex));
-	target->size = o->target_size;
-	str_replace(&target->media_type, MEDIA_INDEX);
+	set_target(source, hex, index, MEDIA_INDEX);
 	return 0;
 }
 

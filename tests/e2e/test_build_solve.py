@@ -362,6 +362,22 @@ def test_images_as_archives(context, kind):
         assert context.tare.ok("run", "--rm", "--network", "none", "made:1", "cat", "/f") == "hi"
 
 
+@pytest.mark.parametrize("how", ["gzip", "zstd", "uncompressed"])
+def test_layers_of_an_archive_are_compressed_as_said(context, how):
+    out = context.folder.parent / "im.tar"
+    context.put("Dockerfile", "FROM scratch\nCOPY f /\n").put("f", "f\n")
+    context.build("-o", "type=oci,dest=%s,compression=%s" % (out, how), tag="made:1")
+    archive = tarfile.open(out)
+
+    def read(digest):
+        return archive.extractfile("blobs/sha256/" + digest.split(":")[1]).read()
+    index = json.load(archive.extractfile("index.json"))
+    layer = json.loads(read(index["manifests"][0]["digest"]))["layers"][0]
+    suffix, magic = {"gzip": ("+gzip", b"\x1f\x8b"), "zstd": ("+zstd", b"\x28\xb5\x2f\xfd"), "uncompressed": ("", b"./\0")}[how]
+    assert layer["mediaType"].endswith("tar" + suffix)
+    assert read(layer["digest"]).startswith(magic) or (how == "uncompressed" and b"ustar" in read(layer["digest"])[:512])
+
+
 def test_squash_makes_one_layer(context):
     context.put("Dockerfile", "FROM busybox\nRUN echo a >/a; echo b >/b; mkdir /d; echo >/d/x\nRUN rm /a; rm -r /d; mkdir /d; echo >/d/y\n"
                               "RUN rm -r /home; echo c >/c\n")
