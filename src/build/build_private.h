@@ -242,5 +242,7 @@ int metadata_write(struct output *o, struct err *err);
 int cache_check(const struct build_request *request, struct err *err);
 int cache_import(struct build *b, struct err *err);
 int cache_export(struct build *b, struct err *err);
+/* Whether images are to say which of their layers come of which steps. */
+bool cache_is_inline(const struct build *b);
 
 #endif
