@@ -14,6 +14,38 @@ static int only_local(const char *type, const char *what, struct err *err)
 		       type ? type : "");
 }
 
+static int check_from(const struct build_attributes *a, struct err *err)
+{
+	bool is_local = a->type && strcmp(a->type, "local") == 0;
+
+	if (!is_local && (!a->type || strcmp(a->type, "registry") != 0))
+		return only_local(a->type, "--cache-from", err);
+	if (!build_attributes_get(a, is_local ? "src" : "ref"))
+		return err_set(err, ERR_INVALID, "%s required for %s cache importer",
+			       is_local ? "src" : "ref", a->type);
+	return 0;
+}
+
+static int check_to(const struct build_attributes *a, struct err *err)
+{
+	if (strcmp(a->type ? a->type : "", "local") != 0)
+		return only_local(a->type, "--cache-to", err);
+	if (!build_attributes_get(a, "dest"))
+		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
+	return 0;
+}
+
+int cache_check(const struct build_request *request, struct err *err)
+{
+	for (size_t i = 0; i < request->n_cache_from; i++)
+		if (check_from(&request->cache_from[i], err) < 0)
+			return -err->code;
+	for (size_t i = 0; i < request->n_cache_to; i++)
+		if (check_to(&request->cache_to[i], err) < 0)
+			return -err->code;
+	return 0;
+}
+
 static int fetch(struct build *b, const struct build_attributes *a, const char *where,
 		 struct err *err)
 {
@@ -31,11 +63,6 @@ static int import_one(struct build *b, const struct build_attributes *a, struct 
 	size_t vertex = 0;
 	int rc = 0;
 
-	if (!is_local && (!a->type || strcmp(a->type, "registry") != 0))
-		return only_local(a->type, "--cache-from", err);
-	if (!where)
-		return err_set(err, ERR_INVALID, "%s required for %s cache importer",
-			       is_local ? "src" : "ref", a->type);
 	name = str_printf(IMPORT_NAME, where);
 	vertex = vertex_begin(b, name);
 	rc = fetch(b, a, where, err);
@@ -86,10 +113,6 @@ static int export_one(struct build *b, const struct build_attributes *a, struct 
 	size_t n = 0;
 	int rc = 0;
 
-	if (strcmp(a->type ? a->type : "", "local") != 0)
-		return only_local(a->type, "--cache-to", err);
-	if (!dest)
-		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
 	for (size_t i = 0; i < b->graph.n_steps; i++)
 		if (*b->nodes[i].snapshot.info.key)
 			keys[n++] = b->nodes[i].key;

@@ -67,8 +67,7 @@ static void add_image(struct graph_make *m, struct graph_stage *s)
 	};
 	s->config = (struct image_config)IMAGE_CONFIG_INIT;
 	s->history_steps = NULL;
-	/* `CMD []` is kept as docker keeps it; `ENTRYPOINT []` is none. */
-	image->config.run.has_cmd = s->has_cmd || image->config.run.cmd.n > 0;
+	image->config.run.has_cmd = image->config.run.cmd.n > 0;
 	image->config.run.has_entrypoint = image->config.run.entrypoint.n > 0;
 	set_labels(m, &image->config.run);
 	set_platform(m, &image->config);
@@ -107,18 +106,47 @@ static int make_platform(struct graph_make *m, struct err *err)
 	return 0;
 }
 
+static bool is_same_platform(const struct platform *a, const struct platform *b)
+{
+	return strcmp(a->os, b->os) == 0 && strcmp(a->arch, b->arch) == 0 &&
+	       strcmp(a->variant, b->variant) == 0;
+}
+
+/* The platforms of the request, each once; the host's for none. */
+static int list_platforms(struct graph_make *m, struct platform **ret, size_t *ret_n,
+			  struct err *err)
+{
+	const struct strv *said = &m->request->platforms;
+	cleanup_free struct platform *list = mem_alloc((said->n + 1) * sizeof(*list));
+	size_t n = 0;
+
+	platform_get_host(&list[0]);
+	for (size_t i = 0; i < said->n; i++) {
+		size_t k = 0;
+
+		if (platform_parse(said->items[i], &list[n], err) < 0)
+			return -err->code;
+		while (!is_same_platform(&list[k], &list[n]))
+			k++;
+		n += k == n;
+	}
+	*ret = take_ptr(list);
+	*ret_n = said->n ? n : 1;
+	return 0;
+}
+
 static int make_platforms(struct graph_make *m, struct err *err)
 {
-	const struct strv *platforms = &m->request->platforms;
-	size_t n = platforms->n ? platforms->n : 1;
+	cleanup_free struct platform *platforms = NULL;
+	size_t n = 0;
 
-	m->is_implicit = !platforms->n;
+	if (list_platforms(m, &platforms, &n, err) < 0)
+		return -err->code;
+	m->is_implicit = !m->request->platforms.n;
 	m->graph->is_multi_platform = n > 1 || graph_args_is_true(m, "BUILDKIT_MULTI_PLATFORM");
 	platform_get_host(&m->build);
 	for (size_t i = 0; i < n; i++) {
-		m->target = m->build;
-		if (platforms->n && platform_parse(platforms->items[i], &m->target, err) < 0)
-			return -err->code;
+		m->target = platforms[i];
 		graph_stages_done(m);
 		graph_notes_done(m);
 		if (make_platform(m, err) < 0)
