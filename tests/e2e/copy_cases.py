@@ -85,6 +85,24 @@ CASES = [
     Case("deep", "COPY d /t/", tree="".join("d 755 d%s\n" % ("/n" * i) for i in range(40)) + "f 600 d%s/f F" % ("/n" * 39)),
     Case("whole-context", "COPY . /t/", tree="f 644 a A\nd 755 b\nf 600 b/c C", ignore="Dockerfile\n.dockerignore\nbase.tar\n"),
 
+    Case("directory-over-file", "COPY d /f", base="f 600 f old", fails="cannot copy to non-directory", peers="docker"),
+    Case("directory-over-file-below", "COPY d /t/", base="d 755 t\nf 600 t/sub old", fails="cannot copy to non-directory",
+         peers="", differs="BuildKit replaces no file by a directory; the classic builder does"),
+    Case("file-over-directory-below", "COPY d /t/", base="d 755 t\nd 755 t/a\nf 600 t/a/b old",
+         fails="cannot replace to directory", peers="",
+         differs="BuildKit replaces no directory by a file; the classic builder does"),
+    Case("file-below-file", "COPY x /f/y", base="f 600 f old", fails="cannot copy to non-directory", peers="docker"),
+    Case("file-to-file-slash", "COPY x /f/", base="f 600 f old", fails="cannot copy to non-directory", peers="docker"),
+    Case("directory-to-name-then-file", "COPY d /n\nCOPY x /n/sub/new", peers="docker"),
+    Case("root-of-context-to-root", "COPY . /", tree="f 644 a A\nd 711 b\nf 600 b/c C",
+         ignore="Dockerfile\n.dockerignore\nbase.tar\n", peers="docker"),
+    Case("workdir-then-dot", "WORKDIR /w/v\nCOPY . .", tree="f 644 a A\nd 711 b\nf 600 b/c C",
+         ignore="Dockerfile\n.dockerignore\nbase.tar\n", peers="docker"),
+    Case("workdir-relative", "WORKDIR /w\nWORKDIR v\nCOPY x .\nWORKDIR ../u\nCOPY y.txt ./z"),
+    Case("workdir-over-file", "WORKDIR /f", base="f 600 f old", fails="not a directory", peers="docker"),
+    Case("json-form", 'COPY ["x", "y.txt", "/t/"]'),
+    Case("variables", "ENV D=d T=/t\nCOPY $D/a ${T}/b/"),
+
     # ---- links and other kinds ----
     Case("links-in-directory", "COPY d /t/", tree="d 755 d\nl d/abs /etc/passwd\nl d/rel ../x\nl d/none nowhere"),
     Case("link-as-source", "COPY l /t", tree="f 600 x X\nl l x"),
@@ -160,6 +178,16 @@ CASES = [
          differs=""),
     Case("stage-links", "COPY d /d\nFROM scratch\nCOPY --from=0 /d/l /t", peers="docker"),
     Case("stage-all", "COPY d /d\nCOPY x /x\nFROM scratch\nCOPY --from=0 / /", peers="docker"),
+
+    Case("stage-by-name", "COPY x /f\nFROM scratch AS two\nCOPY y.txt /g\nFROM scratch\nCOPY --from=two /g /h",
+         peers="docker"),
+    Case("stage-pattern", "COPY . /s/\nFROM scratch\nCOPY --from=0 /s/*.txt /s/d/[ab] /t/", peers="docker",
+         ignore="Dockerfile\n.dockerignore\nbase.tar\n"),
+    Case("stage-second-names", "COPY d /d\nFROM scratch\nCOPY --from=0 /d /t", tree="d 755 d\nf 644 d/a A\nh d/b d/a",
+         peers="docker"),
+    Case("stage-missing", "COPY x /f\nFROM scratch\nCOPY --from=0 /nosuch /t", fails='"/nosuch": not found', peers="docker"),
+    Case("stage-relative", "COPY d /d\nFROM scratch\nCOPY --from=0 d/sub/c t", peers="docker"),
+    Case("stage-chown", "COPY --chown=7:8 d /d\nFROM scratch\nCOPY --from=0 --chown=5:6 /d /t", peers="docker"),
 
     # ---- ADD ----
     Case("add-file", "ADD x /t/"),
