@@ -34,7 +34,7 @@ static const struct {
 };
 
 static const char *const bad[] = {"8",	 "10000", "abc", "",	 "u",	"u+q",	"u+r,", ",u+r",
-				  "u+8", "0x1",	  "7 7", "+rw ", "z+r", "u+rg", "-",	"6a"};
+				  "u+8", "0x1",	  "7 7", "+rw ", "z+r", "u+rg", "-8",	"6a"};
 
 static void test_values(void **state)
 {
