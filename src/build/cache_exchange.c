@@ -14,6 +14,38 @@ static int only_local(const char *type, const char *what, struct err *err)
 		       type ? type : "");
 }
 
+static int check_from(const struct build_attributes *a, struct err *err)
+{
+	bool is_local = a->type && strcmp(a->type, "local") == 0;
+
+	if (!is_local && (!a->type || strcmp(a->type, "registry") != 0))
+		return only_local(a->type, "--cache-from", err);
+	if (!build_attributes_get(a, is_local ? "src" : "ref"))
+		return err_set(err, ERR_INVALID, "%s required for %s cache importer",
+			       is_local ? "src" : "ref", a->type);
+	return 0;
+}
+
+static int check_to(const struct build_attributes *a, struct err *err)
+{
+	if (strcmp(a->type ? a->type : "", "local") != 0)
+		return only_local(a->type, "--cache-to", err);
+	if (!build_attributes_get(a, "dest"))
+		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
+	return 0;
+}
+
+int cache_check(const struct build_request *request, struct err *err)
+{
+	for (size_t i = 0; i < request->n_cache_from; i++)
+		if (check_from(&request->cache_from[i], err) < 0)
+			return -err->code;
+	for (size_t i = 0; i < request->n_cache_to; i++)
+		if (check_to(&request->cache_to[i], err) < 0)
+			return -err->code;
+	return 0;
+}
+
 static int fetch(struct build *b, const struct build_attributes *a, const char *where,
 		 struct err *err)
 {
@@ -31,11 +63,6 @@ static int import_one(struct build *b, const struct build_attributes *a, struct 
 	size_t vertex = 0;
 	int rc = 0;
 
-	if (!is_local && (!a->type || strcmp(a->type, "registry") != 0))
-		return only_local(a->type, "--cache-from", err);
-	if (!where)
-		return err_set(err, ERR_INVALID, "%s required for %s cache importer",
-			       is_local ? "src" : "ref", a->type);
 	name = str_printf(IMPORT_NAME, where);
 	vertex = vertex_begin(b, name);
 	rc = fetch(b, a, where, err);
@@ -60,25 +87,39 @@ static bool is_true(const char *text)
 	return text && (strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
 }
 
+/* The ids of all caches that steps of the build have mounted. */
+static void list_caches(const struct build *b, struct strv *ret)
+{
+	for (size_t i = 0; i < b->graph.n_steps; i++) {
+		const struct build_step *s = &b->graph.steps[i];
+
+		for (size_t k = 0; s->kind == BUILD_STEP_RUN && k < s->run.n_mounts; k++) {
+			const struct run_mount *m = &s->run.mounts[k].mount;
+			const char *id = m->id ? m->id : m->target;
+
+			if (m->type == RUN_MOUNT_CACHE && !strv_has(ret, id))
+				strv_add(ret, id);
+		}
+	}
+}
+
 static int export_one(struct build *b, const struct build_attributes *a, struct err *err)
 {
 	const char *dest = build_attributes_get(a, "dest");
 	const char *compression = build_attributes_get(a, "compression");
 	cleanup_free const char **keys = mem_zalloc((b->graph.n_steps + 1) * sizeof(char *));
+	cleanup_strv struct strv mounts = STRV_INIT;
 	size_t vertex = 0;
 	size_t n = 0;
 	int rc = 0;
 
-	if (strcmp(a->type ? a->type : "", "local") != 0)
-		return only_local(a->type, "--cache-to", err);
-	if (!dest)
-		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
 	for (size_t i = 0; i < b->graph.n_steps; i++)
 		if (*b->nodes[i].snapshot.info.key)
 			keys[n++] = b->nodes[i].key;
+	if (is_true(build_attributes_get(a, "mounts")))
+		list_caches(b, &mounts);
 	vertex = vertex_begin(b, EXPORT_NAME);
-	rc = snapshot_export(b->engine->store, keys, n, dest,
-			     is_true(build_attributes_get(a, "mounts")),
+	rc = snapshot_export(b->engine->store, keys, n, dest, &mounts,
 			     compression ? compression : "zstd", err);
 	vertex_end(b, vertex, EXPORT_NAME, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
 		   rc < 0 ? err->msg : NULL);

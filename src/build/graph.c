@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "build/graph_private.h"
 
+/* Stages are followed by functions that call themselves. */
+#define MAX_STAGES 2000
+
 /* ---- the image that comes out ---- */
 
 static void set_labels(const struct graph_make *m, struct image_run *run)
@@ -128,6 +131,12 @@ static int make_platforms(struct graph_make *m, struct err *err)
 
 static const struct graph_image *find_image(const struct graph_make *m, const char *ref)
 {
+	const struct graph_context *context = graph_context_find(m, ref, &m->target);
+
+	if (context && !context->image)
+		return NULL;
+	if (context)
+		ref = context->image;
 	for (size_t i = 0; i < m->n_images; i++)
 		if (strcmp(m->images[i]->ref, ref) == 0)
 			return m->images[i];
@@ -148,6 +157,13 @@ static const struct strv *get_env(void *ctx, const char *ref)
 	return image ? &image->config.run.env : NULL;
 }
 
+static const struct strv *get_shell(void *ctx, const char *ref)
+{
+	const struct graph_image *image = find_image(ctx, ref);
+
+	return image ? &image->config.run.shell : NULL;
+}
+
 static int check(struct graph_make *m, struct err *err)
 {
 	char text[PLATFORM_LEN];
@@ -157,8 +173,10 @@ static int check(struct graph_make *m, struct err *err)
 		.build_args = &m->build_args,
 		.ignore = m->resolver->ignore,
 		.target = m->request->target,
+		.all_stages = m->request->call == BUILD_CALL_CHECK && !m->request->target,
 		.get_platform = get_platform,
 		.get_env = get_env,
+		.get_shell = get_shell,
 		.ctx = m,
 		.platform = platform_format(&m->target, text),
 	};
@@ -195,6 +213,8 @@ static int make(struct graph_make *m, struct err *err)
 		return -err->code;
 	if (!m->parsed.n)
 		return err_set(err, ERR_INVALID, "dockerfile contains no stages to build");
+	if (m->parsed.n > MAX_STAGES)
+		return err_set(err, ERR_INVALID, "more than %d stages", MAX_STAGES);
 	if (m->request->call == BUILD_CALL_TARGETS) {
 		m->graph->listing = graph_targets_format(m);
 		return 0;
@@ -216,12 +236,14 @@ int build_graph_make(const struct build_request *request, const struct dockerfil
 		     const struct build_resolver *resolver, struct build_graph *ret,
 		     struct dockerfile_lines *ret_where, struct err *err)
 {
+	size_t spent = 0;
 	struct graph_make m = {
 		.request = request,
 		.file = file,
 		.resolver = resolver,
 		.graph = ret,
 		.where = ret_where,
+		.spent = &spent,
 		.is_lenient = request->call != BUILD_CALL_BUILD,
 	};
 	int rc = make(&m, err);
