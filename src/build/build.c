@@ -317,7 +317,8 @@ static int phase_touch(struct build *b, struct err *err)
 
 static int run_phases(struct build *b, struct err *err)
 {
-	if (build_output_check(b->request, err) < 0 || cache_check(b->request, err) < 0)
+	if (build_output_check(b->request, err) < 0 || cache_check(b->request, err) < 0 ||
+	    build_output_forget(b->request, err) < 0)
 		return -err->code;
 	if (phase_input(b, err) < 0 || phase_parse(b, err) < 0 || phase_graph(b, err) < 0)
 		return -err->code;

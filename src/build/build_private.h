@@ -212,6 +212,10 @@ struct output {
 
 /* Before anything is done: whether the outputs and names make sense. */
 int build_output_check(const struct build_request *request, struct err *err);
+/* Removes the file of --iidfile: a build that fails must not leave an older one's ID. */
+int build_output_forget(const struct build_request *request, struct err *err);
+/* Replaces the file PATH at once; what is a pipe or a device is written to as it is. */
+int output_write_text(const char *path, const char *text, size_t len, struct err *err);
 int build_output(struct build *b, struct err *err);
 /* Ensures that all images are in the store. Writes nothing when they are. */
 int output_make_images(struct output *o, struct err *err);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef int (*output_fn)(struct output *o, const struct build_attributes *a, struct err *err);
@@ -145,19 +146,53 @@ int build_output_check(const struct build_request *request, struct err *err)
 	return get_names(request, &names, err);
 }
 
+/* ---- files about the result ---- */
+
+/* A pipe, a device or a directory, also behind a link ("/dev/stdout"). */
+static bool is_no_file(const char *path)
+{
+	struct stat st;
+
+	/* lint: what the user typed */
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+int build_output_forget(const struct build_request *request, struct err *err)
+{
+	const char *path = request->iidfile;
+
+	/* lint: what the user typed */
+	if (!path || is_no_file(path) || unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return err_sys(err, errno, "removing image ID file: remove %s", path);
+}
+
+int output_write_text(const char *path, const char *text, size_t len, struct err *err)
+{
+	cleanup_close int fd = -1;
+	int rc = 0;
+
+	if (is_no_file(path)) {
+		/* lint: what the user typed */
+		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		rc = fd < 0 ? -errno : fd_write_full(fd, text, len);
+	} else {
+		rc = fd_replace_file_at(AT_FDCWD, path, text, len, 0644, false);
+	}
+	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
+}
+
 /* ---- the end ---- */
 
 static int write_iidfile(const struct output *o, struct err *err)
 {
 	const char *path = o->b->request->iidfile;
 	cleanup_free char *text = NULL;
-	int rc = 0;
 
 	if (!path || o->n == 0 || !o->is_made)
 		return 0;
 	text = str_printf(DIGEST_PREFIX "%s", o->images[0].id);
-	rc = fd_replace_file_at(AT_FDCWD, path, text, strlen(text), 0644, false);
-	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
+	return output_write_text(path, text, strlen(text), err);
 }
 
 static void fill_outcome(const struct output *o)

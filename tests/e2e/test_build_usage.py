@@ -117,3 +117,23 @@ def test_a_quiet_build_says_why_it_failed(context):
     got = context.run("-q")
     assert got.rc == 1 and got.out == "" and "because of this\n" in got.err and not got.steps
     assert "exit code: 3" in got.err and ">>> RUN" in got.err
+
+
+# ---------------------------------------------------------------- files about the result
+
+def test_a_failed_build_leaves_no_older_id(context, tmp_path):
+    path, metadata = tmp_path / "id", tmp_path / "metadata"
+    context.write(Dockerfile="FROM busybox\nRUN true\n").build("--iidfile", path, "--metadata-file", metadata)
+    assert path.read_text().startswith("sha256:") and "containerimage.config.digest" in metadata.read_text()
+    assert context.write(Dockerfile="FROM busybox\nRUN false\n").run("--iidfile", path).rc == 1
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("option", ["--iidfile", "--metadata-file"])
+def test_the_id_into_a_pipe(tare, context, tmp_path, option):
+    """What is behind the name stays what it is: "/dev/stdout" is a link to a pipe."""
+    context.write(Dockerfile="FROM busybox\nRUN true\n")
+    link = tmp_path / "link"
+    link.symlink_to("/dev/stdout")
+    got = tare("build", "--progress=plain", option, link, context.folder)
+    assert got.rc == 0 and "sha256:" in got.out and link.is_symlink()
