@@ -35,7 +35,7 @@ ARG TARGETARCH
 FROM base-$TARGETARCH
 ARG TARGETARCH
 RUN echo "$TARGETARCH $(busybox uname -m)" >/machine
-CMD ["cat", "/machine"]
+CMD ["busybox", "cat", "/machine"]
 END
 "$tare" import --platform linux/arm64 -c 'ENV PATH=/bin' "$files/busybox-arm64.tar" base-arm64 >/dev/null
 "$tare" tag busybox base-amd64 2>/dev/null || { "$tare" pull -q busybox >/dev/null && "$tare" tag busybox base-amd64; }
@@ -47,10 +47,10 @@ check "without an emulator: one line" \
 	"$(echo "$out" | grep '^ERROR')"
 
 mount -t binfmt_misc binfmt_misc $binfmt || exit 1
-# As the package registers it: F opens the emulator now, so that no image needs to have it.
+# As the package registers it: P keeps the name a program was called by, F opens the emulator now, so that no image needs to have it.
 magic='\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00'
 mask='\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff'
-printf '%s' ":qemu-aarch64:M::$magic:$mask:$files/qemu-aarch64-static:OCF" >$binfmt/register
+printf '%s' ":qemu-aarch64:M::$magic:$mask:$files/qemu-aarch64-static:POCF" >$binfmt/register
 check "buildx inspect tells the platform" "linux/amd64, linux/arm64" \
 	"$("$tare" buildx inspect | sed -n 's/^Platforms: *//p')"
 
@@ -58,9 +58,7 @@ out=$(build linux/amd64,linux/arm64 2>&1) || echo "$out" | sed 's/^/# /'
 check "the host's of the two runs" "amd64 x86_64" "$("$tare" run --rm --network none both)"
 check "the other one runs as well" "arm64 aarch64" \
 	"$("$tare" run --rm --network none --platform linux/arm64 both)"
-"$tare" save -o /run/vm/both.tar both
-mkdir /run/vm/layout
-tar -C /run/vm/layout -xf /run/vm/both.tar
+"$tare" image copy tare:both oci:/run/vm/layout >/dev/null 2>&1
 check "an index of both" "amd64 arm64" \
 	"$(cat /run/vm/layout/blobs/sha256/* /run/vm/layout/index.json | grep -ao '"architecture":"[a-z0-9]*"' |
 		cut -d'"' -f4 | sort -u | tr '\n' ' ' | sed 's/ $//')"
