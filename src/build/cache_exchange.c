@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --cache-from and --cache-to: results of steps from and to a directory. */
+/* --cache-from and --cache-to: results of steps from and to a directory, or within an image. */
 #include "base/mem.h"
 #include "build/build_private.h"
 #include "engine/engine.h"
@@ -12,6 +12,40 @@ static int only_local(const char *type, const char *what, struct err *err)
 	return err_set(err, ERR_UNSUPPORTED,
 		       "%s type=%s is not possible: there is type=local and type=inline", what,
 		       type ? type : "");
+}
+
+static int check_from(const struct build_attributes *a, struct err *err)
+{
+	bool is_local = a->type && strcmp(a->type, "local") == 0;
+
+	if (!is_local && (!a->type || strcmp(a->type, "registry") != 0))
+		return only_local(a->type, "--cache-from", err);
+	if (!build_attributes_get(a, is_local ? "src" : "ref"))
+		return err_set(err, ERR_INVALID, "%s required for %s cache importer",
+			       is_local ? "src" : "ref", a->type);
+	return 0;
+}
+
+static int check_to(const struct build_attributes *a, struct err *err)
+{
+	if (str_is_equal(a->type, "inline"))
+		return 0;
+	if (!str_is_equal(a->type, "local"))
+		return only_local(a->type, "--cache-to", err);
+	if (!build_attributes_get(a, "dest"))
+		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
+	return 0;
+}
+
+int cache_check(const struct build_request *request, struct err *err)
+{
+	for (size_t i = 0; i < request->n_cache_from; i++)
+		if (check_from(&request->cache_from[i], err) < 0)
+			return -err->code;
+	for (size_t i = 0; i < request->n_cache_to; i++)
+		if (check_to(&request->cache_to[i], err) < 0)
+			return -err->code;
+	return 0;
 }
 
 static int fetch(struct build *b, const struct build_attributes *a, const char *where,
@@ -31,11 +65,6 @@ static int import_one(struct build *b, const struct build_attributes *a, struct 
 	size_t vertex = 0;
 	int rc = 0;
 
-	if (!is_local && (!a->type || strcmp(a->type, "registry") != 0))
-		return only_local(a->type, "--cache-from", err);
-	if (!where)
-		return err_set(err, ERR_INVALID, "%s required for %s cache importer",
-			       is_local ? "src" : "ref", a->type);
 	name = str_printf(IMPORT_NAME, where);
 	vertex = vertex_begin(b, name);
 	rc = fetch(b, a, where, err);
@@ -89,10 +118,6 @@ static int export_one(struct build *b, const struct build_attributes *a, struct 
 	/* That went with the image. */
 	if (str_is_equal(a->type, "inline"))
 		return 0;
-	if (strcmp(a->type ? a->type : "", "local") != 0)
-		return only_local(a->type, "--cache-to", err);
-	if (!dest)
-		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
 	for (size_t i = 0; i < b->graph.n_steps; i++)
 		if (*b->nodes[i].snapshot.info.key)
 			keys[n++] = b->nodes[i].key;

@@ -126,6 +126,7 @@ static int open_url(struct engine *engine, const struct build_source *source, in
 		rc = input_unpack_in_place(engine, name, staging_fd, &tree, err);
 	if (rc < 0)
 		return rc;
+	tree.is_download = !is_context;
 	*ret = tree;
 	tree = (struct build_tree){.root_fd = -1};
 	return 0;

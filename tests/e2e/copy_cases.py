@@ -173,6 +173,8 @@ CASES = [
     Case("add-gzip-of-no-archive", "ADD a.gz /t/", tree="g a.gz 1000"),
     Case("add-over", "ADD a.tar /", base="d 700 e\no 8 9 e\nf 600 e/old O\nf 600 e/f old\nd 755 e/g\nf 644 e/g/h H",
          tree="a a.tar tar\n d 711 e\n f 640 e/f F\n f 644 e/g G", peers="docker"),
+    Case("add-over-twice", "ADD a.tar b.tar /", base="d 755 e\nd 755 e/g\nf 644 e/g/h H",
+         tree="a a.tar tar\n d 755 e\n f 644 e/g G\na b.tar tar\n d 755 e\n d 755 e/g\n f 644 e/g/i I", peers="docker"),
     Case("add-through-link", "ADD a.tar /", base="d 755 usr\nd 755 usr/lib\nl lib usr/lib",
          tree="a a.tar tar\n f 640 lib/f F", peers="docker"),
     Case("add-chown", "ADD --chown=5:6 a.tar /t/", tree="a a.tar tar\n d 711 e\n f 640 e/f F\n o 3 4 e/f",

@@ -392,3 +392,39 @@ def test_the_same_everywhere(tare, tmp_path):
                                 "inspect", "im"], stdout=subprocess.PIPE)
         ids.append(json.loads(shown.stdout)[0]["Id"])
     assert ids[0] == ids[1]
+
+
+def test_several_platforms_are_one_name(context):
+    out, files = context.folder.parent / "im.tar", context.folder.parent / "files"
+    both = ["--platform", "linux/amd64,linux/arm64"]
+    context.put("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY f /f-$TARGETARCH\n").put("f", "f\n")
+    context.build(*both, tag="both:1")
+    assert context.build(*both, tag="both:1").made() == []
+    target = context.tare.inspect("both:1")["RepoDigests"][0].split("@")[1]
+    index = json.loads((context.tare.root / "blobs/sha256" / target.split(":")[1]).read_text())
+    assert [m["platform"]["architecture"] for m in index["manifests"]] == ["amd64", "arm64"]
+    context.build(*both, "-o", "type=oci,dest=%s" % out, tag="both:1")
+    assert "blobs/sha256/" + target.split(":")[1] in tarfile.open(out).getnames()
+    context.build(*both, "-o", "type=local,dest=%s" % files, tag=None)
+    assert sorted(os.listdir(files)) == ["linux_amd64", "linux_arm64"]
+    assert os.listdir(files / "linux_arm64") == ["f-arm64"]
+
+
+def test_the_plan_of_every_command(context):
+    context.put("Dockerfile", "FROM busybox\nRUN echo one >/f\nWORKDIR /w\nRUN echo two >/g\n")
+    said = context.build("--explain").out
+    assert said.count("#!/bin/sh") == 2 and "echo two" in said and "# [3/4] WORKDIR /w" in said
+
+
+@pytest.mark.parametrize("options, said", [
+    (["-t", "Upper"], 'invalid tag "Upper": invalid reference format: repository name (library/Upper) must be lowercase'),
+    (["--push"], "registries"),
+    (["-o", "type=registry"], "registries"),
+    (["-o", "type=nonsense"], 'exporter "nonsense" could not be found'),
+    (["-o", "type=local"], "dest is required for local exporter"),
+    (["--target", "nosuch"], 'target stage "nosuch" could not be found'),
+    (["--cache-to", "type=gha"], "type=gha is not possible"),
+])
+def test_what_makes_no_sense_is_said_at_once(context, options, said):
+    got = context.put("Dockerfile", "FROM busybox\nRUN echo >/never\n").run(*options, tag=None)
+    assert got.rc == 1 and said in got.err and "RUN echo >/never" not in got.made()

@@ -140,11 +140,11 @@ static const struct change {
 	void (*fn)(struct fixture *f);
 	bool counts;
 } changes[] = {
-	{change_argv, true},    {change_words, true},    {change_env, true},
-	{change_user, true},    {change_workdir, true},  {change_network, true},
-	{change_script, true},  {change_insecure, true}, {change_hosts, true},
-	{change_parent, true},  {change_mount, true},    {change_proxy, false},
-	{change_name, false},   {change_memory, false},
+	{change_argv, true},   {change_words, true},	{change_env, true},
+	{change_user, true},   {change_workdir, true},	{change_network, true},
+	{change_script, true}, {change_insecure, true}, {change_hosts, true},
+	{change_parent, true}, {change_mount, true},	{change_proxy, false},
+	{change_name, false},  {change_memory, false},
 };
 
 static void test_run(void **state)
