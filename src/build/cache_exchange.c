@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --cache-from and --cache-to: results of steps from and to a directory, or within an image. */
+/* --cache-from and --cache-to: results of steps from and to a directory. */
 #include "base/mem.h"
 #include "build/build_private.h"
 #include "engine/engine.h"
@@ -10,8 +10,9 @@
 static int only_local(const char *type, const char *what, struct err *err)
 {
 	return err_set(err, ERR_UNSUPPORTED,
-		       "%s type=%s is not possible: there is type=local and type=inline", what,
-		       type ? type : "");
+		       "%s type=%s is not possible: there is type=local, type=inline and, for "
+		       "--cache-from, an image's name",
+		       what, type ? type : "");
 }
 
 static int check_from(const struct build_attributes *a, struct err *err)
@@ -30,7 +31,7 @@ static int check_to(const struct build_attributes *a, struct err *err)
 {
 	if (str_is_equal(a->type, "inline"))
 		return 0;
-	if (!str_is_equal(a->type, "local"))
+	if (strcmp(a->type ? a->type : "", "local") != 0)
 		return only_local(a->type, "--cache-to", err);
 	if (!build_attributes_get(a, "dest"))
 		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
@@ -48,10 +49,9 @@ int cache_check(const struct build_request *request, struct err *err)
 	return 0;
 }
 
-static int fetch(struct build *b, const struct build_attributes *a, const char *where,
-		 struct err *err)
+static int fetch(struct build *b, bool is_local, const char *where, struct err *err)
 {
-	if (strcmp(a->type, "local") == 0)
+	if (is_local)
 		return snapshot_import(b->engine->store, where, err);
 	return snapshot_import_inline(b->engine->store, where, err);
 }
@@ -67,7 +67,7 @@ static int import_one(struct build *b, const struct build_attributes *a, struct 
 
 	name = str_printf(IMPORT_NAME, where);
 	vertex = vertex_begin(b, name);
-	rc = fetch(b, a, where, err);
+	rc = fetch(b, is_local, where, err);
 	vertex_end(b, vertex, name, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
 		   rc < 0 ? err->msg : NULL);
 	if (rc < 0 && err->code != ERR_NOT_FOUND)
