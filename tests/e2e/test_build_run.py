@@ -394,7 +394,10 @@ def test_missing_secrets(steps, tmp_path):
     assert got.rc == 125 and "secret mysecret: not found\n" in got.err
     got = steps("--mount", "type=secret;id=mysecret", "busybox", "ls", "/run/secrets/mysecret")
     assert got.rc == 1 and got.tree() == {}
-    got = steps("--secret", "s=%s" % (tmp_path / "none"), "--mount", "type=secret;id=s;required", "busybox", "true")
+    for more in ("", ";required"):
+        got = steps("--secret", "s=%s" % (tmp_path / "none"), "--mount", "type=secret;id=s" + more, "busybox", "true")
+        assert got.rc == 125 and "failed to stat %s: no such file or directory" % (tmp_path / "none") in got.err
+    got = steps("--secret-env", "s=NOT_SET", "--mount", "type=secret;id=s;required", "busybox", "true")
     assert got.rc == 125 and "secret s: not found" in got.err
     (tmp_path / "large").write_bytes(b"x" * (500 * 1024 + 1))
     got = steps("--secret", "s=%s" % (tmp_path / "large"), "--mount", "type=secret;id=s", "busybox", "true")
