@@ -244,6 +244,7 @@ static int set_index(struct output *o, struct member *members, struct source *so
 		source_add_text(source, members[i].manifest, strlen(members[i].manifest), hex);
 	}
 	if (o->n == 1) {
+		assert(members[0].manifest);
 		set_target(source, hex, members[0].manifest, MEDIA_MANIFEST);
 		return 0;
 	}
