@@ -47,7 +47,7 @@ TARGET static inline void add_block(__m128i *abef, __m128i *cdgh, const uint8_t 
 	const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
 	__m128i s0 = *abef;
 	__m128i s1 = *cdgh;
-	__m128i m[4];
+	__m128i m[4] = {};
 
 #pragma GCC unroll 16
 	for (unsigned i = 0; i < 16; i++) {

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "build/build_private.h"
+#include "build/git_url.h"
 #include "build/resolve.h"
 #include "engine/engine.h"
 #include "engine/pending.h"
@@ -116,10 +117,13 @@ int build_ensure_tree(struct build *b, size_t source, struct build_tree **ret, s
 static int ensure_room(struct build *b, struct err *err)
 {
 	const char *context = b->request->context;
+	const char *file = b->request->file;
 	struct stat st;
 
+	if (!context || strcmp(context, "-") == 0 || (file && url_is_http(file)))
+		return build_ensure_staging(b, err);
 	/* lint: what the user typed */
-	if (context && strcmp(context, "-") != 0 && stat(context, &st) == 0 && S_ISDIR(st.st_mode))
+	if (stat(context, &st) == 0 && S_ISDIR(st.st_mode))
 		return 0;
 	return build_ensure_staging(b, err);
 }
@@ -127,9 +131,14 @@ static int ensure_room(struct build *b, struct err *err)
 /* docker's client says some things itself, and the others come from the builder. */
 static int wrap_input(struct err *err)
 {
-	return str_has_prefix(err->msg, "unable to prepare context")
-		       ? -err->code
-		       : err_wrap(err, "failed to solve");
+	static const char *const own[] = {"unable to prepare context",
+					  "invalid argument: ", "ambiguous Dockerfile source",
+					  "failed to peek context"};
+
+	for (size_t i = 0; i < ARRAY_LEN(own); i++)
+		if (str_has_prefix(err->msg, own[i]))
+			return -err->code;
+	return err_wrap(err, "failed to solve");
 }
 
 static void tell_input(struct build *b)

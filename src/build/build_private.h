@@ -220,7 +220,8 @@ int output_name_images(struct output *o, struct err *err);
 /* Whether NAME leads to image ID already, with the manifest or index TARGET ("": whatever). */
 int output_has_name(struct build *b, const char *name, const char *id, const char *target,
 		    struct err *err);
-/* Has SOURCE, which is one of the images in the store, hand out the index of all. */
+/* Has SOURCE, which is one of the images in the store, hand out the index of all, or the only one,
+ * with layers as the store keeps them. */
 struct source;
 int output_set_index(struct output *o, struct source *source, struct err *err);
 /* Names of an index of all images; sets o->target. */
@@ -241,5 +242,7 @@ int metadata_write(struct output *o, struct err *err);
 int cache_check(const struct build_request *request, struct err *err);
 int cache_import(struct build *b, struct err *err);
 int cache_export(struct build *b, struct err *err);
+/* Whether images are to say which of their layers come of which steps. */
+bool cache_is_inline(const struct build *b);
 
 #endif

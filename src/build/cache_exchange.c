@@ -10,8 +10,9 @@
 static int only_local(const char *type, const char *what, struct err *err)
 {
 	return err_set(err, ERR_UNSUPPORTED,
-		       "%s type=%s is not possible: there is type=local and type=inline", what,
-		       type ? type : "");
+		       "%s type=%s is not possible: there is type=local, type=inline and, for "
+		       "--cache-from, an image's name",
+		       what, type ? type : "");
 }
 
 static int check_from(const struct build_attributes *a, struct err *err)
@@ -28,6 +29,8 @@ static int check_from(const struct build_attributes *a, struct err *err)
 
 static int check_to(const struct build_attributes *a, struct err *err)
 {
+	if (str_is_equal(a->type, "inline"))
+		return 0;
 	if (strcmp(a->type ? a->type : "", "local") != 0)
 		return only_local(a->type, "--cache-to", err);
 	if (!build_attributes_get(a, "dest"))
@@ -46,12 +49,11 @@ int cache_check(const struct build_request *request, struct err *err)
 	return 0;
 }
 
-static int fetch(struct build *b, const struct build_attributes *a, const char *where,
-		 struct err *err)
+static int fetch(struct build *b, bool is_local, const char *where, struct err *err)
 {
-	if (strcmp(a->type, "local") == 0)
+	if (is_local)
 		return snapshot_import(b->engine->store, where, err);
-	return err_set(err, ERR_NOT_FOUND, "there are no registries yet");
+	return snapshot_import_inline(b->engine->store, where, err);
 }
 
 /* What is not there is no cache, and no error: as with docker, a build goes on without. */
@@ -65,7 +67,7 @@ static int import_one(struct build *b, const struct build_attributes *a, struct 
 
 	name = str_printf(IMPORT_NAME, where);
 	vertex = vertex_begin(b, name);
-	rc = fetch(b, a, where, err);
+	rc = fetch(b, is_local, where, err);
 	vertex_end(b, vertex, name, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
 		   rc < 0 ? err->msg : NULL);
 	if (rc < 0 && err->code != ERR_NOT_FOUND)
@@ -113,6 +115,9 @@ static int export_one(struct build *b, const struct build_attributes *a, struct 
 	size_t n = 0;
 	int rc = 0;
 
+	/* That went with the image. */
+	if (str_is_equal(a->type, "inline"))
+		return 0;
 	for (size_t i = 0; i < b->graph.n_steps; i++)
 		if (*b->nodes[i].snapshot.info.key)
 			keys[n++] = b->nodes[i].key;
@@ -124,6 +129,14 @@ static int export_one(struct build *b, const struct build_attributes *a, struct 
 	vertex_end(b, vertex, EXPORT_NAME, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,
 		   rc < 0 ? err->msg : NULL);
 	return rc;
+}
+
+bool cache_is_inline(const struct build *b)
+{
+	for (size_t i = 0; i < b->request->n_cache_to; i++)
+		if (str_is_equal(b->request->cache_to[i].type, "inline"))
+			return true;
+	return strv_has(&b->request->build_args, "BUILDKIT_INLINE_CACHE=1");
 }
 
 int cache_export(struct build *b, struct err *err)

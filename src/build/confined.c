@@ -16,6 +16,7 @@
 #include "sys/landlock.h"
 #include "sys/seccomp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -98,8 +99,10 @@ static int prepare(const struct confined *how, struct child *c, struct err *err)
 		return rc;
 	c->out_fd = memfd_create("output", MFD_CLOEXEC);
 	c->err_fd = memfd_create("error", MFD_CLOEXEC);
-	if (c->out_fd < 0 || c->err_fd < 0)
-		return err_sys(err, errno, "create a memory file");
+	if (c->out_fd < 0 || c->err_fd < 0) {
+		err_sys(err, errno, "create a memory file");
+		return -ERR_SYSTEM;
+	}
 	add_places(c, execute_places, LANDLOCK_USE_EXECUTE);
 	add_places(c, read_places, LANDLOCK_USE_READ);
 	add_places(c, change_places, LANDLOCK_USE_CHANGE);
@@ -218,6 +221,7 @@ int confined_run(const struct confined *how, struct str *ret, struct err *err)
 	cleanup_with(child_done) struct child c = {.out_fd = -1, .err_fd = -1};
 	pid_t pid = 0;
 
+	assert(how->argv->n > 0 && how->env->n > 0);
 	if (prepare(how, &c, err) < 0)
 		return -err->code;
 	pid = fork();

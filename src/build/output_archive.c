@@ -71,15 +71,26 @@ static int write_docker(struct archive_job *job, struct err *err)
 	return new_file_commit(&file, false, err);
 }
 
+/* Layers that the store keeps with zstd go out plain, which every reader takes, unless it is said.
+ */
+static bool wants_zstd(const struct output *o, const struct build_attributes *a)
+{
+	const char *how = build_attributes_get(a, "compression");
+
+	how = how ? how : o->b->request->compression;
+	return how && strcmp(how, "zstd") == 0 && strcmp(a->type, "oci") == 0;
+}
+
 /* An image of the store; for several platforms, the index of all of them in its place. */
-static int open_source(struct output *o, struct source *ret, struct err *err)
+static int open_source(struct output *o, const struct build_attributes *a, struct source *ret,
+		       struct err *err)
 {
 	cleanup_free char *id = str_printf(DIGEST_PREFIX "%s", o->images[0].id);
 
 	ret->store = o->b->engine->store;
 	if (source_open_store(id, ret, err) < 0)
 		return -err->code;
-	return o->n > 1 ? output_set_index(o, ret, err) : 0;
+	return o->n > 1 || wants_zstd(o, a) ? output_set_index(o, ret, err) : 0;
 }
 
 static bool is_true(const char *text)
@@ -92,7 +103,7 @@ static int write_archive(struct output *o, const struct build_attributes *a, str
 	struct archive_job job = {.o = o, .source = SOURCE_INIT};
 	bool is_oci = strcmp(a->type, "oci") == 0;
 	const char *tar = build_attributes_get(a, "tar");
-	int rc = open_source(o, &job.source, err);
+	int rc = open_source(o, a, &job.source, err);
 
 	job.path = build_attributes_get(a, "dest");
 	if (strcmp(job.path, "-") == 0) {

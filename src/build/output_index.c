@@ -15,6 +15,7 @@
 #include "storage/incoming.h"
 #include "transport/source.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #define MAX_IMAGES 64
@@ -201,51 +202,64 @@ static int join(struct output *o, struct member *members, struct err *err)
 	return commit_index(o, members, index, chosen, err);
 }
 
-static int new_members(struct output *o, struct member **ret, struct err *err)
+static int check_number(const struct output *o, struct err *err)
 {
-	if (o->n > MAX_IMAGES)
-		return err_set(err, ERR_INVALID, "more than %d platforms", MAX_IMAGES);
-	*ret = mem_zalloc(o->n * sizeof(**ret));
-	return 0;
+	return o->n > MAX_IMAGES ? err_set(err, ERR_INVALID, "more than %d platforms", MAX_IMAGES)
+				 : 0;
 }
 
 int output_join_images(struct output *o, struct err *err)
 {
 	struct member *members = NULL;
-	int rc = new_members(o, &members, err);
+	int rc = check_number(o, err);
 
 	if (rc < 0)
 		return rc;
+	members = mem_zalloc(o->n * sizeof(*members));
 	rc = join(o, members, err);
 	members_done(members, o->n);
 	return rc;
+}
+
+static void set_target(struct source *source, const char *hex, const char *text,
+		       const char *media_type)
+{
+	struct descriptor *target = &source->images[0].target;
+
+	memcpy(target->hex, hex, sizeof(target->hex));
+	target->size = (int64_t)strlen(text);
+	str_replace(&target->media_type, media_type);
 }
 
 static int set_index(struct output *o, struct member *members, struct source *source,
 		     struct err *err)
 {
 	cleanup_free char *index = NULL;
-	struct descriptor *target = &source->images[0].target;
 	char hex[DIGEST_HEX_LEN + 1];
 
 	if (make_index(o, members, &index, err) < 0)
 		return -err->code;
-	for (size_t i = 0; i < o->n; i++)
+	for (size_t i = 0; i < o->n; i++) {
+		assert(members[i].manifest);
 		source_add_text(source, members[i].manifest, strlen(members[i].manifest), hex);
+	}
+	if (o->n == 1) {
+		set_target(source, hex, members[0].manifest, MEDIA_MANIFEST);
+		return 0;
+	}
 	source_add_text(source, index, strlen(index), hex);
-	memcpy(target->hex, hex, sizeof(target->hex));
-	target->size = o->target_size;
-	str_replace(&target->media_type, MEDIA_INDEX);
+	set_target(source, hex, index, MEDIA_INDEX);
 	return 0;
 }
 
 int output_set_index(struct output *o, struct source *source, struct err *err)
 {
 	struct member *members = NULL;
-	int rc = new_members(o, &members, err);
+	int rc = check_number(o, err);
 
 	if (rc < 0)
 		return rc;
+	members = mem_zalloc(o->n * sizeof(*members));
 	rc = set_index(o, members, source, err);
 	members_done(members, o->n);
 	return rc;

@@ -322,6 +322,9 @@ static int run_loop(struct build *b, struct err *err)
 		advance(b);
 		if (b->failure.code || is_complete(b))
 			return 0;
+		/* Nothing runs that could change anything: better said than waited for. */
+		if (b->n_busy == 0 && !has_phase(b, NODE_QUEUED))
+			return err_set(err, ERR_SYSTEM, "the build cannot go on");
 		rc = loop_run_once(&b->loop, wait_ms(b));
 		if (rc < 0 && rc != -EINTR)
 			return err_sys(err, -rc, "wait for the steps of the build");

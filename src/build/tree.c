@@ -82,7 +82,9 @@ static int names_read(struct names *names, int fd)
 		}
 	if (n < 0)
 		return -errno;
-	qsort_r(names->items, names->n, sizeof(*names->items), compare_names, names->text.buf);
+	if (names->n)
+		qsort_r(names->items, names->n, sizeof(*names->items), compare_names,
+			names->text.buf);
 	return 0;
 }
 

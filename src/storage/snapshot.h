@@ -146,4 +146,11 @@ int snapshot_export(struct store *store, const char *const *keys, size_t n, cons
  * when there is none. */
 int snapshot_import(struct store *store, const char *source, struct err *err);
 
+/* The same within an image: an owned text for image_config.build_cache that says which of its
+ * layers come of the N snapshots, above N_BELOW others. */
+char *snapshot_describe_inline(struct snapshot *const *snapshots, size_t n, size_t n_below);
+/* Makes the layers of the image REF known to the cache, as it says itself. ERR_NOT_FOUND when there
+ * is no such image, or nothing of that in it. */
+int snapshot_import_inline(struct store *store, const char *ref, struct err *err);
+
 #endif

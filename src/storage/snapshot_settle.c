@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An upper directory as its overlay left it becomes what a layer unpacked from an archive would be:
- * no time is later than the epoch, and where there was a socket, which no archive can hold, there
- * is what hides it in the layers below. Its bytes are counted on the way.
+ * no time is later than the epoch, and a socket, which no archive can hold, is not there: something
+ * that hides it in the layers below is, where these have the directory. Its bytes are counted on
+ * the way.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "storage/snapshot_private.h"
@@ -18,6 +20,7 @@ struct settling {
 	int64_t epoch_s; /* 0: times stay */
 	int64_t size;
 	size_t n;
+	ino_t top;  /* the upper directory itself */
 	int errnum; /* of the first thing that failed */
 };
 
@@ -42,12 +45,19 @@ static void set_time(struct settling *s, int dir_fd, const char *name)
 		fail(errno, s);
 }
 
+/* Whether the directory may be in the layers below, too: overlayfs marks what it copied up. In one
+ * that is new it would show a whiteout for what it is, a device. */
+static bool is_below(const struct settling *s, int dir_fd, const struct stat *dir)
+{
+	return dir->st_ino == s->top || fgetxattr(dir_fd, "trusted.overlay.origin", NULL, 0) >= 0;
+}
+
 static void hide_socket(struct settling *s, int dir_fd, const char *name)
 {
 	struct stat dir;
 
 	if (fstat(dir_fd, &dir) < 0 || unlinkat(dir_fd, name, 0) < 0 ||
-	    mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) < 0) {
+	    (is_below(s, dir_fd, &dir) && mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) < 0)) {
 		fail(errno, s);
 		return;
 	}
@@ -80,6 +90,7 @@ int snapshot_settle(int dir_fd, int64_t epoch_s, int64_t *ret_size, bool *ret_is
 
 	if (fstat(dir_fd, &st) < 0)
 		return err_sys(err, errno, "look at what the step left");
+	s.top = st.st_ino;
 	if (is_late(&s, &st.st_mtim))
 		set_time(&s, dir_fd, ".");
 	rc = tree_walk(dir_fd, ".", &walk);

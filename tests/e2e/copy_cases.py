@@ -52,6 +52,10 @@ CASES = [
     Case("file-over-link-target", "COPY x /l", base="f 600 real R\nl l real", peers="docker"),
     Case("file-into-linked-directory", "COPY x /l/", base="d 755 real\nl l real"),
     Case("file-through-link", "COPY x /l/a/b", base="d 755 real\nl l /real"),
+    Case("target-that-goes-up", "COPY x /l/../y", base="d 755 real\nd 755 real/sub\nl l real/sub", peers="docker"),
+    Case("target-above-the-root", "COPY x ../../../../y"),
+    Case("workdir-that-goes-up", "WORKDIR /l\nCOPY x ../y", base="d 755 real\nd 755 real/sub\nl l real/sub",
+         peers="docker"),
     Case("file-over-link-in-directory", "COPY x /dir/", base="d 755 dir\nl dir/x /etc/none"),
     Case("modes", "COPY g t /t/", tree="f 1644 t T\nf 0 g G"),
     Case("set-id-bits", "COPY m s /t/", tree="f 4755 m M\nf 2755 s S", peers="",
@@ -85,6 +89,24 @@ CASES = [
     Case("deep", "COPY d /t/", tree="".join("d 755 d%s\n" % ("/n" * i) for i in range(40)) + "f 600 d%s/f F" % ("/n" * 39)),
     Case("whole-context", "COPY . /t/", tree="f 644 a A\nd 755 b\nf 600 b/c C", ignore="Dockerfile\n.dockerignore\nbase.tar\n"),
 
+    Case("directory-over-file", "COPY d /f", base="f 600 f old", fails="cannot copy to non-directory", peers="docker"),
+    Case("directory-over-file-below", "COPY d /t/", base="d 755 t\nf 600 t/sub old", fails="cannot copy to non-directory",
+         peers="", differs="BuildKit replaces no file by a directory; the classic builder does"),
+    Case("file-over-directory-below", "COPY d /t/", base="d 755 t\nd 755 t/a\nf 600 t/a/b old",
+         fails="cannot replace to directory", peers="",
+         differs="BuildKit replaces no directory by a file; the classic builder does"),
+    Case("file-below-file", "COPY x /f/y", base="f 600 f old", fails="cannot copy to non-directory", peers="docker"),
+    Case("file-to-file-slash", "COPY x /f/", base="f 600 f old", fails="cannot copy to non-directory", peers="docker"),
+    Case("directory-to-name-then-file", "COPY d /n\nCOPY x /n/sub/new", peers="docker"),
+    Case("root-of-context-to-root", "COPY . /", tree="f 644 a A\nd 711 b\nf 600 b/c C",
+         ignore="Dockerfile\n.dockerignore\nbase.tar\n", peers="docker"),
+    Case("workdir-then-dot", "WORKDIR /w/v\nCOPY . .", tree="f 644 a A\nd 711 b\nf 600 b/c C",
+         ignore="Dockerfile\n.dockerignore\nbase.tar\n", peers="docker"),
+    Case("workdir-relative", "WORKDIR /w\nWORKDIR v\nCOPY x .\nWORKDIR ../u\nCOPY y.txt ./z"),
+    Case("workdir-over-file", "WORKDIR /f", base="f 600 f old", fails="not a directory", peers="docker"),
+    Case("json-form", 'COPY ["x", "y.txt", "/t/"]'),
+    Case("variables", "ENV D=d T=/t\nCOPY $D/a ${T}/b/"),
+
     # ---- links and other kinds ----
     Case("links-in-directory", "COPY d /t/", tree="d 755 d\nl d/abs /etc/passwd\nl d/rel ../x\nl d/none nowhere"),
     Case("link-as-source", "COPY l /t", tree="f 600 x X\nl l x"),
@@ -97,7 +119,8 @@ CASES = [
     Case("fifo", "COPY d /t/", tree="d 755 d\np 640 d/p"),
     Case("sparse", "COPY s /t/", tree="s s 3000000"),
     Case("attributes", "COPY x /t", tree="f 755 x X\nx x user.note 1", peers="",
-         differs="BuildKit takes user attributes along; docker's classic client sends none", want={}),
+         differs="BuildKit takes user attributes along; docker's classic client sends none",
+         want={"t": ("f", 0o755, 0, 0, 1500000000, "X")}),
 
     # ---- patterns ----
     Case("pattern", "COPY *.txt /t/"),
@@ -161,6 +184,16 @@ CASES = [
     Case("stage-links", "COPY d /d\nFROM scratch\nCOPY --from=0 /d/l /t", peers="docker"),
     Case("stage-all", "COPY d /d\nCOPY x /x\nFROM scratch\nCOPY --from=0 / /", peers="docker"),
 
+    Case("stage-by-name", "COPY x /f\nFROM scratch AS two\nCOPY y.txt /g\nFROM scratch\nCOPY --from=two /g /h",
+         peers="docker"),
+    Case("stage-pattern", "COPY . /s/\nFROM scratch\nCOPY --from=0 /s/*.txt /s/d/[ab] /t/", peers="docker",
+         ignore="Dockerfile\n.dockerignore\nbase.tar\n"),
+    Case("stage-second-names", "COPY d /d\nFROM scratch\nCOPY --from=0 /d /t", tree="d 755 d\nf 644 d/a A\nh d/b d/a",
+         peers="docker"),
+    Case("stage-missing", "COPY x /f\nFROM scratch\nCOPY --from=0 /nosuch /t", fails='"/nosuch": not found', peers="docker"),
+    Case("stage-relative", "COPY d /d\nFROM scratch\nCOPY --from=0 d/sub/c t", peers="docker"),
+    Case("stage-chown", "COPY --chown=7:8 d /d\nFROM scratch\nCOPY --from=0 --chown=5:6 /d /t", peers="docker"),
+
     # ---- ADD ----
     Case("add-file", "ADD x /t/"),
     Case("add-directory", "ADD d /t/", peers="docker"),
@@ -181,7 +214,8 @@ CASES = [
          peers="", differs="BuildKit gives what it unpacks to that user; the classic builder does not",
          want={"t": ("d", 0o755, 5, 6, "now", ""), "t/e/f": ("f", 0o640, 5, 6, 1500000000, "F")}),
     Case("add-unpack-false", "ADD --unpack=false a.tar /t/", tree="a a.tar tar\n f 640 f F", peers="",
-         differs="others have no --unpack", want={}),
+         differs="others have no --unpack",
+         want={"t/a.tar": ("f", 0o644, 0, 0, 1500000000, None), "t/f": None}),
     Case("copy-archive", "COPY a.tar /t/", tree="a a.tar tar\n f 640 f F"),
 
     # ---- what only BuildKit has ----

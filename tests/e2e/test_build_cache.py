@@ -585,3 +585,75 @@ def test_an_import_leaves_a_cache_that_is_used(cache, others, tmp_path):
     pathlib.Path(place, "own").write_text("1")
     others("import", tmp_path / "out")
     assert os.listdir(place) == ["own"]
+
+
+# ---------------------------------------------------------------- with the builder
+
+DOCKERFILE = """FROM busybox AS fat
+RUN echo made >/made
+FROM busybox
+RUN --mount=type=cache,target=/packages,id=packages echo >>/packages/n; cat /proc/sys/kernel/random/uuid >/when
+COPY --from=fat /made /made
+COPY file /file
+"""
+
+
+@pytest.fixture
+def context(tmp_path):
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "file").write_text("1")
+    return folder
+
+
+def build(tare, context, *args):
+    """The image's id, and the steps that were not cached."""
+    got = tare("build", "--progress", "plain", "-t", "x:1", *args, context)
+    assert got.rc == 0, got.err
+    steps = dict(re.findall(r"^#(\d+) \[.*\d/\d\] (.*)$", got.err, re.M))
+    cached = set(re.findall(r"^#(\d+) CACHED$", got.err, re.M))
+    return tare.ok("images", "-q", "x:1"), [text for n, text in steps.items() if n not in cached]
+
+
+def test_a_second_developer_runs_nothing(tare_factory, context, tmp_path):
+    one, two = tare_factory(), tare_factory()
+    out = tmp_path / "out"
+    first, made = build(one, context, "--cache-to", "type=local,dest=%s,mounts=true" % out)
+    assert len(made) == 4
+    assert build(two, context, "--cache-from", "type=local,src=%s" % out) == (first, [])
+    (context / "file").write_text("2")
+    assert build(two, context)[1] == ["COPY file /file"]
+    assert "exec.cachemount" in two.ok("builder", "du", "--verbose")
+    check(two)
+
+
+def test_a_cache_in_an_image(tare_factory, context, tmp_path):
+    one, two = tare_factory(), tare_factory()
+    first, _ = build(one, context, "--cache-to", "type=inline")
+    one.ok("save", "-o", tmp_path / "x.tar", "x:1")
+    two.ok("load", "-i", tmp_path / "x.tar")
+    two.ok("pull", "-q", "busybox")
+    second, made = build(two, context, "--cache-from", "x:1", "--cache-to", "type=inline")
+    # What is copied from a stage that is not in the image has to be made to be compared.
+    assert second == first and made == ["RUN echo made >/made"]
+    check(two)
+    # What is made from the image does not repeat what it says of itself.
+    two.ok("run", "--name", "cc", "--network", "none", "x:1", "true")
+    two.ok("commit", "cc", "y:1")
+    id_ = json.loads(two.ok("image", "inspect", "-f", "{{json .Id}}", "y:1"))[len("sha256:"):]
+    assert "buildcache" not in (two.root / "blobs/sha256" / id_).read_text()
+
+
+def test_what_is_made_anew_is_never_mixed_with_what_stood_on_the_old(tare, context):
+    """A step without the cache; whatever was made on top of its old files is made again."""
+    build(tare, context)
+    when = tare.ok("run", "--rm", "--network", "none", "x:1", "cat", "/when")
+    (context / "Dockerfile").write_text(DOCKERFILE.replace("FROM busybox\n", "FROM busybox AS when\n") +
+                                        "FROM when\nRUN cp /when /when2\n")
+    build(tare, context)
+    _, made = build(tare, context, "--no-cache-filter", "when")
+    assert "RUN cp /when /when2" in made
+    got = tare.ok("run", "--rm", "--network", "none", "x:1", "sh", "-c", "cat /when /when2").split()
+    assert got[0] == got[1] != when
+    assert build(tare, context)[1] == []

@@ -508,7 +508,7 @@ def test_installed_tree(installed):
     prefix = pathlib.Path(installed.argv[0]).parents[1]
     files = {str(p.relative_to(prefix)) for p in prefix.rglob("*") if p.is_file()}
     assert {"bin/tare", "libexec/tare/tare-unpack", "libexec/tare/tare-seccomp", "libexec/tare/tare-init", "libexec/tare/tare-logz",
-            "libexec/tare/tare-dns", "share/tare/images/busybox/index.json", "share/tare/images/hello-world/index.json"} <= files
+            "libexec/tare/tare-dns", "libexec/tare/tare-fetch", "share/tare/images/busybox/index.json", "share/tare/images/hello-world/index.json"} <= files
     assert not any(re.search(r"test|probe|floor|fuzz|\.a$|\.o$", f) for f in files), files
     assert "Hello from tare!" in installed.ok("run", "--rm", "hello-world")
     assert installed.ok("run", "--rm", "--init", "busybox", "cat", "/proc/1/comm") != "cat"

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 BUILD = pathlib.Path(os.environ.get("TARE_BUILD") or pathlib.Path(__file__).resolve().parents[3] / "build")
-PROGRAMS = ["tare", "tare-init", "tare-unpack", "tare-seccomp", "tare-logz", "tare-dns"]
+PROGRAMS = ["tare", "tare-init", "tare-unpack", "tare-seccomp", "tare-logz", "tare-dns", "tare-fetch"]
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("readelf"), reason="needs binutils"),
@@ -80,7 +80,7 @@ def test_stack_protector(program):
     assert "__stack_chk_fail" in program["symbols"]
 
 
-@pytest.mark.parametrize("name", ["tare", "tare-unpack", "tare-seccomp", "tare-logz"])
+@pytest.mark.parametrize("name", ["tare", "tare-unpack", "tare-seccomp", "tare-logz", "tare-fetch"])
 def test_fortify(name, facts):
     # snprintf, memcpy and their like, where the compiler knows how much room there is.
     assert re.search(r"__\w+_chk\b", facts[name]["symbols"].replace("__stack_chk_fail", ""))
