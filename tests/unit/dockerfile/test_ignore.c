@@ -95,6 +95,31 @@ static void leaves_what_docker_leaves(void **state)
 	assert_int_equal(n_failed, 0);
 }
 
+/* A path alone: what is above it is asked for each pattern anew. */
+static void answers_for_paths_alone(void **state)
+{
+	static const struct {
+		const char *text, *path;
+		bool expected;
+	} rows[] = {
+		{"d\n", "d/e/f", true},
+		{"d/e\n", "d/e/f", true},
+		{"d/e\n", "d/f", false},
+		{"*/f\n", "d/f/g", true},
+		{"d\n!d/e\n", "d/e/f", false},
+		{"d\n!d/e\n", "d/f", true},
+		/* Walked to, it would be ignored: "!d" had nothing to take back at "d". */
+		{"d/e\n!d\n", "d/e/f", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_ignore struct ignore *ig = parse(rows[i].text);
+
+		if (ignore_match(ig, rows[i].path, NULL, NULL) != rows[i].expected)
+			fail_msg("\"%s\": %s", rows[i].text, rows[i].path);
+	}
+}
+
 static void refuses_bad_patterns(void **state)
 {
 	static const struct {
