@@ -235,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves_what_docker_leaves),
+		cmocka_unit_test(answers_for_paths_alone),
 		cmocka_unit_test(refuses_bad_patterns),
 		cmocka_unit_test(lines_have_limits),
 		cmocka_unit_test(patterns_are_no_lines),
