@@ -26,6 +26,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/e2e"))
 
+import dockerfiles
 import images
 import netns
 import network
@@ -330,7 +331,7 @@ def bench_import(b):
 BENCHMARKS = {"run": bench_run, "run-engines": bench_run_engines, "exec": bench_exec, "version": bench_version,
               "64-at-once": bench_parallel, "ps-1000": bench_ps, "monitor": bench_monitor, "volume": bench_volume,
               "restart": bench_restart, "logs": bench_logs, "import": bench_import,
-              **images.BENCHMARKS, **network.BENCHMARKS}
+              **images.BENCHMARKS, **network.BENCHMARKS, **dockerfiles.BENCHMARKS}
 
 
 # ---------------------------------------------------------------- report

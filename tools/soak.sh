@@ -27,6 +27,7 @@ python3 "$tests/log_flood.py" || fail=1
 python3 "$here/../tests/e2e/hostile_driver.py" archives --program "$TARE" --count 5000 || fail=1
 python3 "$here/../tests/e2e/hostile_driver.py" images --program "$TARE" --count 2000 || fail=1
 python3 "$tests/fault_points.py" || fail=1
+python3 "$tests/cache_points.py" || fail=1
 python3 "$tests/many_hands.py" || fail=1
 python3 "$tests/thousand.py" || fail=1
 python3 "$tests/cycles.py" || fail=1

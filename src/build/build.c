@@ -199,6 +199,7 @@ static int phase_graph(struct build *b, struct err *err)
 		.context = b->input.main,
 		.lacks_context = !b->input.has_context,
 	};
+	cleanup_free char *violation = NULL;
 	struct dockerfile_lines where = {};
 	size_t vertex = 0;
 
@@ -211,11 +212,10 @@ static int phase_graph(struct build *b, struct err *err)
 	strv_add_all(&b->ret->unused_args, &b->graph.unused_args);
 	b->ret->listing = take_ptr(b->graph.listing);
 	tell_findings(b);
-	if (b->graph.findings_are_errors && b->ret->findings.n > 0 &&
-	    b->request->call == BUILD_CALL_BUILD)
-		return err_set(err, ERR_INVALID,
-			       "failed to solve: lint violation found for rules: %s",
-			       b->ret->findings.items[0].rule);
+	if (b->graph.findings_are_errors && b->request->call == BUILD_CALL_BUILD)
+		violation = check_findings_format_error(&b->ret->findings);
+	if (violation)
+		return err_set(err, ERR_INVALID, "failed to solve: %s", violation);
 	b->trees = mem_zalloc((b->graph.n_sources + 1) * sizeof(*b->trees));
 	for (size_t i = 0; i < b->graph.n_sources; i++)
 		b->trees[i].root_fd = -1;
@@ -317,6 +317,8 @@ static int phase_touch(struct build *b, struct err *err)
 
 static int run_phases(struct build *b, struct err *err)
 {
+	if (build_output_check(b->request, err) < 0 || cache_check(b->request, err) < 0)
+		return -err->code;
 	if (phase_input(b, err) < 0 || phase_parse(b, err) < 0 || phase_graph(b, err) < 0)
 		return -err->code;
 	if (b->request->call != BUILD_CALL_BUILD)

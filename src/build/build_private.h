@@ -155,8 +155,6 @@ int node_lookup(struct node *n, const char *key, struct err *err);
 int node_settle(struct node *n, const char *key, struct err *err);
 /* The result gets the key by which it would have been found without a look at its sources. */
 int node_add_alias(struct node *n, struct err *err);
-/* Something has changed: sees how far each step can go now. */
-int solve_advance(struct build *b, struct err *err);
 
 /* 1 when it has to wait for a cache mount. */
 int run_node_start(struct node *n, struct err *err);
@@ -222,6 +220,10 @@ int output_name_images(struct output *o, struct err *err);
 /* Whether NAME leads to image ID already, with the manifest or index TARGET ("": whatever). */
 int output_has_name(struct build *b, const char *name, const char *id, const char *target,
 		    struct err *err);
+/* Has SOURCE, which is one of the images in the store, hand out the index of all, or the only one,
+ * with layers as the store keeps them. */
+struct source;
+int output_set_index(struct output *o, struct source *source, struct err *err);
 /* Names of an index of all images; sets o->target. */
 int output_join_images(struct output *o, struct err *err);
 /* Sets o->target of a single image: the manifest as which it would be handed out. */
@@ -236,8 +238,11 @@ int output_archive(struct output *o, const struct build_attributes *a, struct er
 int squash_image(struct build *b, struct built_image *image, struct err *err);
 int metadata_write(struct output *o, struct err *err);
 
-/* --cache-from and --cache-to. */
+/* --cache-from and --cache-to: whether they make sense, and what they do. */
+int cache_check(const struct build_request *request, struct err *err);
 int cache_import(struct build *b, struct err *err);
 int cache_export(struct build *b, struct err *err);
+/* Whether images are to say which of their layers come of which steps. */
+bool cache_is_inline(const struct build *b);
 
 #endif

@@ -171,6 +171,8 @@ int build_workdir(const struct build_workdir_op *op, const struct build_place *p
 	/* One that is there is no change. */
 	if (target.exists && S_ISDIR(target.st.st_mode))
 		return 0;
+	if (target.exists)
+		return err_set(err, ERR_INVALID, "mkdir /%s: not a directory", target.path);
 	if (copy_place_ensure_dir(&p, target.path, NULL, err) < 0)
 		return -err->code;
 	return copy_place_finish(&p, err);

@@ -291,6 +291,24 @@ static int move(const struct merge *m, int dir_fd, const char *name, const char 
 	return 0;
 }
 
+/* What stood in the place of the directory PATH until now may have hidden another below. */
+static int hide_below(const struct copy_place *p, const char *path, struct err *err)
+{
+	cleanup_close int below = p->lower_fd < 0 ? -1
+						  : path_open_no_links(p->lower_fd, path,
+								       O_PATH | O_DIRECTORY);
+	cleanup_close int fd = -1;
+
+	if (below < 0)
+		return 0;
+	fd = copy_place_open_upper(p, path, O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return err_sys(err, -fd, "open /%s", path);
+	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)
+		return err_sys(err, errno, "hide what is below /%s", path);
+	return 0;
+}
+
 static int merge_dir(struct merge *m, const char *from, const char *to, struct err *err);
 
 /* The directory FROM of what was unpacked goes where /TO is a directory already. */
@@ -340,7 +358,9 @@ static int merge_name(struct merge *m, int dir_fd, const char *from, const char 
 
 		return merge_subdir(m, from, path, err);
 	}
-	return move(m, dir_fd, name, to, err);
+	if (move(m, dir_fd, name, to, err) < 0)
+		return -err->code;
+	return hide_below(m->place, to, err);
 }
 
 static int merge_dir(struct merge *m, const char *from, const char *to, struct err *err)

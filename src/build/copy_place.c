@@ -148,7 +148,7 @@ void copy_place_touch(struct copy_place *p, const char *path, const struct times
 	if (!mtime && last && last->is_now && strcmp(last->path, path) == 0)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (p->n_touched == p->cap_touched) {
+	if (!p->touched || p->n_touched == p->cap_touched) {
 		p->cap_touched = p->cap_touched ? 2 * p->cap_touched : 16;
 		p->touched = mem_realloc_array(p->touched, p->cap_touched, sizeof(*p->touched));
 	}

@@ -138,6 +138,8 @@ int copy_resolve(copy_lookup_fn lookup, void *ctx, const char *path, bool follow
 		if (rc < 0)
 			return err_wrap(err, "%s", path);
 	}
-	*ret = (struct copy_resolved){.path = take_ptr(w.done), .exists = w.exists, .st = w.st};
+	ret->path = take_ptr(w.done);
+	ret->exists = w.exists;
+	ret->st = w.st;
 	return 0;
 }

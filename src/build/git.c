@@ -332,7 +332,6 @@ static int open_url(struct git_url *url, bool keeps_git, int staging_fd, struct 
 		    char **ret_revision, struct err *err)
 {
 	cleanup_close int dir_fd = input_make_dir(staging_fd, "git", err);
-	cleanup_strv struct strv env = STRV_INIT;
 	struct git g = {.url = url, .dir_fd = dir_fd};
 	int rc = 0;
 

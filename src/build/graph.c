@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "build/graph_private.h"
 
+/* Stages are followed by functions that call themselves. */
+#define MAX_STAGES 2000
+
 /* ---- the image that comes out ---- */
 
 static void set_labels(const struct graph_make *m, struct image_run *run)
@@ -64,8 +67,7 @@ static void add_image(struct graph_make *m, struct graph_stage *s)
 	};
 	s->config = (struct image_config)IMAGE_CONFIG_INIT;
 	s->history_steps = NULL;
-	/* `CMD []` is kept as docker keeps it; `ENTRYPOINT []` is none. */
-	image->config.run.has_cmd = s->has_cmd || image->config.run.cmd.n > 0;
+	image->config.run.has_cmd = image->config.run.cmd.n > 0;
 	image->config.run.has_entrypoint = image->config.run.entrypoint.n > 0;
 	set_labels(m, &image->config.run);
 	set_platform(m, &image->config);
@@ -104,18 +106,47 @@ static int make_platform(struct graph_make *m, struct err *err)
 	return 0;
 }
 
+static bool is_same_platform(const struct platform *a, const struct platform *b)
+{
+	return strcmp(a->os, b->os) == 0 && strcmp(a->arch, b->arch) == 0 &&
+	       strcmp(a->variant, b->variant) == 0;
+}
+
+/* The platforms of the request, each once; the host's for none. */
+static int list_platforms(struct graph_make *m, struct platform **ret, size_t *ret_n,
+			  struct err *err)
+{
+	const struct strv *said = &m->request->platforms;
+	cleanup_free struct platform *list = mem_alloc((said->n + 1) * sizeof(*list));
+	size_t n = 0;
+
+	platform_get_host(&list[0]);
+	for (size_t i = 0; i < said->n; i++) {
+		size_t k = 0;
+
+		if (platform_parse(said->items[i], &list[n], err) < 0)
+			return -err->code;
+		while (!is_same_platform(&list[k], &list[n]))
+			k++;
+		n += k == n;
+	}
+	*ret = take_ptr(list);
+	*ret_n = said->n ? n : 1;
+	return 0;
+}
+
 static int make_platforms(struct graph_make *m, struct err *err)
 {
-	const struct strv *platforms = &m->request->platforms;
-	size_t n = platforms->n ? platforms->n : 1;
+	cleanup_free struct platform *platforms = NULL;
+	size_t n = 0;
 
-	m->is_implicit = !platforms->n;
+	if (list_platforms(m, &platforms, &n, err) < 0)
+		return -err->code;
+	m->is_implicit = !m->request->platforms.n;
 	m->graph->is_multi_platform = n > 1 || graph_args_is_true(m, "BUILDKIT_MULTI_PLATFORM");
 	platform_get_host(&m->build);
 	for (size_t i = 0; i < n; i++) {
-		m->target = m->build;
-		if (platforms->n && platform_parse(platforms->items[i], &m->target, err) < 0)
-			return -err->code;
+		m->target = platforms[i];
 		graph_stages_done(m);
 		graph_notes_done(m);
 		if (make_platform(m, err) < 0)
@@ -128,6 +159,12 @@ static int make_platforms(struct graph_make *m, struct err *err)
 
 static const struct graph_image *find_image(const struct graph_make *m, const char *ref)
 {
+	const struct graph_context *context = graph_context_find(m, ref, &m->target);
+
+	if (context && !context->image)
+		return NULL;
+	if (context)
+		ref = context->image;
 	for (size_t i = 0; i < m->n_images; i++)
 		if (strcmp(m->images[i]->ref, ref) == 0)
 			return m->images[i];
@@ -148,6 +185,13 @@ static const struct strv *get_env(void *ctx, const char *ref)
 	return image ? &image->config.run.env : NULL;
 }
 
+static const struct strv *get_shell(void *ctx, const char *ref)
+{
+	const struct graph_image *image = find_image(ctx, ref);
+
+	return image ? &image->config.run.shell : NULL;
+}
+
 static int check(struct graph_make *m, struct err *err)
 {
 	char text[PLATFORM_LEN];
@@ -157,8 +201,10 @@ static int check(struct graph_make *m, struct err *err)
 		.build_args = &m->build_args,
 		.ignore = m->resolver->ignore,
 		.target = m->request->target,
+		.all_stages = m->request->call == BUILD_CALL_CHECK && !m->request->target,
 		.get_platform = get_platform,
 		.get_env = get_env,
+		.get_shell = get_shell,
 		.ctx = m,
 		.platform = platform_format(&m->target, text),
 	};
@@ -195,6 +241,8 @@ static int make(struct graph_make *m, struct err *err)
 		return -err->code;
 	if (!m->parsed.n)
 		return err_set(err, ERR_INVALID, "dockerfile contains no stages to build");
+	if (m->parsed.n > MAX_STAGES)
+		return err_set(err, ERR_INVALID, "more than %d stages", MAX_STAGES);
 	if (m->request->call == BUILD_CALL_TARGETS) {
 		m->graph->listing = graph_targets_format(m);
 		return 0;
@@ -216,12 +264,14 @@ int build_graph_make(const struct build_request *request, const struct dockerfil
 		     const struct build_resolver *resolver, struct build_graph *ret,
 		     struct dockerfile_lines *ret_where, struct err *err)
 {
+	size_t spent = 0;
 	struct graph_make m = {
 		.request = request,
 		.file = file,
 		.resolver = resolver,
 		.graph = ret,
 		.where = ret_where,
+		.spent = &spent,
 		.is_lenient = request->call != BUILD_CALL_BUILD,
 	};
 	int rc = make(&m, err);

@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+/* As many as are read back of an image's history. */
+#define MAX_HISTORY	2000
 #define HISTORY_COMMENT "buildkit.dockerfile.v0"
 
 void graph_add_history(struct graph_make *m, struct graph_stage *s, char *created_by, size_t step)
@@ -40,6 +42,17 @@ static int apply(struct graph_make *m, struct graph_stage *s, const struct graph
 	}
 }
 
+/* What nobody could start, or read again. */
+static int check_limits(const struct graph_stage *s, struct err *err)
+{
+	if (s->n_layers > IMAGE_MAX_LAYERS)
+		return err_set(err, ERR_INVALID, "more than %d layers", IMAGE_MAX_LAYERS);
+	if (s->config.n_history > MAX_HISTORY)
+		return err_set(err, ERR_INVALID, "more than %d instructions in one image",
+			       MAX_HISTORY);
+	return 0;
+}
+
 int graph_stage_apply(struct graph_make *m, struct graph_stage *s, struct err *err)
 {
 	for (size_t i = 0; i < s->n_commands; i++) {
@@ -47,7 +60,7 @@ int graph_stage_apply(struct graph_make *m, struct graph_stage *s, struct err *e
 
 		*m->where = command->lines;
 		s->runs_trigger = command->is_trigger;
-		if (apply(m, s, command, err) < 0)
+		if (apply(m, s, command, err) < 0 || check_limits(s, err) < 0)
 			return -err->code;
 	}
 	if (s->place.source == BUILD_NONE)

@@ -249,7 +249,8 @@ static void begin_with_image(struct graph_make *m, struct graph_stage *s,
 	cleanup_free char *text = str_printf("FROM %s", image->name);
 	char *name = graph_step_name(m, s, text);
 
-	if (image->image.chain_ids.n) {
+	s->n_layers = image->image.chain_ids.n;
+	if (s->n_layers) {
 		s->step = graph_add_image(m, image, s->base, name);
 		return;
 	}
@@ -314,8 +315,11 @@ void graph_stage_ensure_step(struct graph_make *m, struct graph_stage *s)
 		add_source_layer(m, s, s->place.source);
 }
 
-static void begin_with_stage(struct graph_make *m, struct graph_stage *s, struct graph_stage *base)
+static int begin_with_stage(struct graph_make *m, struct graph_stage *s, struct graph_stage *base,
+			    struct err *err)
 {
+	size_t bytes = graph_strv_bytes(&base->vars);
+
 	graph_stage_ensure_step(m, base);
 	graph_copy_config(&base->config, &s->config);
 	strv_done(&s->config.run.on_build);
@@ -326,6 +330,11 @@ static void begin_with_stage(struct graph_make *m, struct graph_stage *s, struct
 	strv_add_all(&s->vars, &base->vars);
 	strv_add_all(&s->args, &base->args);
 	s->step = base->step;
+	s->n_layers = base->n_layers;
+	for (size_t i = 0; i < s->config.n_history; i++)
+		bytes += strlen(s->config.history[i].created_by ? s->config.history[i].created_by
+								: "");
+	return graph_spend(m, bytes, err);
 }
 
 static int begin(struct graph_make *m, struct graph_stage *s, struct err *err)
@@ -333,10 +342,8 @@ static int begin(struct graph_make *m, struct graph_stage *s, struct err *err)
 	const struct graph_context *context = s->context;
 	const struct graph_image *image = NULL;
 
-	if (!context && s->base_stage != BUILD_NONE) {
-		begin_with_stage(m, s, &m->stages[s->base_stage]);
-		return 0;
-	}
+	if (!context && s->base_stage != BUILD_NONE)
+		return begin_with_stage(m, s, &m->stages[s->base_stage], err);
 	if (!context)
 		context = graph_context_find(m, s->base, &s->platform);
 	if (context)

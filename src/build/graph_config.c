@@ -204,26 +204,10 @@ static int apply_text(struct graph_make *m, struct graph_stage *s, const struct 
 	return 0;
 }
 
-/* The text of a trigger, with its here-documents. */
-static char *trigger_text(const struct instruction *i)
-{
-	const struct dockerfile_instruction *syntax = i->syntax;
-	const char *text = syntax->original + strcspn(syntax->original, " \t");
-	struct str ret = STR_INIT;
-
-	str_add(&ret, text + strspn(text, " \t"));
-	for (size_t k = 0; syntax->trigger && k < syntax->trigger->n_heredocs; k++) {
-		const struct dockerfile_heredoc *doc = &syntax->trigger->heredocs[k];
-
-		str_addf(&ret, "\n%s%s", doc->content, doc->name);
-	}
-	return str_take(&ret);
-}
-
 static int apply_onbuild(struct graph_make *m, struct graph_stage *s, const struct instruction *i,
 			 struct err *err)
 {
-	strv_add_take(&s->config.run.on_build, trigger_text(i));
+	strv_add_take(&s->config.run.on_build, instruction_format_trigger(i));
 	return 0;
 }
 

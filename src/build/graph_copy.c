@@ -28,14 +28,15 @@ static struct build_copy_item *add_item(struct build_copy_op *op, enum build_ite
 	return &op->items[op->n_items++];
 }
 
-static int add_document(const struct graph_stage *s, const struct dockerfile_heredoc *doc,
-			struct build_copy_op *op, struct err *err)
+static int add_document(const struct graph_make *m, const struct graph_stage *s,
+			const struct dockerfile_heredoc *doc, struct build_copy_op *op,
+			struct err *err)
 {
 	struct build_copy_item *item = add_item(op, BUILD_ITEM_INLINE);
 
 	item->name = str_dup(doc->name);
 	if (doc->expands)
-		return graph_expand_document(&s->vars, doc->content, &item->content, err);
+		return graph_expand_document(m, &s->vars, doc->content, &item->content, err);
 	item->content = str_dup(doc->content);
 	return 0;
 }
@@ -93,7 +94,7 @@ static int add_items(struct graph_make *m, struct graph_stage *s, const struct i
 
 		if (!doc)
 			continue;
-		if (add_document(s, doc, op, err) < 0)
+		if (add_document(m, s, doc, op, err) < 0)
 			return -err->code;
 		str_addf(line, " <<%s", doc->name);
 	}

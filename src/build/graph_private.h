@@ -77,6 +77,7 @@ struct graph_stage {
 	bool has_cmd;	   /* CMD was in this stage */
 	size_t number, total;
 	size_t step;		    /* the last one; BUILD_NONE: a context stands in for it */
+	size_t n_layers;	    /* below and with that one */
 	struct graph_place place;   /* what others copy from, once it is done */
 	struct image_config config; /* so far */
 	size_t *history_steps;	    /* owned, config.n_history items */
@@ -107,7 +108,8 @@ struct graph_make {
 	size_t n_contexts;
 	struct graph_image **images; /* owned array of owned: pointers stay good */
 	size_t n_images;
-	struct strv step_keys;	  /* texts that say all of a step, one for each of graph->steps */
+	size_t *spent;		  /* bytes of all that was expanded and copied */
+	struct strv step_keys;	  /* digests of all that a step is, one for each of graph->steps */
 	bool is_lenient;	  /* an image that is not there is an empty one: for checks */
 	struct graph_note *notes; /* owned array */
 	size_t n_notes;
@@ -131,6 +133,10 @@ void graph_vars_set_all(struct strv *ret, const struct strv *vars);
 /* The owned word TEXT with quotes and variables replaced. */
 int graph_expand(const struct graph_make *m, const struct strv *vars, const char *text, char **ret,
 		 struct err *err);
+/* Takes down that BYTES more are held. ERR_INVALID when a file comes to more than anybody means. */
+int graph_spend(const struct graph_make *m, size_t bytes, struct err *err);
+/* The bytes of all of LIST. */
+size_t graph_strv_bytes(const struct strv *list);
 /* The same; NULL stays NULL. */
 int graph_expand_maybe(const struct graph_make *m, const struct strv *vars, const char *text,
 		       char **ret, struct err *err);
@@ -141,7 +147,8 @@ int graph_expand_each(const struct graph_make *m, const struct strv *vars, const
 int graph_expand_words(const struct graph_make *m, const struct strv *vars, const char *text,
 		       struct strv *ret, struct err *err);
 /* The text of a here-document: quotes are nothing special. */
-int graph_expand_document(const struct strv *vars, const char *text, char **ret, struct err *err);
+int graph_expand_document(const struct graph_make *m, const struct strv *vars, const char *text,
+			  char **ret, struct err *err);
 /* TEXT as progress shows it; as it is where it cannot be expanded. Owned. KEEPS: quotes and what is
  * not set stay. */
 char *graph_expand_shown(const struct graph_make *m, const struct strv *vars, const char *text,

@@ -159,7 +159,8 @@ int graph_apply_run(struct graph_make *m, struct graph_stage *s,
 
 	set_command(s, i, &step.run, &line);
 	set_environment(m, s, &step.run);
-	if (graph_mounts_make(m, s, command, &step.run, err) < 0 ||
+	if (graph_spend(m, graph_strv_bytes(&step.run.env), err) < 0 ||
+	    graph_mounts_make(m, s, command, &step.run, err) < 0 ||
 	    set_limits(m, &i->run, &step.run, err) < 0) {
 		graph_step_done(&step);
 		return -err->code;

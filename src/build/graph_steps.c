@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/sha256.h"
 
 /* ---- the end of steps ---- */
 
@@ -172,7 +173,10 @@ static char *make_key(const struct build_step *step)
 size_t graph_add_step(struct graph_make *m, struct build_step *step)
 {
 	struct build_graph *g = m->graph;
-	cleanup_free char *key = make_key(step);
+	cleanup_free char *text = make_key(step);
+	char key[SHA256_HEX_LEN + 1];
+
+	sha256_hex(text, strlen(text), key);
 
 	strv_foreach (i, &m->step_keys) {
 		if (strcmp(m->step_keys.items[i], key) == 0) {
@@ -180,7 +184,7 @@ size_t graph_add_step(struct graph_make *m, struct build_step *step)
 			return i;
 		}
 	}
-	strv_add_take(&m->step_keys, take_ptr(key));
+	strv_add(&m->step_keys, key);
 	g->steps = mem_realloc_array(g->steps, g->n_steps + 1, sizeof(*g->steps));
 	g->steps[g->n_steps] = *step;
 	return g->n_steps++;
@@ -260,6 +264,7 @@ void graph_stage_add(struct graph_make *m, struct graph_stage *s, struct build_s
 	step->platform = str_dup(platform_format(&s->platform, platform));
 	step->no_cache = s->no_cache;
 	s->step = graph_add_step(m, step);
+	s->n_layers++;
 }
 
 /* ---- where stages begin ---- */

@@ -6,6 +6,9 @@
 
 #include "base/mem.h"
 
+/* Of text that variables come to: a few lines that double each other would fill any memory. */
+#define MAX_SPENT (256 << 20)
+
 /* The place of NAME in VARS; vars->n when it is not there. */
 static size_t find(const struct strv *vars, const char *name)
 {
@@ -64,12 +67,41 @@ static struct expand_scope make_scope(const struct strv *vars, char escape)
 	return (struct expand_scope){.get = get_variable, .ctx = ctx.out, .escape = escape};
 }
 
+int graph_spend(const struct graph_make *m, size_t bytes, struct err *err)
+{
+	*m->spent += bytes;
+	return *m->spent <= MAX_SPENT ? 0
+				      : err_set(err, ERR_INVALID,
+						"the Dockerfile comes to more than %d MiB of text",
+						MAX_SPENT >> 20);
+}
+
+size_t graph_strv_bytes(const struct strv *list)
+{
+	size_t n = 0;
+
+	strv_foreach (i, list)
+		n += strlen(list->items[i]);
+	return n;
+}
+
+static int expand(const struct graph_make *m, const struct expand_scope *scope, const char *text,
+		  char **ret, struct err *err)
+{
+	cleanup_free char *word = NULL;
+
+	if (expand_word(text, scope, &word, err) < 0 || graph_spend(m, strlen(word), err) < 0)
+		return -err->code;
+	*ret = take_ptr(word);
+	return 0;
+}
+
 int graph_expand(const struct graph_make *m, const struct strv *vars, const char *text, char **ret,
 		 struct err *err)
 {
 	struct expand_scope scope = make_scope(vars, m->file->escape);
 
-	return expand_word(text, &scope, ret, err);
+	return expand(m, &scope, text, ret, err);
 }
 
 int graph_expand_noting(const struct graph_make *m, const struct strv *vars, const char *text,
@@ -78,7 +110,7 @@ int graph_expand_noting(const struct graph_make *m, const struct strv *vars, con
 	struct expand_scope scope = make_scope(vars, m->file->escape);
 
 	scope.ret_used = used;
-	return expand_word(text, &scope, ret, err);
+	return expand(m, &scope, text, ret, err);
 }
 
 int graph_expand_maybe(const struct graph_make *m, const struct strv *vars, const char *text,
@@ -105,15 +137,23 @@ int graph_expand_words(const struct graph_make *m, const struct strv *vars, cons
 {
 	struct expand_scope scope = make_scope(vars, m->file->escape);
 
-	return expand_words(text, &scope, ret, err);
+	size_t before = ret->n;
+
+	if (expand_words(text, &scope, ret, err) < 0)
+		return -err->code;
+	for (size_t i = before; i < ret->n; i++)
+		if (graph_spend(m, strlen(ret->items[i]), err) < 0)
+			return -err->code;
+	return 0;
 }
 
-int graph_expand_document(const struct strv *vars, const char *text, char **ret, struct err *err)
+int graph_expand_document(const struct graph_make *m, const struct strv *vars, const char *text,
+			  char **ret, struct err *err)
 {
 	struct expand_scope scope = make_scope(vars, '\\');
 
 	scope.ignores_quotes = true;
-	return expand_word(text, &scope, ret, err);
+	return expand(m, &scope, text, ret, err);
 }
 
 char *graph_expand_shown(const struct graph_make *m, const struct strv *vars, const char *text,

@@ -17,6 +17,7 @@
 
 /* A change of what steps do with the same words makes all older results unusable: count up. */
 #define KEY_GENERATION "tare-build-1"
+#define HOSTNAME_ARG   "BUILDKIT_SANDBOX_HOSTNAME="
 
 struct key {
 	struct sha256 hash;
@@ -142,6 +143,16 @@ static int add_mount(struct build *b, struct key *k, const struct build_mount *m
 	return 0;
 }
 
+/* What a command may see of the request. */
+static void add_surroundings(struct key *k, const struct build_request *r)
+{
+	add_list(k, "hosts", &r->extra_hosts);
+	add_list(k, "volumes", &r->volumes);
+	strv_foreach (i, &r->build_args)
+		if (str_has_prefix(r->build_args.items[i], HOSTNAME_ARG))
+			add_text(k, "name", r->build_args.items[i]);
+}
+
 static int key_of_run(struct build *b, const struct build_step *step, char ret[static KEY_LEN],
 		      struct err *err)
 {
@@ -159,8 +170,7 @@ static int key_of_run(struct build *b, const struct build_step *step, char ret[s
 	add_text(&k, "network", op->network);
 	add_number(&k, "insecure", op->insecure);
 	add_list(&k, "devices", &op->devices);
-	add_list(&k, "hosts", &b->request->extra_hosts);
-	add_list(&k, "volumes", &b->request->volumes);
+	add_surroundings(&k, b->request);
 	for (size_t i = 0; i < op->n_mounts; i++)
 		if (add_mount(b, &k, &op->mounts[i], err) < 0)
 			return -err->code;

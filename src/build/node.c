@@ -71,6 +71,7 @@ static void forget_node(struct node *n)
 	copy_node_kill(n);
 	if (n->phase == NODE_DIGEST)
 		n->build->n_busy--;
+	fd_cleanup_close(&n->wait_fd);
 	snapshot_done(&n->snapshot);
 	build_selection_free(take_ptr(n->selection));
 	n->phase = NODE_NEW;

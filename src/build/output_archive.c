@@ -71,13 +71,26 @@ static int write_docker(struct archive_job *job, struct err *err)
 	return new_file_commit(&file, false, err);
 }
 
-/* Several platforms are found by their index, which needs a name as long as it is read. */
-static int open_source(struct output *o, struct source *ret, struct err *err)
+/* Layers that the store keeps with zstd go out plain, which every reader takes, unless it is said.
+ */
+static bool wants_zstd(const struct output *o, const struct build_attributes *a)
+{
+	const char *how = build_attributes_get(a, "compression");
+
+	how = how ? how : o->b->request->compression;
+	return how && strcmp(how, "zstd") == 0 && strcmp(a->type, "oci") == 0;
+}
+
+/* An image of the store; for several platforms, the index of all of them in its place. */
+static int open_source(struct output *o, const struct build_attributes *a, struct source *ret,
+		       struct err *err)
 {
 	cleanup_free char *id = str_printf(DIGEST_PREFIX "%s", o->images[0].id);
 
 	ret->store = o->b->engine->store;
-	return source_open_store(id, ret, err);
+	if (source_open_store(id, ret, err) < 0)
+		return -err->code;
+	return o->n > 1 || wants_zstd(o, a) ? output_set_index(o, ret, err) : 0;
 }
 
 static bool is_true(const char *text)
@@ -90,7 +103,7 @@ static int write_archive(struct output *o, const struct build_attributes *a, str
 	struct archive_job job = {.o = o, .source = SOURCE_INIT};
 	bool is_oci = strcmp(a->type, "oci") == 0;
 	const char *tar = build_attributes_get(a, "tar");
-	int rc = open_source(o, &job.source, err);
+	int rc = open_source(o, a, &job.source, err);
 
 	job.path = build_attributes_get(a, "dest");
 	if (strcmp(job.path, "-") == 0) {
@@ -115,10 +128,6 @@ int output_archive(struct output *o, const struct build_attributes *a, struct er
 			       "lists");
 	if (output_make_images(o, err) < 0)
 		return -err->code;
-	if (o->n > 1)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "several platforms in one archive: give the image a name and use "
-			       "`tare image copy`");
 	vertex = vertex_begin(o->b, name);
 	rc = write_archive(o, a, err);
 	vertex_end(o->b, vertex, name, rc < 0 ? BUILD_EVENT_STEP_FAILED : BUILD_EVENT_STEP_DONE,

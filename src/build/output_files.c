@@ -28,6 +28,8 @@ struct files_job {
 
 static int open_result(const struct files_job *job, struct err *err)
 {
+	const struct timespec times[2] = {{.tv_sec = job->b->graph.epoch_s},
+					  {.tv_sec = job->b->graph.epoch_s}};
 	cleanup_close int mounted = -1;
 	int fd = -1;
 
@@ -36,7 +38,9 @@ static int open_result(const struct files_job *job, struct err *err)
 		if (mkdirat(job->b->staging.fd, "nothing", 0755) < 0 && errno != EEXIST)
 			return err_sys(err, errno, "create an empty directory");
 		fd = openat(job->b->staging.fd, "nothing", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		return fd < 0 ? err_sys(err, errno, "open an empty directory") : fd;
+		if (fd < 0 || futimens(fd, times) < 0)
+			return err_sys(err, errno, "open an empty directory");
+		return fd;
 	}
 	mounted = view_mount_image(job->b->engine, &job->lowers, err);
 	if (mounted < 0)

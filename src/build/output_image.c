@@ -77,6 +77,12 @@ static void write_config(struct build *b, struct built_image *image)
 	}
 	strv_done(&config->diff_ids);
 	strv_add_all(&config->diff_ids, &image->diffs);
+	if (cache_is_inline(b) && !b->request->squash && !b->request->squash_all) {
+		free(config->build_cache);
+		config->build_cache = snapshot_describe_inline(image->snapshots, image->n_snapshots,
+							       image->has_base ? image->base_diffs.n
+									       : 0);
+	}
 	free(image->config);
 	image->config = image_config_format(config);
 	sha256_hex(image->config, strlen(image->config), image->id);

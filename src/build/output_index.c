@@ -15,6 +15,7 @@
 #include "storage/incoming.h"
 #include "transport/source.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 #define MAX_IMAGES 64
@@ -172,36 +173,94 @@ static int is_joined(struct output *o, size_t chosen, struct err *err)
 	return 1;
 }
 
-static int join(struct output *o, struct member *members, struct err *err)
+/* The text of the index; owned. */
+static int make_index(struct output *o, struct member *members, char **ret, struct err *err)
 {
 	struct descriptor entries[MAX_IMAGES];
-	cleanup_free char *index = NULL;
-	size_t chosen = choose_host(o);
-	int rc = 0;
 
 	for (size_t i = 0; i < o->n; i++) {
 		if (make_member(o, &o->images[i], &members[i], err) < 0)
 			return -err->code;
 		entries[i] = members[i].d;
 	}
-	index = manifest_format_index(entries, o->n);
-	sha256_hex(index, strlen(index), o->target);
-	o->target_size = (int64_t)strlen(index);
-	rc = is_joined(o, chosen, err);
+	*ret = manifest_format_index(entries, o->n);
+	sha256_hex(*ret, strlen(*ret), o->target);
+	o->target_size = (int64_t)strlen(*ret);
+	return 0;
+}
+
+static int join(struct output *o, struct member *members, struct err *err)
+{
+	cleanup_free char *index = NULL;
+	size_t chosen = choose_host(o);
+	int rc = make_index(o, members, &index, err);
+
+	if (rc == 0)
+		rc = is_joined(o, chosen, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	return commit_index(o, members, index, chosen, err);
 }
 
+static int check_number(const struct output *o, struct err *err)
+{
+	return o->n > MAX_IMAGES ? err_set(err, ERR_INVALID, "more than %d platforms", MAX_IMAGES)
+				 : 0;
+}
+
 int output_join_images(struct output *o, struct err *err)
 {
 	struct member *members = NULL;
-	int rc = 0;
+	int rc = check_number(o, err);
 
-	if (o->n > MAX_IMAGES)
-		return err_set(err, ERR_INVALID, "more than %d platforms", MAX_IMAGES);
+	if (rc < 0)
+		return rc;
 	members = mem_zalloc(o->n * sizeof(*members));
 	rc = join(o, members, err);
+	members_done(members, o->n);
+	return rc;
+}
+
+static void set_target(struct source *source, const char *hex, const char *text,
+		       const char *media_type)
+{
+	struct descriptor *target = &source->images[0].target;
+
+	memcpy(target->hex, hex, sizeof(target->hex));
+	target->size = (int64_t)strlen(text);
+	str_replace(&target->media_type, media_type);
+}
+
+static int set_index(struct output *o, struct member *members, struct source *source,
+		     struct err *err)
+{
+	cleanup_free char *index = NULL;
+	char hex[DIGEST_HEX_LEN + 1];
+
+	if (make_index(o, members, &index, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < o->n; i++) {
+		assert(members[i].manifest);
+		source_add_text(source, members[i].manifest, strlen(members[i].manifest), hex);
+	}
+	if (o->n == 1) {
+		set_target(source, hex, members[0].manifest, MEDIA_MANIFEST);
+		return 0;
+	}
+	source_add_text(source, index, strlen(index), hex);
+	set_target(source, hex, index, MEDIA_INDEX);
+	return 0;
+}
+
+int output_set_index(struct output *o, struct source *source, struct err *err)
+{
+	struct member *members = NULL;
+	int rc = check_number(o, err);
+
+	if (rc < 0)
+		return rc;
+	members = mem_zalloc(o->n * sizeof(*members));
+	rc = set_index(o, members, source, err);
 	members_done(members, o->n);
 	return rc;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A base image is found as `run` finds one. When what has the name is for another platform, the
- * manifest or index that the name came with is looked into, and the image for the right one brought
- * in beside it, without a name.
+ * index that the name came with is looked into, and the image for the right one brought in beside
+ * it, without a name.
  */
 #include "build/resolve.h"
 
@@ -10,6 +10,7 @@
 #include "build/build_private.h"
 #include "build/layout.h"
 #include "engine/create.h"
+#include "oci/manifest.h"
 #include "oci/platform.h"
 #include "oci/reference.h"
 #include "transport/source.h"
@@ -57,6 +58,21 @@ static int bring_in(struct build *b, struct source *source, const struct platfor
 	return image_find(b->engine->store, id, ret, err);
 }
 
+/* 1 when the image came with an index, that is, with a choice. */
+static int has_choice(struct source *source, struct err *err)
+{
+	cleanup_manifest struct manifest manifest = MANIFEST_INIT;
+	const struct descriptor *target = &source->images[0].target;
+
+	if (!*target->hex)
+		return 0;
+	if (source_read_manifest(source, target, &manifest, NULL, err) < 0)
+		return -err->code;
+	return manifest.is_index;
+}
+
+/* What came alone is taken as it is, as BuildKit does; a check says that it is for another
+ * platform. */
 static int find_other_platform(struct build *b, const char *ref, const char *platform,
 			       const struct platform *want, struct image *ret, struct err *err)
 {
@@ -65,9 +81,9 @@ static int find_other_platform(struct build *b, const char *ref, const char *pla
 
 	source.store = b->engine->store;
 	rc = source_open_store(ref, &source, err);
-	if (rc == 0 && !*source.images[0].target.hex)
-		return no_match(ref, platform, err);
 	if (rc == 0)
+		rc = has_choice(&source, err);
+	if (rc > 0)
 		rc = bring_in(b, &source, want, ret, err);
 	return rc < 0 && err->code == ERR_NOT_FOUND ? no_match(ref, platform, err) : rc;
 }

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -110,26 +111,44 @@ static void serve(struct relay *r)
 	}
 }
 
-pid_t run_agent_start(int listener, const char *path)
+/* What the process has of ours: its memory, which nobody looks into, and these. */
+enum { LISTENER = 3, DIRECTORY, FIRST_OTHER };
+
+static bool set_address(struct sockaddr_un *addr, int dir_fd, const char *path)
 {
-	struct relay r = {.listener = 3, .agent = {.sun_family = AF_UNIX}};
+	int len = 0;
+
+	/* By descriptor: a path of the runroot may be longer than an address may be. */
+	if (dir_fd >= 0)
+		len = snprintf(addr->sun_path, sizeof(addr->sun_path), "/proc/self/fd/%d/%s",
+			       DIRECTORY, path);
+	else
+		len = snprintf(addr->sun_path, sizeof(addr->sun_path), "%s", path);
+	return len >= 0 && (size_t)len < sizeof(addr->sun_path);
+}
+
+pid_t run_agent_start(int listener, int dir_fd, const char *path)
+{
+	struct relay r = {.listener = LISTENER, .agent = {.sun_family = AF_UNIX}};
 	pid_t parent = getpid();
 	pid_t pid = 0;
 
-	if (strlen(path) >= sizeof(r.agent.sun_path))
+	if (!set_address(&r.agent, dir_fd, path))
 		return -ENAMETOOLONG;
-	memcpy(r.agent.sun_path, path, strlen(path) + 1);
 	pid = fork();
 	if (pid != 0)
 		return pid < 0 ? -errno : pid;
-	/* Nothing of the builder's but the socket; nobody looks into what it has of its memory. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
-	if (getppid() != parent || dup2(listener, 3) < 0)
+	/* Neither takes the place of the other. */
+	listener = fcntl(listener, F_DUPFD, FIRST_OTHER);
+	dir_fd = dir_fd < 0 ? -1 : fcntl(dir_fd, F_DUPFD, FIRST_OTHER);
+	if (getppid() != parent || dup2(listener, LISTENER) < 0 ||
+	    (dir_fd >= 0 && dup2(dir_fd, DIRECTORY) < 0))
 		_exit(1);
-	syscall(SYS_close_range, 4, ~0U, 0);
+	syscall(SYS_close_range, dir_fd < 0 ? DIRECTORY : FIRST_OTHER, ~0U, 0);
 	serve(&r);
 	_exit(1);
 }

@@ -5,7 +5,8 @@
 #include <sys/types.h>
 
 /* Forks a process that accepts on LISTENER (borrowed) and hands what each connection says on to the
- * socket at PATH, and back, until it is killed; it dies with this process. Its pid or -errno. */
-pid_t run_agent_start(int listener, const char *path);
+ * socket at PATH (of directory DIR_FD where that is not -1), and back, until it is killed; it dies
+ * with this process. Its pid or -errno. */
+pid_t run_agent_start(int listener, int dir_fd, const char *path);
 
 #endif

@@ -159,8 +159,12 @@ bool run_place_is_mounted(const struct run_place *p)
 static int run_attach(struct plan_run *run, const struct step *step, struct err *err)
 {
 	struct run_place *p = place_of(step);
+	int rc = plan_attach_source(run, p->mount_fd, p->is_dir, p->target, err);
 
-	return plan_attach_source(run, p->mount_fd, p->is_dir, p->target, err);
+	if (rc < 0 && err->errnum == EROFS)
+		return err_hint(err, "what it lies in is mounted read-only and does not have it: "
+				     "say rw there");
+	return rc;
 }
 
 /* Where what is attached is, for people and scripts. */

@@ -33,8 +33,8 @@ struct run_place {
 	int mapped_fd; /* the same with owners mapped; -1 */
 	char *content; /* owned: of a secret, CONTENT_LEN bytes; NULL */
 	size_t content_len;
-	char *socket; /* owned: of an agent, a path of ours; NULL */
-	pid_t agent;  /* who serves it; 0 */
+	char *socket;	   /* owned: of an agent, a path of ours; NULL */
+	pid_t agent, keys; /* who serves it, and who has keys of the step's own; 0 */
 	struct cache_mount cache;
 	size_t index; /* among the mounts of the operation */
 	int mount_fd; /* in the child: what is attached */

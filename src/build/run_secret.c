@@ -71,8 +71,9 @@ static int read_source(struct run_place *p, const char *path, struct err *err)
 	cleanup_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	struct stat st;
 
+	/* What was named and is not there is a mistake, whether a step requires it or not. */
 	if (fd < 0 && errno == ENOENT)
-		return not_found(&p->mount->mount, err);
+		return err_sys(err, errno, "failed to stat %s", path);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(err, errno, "open secret %s", path);
 	if (S_ISDIR(st.st_mode))

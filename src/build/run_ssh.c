@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "build/run_agent.h"
+#include "build/run_keys.h"
 #include "build/run_private.h"
 #include "sys/mount.h"
 
@@ -61,12 +62,52 @@ static int refuse_missing(const struct run_place *p, struct err *err)
 	return err_hint(err, "start an ssh-agent and say --ssh %s", id_of(p));
 }
 
-/* RET gets the path of the agent's socket (borrowed); NULL: there is none, and none is needed. */
-static int choose_path(const struct run_place *p, const char **ret, struct err *err)
+static bool is_socket(const char *path)
+{
+	struct stat st;
+
+	/* lint: named by the user of the command line, on the host */
+	return stat(path, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
+static int check_files(const struct strv *paths, struct err *err)
+{
+	strv_foreach (i, paths) {
+		struct stat st;
+
+		/* lint: named by the user of the command line, on the host */
+		if (stat(paths->items[i], &st) < 0)
+			return err_sys(err, errno, "look for the ssh key %s", paths->items[i]);
+		if (S_ISSOCK(st.st_mode))
+			return err_set(
+				err, ERR_INVALID,
+				"only a single ssh agent is allowed, without keys beside it");
+	}
+	return 0;
+}
+
+/* An agent of the step's own for the keys in files; RET becomes the name of its socket. */
+static int start_keys(struct run_place *p, const struct strv *files, char **ret, struct err *err)
+{
+	cleanup_free char *name = str_printf("agent%zu", p->index);
+	pid_t pid = 0;
+
+	if (check_files(files, err) < 0)
+		return -err->code;
+	pid = run_keys_start(p->run->oneshot.state_fd, name, files, err);
+	if (pid < 0)
+		return -err->code;
+	p->keys = pid;
+	*ret = take_ptr(name);
+	return 0;
+}
+
+/* RET gets the agent's socket (owned): a path of the host, or with P->keys a name in the step's
+ * directory. NULL: there is none, and none is needed. */
+static int choose_agent(struct run_place *p, char **ret, struct err *err)
 {
 	const struct build_ssh *ssh = find_agent(p->run->input.request, id_of(p));
 	const char *path = NULL;
-	struct stat st;
 
 	*ret = NULL;
 	if (!ssh)
@@ -77,17 +118,9 @@ static int choose_path(const struct run_place *p, const char **ret, struct err *
 			"invalid empty ssh agent socket: make sure " AGENT_ENV " is set");
 		return err_hint(err, "eval \"$(ssh-agent)\"; ssh-add");
 	}
-	/* lint: named by the user of the command line, on the host */
-	if (stat(path, &st) < 0)
-		return err_sys(err, errno, "look for the ssh agent %s", path);
-	if (!S_ISSOCK(st.st_mode)) {
-		err_set(err, ERR_UNSUPPORTED,
-			"%s is no socket of an ssh agent, and keys from files are not handed on",
-			path);
-		return err_hint(err, "eval \"$(ssh-agent)\"; ssh-add %s; then --ssh %s", path,
-				id_of(p));
-	}
-	*ret = path;
+	if (ssh->paths.n && (ssh->paths.n > 1 || !is_socket(path)))
+		return start_keys(p, &ssh->paths, ret, err);
+	*ret = str_dup(path);
 	return 0;
 }
 
@@ -121,34 +154,44 @@ static void set_variable(struct run_place *p)
 int run_ssh_prepare(struct run_place *p, struct err *err)
 {
 	cleanup_free char *name = str_printf("ssh%zu", p->index);
+	cleanup_free char *agent = NULL;
 	cleanup_close int listener = -1;
-	const char *agent = NULL;
 	int rc = 0;
 
 	set_variable(p);
-	rc = choose_path(p, &agent, err);
+	rc = choose_agent(p, &agent, err);
 	if (rc < 0 || !agent)
 		return rc;
 	listener = listen_at(p, name, err);
 	if (listener < 0)
 		return -err->code;
-	p->agent = run_agent_start(listener, agent);
+	p->agent = run_agent_start(listener, p->keys ? p->run->oneshot.state_fd : -1, agent);
 	if (p->agent < 0)
 		return err_sys(err, -(int)p->agent, "forward the ssh agent");
 	p->socket = str_printf("%s/%s", p->run->oneshot.dir, name);
 	return 0;
 }
 
+/* A child of ours that nobody has waited for: the number is still its. */
+static void end_child(pid_t *pid)
+{
+	if (*pid > 0) {
+		kill(*pid, SIGKILL);
+		waitpid(*pid, NULL, 0);
+	}
+	*pid = 0;
+}
+
 void run_ssh_done(struct run_place *p)
 {
-	if (p->agent > 0) {
-		/* A child of ours that nobody has waited for: the number is still its. */
-		kill(p->agent, SIGKILL);
-		waitpid(p->agent, NULL, 0);
-	}
+	cleanup_free char *keys = str_printf("agent%zu", p->index);
+
+	end_child(&p->agent);
 	if (p->socket)
 		unlink(p->socket); /* lint: the engine's own directory of the step */
-	p->agent = 0;
+	if (p->keys)
+		unlinkat(p->run->oneshot.state_fd, keys, 0);
+	end_child(&p->keys);
 	free(take_ptr(p->socket));
 }
 

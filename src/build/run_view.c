@@ -66,27 +66,52 @@ static int make_dir(int dir, const char *name, int model, bool is_root)
 	return rc < 0 ? rc : take_fd(fd);
 }
 
-int run_view_prepare(struct run_place *p, struct err *err)
+/* Which of its directories a view takes. */
+static bool has_dir(const struct run_place *p, const char *name)
+{
+	size_t n_layers = p->lowers ? p->lowers->n : 0;
+
+	if (strcmp(name, "source") == 0)
+		return p->tree || n_layers == 0;
+	if (strcmp(name, "mask") == 0)
+		return p->tree || n_layers < 2;
+	if (strcmp(name, "upper") == 0 || strcmp(name, "work") == 0)
+		return !p->mount->mount.read_only;
+	return true;
+}
+
+static int make_dirs(const struct run_place *p, int dir, struct err *err)
 {
 	static const char *const names[] = {"source", "at", "work", "upper", "mask"};
+	bool is_context = p->tree && p->tree->is_context;
 	cleanup_close int model = open_model(p);
-	cleanup_close int dir = -1;
-	cleanup_close int fd = -1;
-	int rc = fd_mkdir_p(p->side, 0700);
 
-	if (rc < 0)
-		return err_sys(err, -rc, "create %s", p->side);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		cleanup_close int fd = -1;
+
+		if (!has_dir(p, names[i]))
+			continue;
+		fd = make_dir(dir, names[i], model, is_context);
+		if (fd < 0)
+			return err_sys(err, -fd, "create %s/%s", p->side, names[i]);
+		if (p->tree && strcmp(names[i], "mask") == 0 && run_mask_make(fd, p->tree, err) < 0)
+			return -err->code;
+	}
+	return 0;
+}
+
+int run_view_prepare(struct run_place *p, struct err *err)
+{
+	cleanup_close int dir = -1;
+
+	/* lint: the step's own directory, of a side that is there */
+	if (mkdir(p->side, 0700) < 0)
+		return err_sys(err, errno, "create %s", p->side);
 	/* lint: the step's own directory */
 	dir = open(p->side, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
 		return err_sys(err, errno, "open %s", p->side);
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		fd_cleanup_close(&fd);
-		fd = make_dir(dir, names[i], model, p->tree && p->tree->is_context);
-		if (fd < 0)
-			return err_sys(err, -fd, "create %s/%s", p->side, names[i]);
-	}
-	return p->tree ? run_mask_make(fd, p->tree, err) : 0;
+	return make_dirs(p, dir, err);
 }
 
 static struct run_place *place_of(const struct step *step)

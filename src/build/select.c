@@ -118,7 +118,8 @@ struct choice {
 static int not_found(const struct build_tree *tree, const char *path, struct err *err)
 {
 	return err_set(err, ERR_NOT_FOUND,
-		       "failed to calculate checksum of ref %s: \"/%s\": not found",
+		       "failed to compute cache key: failed to calculate checksum of ref %s: "
+		       "\"/%s\": not found",
 		       tree->is_context ? "context" : "stage", path + strspn(path, "/"));
 }
 

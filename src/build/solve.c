@@ -200,21 +200,49 @@ static int advance_node(struct node *n, struct err *err)
 	return n->phase == NODE_QUEUED ? advance_queued(n) : 0;
 }
 
-int solve_advance(struct build *b, struct err *err)
+static bool advance_all(struct build *b)
 {
-	bool moved = true;
+	bool moved = false;
 
-	while (moved && !b->failure.code && !b->is_canceled) {
-		moved = false;
-		for (size_t i = 0; i < b->graph.n_steps && !b->failure.code; i++) {
-			int rc = advance_node(&b->nodes[i], err);
+	for (size_t i = 0; i < b->graph.n_steps && !b->failure.code; i++) {
+		struct err err = ERR_INIT;
+		int rc = advance_node(&b->nodes[i], &err);
 
-			if (rc < 0)
-				node_fail(&b->nodes[i], err);
-			moved |= rc > 0;
+		if (rc < 0)
+			node_fail(&b->nodes[i], &err);
+		moved |= rc > 0;
+	}
+	return moved;
+}
+
+/* Nothing can be known for now: something below is being made. What steps above it will copy from
+ * is made meanwhile, if it is not there. It could only be spared if the step above it was in the
+ * cache, although that what it copies from is not. */
+static bool want_ahead(struct build *b)
+{
+	bool is_news = false;
+
+	for (size_t i = 0; i < b->graph.n_steps; i++) {
+		const struct node *n = &b->nodes[i];
+		const struct build_step *s = node_step(n);
+
+		if (n->phase != NODE_NEW || !n->wants_files)
+			continue;
+		for (size_t j = 1; j < node_count_deps(s); j++) {
+			size_t dep = node_get_dep(s, j);
+
+			if (dep != BUILD_NONE && b->nodes[dep].phase == NODE_KEYED)
+				is_news |= node_want_files(b, dep);
 		}
 	}
-	return 0;
+	return is_news;
+}
+
+static void advance(struct build *b)
+{
+	while (!b->failure.code && !b->is_canceled)
+		if (!advance_all(b) && !want_ahead(b))
+			break;
 }
 
 /* ---- the loop ---- */
@@ -289,10 +317,14 @@ static int wait_ms(const struct build *b)
 static int run_loop(struct build *b, struct err *err)
 {
 	while (!b->failure.code && !b->is_canceled) {
-		int rc = solve_advance(b, err);
+		int rc = 0;
 
-		if (rc < 0 || b->failure.code || is_complete(b))
-			return rc;
+		advance(b);
+		if (b->failure.code || is_complete(b))
+			return 0;
+		/* Nothing runs that could change anything: better said than waited for. */
+		if (b->n_busy == 0 && !has_phase(b, NODE_QUEUED))
+			return err_set(err, ERR_SYSTEM, "the build cannot go on");
 		rc = loop_run_once(&b->loop, wait_ms(b));
 		if (rc < 0 && rc != -EINTR)
 			return err_sys(err, -rc, "wait for the steps of the build");

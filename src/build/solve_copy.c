@@ -123,6 +123,13 @@ static int select_items(const struct copy_job *job, struct err *err)
 	return build_select(op, trees, &n->selection, err);
 }
 
+/* Locks of the builder's that must not last as long as its worker. */
+static void close_claims(struct build *b)
+{
+	for (size_t i = 0; i < b->graph.n_steps; i++)
+		fd_cleanup_close(&b->nodes[i].claim_fd);
+}
+
 /* worker_fn */
 static int copy_work(int fd, void *data, struct err *err)
 {
@@ -132,6 +139,7 @@ static int copy_work(int fd, void *data, struct err *err)
 	char id[ID_LEN + 1];
 	struct build_place place;
 
+	close_claims(n->build);
 	if (!n->selection && select_items(job, err) < 0)
 		return -err->code;
 	if (job->digests) {
@@ -156,6 +164,7 @@ static int workdir_work(int fd, void *data, struct err *err)
 	struct build_place place;
 
 	(void)fd;
+	close_claims(n->build);
 	rand_hex(ID_LEN / 2, id);
 	node_get_place(n, &job->lowers, id, &place);
 	return build_workdir(&node_step(n)->workdir, &place, n->build->graph.epoch_s, err);

@@ -119,7 +119,6 @@ static int on_log(void *data, uint32_t events)
 
 static void forget(struct node *n)
 {
-	loop_remove(&n->build->loop, &n->end_source);
 	end_log(n);
 	inputs_free(n->run_inputs);
 	n->run_inputs = NULL;
@@ -170,6 +169,9 @@ static int take_end(struct node *n, struct err *err)
 
 	drain_log(n);
 	offer_shell(n);
+	/* Before its descriptor is closed: a worker that was forked may have another one of it, and
+	 * then closing does not take it out of the loop. */
+	loop_remove(&n->build->loop, &n->end_source);
 	int rc = build_run_finish(take_ptr(n->run), &code, &is_oom, err);
 
 	drain_log(n);
@@ -237,6 +239,7 @@ void run_node_kill(struct node *n)
 	bool is_oom = false;
 	int code = 0;
 
+	loop_remove(&n->build->loop, &n->end_source);
 	if (n->run) {
 		build_run_kill(n->run);
 		if (build_run_finish(take_ptr(n->run), &code, &is_oom, &ignored) < 0)

@@ -35,7 +35,7 @@ static void print_finding(const struct build_outcome *o, const struct check_find
 	cleanup_str struct str excerpt = STR_INIT;
 
 	printf("\nWARNING: %s", f->rule);
-	if (f->url)
+	if (*f->url)
 		printf(" - %s", f->url);
 	printf("\n%s\n", f->message);
 	dockerfile_excerpt(&o->file, f->lines, &excerpt);

@@ -260,9 +260,9 @@ void image_run_done(struct image_run *run)
 
 void image_config_done(struct image_config *config)
 {
-	char *const strings[] = {config->architecture,	config->variant, config->os,
-				 config->created,	config->author,	 config->comment,
-				 config->docker_version};
+	char *const strings[] = {config->architecture,	 config->variant,    config->os,
+				 config->created,	 config->author,     config->comment,
+				 config->docker_version, config->build_cache};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		free(strings[i]);

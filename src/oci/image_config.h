@@ -16,6 +16,9 @@
 /* Labels that only the engine may set; an image that brings some is not believed. */
 #define IMAGE_RESERVED_LABEL "io.tare."
 
+/* Which layer is the result of which step of a build: a list that only the build cache reads. */
+#define IMAGE_BUILD_CACHE "io.tare.buildcache.v1"
+
 /* image_healthcheck.test: empty inherits, {"NONE"} disables, {"CMD", ...} or {"CMD-SHELL", text}.
  */
 struct image_healthcheck {
@@ -69,6 +72,8 @@ struct image_config {
 	struct strv diff_ids; /* "sha256:<hex>", checked, base first */
 	struct image_history *history;
 	size_t n_history;
+	char *build_cache; /* JSON text, written as IMAGE_BUILD_CACHE; never read, since it is of
+			      one image and not of those made from it */
 };
 
 #define IMAGE_CONFIG_INIT \

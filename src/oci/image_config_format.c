@@ -178,6 +178,8 @@ char *image_config_format(const struct image_config *config)
 	set_string(doc, "docker_version", config->docker_version);
 	if (config->n_history > 0)
 		set(doc, "history", to_history(config));
+	if (config->build_cache)
+		set(doc, IMAGE_BUILD_CACHE, json_loads(config->build_cache, 0, NULL));
 	set_string(doc, "os", config->os);
 	set(doc, "rootfs", rootfs);
 	set_string(doc, "variant", config->variant);

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "storage/dir_names.h"
 #include "storage/disk_usage.h"
 #include "storage/snapshot_private.h"
 #include "storage/store_private.h"
@@ -184,6 +185,14 @@ int cache_mount_open(struct store *store, const char *id, bool locked, bool priv
 	}
 	return err_set(err, ERR_UNAVAILABLE, "more than %d steps have a private cache %s",
 		       MAX_PRIVATE, id);
+}
+
+bool cache_mount_is_empty(int dir_fd)
+{
+	cleanup_with(dir_names_done) struct dir_names names = {};
+	cleanup_close int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && dir_names_read(&names, fd) == 0 && names.n == 0;
 }
 
 /* ---- looking after them ---- */

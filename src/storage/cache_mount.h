@@ -4,12 +4,16 @@
 /* Looking after the caches of RUN --mount=type=cache (storage/snapshot.h has their use). */
 #include "storage/snapshot.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* INFO is borrowed for the call; its key is the digest of the cache's id. */
 typedef int (*cache_mount_fn)(const struct snapshot_info *info, void *data, struct err *err);
 /* All of them, measured, in no order. */
 int cache_mount_list(struct store *store, cache_mount_fn fn, void *data, struct err *err);
+
+/* Whether nothing is in the directory DIR_FD. */
+bool cache_mount_is_empty(int dir_fd);
 
 struct cache_locks {
 	int *fds; /* owned array of owned descriptors */

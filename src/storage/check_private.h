@@ -81,12 +81,13 @@ struct check {
 	bool are_names_bad;
 	bool has_dead_staging;
 	struct strv stray_layers, stray_blobs, stray_containers, odd_files;
-	struct strv stray_volumes;  /* names in ROOT/volumes that have no row */
-	struct strv bare_volumes;   /* that have a row and no record */
-	struct strv stray_networks; /* records without a row, below the root */
-	struct strv bare_networks;  /* ids that have a row and no record */
-	struct strv bad_networks;   /* ids whose row cannot be read */
-	struct strv open_dirs;	    /* paths below the root that others may enter */
+	struct strv stray_snapshots, lost_snapshots; /* names; keys */
+	struct strv stray_volumes;		     /* names in ROOT/volumes that have no row */
+	struct strv bare_volumes;		     /* that have a row and no record */
+	struct strv stray_networks;		     /* records without a row, below the root */
+	struct strv bare_networks;		     /* ids that have a row and no record */
+	struct strv bad_networks;		     /* ids whose row cannot be read */
+	struct strv open_dirs; /* paths below the root that others may enter */
 };
 
 /* Runs all phases. CHECK must be all zero but for store, options, fn and data. */

@@ -412,11 +412,26 @@ static int compare_unused(struct check *c, struct err *err)
 	return rc;
 }
 
+/* Layers that only the cache of builds names. */
+static int compare_snapshots(struct check *c, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(c->store, &stmt, err,
+			    "SELECT key,chain FROM snapshot WHERE chain IS NOT NULL AND chain NOT"
+			    " IN (SELECT chain_id FROM layer)",
+			    "");
+
+	while (rc >= 0 && (rc = db_step(c->store, stmt, err)) > 0)
+		bad_rows(c, "cache", db_text(stmt, 0), "there is no layer %.12s", db_text(stmt, 1));
+	return rc;
+}
+
 int check_compare_rows(struct check *c, struct err *err)
 {
 	for (size_t i = 0; i < c->n_images; i++)
 		compare_image(c, &c->images[i]);
-	return compare_sums(c, err) < 0 || compare_sizes(c, err) < 0 || compare_unused(c, err) < 0
+	return compare_sums(c, err) < 0 || compare_sizes(c, err) < 0 ||
+			       compare_unused(c, err) < 0 || compare_snapshots(c, err) < 0
 		       ? -err->code
 		       : 0;
 }

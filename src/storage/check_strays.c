@@ -26,6 +26,7 @@
 #include "storage/collect.h"
 #include "storage/db.h"
 #include "storage/names.h"
+#include "storage/snapshot_private.h"
 #include "storage/staging.h"
 #include "storage/store_private.h"
 
@@ -54,9 +55,9 @@ static void check_mode(struct check *c, const char *path)
 static void check_modes(struct check *c)
 {
 	static const char *const paths[] = {
-		".",	       "tare.db",      "tare.db-wal", "tare.db-shm", "tare.lock",
-		"blobs",       STORE_BLOBS,    STORE_LAYERS,  STORE_STAGING, STORE_CONTAINERS,
-		STORE_VOLUMES, STORE_NETWORKS, NAMES_FILE,
+		".",	       "tare.db",      "tare.db-wal", "tare.db-shm",   "tare.lock",
+		"blobs",       STORE_BLOBS,    STORE_LAYERS,  STORE_STAGING,   STORE_CONTAINERS,
+		STORE_VOLUMES, STORE_NETWORKS, NAMES_FILE,    STORE_SNAPSHOTS, STORE_CACHES,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(paths); i++)
@@ -97,6 +98,7 @@ static int list_names(int dir_fd, const char *folder, struct strv *digests, stru
 
 struct leftovers {
 	struct strv layers, blobs, odd;
+	struct strv snapshots, lost; /* names without a row; keys of rows without files */
 	bool has_dead;
 };
 
@@ -105,6 +107,8 @@ static void leftovers_done(struct leftovers *l)
 	strv_done(&l->layers);
 	strv_done(&l->blobs);
 	strv_done(&l->odd);
+	strv_done(&l->snapshots);
+	strv_done(&l->lost);
 	*l = (struct leftovers){};
 }
 #define cleanup_leftovers __attribute__((cleanup(leftovers_done)))
@@ -131,6 +135,8 @@ static int find_leftovers(struct check *c, struct leftovers *ret, struct err *er
 	if (c->blobs_fd >= 0 &&
 	    list_names(c->blobs_fd, STORE_BLOBS, &ret->blobs, &ret->odd, err) < 0)
 		return -err->code;
+	if (snapshot_find_strays(c->store, &ret->snapshots, &ret->lost, err) < 0)
+		return -err->code;
 	ret->has_dead = staging_has_dead(c->store);
 	return drop_named(c, CHECK_SQL_LAYER, &ret->layers, err) < 0 ||
 			       drop_named(c, CHECK_SQL_BLOB, &ret->blobs, err) < 0
@@ -140,7 +146,7 @@ static int find_leftovers(struct check *c, struct leftovers *ret, struct err *er
 
 static bool has_leftovers(const struct leftovers *l)
 {
-	return l->layers.n + l->blobs.n + l->odd.n > 0 || l->has_dead;
+	return l->layers.n + l->blobs.n + l->odd.n + l->snapshots.n + l->lost.n > 0 || l->has_dead;
 }
 
 /* Looks at a moment at which nobody changes anything: 1, or 0 when there was none. */
@@ -202,6 +208,13 @@ static int check_leftovers(struct check *c, struct err *err)
 	strv_foreach (i, &l.blobs)
 		check_report(c, "leftover", l.blobs.items[i], NULL, next,
 			     "a blob that nothing names");
+	strv_foreach (i, &l.snapshots)
+		check_report(c, "leftover", l.snapshots.items[i], NULL, next,
+			     "what a step of a build left, and nothing names");
+	strv_foreach (i, &l.lost)
+		check_report(c, "cache", l.lost.items[i], NULL,
+			     "tare system repair forgets it; the next build makes it again",
+			     "the files of this step are missing");
 	strv_foreach (i, &l.odd) {
 		if (is_replaced_in_use(c, l.odd.items[i]))
 			continue;
@@ -217,6 +230,8 @@ static int check_leftovers(struct check *c, struct err *err)
 			     "what an operation cut short has left");
 	strv_add_all(&c->stray_layers, &l.layers);
 	strv_add_all(&c->stray_blobs, &l.blobs);
+	strv_add_all(&c->stray_snapshots, &l.snapshots);
+	strv_add_all(&c->lost_snapshots, &l.lost);
 	c->has_dead_staging = l.has_dead;
 	return 0;
 }

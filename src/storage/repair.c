@@ -312,6 +312,10 @@ static int repair_leftovers(struct repair *r, struct err *err)
 		repair_done(r, "leftover", c->stray_layers.items[i], "removed");
 	strv_foreach (i, &c->stray_blobs)
 		repair_done(r, "leftover", c->stray_blobs.items[i], "removed");
+	strv_foreach (i, &c->stray_snapshots)
+		repair_done(r, "leftover", c->stray_snapshots.items[i], "removed");
+	strv_foreach (i, &c->lost_snapshots)
+		repair_done(r, "cache", c->lost_snapshots.items[i], "forgotten");
 	if (c->has_dead_staging)
 		repair_done(r, "leftover", STORE_STAGING, "removed");
 	if (c->are_names_bad)

@@ -139,10 +139,18 @@ void cache_mount_done(struct cache_mount *m);
 /* ---- elsewhere ---- */
 
 /* Writes the snapshots KEYS (all that a build used) with their keys, aliases and layers' blobs, and
- * with WITH_MOUNTS the cache mounts, to the directory DEST, an OCI layout with a cache manifest. */
+ * the caches whose ids are MOUNTS (NULL: none), to the directory DEST, an OCI layout. */
 int snapshot_export(struct store *store, const char *const *keys, size_t n, const char *dest,
-		    bool with_mounts, const char *compression, struct err *err);
-/* Takes in what DEST has and is not there; digests are checked. */
+		    const struct strv *mounts, const char *compression, struct err *err);
+/* Takes in what SOURCE, such a directory, has and is not here; digests are checked. ERR_NOT_FOUND
+ * when there is none. */
 int snapshot_import(struct store *store, const char *source, struct err *err);
+
+/* The same within an image: an owned text for image_config.build_cache that says which of its
+ * layers come of the N snapshots, above N_BELOW others. */
+char *snapshot_describe_inline(struct snapshot *const *snapshots, size_t n, size_t n_below);
+/* Makes the layers of the image REF known to the cache, as it says itself. ERR_NOT_FOUND when there
+ * is no such image, or nothing of that in it. */
+int snapshot_import_inline(struct store *store, const char *ref, struct err *err);
 
 #endif

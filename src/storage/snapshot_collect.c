@@ -154,6 +154,34 @@ static int delete_lost(struct store *store, const struct strv *keys, struct garb
 	return db_commit(store, err);
 }
 
+int snapshot_find_strays(struct store *store, struct strv *ret_dirs, struct strv *ret_lost,
+			 struct err *err)
+{
+	cleanup_strv struct strv dirs = STRV_INIT;
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = 0;
+
+	list_dirs(store, &dirs);
+	strv_foreach (i, &dirs) {
+		rc = is_named(store, dirs.items[i], err);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
+			strv_add(ret_dirs, dirs.items[i]);
+	}
+	rc = db_prepare(store, &stmt, err, SNAPSHOT_SELECT, "");
+	while (rc >= 0 && (rc = db_step(store, stmt, err)) > 0) {
+		struct snapshot_row row = {};
+
+		rc = snapshot_read_row(store, stmt, &row, err);
+		/* Of another boot nothing is expected. */
+		if (rc >= 0 && row.is_believed && !is_there(store, &row))
+			strv_add(ret_lost, row.info.key);
+		snapshot_info_done(&row.info);
+	}
+	return rc;
+}
+
 /* ---- claims ---- */
 
 static void remove_claims(struct store *store)

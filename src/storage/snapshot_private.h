@@ -58,6 +58,9 @@ int snapshot_settle(int dir_fd, int64_t epoch_s, int64_t *ret_size, bool *ret_is
 /* What storage_collect does for the cache, with the layers' lock held alone; TRASH_FD as
  * snapshot_discard. Layers that are no longer needed go to GARBAGE. */
 int snapshot_collect(struct store *store, int trash_fd, struct garbage *garbage, struct err *err);
+/* For a check: names in snapshots/ that no row has, and keys of rows whose files are not there. */
+int snapshot_find_strays(struct store *store, struct strv *ret_dirs, struct strv *ret_lost,
+			 struct err *err);
 /* 1 and the row of KEY or of what it is another name of; 0. */
 int snapshot_find_row(struct store *store, const char *key, struct snapshot_row *ret,
 		      struct err *err);

@@ -85,7 +85,11 @@ static int load_rows(struct inventory *v, struct err *err)
 		item->is_shared = sqlite3_column_int(stmt, SNAPSHOT_COLUMNS);
 	}
 	for (size_t i = 0; rc >= 0 && i < v->n; i++) {
-		cleanup_close int fd = lock_alone(v->store, &v->items[i].row, &v->items[i].in_use);
+		int fd = lock_alone(v->store, &v->items[i].row, &v->items[i].in_use);
+
+		/* Whether it is used was all there is to know: nothing is removed here. */
+		if (fd >= 0)
+			close(fd);
 	}
 	return rc;
 }

@@ -128,9 +128,12 @@ static int insert(struct publication *p, struct err *err)
 	const struct snapshot_info *info = p->info;
 	const char *boot_id = NULL;
 	int64_t now_ns = clock_real_ns();
-	char result[DIGEST_HEX_LEN + 1];
+	char another[DIGEST_HEX_LEN + 1];
+	const char *result = *info->result ? info->result : NULL;
 
-	rand_hex(DIGEST_HEX_LEN / 2, result);
+	rand_hex(DIGEST_HEX_LEN / 2, another);
+	if (p->old.seq && info->replaces)
+		result = another;
 
 	if (store_get_boot_id(p->store, &boot_id, err) < 0 ||
 	    db_run(p->store, err,
@@ -138,7 +141,7 @@ static int insert(struct publication *p, struct err *err)
 		   "result) VALUES(?,?,?,?,?,?,?,?,?)",
 		   "tttittiit", info->key, *p->name ? p->name : NULL, *p->name ? boot_id : NULL,
 		   (int64_t)info->kind, info->description ? info->description : "", info->parent,
-		   p->size, now_ns, p->old.seq && info->replaces ? result : NULL) < 0)
+		   p->size, now_ns, result) < 0)
 		return -err->code;
 	return db_run(p->store, err,
 		      "INSERT OR REPLACE INTO snapshot_use(seq,used_ns,n_uses)"

@@ -29,8 +29,10 @@ static bool is_late(const struct settling *s, const struct timespec *t)
 	return s->epoch_s && (t->tv_sec > s->epoch_s || (t->tv_sec == s->epoch_s && t->tv_nsec));
 }
 
-static void fail(struct settling *s, int errnum)
+static void fail(int errnum, void *data)
 {
+	struct settling *s = data;
+
 	if (!s->errnum && errnum != ENOENT)
 		s->errnum = errnum;
 }
@@ -40,7 +42,7 @@ static void set_time(struct settling *s, int dir_fd, const char *name)
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = s->epoch_s}};
 
 	if (utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		fail(s, errno);
+		fail(errno, s);
 }
 
 /* Whether the directory may be in the layers below, too: overlayfs marks what it copied up. In one
@@ -56,12 +58,12 @@ static void hide_socket(struct settling *s, int dir_fd, const char *name)
 
 	if (fstat(dir_fd, &dir) < 0 || unlinkat(dir_fd, name, 0) < 0 ||
 	    (is_below(s, dir_fd, &dir) && mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) < 0)) {
-		fail(s, errno);
+		fail(errno, s);
 		return;
 	}
 	/* The directory's own time was settled before. */
 	if (utimensat(dir_fd, ".", (struct timespec[]){dir.st_atim, dir.st_mtim}, 0) < 0)
-		fail(s, errno);
+		fail(errno, s);
 }
 
 static void settle_entry(int dir_fd, const char *name, const struct stat *st, void *data)
@@ -82,7 +84,7 @@ int snapshot_settle(int dir_fd, int64_t epoch_s, int64_t *ret_size, bool *ret_is
 		    struct err *err)
 {
 	struct settling s = {.epoch_s = epoch_s};
-	const struct tree_walk walk = {.entry = settle_entry, .data = &s};
+	const struct tree_walk walk = {.entry = settle_entry, .failed = fail, .data = &s};
 	struct stat st;
 	int rc = 0;
 

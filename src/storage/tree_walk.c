@@ -30,27 +30,46 @@ struct walker {
 	size_t n, cap;
 };
 
+static void fail(struct walker *w, int errnum)
+{
+	if (w->walk->failed && errnum != ENOENT)
+		w->walk->failed(errnum, w->walk->data);
+}
+
+static void scan_entry(struct walker *w, struct level *level, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(w->fd, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
+		fail(w, errno);
+		return;
+	}
+	if (st.st_dev != level->dev)
+		return;
+	w->walk->entry(w->fd, name, &st, w->walk->data);
+	if (S_ISDIR(st.st_mode))
+		strv_add(&level->dirs, name);
+}
+
 /* Reports what is in the current directory and remembers its directories. */
 static void scan(struct walker *w)
 {
 	struct level *level = &w->levels[w->n - 1];
 	int fd = openat(w->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct stat st;
+	const struct dirent *e = NULL;
 
 	if (!dir) {
+		fail(w, errno);
 		fd_cleanup_close(&fd);
 		return;
 	}
-	for (const struct dirent *e = readdir(dir); e; e = readdir(dir)) {
-		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-		    fstatat(w->fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0 ||
-		    st.st_dev != level->dev)
-			continue;
-		w->walk->entry(w->fd, e->d_name, &st, w->walk->data);
-		if (S_ISDIR(st.st_mode))
-			strv_add(&level->dirs, e->d_name);
-	}
+	/* readdir(3) tells of an error by errno alone. */
+	while (errno = 0, (e = readdir(dir)))
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			scan_entry(w, level, e->d_name);
+	if (errno)
+		fail(w, errno);
 	closedir(dir);
 }
 
@@ -78,10 +97,13 @@ static void descend(struct walker *w)
 	struct stat st;
 
 	strv_remove(&level->dirs, last);
-	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == level->dev)
+	if (fd < 0 || fstat(fd, &st) < 0)
+		fail(w, errno);
+	else if (st.st_dev == level->dev) {
 		enter(w, fd, name, &st);
-	else
-		fd_cleanup_close(&fd);
+		return;
+	}
+	fd_cleanup_close(&fd);
 }
 
 /* Back to the parent: 1, 0 when there is none, -ESTALE when it is another one by now. */

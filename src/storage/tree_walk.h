@@ -16,6 +16,9 @@ struct tree_walk {
 	 * first, with the name it was given. May be NULL, as the next. */
 	void (*enter)(int dir_fd, const char *name, void *data);
 	void (*leave)(void *data);
+	/* Something could not be read, for another reason than that it disappeared. NULL: it is
+	 * passed over. */
+	void (*failed)(int errnum, void *data);
 	void *data;
 };
 

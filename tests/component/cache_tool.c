@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The build cache as a program, for tests that kill it, trace it, or look at what it has made:
+ * The build cache as a program, for tests that kill it, trace it, or look at what it has made.
  *
  *	tare-cache-tool ROOT RUNROOT HELPERS VERB ...
  *
- *	publish KEY UPPER [replace]	the directory UPPER, which is moved, becomes KEY
- *	open KEY [FIFO]			where it is; held until FIFO ends, and then looked for again
- *	adopt NAME FORMAT BASE KEY...	an image of BASE ("-": none) and the snapshots: their diff
- *IDs list				key, kind, state, bytes, uses prune all|some KEEP
- *[FILTER]...	what went, then bytes mount ID shared|locked|private [FIFO]	the directory of a
- *cache, or "busy"
+ * The verbs:
+ *
+ *	publish KEY UPPER [replace]	UPPER, which is moved, becomes KEY
+ *	open KEY [FIFO]		where it is; held until FIFO ends, then looked for again
+ *	adopt NAME FORMAT BASE KEY...	an image of BASE ("-": none) and these
+ *	list			key, kind, state, bytes, uses
+ *	prune all|some KEEP [FILTER]...	what went, then bytes
+ *	mount ID SHARING [FIFO]	the directory of a cache, or "busy"
+ *	alias KEY TARGET		another key of TARGET
+ *	export DIR FORMAT KEY|mount:ID...
+ *	import DIR
  *
  * A KEY is any word, whose digest is the key. Times are clamped to 2020-01-01.
  */
@@ -217,13 +222,47 @@ static int mount_cache(int argc, char **argv, struct err *err)
 	return 0;
 }
 
+static int add_alias(int argc, char **argv, struct err *err)
+{
+	char key[DIGEST_HEX_LEN + 1], target[DIGEST_HEX_LEN + 1];
+
+	key_of(argv[0], key);
+	key_of(argv[1], target);
+	return snapshot_add_alias(store, key, target, err);
+}
+
+static int export_cache(int argc, char **argv, struct err *err)
+{
+	char hex[MAX_KEYS][DIGEST_HEX_LEN + 1];
+	const char *keys[MAX_KEYS];
+	cleanup_strv struct strv mounts = STRV_INIT;
+	size_t n = 0;
+
+	for (int i = 2; i < argc && n < MAX_KEYS; i++) {
+		if (str_has_prefix(argv[i], "mount:")) {
+			strv_add(&mounts, argv[i] + strlen("mount:"));
+			continue;
+		}
+		key_of(argv[i], hex[n]);
+		keys[n] = hex[n];
+		n++;
+	}
+	return snapshot_export(store, keys, n, argv[0], &mounts, argv[1], err);
+}
+
+static int import_cache(int argc, char **argv, struct err *err)
+{
+	return snapshot_import(store, argv[0], err);
+}
+
 static const struct {
 	const char *name;
 	int least;
 	int (*run)(int argc, char **argv, struct err *err);
 } verbs[] = {
-	{"publish", 2, publish}, {"open", 1, open_key}, {"adopt", 4, adopt},
-	{"list", 0, list},	 {"prune", 2, prune},	{"mount", 2, mount_cache},
+	{"publish", 2, publish}, {"open", 1, open_key},	      {"adopt", 4, adopt},
+	{"list", 0, list},	 {"prune", 2, prune},	      {"mount", 2, mount_cache},
+	{"alias", 2, add_alias}, {"export", 3, export_cache}, {"import", 1, import_cache},
 };
 
 int main(int argc, char **argv)

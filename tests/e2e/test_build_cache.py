@@ -7,6 +7,7 @@ import pathlib
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import threading
 
@@ -351,6 +352,113 @@ def test_a_replacement(cache, tare):
     check(tare)
 
 
+# ---------------------------------------------------------------- damage
+
+def change(tare, sql):
+    db = sqlite3.connect(tare.root / "tare.db")
+    db.execute(sql)
+    db.commit()
+    db.close()
+
+
+@pytest.fixture
+def steps(cache, tare):
+    """One that is a layer of an image, one that is a layer of nothing else, one that is none."""
+    for key in ("image", "layer", "free"):
+        cache.publish(key, **{key: key})
+    cache("adopt", "x:1", "zstd", "busybox", "image")
+    cache("adopt", "x:2", "zstd", "busybox", "layer")
+    tare.ok("rmi", "x:2")
+    return cache
+
+
+def test_files_that_are_missing(steps, tare):
+    shutil.rmtree(pathlib.Path(steps.place("free")).parent)
+    assert steps.place("free") == "none"
+    got = tare("system", "check")
+    assert got.rc == 1 and "the files of this step are missing (tare system repair forgets it" in got.out, got
+    assert tare("system", "repair").rc == 0
+    check(tare)
+    steps.publish("free", again="1")
+    assert pathlib.Path(steps.place("free"), "again").exists()
+
+
+def test_files_without_a_row(steps, tare):
+    (tare.root / "snapshots" / ("0" * 32)).mkdir()
+    (tare.root / "snapshots" / "odd").mkdir()
+    got = tare("system", "check")
+    assert got.rc == 1 and got.out.count("what a step of a build left, and nothing names") == 2, got
+    assert tare("system", "repair").rc == 0
+    check(tare)
+    assert len(names(tare, "snapshots")) == 1
+
+
+@pytest.mark.parametrize("sql", ["UPDATE snapshot SET chain='%s' WHERE chain IS NOT NULL" % ("0" * 64), "UPDATE snapshot SET key=substr(key,1,10)",
+                                 "UPDATE snapshot SET dir='../../x' WHERE dir IS NOT NULL", "DELETE FROM snapshot_use"])
+def test_rows_that_are_damaged(steps, tare, sql):
+    change(tare, sql)
+    for key in ("image", "layer", "free"):
+        assert steps.place(key) == "none" or pathlib.Path(steps.place(key), key).read_text() == key
+    assert tare("system", "repair").rc == 0
+    check(tare)
+    assert tare.ok("run", "--rm", "--network", "none", "x:1", "cat", "/image") == "image"
+
+
+def test_a_new_index_keeps_the_cache(steps, tare):
+    db = sqlite3.connect(tare.root / "tare.db")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    page = db.execute("SELECT rootpage FROM sqlite_master WHERE name='target_blob'").fetchone()[0]
+    db.close()
+    with open(tare.root / "tare.db", "r+b") as f:
+        f.seek((page - 1) * 2048)
+        f.write(b"\xaa" * 16)
+    got = tare("system", "repair")
+    assert got.rc == 0 and "made again" in got.out, got
+    check(tare)
+    for key in ("image", "layer", "free"):
+        assert pathlib.Path(steps.place(key), key).read_text() == key
+
+
+def test_a_lost_index_loses_the_cache_and_nothing_else(steps, tare):
+    for path in tare.root.glob("tare.db*"):
+        path.unlink()
+    tare("system", "repair")
+    check(tare)
+    assert steps.place("free") == "none" and not names(tare, "snapshots")
+    assert tare.ok("run", "--rm", "--network", "none", "x:1", "cat", "/image") == "image"
+
+
+def test_what_another_boot_left_unsynced(steps, tare):
+    change(tare, "UPDATE snapshot SET boot='another' WHERE dir IS NOT NULL")
+    assert steps.place("free") == "none" and "layers" in steps.place("layer")
+    check(tare)
+    steps.publish("more", more="1")
+    steps("adopt", "y:1", "zstd", "-", "more")
+    assert not names(tare, "snapshots")
+    check(tare)
+
+
+def test_an_image_makes_other_steps_durable(cache, tare):
+    """One sync is for all that was there."""
+    cache.publish("fat", fat="1")
+    cache.publish("image", image="1")
+    cache("adopt", "x:1", "zstd", "busybox", "image")
+    db = sqlite3.connect(tare.root / "tare.db")
+    assert db.execute("SELECT count(*) FROM snapshot WHERE boot IS NOT NULL").fetchone() == (0,)
+    db.close()
+
+
+def test_df_and_prune(steps, tare):
+    rows = {r["Type"]: r for r in map(json.loads, tare.ok("system", "df", "--format", "json").splitlines())}
+    assert (rows["Build Cache"]["TotalCount"], rows["Build Cache"]["Active"]) == ("3", "0")
+    total = int(subprocess.run(["du", "-s", "--block-size=1", tare.root], capture_output=True, check=True).stdout.split()[0])
+    told = re.search(r"\((\d+) bytes\)", tare.ok("system", "df", "-v"))
+    assert int(told.group(1)) == total
+    got = tare.ok("system", "prune", "-f")
+    assert "Deleted build cache objects:\n" in got and steps.states() == ["free,shared,layer"]
+    check(tare)
+
+
 # ---------------------------------------------------------------- caches of steps
 
 def test_caches_by_sharing(cache):
@@ -388,3 +496,164 @@ def test_an_id_is_no_path(cache, identity):
     place, = cache("mount", identity, "shared")
     assert pathlib.Path(place).parts[-4] == "caches"
     assert pathlib.Path(place).resolve() == pathlib.Path(place)
+
+
+# ---------------------------------------------------------------- elsewhere
+
+@pytest.fixture
+def others(tare_factory):
+    """The cache of somebody else."""
+    other = tare_factory()
+    other.ok("pull", "-q", "busybox")
+    return Cache(other)
+
+
+def fill(cache):
+    """A step that became a layer, one that did not, one that changed nothing, another key, a cache."""
+    cache.publish("layer", one="1")
+    cache("adopt", "x:1", "zstd", "busybox", "layer")
+    folder = cache.upper(seed=41)
+    cache("publish", "fat", folder)
+    cache.publish("none")
+    cache("alias", "fast", "layer")
+    place, = cache("mount", "packages", "shared")
+    pathlib.Path(place, "downloaded").write_text("d" * 1000)
+    os.mkdir(pathlib.Path(place, "more"))
+
+
+@pytest.mark.parametrize("how", ["zstd", "gzip"])
+def test_a_cache_elsewhere(cache, others, tare, tmp_path, how):
+    fill(cache)
+    cache("export", tmp_path / "out", how, "layer", "fat", "none", "mount:packages")
+    others("import", tmp_path / "out")
+    assert pathlib.Path(others.place("fast"), "one").read_text() == "1" and others.place("none") == "empty"
+    described = [subprocess.run([LAYER_TOOL, "describe", c.place("fat")], stdout=subprocess.PIPE, check=True).stdout for c in (cache, others)]
+    assert described[0] == described[1]
+    place, = others("mount", "packages", "locked")
+    assert pathlib.Path(place, "downloaded").read_text() == "d" * 1000 and pathlib.Path(place, "more").is_dir()
+    assert os.stat(place).st_uid == 7
+    # The same layers come of it.
+    assert others("adopt", "x:1", "zstd", "busybox", "layer", "fat") == cache("adopt", "x:1", "zstd", "busybox", "layer", "fat")
+    check(others.tare)
+    check(tare)
+    assert json.loads((tmp_path / "out" / "oci-layout").read_text())["imageLayoutVersion"] == "1.0.0"
+    index = json.loads((tmp_path / "out" / "index.json").read_text())
+    for path in (tmp_path / "out" / "blobs/sha256").iterdir():
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+    assert len(index["manifests"]) == 1
+
+
+def test_what_is_here_is_not_read(cache, tmp_path):
+    fill(cache)
+    cache("export", tmp_path / "out", "zstd", "layer", "fat", "none", "mount:packages")
+    manifest = json.loads((tmp_path / "out" / "index.json").read_text())["manifests"][0]["digest"][7:]
+    config = json.loads((tmp_path / "out/blobs/sha256" / manifest).read_text())["config"]["digest"][7:]
+    for path in (tmp_path / "out" / "blobs/sha256").iterdir():
+        if path.name not in (manifest, config):
+            path.unlink()
+    cache("import", tmp_path / "out")
+
+
+def import_of(cache, folder):
+    done = subprocess.run([*cache.argv, "import", folder], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr.strip()
+
+
+def test_a_bad_cache_elsewhere(cache, others, tmp_path):
+    """What does not have its digest is not believed, and nothing of it stays."""
+    assert import_of(others, tmp_path / "none")[0] == 1
+    fill(cache)
+    cache("export", tmp_path / "out", "zstd", "layer", "fat", "none")
+    blobs = sorted((tmp_path / "out" / "blobs/sha256").iterdir(), key=lambda p: p.stat().st_size)
+    data = bytearray(blobs[-1].read_bytes())
+    data[len(data) // 2] ^= 1
+    blobs[-1].write_bytes(data)
+    rc, text = import_of(others, tmp_path / "out")
+    assert rc == 1 and "blob " in text, text
+    assert others.place("fat") == "none" and not names(others.tare, "staging")
+    for content in ("", "{}", "[]", '{"manifests":[{"digest":"sha256:../../etc/passwd"}]}', '{"manifests":7}'):
+        (tmp_path / "out" / "index.json").write_text(content)
+        rc, text = import_of(others, tmp_path / "out")
+        assert rc == 1 and text, content
+    check(others.tare)
+
+
+def test_an_import_leaves_a_cache_that_is_used(cache, others, tmp_path):
+    fill(cache)
+    cache("export", tmp_path / "out", "zstd", "mount:packages")
+    place, = others("mount", "packages", "shared")
+    pathlib.Path(place, "own").write_text("1")
+    others("import", tmp_path / "out")
+    assert os.listdir(place) == ["own"]
+
+
+# ---------------------------------------------------------------- with the builder
+
+DOCKERFILE = """FROM busybox AS fat
+RUN echo made >/made
+FROM busybox
+RUN --mount=type=cache,target=/packages,id=packages echo >>/packages/n; cat /proc/sys/kernel/random/uuid >/when
+COPY --from=fat /made /made
+COPY file /file
+"""
+
+
+@pytest.fixture
+def context(tmp_path):
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "file").write_text("1")
+    return folder
+
+
+def build(tare, context, *args):
+    """The image's id, and the steps that were not cached."""
+    got = tare("build", "--progress", "plain", "-t", "x:1", *args, context)
+    assert got.rc == 0, got.err
+    steps = dict(re.findall(r"^#(\d+) \[.*\d/\d\] (.*)$", got.err, re.M))
+    cached = set(re.findall(r"^#(\d+) CACHED$", got.err, re.M))
+    return tare.ok("images", "-q", "x:1"), [text for n, text in steps.items() if n not in cached]
+
+
+def test_a_second_developer_runs_nothing(tare_factory, context, tmp_path):
+    one, two = tare_factory(), tare_factory()
+    out = tmp_path / "out"
+    first, made = build(one, context, "--cache-to", "type=local,dest=%s,mounts=true" % out)
+    assert len(made) == 4
+    assert build(two, context, "--cache-from", "type=local,src=%s" % out) == (first, [])
+    (context / "file").write_text("2")
+    assert build(two, context)[1] == ["COPY file /file"]
+    assert "exec.cachemount" in two.ok("builder", "du", "--verbose")
+    check(two)
+
+
+def test_a_cache_in_an_image(tare_factory, context, tmp_path):
+    one, two = tare_factory(), tare_factory()
+    first, _ = build(one, context, "--cache-to", "type=inline")
+    one.ok("save", "-o", tmp_path / "x.tar", "x:1")
+    two.ok("load", "-i", tmp_path / "x.tar")
+    two.ok("pull", "-q", "busybox")
+    second, made = build(two, context, "--cache-from", "x:1", "--cache-to", "type=inline")
+    # What is copied from a stage that is not in the image has to be made to be compared.
+    assert second == first and made == ["RUN echo made >/made"]
+    check(two)
+    # What is made from the image does not repeat what it says of itself.
+    two.ok("run", "--name", "cc", "--network", "none", "x:1", "true")
+    two.ok("commit", "cc", "y:1")
+    id_ = json.loads(two.ok("image", "inspect", "-f", "{{json .Id}}", "y:1"))[len("sha256:"):]
+    assert "buildcache" not in (two.root / "blobs/sha256" / id_).read_text()
+
+
+def test_what_is_made_anew_is_never_mixed_with_what_stood_on_the_old(tare, context):
+    """A step without the cache; whatever was made on top of its old files is made again."""
+    build(tare, context)
+    when = tare.ok("run", "--rm", "--network", "none", "x:1", "cat", "/when")
+    (context / "Dockerfile").write_text(DOCKERFILE.replace("FROM busybox\n", "FROM busybox AS when\n") +
+                                        "FROM when\nRUN cp /when /when2\n")
+    build(tare, context)
+    _, made = build(tare, context, "--no-cache-filter", "when")
+    assert "RUN cp /when /when2" in made
+    got = tare.ok("run", "--rm", "--network", "none", "x:1", "sh", "-c", "cat /when /when2").split()
+    assert got[0] == got[1] != when
+    assert build(tare, context)[1] == []

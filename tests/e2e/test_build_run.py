@@ -163,6 +163,33 @@ def test_killed_builder_leaves_nothing_to_the_next_command(steps, tare):
     assert not any(left[0].split("/")[-1] in folder for folder, _, _ in os.walk("/sys/fs/cgroup"))
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+@pytest.mark.parametrize("call", ["mkdir", "mkdirat", "linkat", "symlinkat", "rename", "renameat", "unlink", "unlinkat", "rmdir", "write", "sendto",
+                                  "clone3", "openat", "open_tree", "fchmod", "fchmodat", "flock", "pipe2", "poll", "waitid"])
+def test_killed_at_any_call(steps, tare, tmp_path, call):
+    """A builder that makes a step with an address, a cache and a secret, killed at each of its calls that
+    change something: the next command finds everything."""
+    (tmp_path / "context").mkdir()
+    (tmp_path / "secret").write_text(SECRET)
+    flags = ["--context", tmp_path / "context", "--mount", "type=bind;target=/src;rw", "--mount", "type=cache;target=/c",
+             "--secret", "s=%s" % (tmp_path / "secret"), "--mount", "type=secret;id=s", "busybox", "sh", "-c", "echo x >/x"]
+    steps.ok(*flags, network="default")
+    killed = 0
+    for n in range(1, 100, 3 if call == "openat" else 1):
+        folder = steps.folder()
+        done = subprocess.run(["strace", "-o", "/dev/null", "-e", "inject=%s:signal=KILL:when=%d" % (call, n)] + steps.argv(folder, *flags),
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        ids = {p.split("/")[-1] for p in steps.left()}
+        tare.ok("ps", "-q")
+        assert not steps.left() and not list((tare.runroot / "networks").glob("*/addresses/*")), n
+        assert not grep_files(tare.folder, SECRET), n
+        assert not [f for f, _, _ in os.walk("/sys/fs/cgroup") if any(i in f for i in ids)], n
+        if done.returncode == 0:
+            break
+        killed += 1
+    assert killed and steps.ok(*flags, network="default").tree() == {"/x": "-rw-r--r--"}
+
+
 def test_what_it_leaves_behind_dies_with_it(steps):
     """A process that a command left in the background is none of the next step's."""
     mark = "86398.%d" % os.getpid()
@@ -367,7 +394,10 @@ def test_missing_secrets(steps, tmp_path):
     assert got.rc == 125 and "secret mysecret: not found\n" in got.err
     got = steps("--mount", "type=secret;id=mysecret", "busybox", "ls", "/run/secrets/mysecret")
     assert got.rc == 1 and got.tree() == {}
-    got = steps("--secret", "s=%s" % (tmp_path / "none"), "--mount", "type=secret;id=s;required", "busybox", "true")
+    for more in ("", ";required"):
+        got = steps("--secret", "s=%s" % (tmp_path / "none"), "--mount", "type=secret;id=s" + more, "busybox", "true")
+        assert got.rc == 125 and "failed to stat %s: no such file or directory" % (tmp_path / "none") in got.err
+    got = steps("--secret-env", "s=NOT_SET", "--mount", "type=secret;id=s;required", "busybox", "true")
     assert got.rc == 125 and "secret s: not found" in got.err
     (tmp_path / "large").write_bytes(b"x" * (500 * 1024 + 1))
     got = steps("--secret", "s=%s" % (tmp_path / "large"), "--mount", "type=secret;id=s", "busybox", "true")
@@ -492,9 +522,36 @@ def test_missing_agents(steps, tmp_path):
     got = steps("--ssh", "other=%s" % (tmp_path / "x"), "--mount", "type=ssh;required", "busybox", "true")
     assert got.rc == 125 and "unset ssh forward key default" in got.err
     assert steps("--mount", "type=ssh", "busybox", "true").rc == 0
-    (tmp_path / "key").write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
-    got = steps("--ssh", "default=%s" % (tmp_path / "key"), "--mount", "type=ssh", "busybox", "true")
-    assert got.rc == 125 and "is no socket of an ssh agent" in got.err and "ssh-add" in got.err
+    got = steps("--ssh", "default=%s" % (tmp_path / "none"), "--mount", "type=ssh", "busybox", "true")
+    assert got.rc == 125 and "look for the ssh key %s: no such file" % (tmp_path / "none") in got.err
+
+
+AGENT_OF_OURS = "ssh-agent\0-D\0-a\0agent7"
+
+
+@pytest.mark.skipif(not shutil.which("ssh-agent"), reason="no ssh-agent")
+def test_keys_from_files(steps, tmp_path):
+    """An agent of the step's own has them, and goes with it, also when the builder is killed."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "of-a-test", "-f", key], check=True)
+    others = [w for i in range(7) for w in ("--mount", "type=tmpfs;target=/t%d" % i)]
+    child = steps.popen("--ssh", "default=%s" % key, *others, "--mount", "type=ssh", "busybox", "sh", "-c", "echo up; sleep 60")
+    assert child.stdout.readline() == b"up\n"
+    path = "/proc/%d/root/run/buildkit/ssh_agent.0" % first_process(steps)
+    got = subprocess.run(["ssh-add", "-l"], env=dict(os.environ, SSH_AUTH_SOCK=path), stdout=subprocess.PIPE, check=True)
+    assert b"of-a-test" in got.stdout
+    key_text = key.read_text().split("\n")[1]
+    assert not grep_files(steps.tare.folder, key_text)
+    assert alive(AGENT_OF_OURS)
+    child.kill()
+    child.wait()
+    wait_until(lambda: not alive(AGENT_OF_OURS), "the agent to go with its builder")
+    steps.tare.ok("run", "--rm", "--network", "none", "busybox", "true")
+    got = steps("--ssh", "default=%s" % key, "--mount", "type=ssh", "busybox", "true")
+    assert got.rc == 0
+    key.write_text("no key\n")
+    got = steps("--ssh", "default=%s" % key, "--mount", "type=ssh", "busybox", "true")
+    assert got.rc == 125 and "ssh-add does not take the key" in got.err
 
 
 # ---------------------------------------------------------------- looking at it

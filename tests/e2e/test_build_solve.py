@@ -362,6 +362,22 @@ def test_images_as_archives(context, kind):
         assert context.tare.ok("run", "--rm", "--network", "none", "made:1", "cat", "/f") == "hi"
 
 
+@pytest.mark.parametrize("how", ["gzip", "zstd", "uncompressed"])
+def test_layers_of_an_archive_are_compressed_as_said(context, how):
+    out = context.folder.parent / "im.tar"
+    context.put("Dockerfile", "FROM scratch\nCOPY f /\n").put("f", "f\n")
+    context.build("-o", "type=oci,dest=%s,compression=%s" % (out, how), tag="made:1")
+    archive = tarfile.open(out)
+
+    def read(digest):
+        return archive.extractfile("blobs/sha256/" + digest.split(":")[1]).read()
+    index = json.load(archive.extractfile("index.json"))
+    layer = json.loads(read(index["manifests"][0]["digest"]))["layers"][0]
+    suffix, magic = {"gzip": ("+gzip", b"\x1f\x8b"), "zstd": ("+zstd", b"\x28\xb5\x2f\xfd"), "uncompressed": ("", b"./\0")}[how]
+    assert layer["mediaType"].endswith("tar" + suffix)
+    assert read(layer["digest"]).startswith(magic) or (how == "uncompressed" and b"ustar" in read(layer["digest"])[:512])
+
+
 def test_squash_makes_one_layer(context):
     context.put("Dockerfile", "FROM busybox\nRUN echo a >/a; echo b >/b; mkdir /d; echo >/d/x\nRUN rm /a; rm -r /d; mkdir /d; echo >/d/y\n"
                               "RUN rm -r /home; echo c >/c\n")
@@ -392,3 +408,106 @@ def test_the_same_everywhere(tare, tmp_path):
                                 "inspect", "im"], stdout=subprocess.PIPE)
         ids.append(json.loads(shown.stdout)[0]["Id"])
     assert ids[0] == ids[1]
+
+
+def test_several_platforms_are_one_name(context):
+    out, files = context.folder.parent / "im.tar", context.folder.parent / "files"
+    both = ["--platform", "linux/amd64,linux/arm64"]
+    context.put("Dockerfile", "FROM scratch\nARG TARGETARCH\nCOPY f /f-$TARGETARCH\n").put("f", "f\n")
+    context.build(*both, tag="both:1")
+    assert context.build(*both, tag="both:1").made() == []
+    target = context.tare.inspect("both:1")["RepoDigests"][0].split("@")[1]
+    index = json.loads((context.tare.root / "blobs/sha256" / target.split(":")[1]).read_text())
+    assert [m["platform"]["architecture"] for m in index["manifests"]] == ["amd64", "arm64"]
+    context.build(*both, "-o", "type=oci,dest=%s" % out, tag="both:1")
+    assert "blobs/sha256/" + target.split(":")[1] in tarfile.open(out).getnames()
+    context.build(*both, "-o", "type=local,dest=%s" % files, tag=None)
+    assert sorted(os.listdir(files)) == ["linux_amd64", "linux_arm64"]
+    assert os.listdir(files / "linux_arm64") == ["f-arm64"]
+
+
+def test_the_plan_of_every_command(context):
+    context.put("Dockerfile", "FROM busybox\nRUN echo one >/f\nWORKDIR /w\nRUN echo two >/g\n")
+    said = context.build("--explain").out
+    assert said.count("#!/bin/sh") == 2 and "echo two" in said and "# [3/4] WORKDIR /w" in said
+
+
+@pytest.mark.parametrize("options, said", [
+    (["-t", "Upper"], 'invalid tag "Upper": invalid reference format: repository name (library/Upper) must be lowercase'),
+    (["--push"], "registries"),
+    (["-o", "type=registry"], "registries"),
+    (["-o", "type=nonsense"], 'exporter "nonsense" could not be found'),
+    (["-o", "type=local"], "dest is required for local exporter"),
+    (["--target", "nosuch"], 'target stage "nosuch" could not be found'),
+    (["--cache-to", "type=gha"], "type=gha is not possible"),
+])
+def test_what_makes_no_sense_is_said_at_once(context, options, said):
+    got = context.put("Dockerfile", "FROM busybox\nRUN echo >/never\n").run(*options, tag=None)
+    assert got.rc == 1 and said in got.err and "RUN echo >/never" not in got.made()
+
+
+def test_another_developer_builds_from_an_exported_cache(tare, tmp_path):
+    """The second store, path and time: nothing is run, and the image is the same."""
+    text = ("FROM busybox AS fat\nRUN --mount=type=cache,target=/c,id=kept echo kept >/c/n; date +%N >/d\nCOPY a.txt /a\n"
+            "RUN cat /a /d >/m\nFROM busybox\nCOPY --from=fat /m /m\nRUN wc /m >/w\n")
+    cache, ids = tmp_path / "cache", []
+    for name, options in (("one", ["--cache-to", "type=local,dest=%s,mounts=true" % cache]),
+                          ("two", ["--cache-from", "type=local,src=%s" % cache])):
+        c = Context(tare, tmp_path / name).put("Dockerfile", text).put("a.txt", "a\n")
+        own = [tare.argv[0], "--root", str(tmp_path / name / "r"), "--runroot", str(tmp_path / name / "n")]
+        c.put(".dockerignore", "r\nn\n")
+        got = subprocess.run(own + ["build", "--progress=plain", "-t", "im", *options, str(c.folder)],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60)
+        assert got.returncode == 0, got.stderr.decode()
+        shown = subprocess.run(own + ["inspect", "im"], stdout=subprocess.PIPE)
+        ids.append(json.loads(shown.stdout)[0]["Id"])
+        made = [step for step, state in steps_of(got.stderr.decode()).items() if state == "DONE"]
+        assert len(made) == (5 if name == "one" else 0)
+    assert ids[0] == ids[1]
+    kept = [p for p in (tmp_path / "two/n", tmp_path / "two/r/caches") if p.is_dir()]
+    assert [p.read_text() for p in kept[-1].rglob("data/n")] == ["kept\n"]
+
+
+def test_a_cache_that_is_not_there_is_no_error(context):
+    context.put("Dockerfile", "FROM busybox\nRUN echo >/f\n")
+    got = context.build("--cache-from", "type=local,src=%s" % (context.folder.parent / "nothing"), "--cache-from", "someone/image")
+    assert got.made() == ["RUN echo >/f"]
+
+
+def test_an_interrupt_at_any_moment(context):
+    """Whatever it hits, the next build is right, and what is left then is what a build leaves."""
+    context.put("Dockerfile", "FROM busybox AS a\nRUN echo a >/a; sleep 0.1\nCOPY f /f\nFROM busybox AS b\nWORKDIR /w\nRUN cp /bin/busybox b\n"
+                              "FROM busybox\nCOPY --from=a /a /f /\nCOPY --from=b /w/b /\nRUN ls /\n").put("f", "f\n")
+    ended = set()
+    for step in range(14):
+        child = context.tare.popen("build", "--no-cache", "-q", "-t", "im", str(context.folder))
+        try:
+            child.communicate(timeout=0.03 * step)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=20)
+        ended.add(child.returncode)
+    assert ended <= {0, 130, -signal.SIGINT} and len(ended) > 1, ended
+    context.build()
+    assert left_over(context.tare) == []
+    assert context.tare.ok("run", "--rm", "--network", "none", "im", "cat", "/a", "/f") == "a\nf"
+
+
+def test_a_full_disk_fails_one_step(tare, tmp_path):
+    """The step says so; what was cached before stays, and with room again the build ends well."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(disk)], check=True)
+    try:
+        own = [tare.argv[0], "--root", str(disk / "r"), "--runroot", str(tmp_path / "n")]
+        c = Context(tare, tmp_path / "ctx")
+        c.put("Dockerfile", "FROM busybox\nRUN echo one >/one\nRUN dd if=/dev/zero of=/big bs=1M count=64\n")
+        got = subprocess.run(own + ["build", "--progress=plain", "-t", "im", str(c.folder)], capture_output=True, text=True, timeout=60)
+        assert got.returncode == 1 and "No space left on device" in got.stderr, got.stderr
+        assert steps_of(got.stderr)["RUN echo one >/one"] == "DONE"
+        c.put("Dockerfile", "FROM busybox\nRUN echo one >/one\nRUN echo small >/two\n")
+        got = subprocess.run(own + ["build", "--progress=plain", "-t", "im", str(c.folder)], capture_output=True, text=True, timeout=60)
+        assert got.returncode == 0, got.stderr
+        assert steps_of(got.stderr) == {"RUN echo one >/one": "CACHED", "RUN echo small >/two": "DONE"}
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

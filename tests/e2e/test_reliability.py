@@ -32,6 +32,12 @@ def test_system_calls_that_fail(shard):
     soak("fault_points.py", "--points", "1650", "--seed", "7", "--jobs", "1", "--shard", shard)
 
 
+def test_the_build_cache_under_faults():
+    """Some 2,900 points in all."""
+    needs("strace")
+    soak("cache_points.py", "--points", "150", "--seed", "7")
+
+
 @pytest.mark.parametrize("role,verbs", [
     ("cli", ["run", "run-rm"]), ("cli", ["rm-f", "import", "load", "commit", "save", "copy", "prune"]),
     ("monitor", ["run-d-rm", "stop"]), ("container", ["run-rm", "run-user"])])

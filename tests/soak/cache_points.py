@@ -107,8 +107,10 @@ class Bench(State):
 
     def check(self):
         done = self("system", "check", "--full")
-        if done.returncode:
-            raise Failure("check: " + done.stdout)
+        # Of names there is this list, too; it is written last, and by the next who changes some.
+        wrong = [line for line in done.stdout.splitlines()[:-1] if not line.startswith("name index.json: is not what")]
+        if wrong:
+            raise Failure("check: " + "; ".join(wrong))
 
     def check_key(self, key, words):
         place, = self.tool("open", key)
@@ -213,11 +215,13 @@ def run_point(bench, point):
             raise Failure("status %d: %r" % (status, done.stderr[:300]))
         if not injected and status:
             raise Failure("nothing was injected, but status %d: %s" % (status, done.stderr))
+        # Who does not wait for a lock is not interrupted either: it only passes over what is in use.
+        told = 1 if point.fault == "KILL" or "LOCK_NB" in injected else status
         bench.settled()
         bench.check()
-        check_answers(bench, verb, status if point.fault != "KILL" else 1)
+        check_answers(bench, verb, told)
         if point.verb.startswith("adopt"):
-            check_image(bench, status if point.fault != "KILL" else 1)
+            check_image(bench, told)
         end(bench, point.verb, verb)
     except Failure as e:
         raise Failure("%s (status %d: %s) %s" % (e, status, done.stderr.strip()[:200], injected[:200])) from None

@@ -67,7 +67,8 @@ const struct copy_case copy_cases[] = {
 	{"a link on the way", "l/a /new", "d 755 d\nf 644 d/a A\nl l /d\n", "new f 644 'A'"},
 	{"a link stays inside", "l /new", "f 600 x X\nl l /../../x\n", "new f 600 'X'"},
 	{"a link to nowhere", "l /new", "l l nowhere\n",
-	 "ERROR failed to calculate checksum of ref context: \"/l\": not found"},
+	 "ERROR failed to compute cache key: failed to calculate checksum of ref context: \"/l\": "
+	 "not found"},
 	{"links in a circle", "l /new", "l l k\nl k l\n", "ERROR l: too many links"},
 	{"links in directories are links", "d /new", "d 755 d\nl d/e /etc\nl d/n nowhere\n",
 	 "new d 755\nnew/e l 777 -> /etc\nnew/n l 777 -> nowhere"},
@@ -107,16 +108,20 @@ const struct copy_case copy_cases[] = {
 	 "directory "
 	 "and end with a /"},
 	{"a missing file", "nosuch /t", TREE,
-	 "ERROR failed to calculate checksum of ref context: \"/nosuch\": not found"},
+	 "ERROR failed to compute cache key: failed to calculate checksum of ref context: "
+	 "\"/nosuch\": not found"},
 	{"one of two is missing", "x nosuch /t/", TREE,
-	 "ERROR failed to calculate checksum of ref context: \"/nosuch\": not found"},
+	 "ERROR failed to compute cache key: failed to calculate checksum of ref context: "
+	 "\"/nosuch\": not found"},
 	{"a bracket in brackets is itself", "a[[]0].txt /t/", "f 644 a[0].txt A\n",
 	 "t d 755\nt/a[0].txt f 644 'A'"},
 	{"a pattern follows links", "l* /t/", "f 600 x X\nl l1 x\n", "t d 755\nt/l1 f 600 'X'"},
 
 	/* ---- ignore files ---- */
 	{"what is ignored is not there", "x /t", TREE,
-	 "ERROR failed to calculate checksum of ref context: \"/x\": not found", .ignore = "x\n"},
+	 "ERROR failed to compute cache key: failed to calculate checksum of ref context: \"/x\": "
+	 "not found",
+	 .ignore = "x\n"},
 	{"nor in a directory", "d /t", TREE "t d 3\n", "t d 755\nt/b f 755 'B'\nt/l l 777 -> a",
 	 .ignore = "d/a\nd/sub\n"},
 	{"nor for a pattern", "*.txt /t/", TREE, "t d 755\nt/z.txt f 644 'Z'", .ignore = "y*\n"},
@@ -124,7 +129,9 @@ const struct copy_case copy_cases[] = {
 	 "t d 755\nt/sub d 700 @4\nt/sub/c f 600 'C'", .ignore = "d\n!d/sub/c\n"},
 	{"by itself, too", "d/sub/c /t", TREE, "t f 600 'C'", .ignore = "d\n!d/sub/c\n"},
 	{"through an ignored link", "l /t", "f 600 x X\nl l x\n",
-	 "ERROR failed to calculate checksum of ref context: \"/l\": not found", .ignore = "x\n"},
+	 "ERROR failed to compute cache key: failed to calculate checksum of ref context: \"/l\": "
+	 "not found",
+	 .ignore = "x\n"},
 
 	/* ---- --exclude ---- */
 	{"excludes", "d /t", TREE "t d 3\nt d/sub 4\n",
@@ -155,7 +162,8 @@ const struct copy_case copy_cases[] = {
 	{"parents and excludes", "d /t/", TREE "t d 3\n", "t d 755\nt/d d 755 @3\nt/d/b f 755 'B'",
 	 .parents = true, .excludes = "d/a d/sub d/l"},
 	{"parents of what is missing", "nosuch /t/", TREE,
-	 "ERROR failed to calculate checksum of ref context: \"/nosuch\": not found",
+	 "ERROR failed to compute cache key: failed to calculate checksum of ref context: "
+	 "\"/nosuch\": not found",
 	 .parents = true},
 
 	/* ---- owners ---- */

@@ -107,6 +107,14 @@ static void change_hosts(struct fixture *f)
 {
 	strv_add(&f->request.extra_hosts, "a:1.2.3.4");
 }
+static void change_hostname(struct fixture *f)
+{
+	strv_add(&f->request.build_args, "BUILDKIT_SANDBOX_HOSTNAME=here");
+}
+static void change_build_arg(struct fixture *f)
+{
+	strv_add(&f->request.build_args, "OTHER=here");
+}
 static void change_parent(struct fixture *f)
 {
 	f->steps[1].parent = 2;
@@ -140,11 +148,12 @@ static const struct change {
 	void (*fn)(struct fixture *f);
 	bool counts;
 } changes[] = {
-	{change_argv, true},    {change_words, true},    {change_env, true},
-	{change_user, true},    {change_workdir, true},  {change_network, true},
-	{change_script, true},  {change_insecure, true}, {change_hosts, true},
-	{change_parent, true},  {change_mount, true},    {change_proxy, false},
-	{change_name, false},   {change_memory, false},
+	{change_argv, true},	   {change_words, true},    {change_env, true},
+	{change_user, true},	   {change_workdir, true},  {change_network, true},
+	{change_script, true},	   {change_insecure, true}, {change_hosts, true},
+	{change_parent, true},	   {change_mount, true},    {change_proxy, false},
+	{change_name, false},	   {change_memory, false},  {change_hostname, true},
+	{change_build_arg, false},
 };
 
 static void test_run(void **state)
