@@ -19,6 +19,8 @@ struct build_attributes {
 	struct strv keys, values; /* without type */
 };
 
+#define BUILD_SECRET_MAX (500 << 10) /* BuildKit's */
+
 struct build_secret {
 	char *id;
 	char *source; /* file; NULL */
