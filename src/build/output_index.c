@@ -247,6 +247,7 @@ static int set_index(struct output *o, struct member *members, struct source *so
 		set_target(source, hex, members[0].manifest, MEDIA_MANIFEST);
 		return 0;
 	}
+	assert(index);
 	source_add_text(source, index, strlen(index), hex);
 	set_target(source, hex, index, MEDIA_INDEX);
 	return 0;

@@ -336,6 +336,9 @@ static int run_batch(struct pruning *p, struct batch *b, struct err *err)
 	if (rc == 0) {
 		reclaim_add_garbage(&p->reclaim, p->store, &b->garbage);
 		storage_remove_garbage(p->store, &b->garbage);
+	} else {
+		/* What the index may have forgotten, and is there still. */
+		storage_mark_leftovers(p->store);
 	}
 	batch_done(b);
 	return rc;

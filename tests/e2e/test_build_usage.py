@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""build on the command line: what is refused before anything is made, and images that stand on others."""
+import pytest
+
+from builds import Context
+
+
+@pytest.fixture
+def context(tare, tmp_path):
+    return Context(tare, tmp_path / "ctx")
+
+
+@pytest.mark.parametrize("options, said", [
+    (["--secret", "id=s,src=/nosuch"], "could not parse secrets: [id=s,src=/nosuch]: failed to stat /nosuch: No such file or directory"),
+    (["--secret", "id=nosuch"], "could not parse secrets: [id=nosuch]: failed to stat nosuch: No such file or directory"),
+    (["--secret", "id=s,src=/"], "could not parse secrets: [id=s,src=/]: read /: Is a directory"),
+    (["--secret", "id=s,src=CTX/large"], "secret s too big. max size 500KB"),
+    (["--secret", "src=/etc/passwd"], "could not parse secrets: [src=/etc/passwd]: secret missing ID"),
+    (["--ssh", "default"], "could not parse ssh: [default]: invalid empty ssh agent socket, make sure SSH_AUTH_SOCK is set"),
+])
+def test_what_is_not_there_is_said_before_anything_is_built(context, options, said):
+    context.write(Dockerfile="FROM busybox\nRUN true\n").put("large", b"x" * (500 * 1024 + 1))
+    got = context.run(*[o.replace("CTX", str(context.folder)) for o in options], env={"SSH_AUTH_SOCK": ""})
+    assert got.rc == 1 and said.lower() in got.err.lower()
+    assert not got.steps
+
+
+def test_a_secret_of_the_largest_size(context):
+    context.write(Dockerfile="FROM busybox\nRUN --mount=type=secret,id=s wc -c </run/secrets/s\n").put("large", b"x" * (500 * 1024))
+    assert "512000" in context.build("--secret", "id=s,src=%s/large" % context.folder).err
+
+
+# ---------------------------------------------------------------- images and what they were made from
+
+def parent(tare, name):
+    return tare.ok("inspect", "-f", "{{.Parent}}", name)
+
+
+def test_the_base_is_the_parent(tare, context):
+    context.write(Dockerfile="FROM busybox AS first\nRUN echo 1 >/f\nFROM first\nRUN echo 2 >/g\n").build(tag="made")
+    base = tare.ok("inspect", "-f", "{{.Id}}", "busybox")
+    assert parent(tare, "made") == base
+    context.build("--squash", tag="squashed")
+    assert parent(tare, "squashed") == base
+    context.write(Dockerfile="FROM scratch\nCOPY Dockerfile /\n").build(tag="alone")
+    assert parent(tare, "alone") == ""
+
+
+def test_a_base_stays_nameless_below_what_was_built(tare, context):
+    context.write(Dockerfile="FROM busybox\nRUN echo base >/f\n").build(tag="base")
+    context.write(Dockerfile="FROM base\nRUN echo child >/g\n").build(tag="child")
+    base = tare.ok("inspect", "-f", "{{.Id}}", "base")
+    assert tare.ok("rmi", "base").split() == ["Untagged:", "base:latest"]
+    assert tare("rmi", base).err.strip().endswith("image has dependent child images")
+    assert base not in tare.ok("images", "-q", "--no-trunc") and base in tare.ok("images", "-aq", "--no-trunc")
+    assert "Total reclaimed space: 0B" in tare.ok("image", "prune", "-f")
+    assert base in tare.ok("history", "-q", "--no-trunc", "child").split()
+    assert tare.ok("run", "--rm", "--network", "none", "child", "cat", "/f", "/g") == "base\nchild"
+    assert "Deleted: " + base in tare.ok("rmi", "child")
+
+
+def test_containers_are_found_by_the_base_of_their_image(tare, context):
+    context.write(Dockerfile="FROM busybox\nRUN echo 1 >/f\n").build(tag="made")
+    tare.ok("create", "--name", "cc", "made")
+    assert tare.ok("ps", "-a", "--filter", "ancestor=busybox", "--format", "{{.Names}}") == "cc"
