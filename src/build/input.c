@@ -401,6 +401,10 @@ static int open_context(const struct opening *o, struct err *err)
 		return is_git < 0 ? is_git : open_git(o, err);
 	if (url_is_http(context))
 		return open_download(o, err);
+	if (dir_fd == -ENOTDIR)
+		return err_set(err, ERR_INVALID,
+			       "unable to prepare context: context must be a directory: %s",
+			       context);
 	return err_set(err, ERR_NOT_FOUND, "unable to prepare context: path \"%s\" not found",
 		       context);
 }

@@ -16,9 +16,10 @@
 
 /* ---- what went wrong ---- */
 
-static void print_failure(const struct build_failure *f, const struct err *err, bool is_quiet)
+/* Also of a quiet build: it is all there is to learn of why. */
+static void print_failure(const struct build_failure *f, const struct err *err)
 {
-	if (f->step && f->log && !is_quiet)
+	if (f->step && f->log)
 		fprintf(stderr, "------\n > %s:\n%s%s------\n", f->step, f->log,
 			*f->log && f->log[strlen(f->log) - 1] != '\n' ? "\n" : "");
 	if (f->excerpt)
@@ -90,7 +91,7 @@ int cmd_build(struct cli *cli, union verb_options *options, struct err *err)
 	rc = build_run_request(&engine, &o->request, &show.progress, &outcome, err);
 	build_show_close(&show);
 	if (rc < 0) {
-		print_failure(&outcome.failure, err, show.is_quiet);
+		print_failure(&outcome.failure, err);
 		return outcome.signal ? 128 + outcome.signal : 1;
 	}
 	fputs(str_get(&outcome.explanation), stdout);

@@ -43,11 +43,19 @@ static int read_filters(const struct strv *typed, struct snapshot_prune *how, st
 static int read_keep(const struct builder_prune_options *o, struct snapshot_prune *how,
 		     struct err *err)
 {
-	const char *const texts[] = {o->keep_storage, o->reserved, o->max_used};
+	const struct {
+		const char *text;
+		int64_t *bytes;
+	} rows[] = {
+		{o->keep_storage, &how->reserved_bytes}, /* its older name */
+		{o->reserved, &how->reserved_bytes},
+		{o->max_used, &how->max_bytes},
+		{o->min_free, &how->min_free_bytes},
+	};
 
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		if (texts[i] && num_parse_size(texts[i], &how->keep_bytes) < 0)
-			return err_set(err, ERR_INVALID, "invalid size: '%s'", texts[i]);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].text && num_parse_size(rows[i].text, rows[i].bytes) < 0)
+			return err_set(err, ERR_INVALID, "invalid size: '%s'", rows[i].text);
 	return 0;
 }
 
@@ -104,8 +112,8 @@ static void print_verbose(const struct du *du, const struct snapshot_info *s, bo
 	if (s->parent)
 		printf("Parent:\t\t%s\n", s->parent);
 	printf("Created at:\t%s\nMutable:\t%s\nReclaimable:\t%s\nShared:\t\t%s\nSize:\t\t%s\n",
-	       created, s->kind == SNAPSHOT_CACHE_MOUNT ? "true" : "false", in_use ? "false" : "true",
-	       shared ? "true" : "false", size);
+	       created, s->kind == SNAPSHOT_CACHE_MOUNT ? "true" : "false",
+	       in_use ? "false" : "true", shared ? "true" : "false", size);
 	printf("Description:\t%s\nUsage count:\t%lld\nLast used:\t%s\nType:\t\t%s\n\n",
 	       s->description ? s->description : "", (long long)s->n_uses, used,
 	       kind_names[s->kind]);

@@ -131,7 +131,8 @@ static void add_summary(struct df *df, const char *type, int64_t total, int64_t 
 	num_format_size((double)reclaimable, SIZE_DIGITS, size, sizeof(size));
 	set_number(row, "Active", active);
 	set_number(row, "Bytes", bytes);
-	if (bytes > 0)
+	/* docker has no share of the cache's. */
+	if (bytes > 0 && strcmp(type, "Build Cache") != 0)
 		json_set_text_take(
 			row, "Reclaimable",
 			str_printf("%s (%" PRId64 "%%)", size, reclaimable * 100 / bytes));

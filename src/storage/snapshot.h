@@ -110,9 +110,13 @@ typedef int (*snapshot_fn)(const struct snapshot_info *info, bool in_use, bool s
 int snapshot_list(struct store *store, snapshot_fn fn, void *data, struct err *err);
 
 struct snapshot_prune {
-	bool all;		    /* also what is younger than a moment or in the way of others */
-	int64_t until_ns;	    /* used before this; INT64_MAX any */
-	int64_t keep_bytes;	    /* so much may stay, the most recently used */
+	bool all;	  /* also what is younger than a moment or in the way of others */
+	int64_t until_ns; /* used before this; INT64_MAX any */
+	/* 0: not said; with any of them the most recently used may stay. What images have does not
+	 * count: it takes its room with or without the cache. */
+	int64_t max_bytes;	    /* the most that may stay */
+	int64_t min_free_bytes;	    /* of the disk, what shall be free */
+	int64_t reserved_bytes;	    /* so much may stay, whatever the others say */
 	const struct strv *filters; /* "type=...", "id=..." */
 };
 /* Removes what may go and nobody uses, the least recently used first. RET_LINES gets the ids of
