@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Benchmarks of builds: everything cached, one step not, many files, many files that did not change, two stages."""
+import os
 import random
 import shutil
 import subprocess
@@ -37,10 +38,27 @@ def buildah(b, *args):
     return b.timeit("buildah", [*command, *args], env=b.podman_env())
 
 
-def engines(b, options, folder, with_buildah=False):
-    """`build OPTIONS FOLDER` by each; podman with the network that docker and tare do not need either."""
-    podman = b.podman("build", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", *options, folder)
-    made = [b.tare("build", *options, folder), podman, b.docker("build", *options, folder)]
+def forget(b, name):
+    """Functions that take the image NAME away, with its cache: what is there already is not made again."""
+    def tare():
+        for args in (("rmi", "-f", name), ("builder", "prune", "-af")):
+            subprocess.run([*b.state, *args], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    def podman():
+        subprocess.run(["podman", "rmi", "-f", name], env=dict(os.environ, **b.podman_env()), stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    def docker():
+        subprocess.run(["docker", "-H", b.docker_socket, "rmi", "-f", name], stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+    return tare, podman, docker
+
+
+def engines(b, options, folder, with_buildah=False, fresh=None):
+    """`build OPTIONS FOLDER` by each, without the image FRESH of the round before."""
+    tare, podman, docker = forget(b, fresh) if fresh else (None, None, None)
+    made = [b.tare("build", *options, folder, before=tare),
+            b.podman("build", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", *options, folder,
+                     before=podman),
+            b.docker("build", *options, folder, before=docker)]
     if with_buildah:
         made.insert(1, buildah(b, *options, folder))
     return made
@@ -80,11 +98,12 @@ def fill(folder, n, size):
 
 
 def bench_build_copy(b):
-    """COPY of 10,000 files (500 MB), not cached"""
+    """COPY of 10,000 files (500 MB), not cached (tare durable when it returns, podman not)"""
     folder = context(b, "copy", "FROM busybox\nCOPY files /files\n")
     if not (folder / "files").exists():
         fill(folder, N_FILES, FILE_SIZE)
-    return interleave(engines(b, ("-q", "--no-cache", "-t", "bench-copy"), folder), rounds_of(b, 3), 1)
+    contenders = engines(b, ("-q", "--no-cache", "-t", "bench-copy"), folder, fresh="bench-copy")
+    return interleave(contenders, rounds_of(b, 5), 1)
 
 
 def bench_build_context(b):
@@ -126,7 +145,7 @@ def bench_build_stages(b):
         if not isinstance(made, Contender):
             contenders.append(made)
     gone = {c["name"] for c in contenders}
-    contenders += [c for c in engines(b, options, folder, True)
+    contenders += [c for c in engines(b, options, folder, True, fresh="bench-stages")
                    if (c["name"] if isinstance(c, dict) else c.name) not in gone]
     return interleave(contenders, rounds_of(b, 6), 1)
 

@@ -13,6 +13,7 @@
 #include "build/git_url.h"
 #include "build/graph.h"
 #include "build/input_private.h"
+#include "build/interrupt.h"
 #include "engine/engine.h"
 #include "oci/digest.h"
 
@@ -92,9 +93,8 @@ static int wait_status(pid_t pid)
 {
 	int status = 0;
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
+	if (interrupt_wait_child(pid, &status) < 0)
+		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 

@@ -15,6 +15,7 @@
 #include "build/graph.h"
 #include "build/http.h"
 #include "build/input_private.h"
+#include "build/interrupt.h"
 #include "dockerfile/ignore.h"
 #include "sys/path.h"
 
@@ -93,11 +94,32 @@ static int read_dockerfile(struct build_input *in, struct place *place, struct e
 	return 0;
 }
 
+/* All of standard input, for whose writer an interrupted build does not wait. */
+static int read_all_stdin(struct str *ret)
+{
+	char bytes[16 << 10];
+	ssize_t n = 0;
+
+	do {
+		int rc = interrupt_wait(STDIN_FILENO);
+
+		if (rc < 0)
+			return rc;
+		n = read(STDIN_FILENO, bytes, sizeof(bytes));
+		if (n < 0)
+			return -errno;
+		str_add_bytes(ret, bytes, (size_t)n);
+		if (ret->len > INPUT_MAX_DOCKERFILE)
+			return -EFBIG;
+	} while (n > 0);
+	return 0;
+}
+
 /* The same from standard input. */
 static int read_stdin(struct build_input *in, struct err *err)
 {
 	cleanup_str struct str text = STR_INIT;
-	int rc = fd_read_all(STDIN_FILENO, INPUT_MAX_DOCKERFILE, &text);
+	int rc = read_all_stdin(&text);
 
 	if (rc < 0)
 		return cannot_read(DEFAULT_NAME, rc, err);

@@ -120,6 +120,14 @@ static int no_registry(struct err *err)
 		       "pushing is not possible: there are no registries yet");
 }
 
+static int check_compression(const char *how, struct err *err)
+{
+	if (!how || strcmp(how, "gzip") == 0 || strcmp(how, "zstd") == 0 ||
+	    strcmp(how, "uncompressed") == 0)
+		return 0;
+	return err_set(err, ERR_INVALID, "unsupported layer compression type: %s", how);
+}
+
 static int check_output(const struct build_attributes *a, struct err *err)
 {
 	const struct output_kind *kind = find_kind(a->type);
@@ -131,7 +139,7 @@ static int check_output(const struct build_attributes *a, struct err *err)
 			       a->type ? a->type : "");
 	if (kind->needs_dest && !build_attributes_get(a, "dest"))
 		return err_set(err, ERR_INVALID, "dest is required for %s exporter", kind->name);
-	return 0;
+	return check_compression(build_attributes_get(a, "compression"), err);
 }
 
 int build_output_check(const struct build_request *request, struct err *err)
@@ -140,6 +148,8 @@ int build_output_check(const struct build_request *request, struct err *err)
 
 	if (request->push)
 		return no_registry(err);
+	if (check_compression(request->compression, err) < 0)
+		return -err->code;
 	for (size_t i = 0; i < request->n_outputs; i++)
 		if (check_output(&request->outputs[i], err) < 0)
 			return -err->code;

@@ -64,7 +64,7 @@ struct build_request {
 	struct strv security_options, cap_add, cap_drop;
 	bool squash, squash_all;
 	char *iidfile, *metadata_file;
-	int64_t jobs;	  /* steps at a time; 0: as many as there are processors */
+	int64_t jobs;	  /* steps at a time; 0: as many as there are processors, but 4 at least */
 	char *epoch;	  /* SOURCE_DATE_EPOCH as the environment or --timestamp has it; NULL */
 	bool error_shell; /* --on-error=shell */
 	bool explain;

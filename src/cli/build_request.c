@@ -279,6 +279,15 @@ static void split_platforms(struct build_request *r)
 	r->platforms = all;
 }
 
+/* The words that were typed become those of a specification. */
+static int finish_security(struct build_request *r, struct err *err)
+{
+	cleanup_strv struct strv typed = r->security_options;
+
+	r->security_options = (struct strv)STRV_INIT;
+	return security_options_finish(&typed, &r->security_options, err);
+}
+
 int build_request_finish(struct cli *cli, struct build_options *o, struct err *err)
 {
 	struct build_request *r = &o->request;
@@ -294,7 +303,7 @@ int build_request_finish(struct cli *cli, struct build_options *o, struct err *e
 	    parse_list(&o->cache_from, bare_cache, &r->cache_from, &r->n_cache_from, err) < 0 ||
 	    parse_list(&o->cache_to, bare_cache, &r->cache_to, &r->n_cache_to, err) < 0 ||
 	    parse_secrets(o, err) < 0 || add_args(cli, o, err) < 0 || set_call(o, err) < 0 ||
-	    set_epoch(o, err) < 0)
+	    set_epoch(o, err) < 0 || finish_security(r, err) < 0)
 		return -err->code;
 	return set_on_error(o, err);
 }

@@ -30,7 +30,9 @@ struct ignore_state {
 };
 
 /* Whether PATH (relative, clean, no leading slash) is excluded. PARENT is the state of its
- * directory, NULL at the top; RET (may be NULL, for files) becomes PATH's own, freed by
+ * directory, NULL at the top, or for a path alone, whose directories are then asked one by one (as
+ * docker does, with its differences: "a/b", "!a" leaves a/b out of a walk). RET (may be NULL, for
+ * files) becomes PATH's own, freed by
  * ignore_state_done. */
 bool ignore_match(const struct ignore *ig, const char *path, const struct ignore_state *parent,
 		  struct ignore_state *ret);

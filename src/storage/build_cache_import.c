@@ -320,7 +320,7 @@ static int import_mount(struct importer *m, const json_t *object, struct err *er
 	if (!w)
 		return -err->code;
 	rc = open_mount(m, object, id, w, err);
-	if (rc == 0) {
+	if (rc == 0 && w->mount.dir) {
 		w->dir_fd = open(w->mount.dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		rc = w->dir_fd < 0 ? err_sys(err, errno, "open the cache %s", id)
 				   : !cache_mount_is_empty(w->dir_fd);

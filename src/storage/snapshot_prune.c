@@ -344,6 +344,9 @@ static int run_batch(struct pruning *p, struct batch *b, struct err *err)
 	if (rc == 0) {
 		reclaim_add_garbage(&p->reclaim, p->store, &b->garbage);
 		storage_remove_garbage(p->store, &b->garbage);
+	} else {
+		/* What the index may have forgotten, and is there still. */
+		storage_mark_leftovers(p->store);
 	}
 	batch_done(b);
 	return rc;
@@ -360,11 +363,22 @@ static int is_wanted(const struct pruning *p, const struct item *item, struct er
 	       item->row.info.used_ns < p->how->until_ns && (p->limit < 0 || p->left > p->limit);
 }
 
+/* Whether the layer of ITEM is locked already: steps of different builds may have left the same one.
+ */
+static bool has_layer_of(const struct batch *b, const struct item *item)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (*item->row.info.chain_hex &&
+		    strcmp(b->items[i]->row.info.chain_hex, item->row.info.chain_hex) == 0)
+			return true;
+	return false;
+}
+
 static int add_to_batch(struct pruning *p, struct batch *b, const struct item *item,
 			struct err *err)
 {
 	bool is_used = false;
-	int fd = lock_alone(p->store, &item->row, &is_used);
+	int fd = has_layer_of(b, item) ? -1 : lock_alone(p->store, &item->row, &is_used);
 
 	if (is_used)
 		return 0;

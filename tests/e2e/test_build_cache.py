@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -288,6 +289,16 @@ def test_prune_leaves_what_images_need_and_what_is_used(cache, tare):
     check(tare)
     tare.ok("rmi", "x:1")
     assert len(names(tare, "layers")) == 1
+
+
+def test_prune_of_steps_that_became_one_layer(cache, tare):
+    """Different steps that left the same files share a layer, and all of them go at once."""
+    for key in ("one", "other"):
+        cache.publish(key, same="1")
+        cache("adopt", key + ":1", "zstd", "busybox", key)
+    *ids, _ = cache("prune", "all", 0)
+    assert len(ids) == 2 and not cache("list")
+    check(tare)
 
 
 def test_prune_keeps_the_most_recently_used(cache):
@@ -657,3 +668,41 @@ def test_what_is_made_anew_is_never_mixed_with_what_stood_on_the_old(tare, conte
     got = tare.ok("run", "--rm", "--network", "none", "x:1", "sh", "-c", "cat /when /when2").split()
     assert got[0] == got[1] != when
     assert build(tare, context)[1] == []
+
+
+CHANGING = ("write,pwrite64,fsync,fdatasync,syncfs,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,mkdirat,mknodat,symlinkat,"
+            "fchownat,fchmodat,utimensat,ftruncate,fallocate,clone,clone3,vfork,mount,umount2,fsopen,fsmount,move_mount,open_tree,setns,unshare")
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="no strace here")
+def test_a_build_killed_at_a_changing_call(tare_factory, context):
+    """A seeded sample of all such calls of the builder: the next build is right, and nothing is left."""
+    (context / "Dockerfile").write_text(DOCKERFILE.replace("cat /proc/sys/kernel/random/uuid >/when", "echo when >/when"))
+    one = tare_factory()
+    one.ok("pull", "-q", "busybox")
+    argv = [*one.argv, "build", "-q", "-t", "x:1", str(context)]
+    log = one.folder / "strace.log"
+
+    def traced(*options):
+        return subprocess.run(["strace", "-q", "-o", log, *options, *argv], capture_output=True, text=True, timeout=60, check=False)
+
+    def forget():
+        one("rmi", "-f", "x:1")
+        one.ok("builder", "prune", "-a", "-f")
+        return names(one, "snapshots") + names(one, "layers")[1:] + names(one, "staging") + os.listdir(one.runroot / "pending")
+
+    assert traced("-e", "trace=" + CHANGING).returncode == 0
+    wanted, counts, points = one.ok("images", "-q", "x:1"), {}, []
+    for call in re.findall(r"^(\w+)\(", log.read_text(), re.M):
+        counts[call] = counts.get(call, 0) + 1
+        points.append((call, counts[call]))
+    assert len(points) > 100
+    for call, k in random.Random(5).sample(points, 25):
+        assert not forget()
+        traced("-e", "trace=" + call, "-e", "inject=%s:signal=KILL:when=%d" % (call, k))
+        wait_until(lambda: one("ps").rc == 0 and not names(one, "staging"), "an empty staging directory")
+        check(one)
+        assert one("build", "-q", "-t", "x:1", context).rc == 0
+        assert one.ok("images", "-q", "x:1") == wanted, (call, k)
+        check(one)
+    assert not forget()

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -121,7 +122,7 @@ def test_limits(steps, tare):
     for folder, _, _ in os.walk("/sys/fs/cgroup"):
         if folder.endswith("/tare-test-parent"):
             os.rmdir(folder)
-    assert not list((tare.root / "containers").iterdir())
+    assert not list((tare.root / "containers").glob("*"))
 
 
 def test_program_of_a_heredoc(steps):
@@ -432,11 +433,18 @@ def test_secrets_are_nowhere_else(steps, tare, secret):
 
 # ---------------------------------------------------------------- agents
 
+LIST, SIGN, ANSWER, FAILURE = 11, 13, 14, 5
+
+
+def frame(kind, data):
+    return struct.pack(">IB", len(data) + 1, kind) + data
+
+
 class Agent:
-    """Says each line that it was told, backwards: enough to know who answers."""
+    """Answers each message with its text, backwards: enough to know who answers. `heard` are all that came."""
 
     def __init__(self, path):
-        self.path, self.seen = str(path), []
+        self.path, self.seen, self.heard = str(path), [], []
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(self.path)
         self.server.listen(8)
@@ -452,26 +460,31 @@ class Agent:
             threading.Thread(target=self.answer, args=(client,), daemon=True).start()
 
     def answer(self, client):
-        line = b""
         while True:
-            data = client.recv(65536)
-            if not data:
+            kind, data = receive(client)
+            if kind is None:
                 return
-            line += data
-            if line.endswith(b"\n"):
-                client.sendall(line[-2::-1] + b"\n")
-                line = b""
+            self.heard.append(kind)
+            client.sendall(frame(ANSWER, data[::-1]))
 
 
-def ask(path, data):
+def receive(s):
+    """A message: (kind, data); (None, b"") at the end."""
+    head = s.recv(5, socket.MSG_WAITALL)
+    if len(head) < 5:
+        return None, b""
+    size, kind = struct.unpack(">IB", head)
+    return kind, s.recv(size - 1, socket.MSG_WAITALL) if size > 1 else b""
+
+
+def ask(path, data, kind=SIGN, answer=ANSWER):
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(10)
         s.connect(path)
-        s.sendall(data + b"\n")
-        got = b""
-        while not got.endswith(b"\n"):
-            got += s.recv(65536)
-        return got[:-1]
+        s.sendall(frame(kind, data))
+        got, data = receive(s)
+        assert got == answer, (got, data)
+        return data
 
 
 def first_process(steps):
@@ -496,6 +509,7 @@ def test_agent(steps, tmp_path):
     root = "/proc/%d/root" % first_process(steps)
     assert ask(root + "/run/buildkit/ssh_agent.0", b"hello") == b"olleh"
     assert ask(root + "/a/sock", b"x" * 50000 + b"y") == b"y" + b"x" * 50000
+    assert set(agent.heard) == {SIGN} and ask(root + "/a/sock", b"", LIST) == b"" and agent.heard[-1] == LIST
     # More at a time than there are places for wait, and are served.
     many = [socket.socket(socket.AF_UNIX) for _ in range(40)]
     for s in many:
@@ -638,3 +652,25 @@ def test_mounts_leave_nothing_in_an_image(project, tare):
         """)
     project.build()
     assert tare.ok("run", "--rm", "im", "sh", "-c", "cat /x /y; ls -d /home /etc/new /gone /var/cache/mine 2>/dev/null; true") == "x\na\ns"
+
+
+@pytest.mark.parametrize("flags, shown", [
+    (["--security-opt", "seccomp=unconfined"], "Seccomp:\t0"), (["--security-opt", "no-new-privileges"], "NoNewPrivs:\t1"),
+    (["--security-opt", "seccomp=profile.json"], "Seccomp:\t2"), (["--ulimit", "nofile=77:88"], "files 77 88"), (["--network", "none"], "links 1"),
+    (["--add-host", "there:1.2.3.4"], "1.2.3.4\tthere"), (["-v", "%s:/host:ro"], "cannot write"), (["--shm-size", "1m"], "shm 1024"),
+    (["--cgroup-parent", "/tare-test-build"], "Seccomp:\t2"), (["--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=mine"], "name mine")])
+def test_options_of_the_build(project, tare, tmp_path, flags, shown):
+    """What is said to build holds for its steps."""
+    (tmp_path / "profile.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    project.write(Dockerfile="""\
+        FROM busybox
+        RUN grep -E 'Seccomp:|NoNew' /proc/self/status; echo files $(ulimit -Sn) $(ulimit -Hn); echo links $(ls /sys/class/net | wc -l); \\
+            cat /etc/hosts; touch /host/x 2>/dev/null || echo cannot write; echo shm $(df -k /dev/shm | awk 'NR > 1 {print $2}'); echo name $(hostname)
+        """)
+    got = project.build(*[f.replace("%s", str(tmp_path)) for f in flags], cwd=tmp_path)
+    lines = [line.split(" ", 2)[-1] for line in got.err.splitlines()]
+    assert shown in lines, got.err
+    assert not list((tare.root / "containers").glob("*"))
+    for folder, _, _ in os.walk("/sys/fs/cgroup"):
+        if folder.endswith("/tare-test-build"):
+            os.rmdir(folder)

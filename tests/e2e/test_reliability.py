@@ -33,7 +33,7 @@ def test_system_calls_that_fail(shard):
 
 
 def test_the_build_cache_under_faults():
-    """Some 2,900 points in all."""
+    """2,762 points in all."""
     needs("strace")
     soak("cache_points.py", "--points", "150", "--seed", "7")
 
