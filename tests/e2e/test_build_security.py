@@ -2,12 +2,16 @@
 """What a Dockerfile, a context, a cache or a step must not get, each tried by one that wants it."""
 import base64
 import glob
+import hashlib
 import http.server
+import io
+import json
 import os
 import pathlib
 import shutil
 import socket
 import subprocess
+import tarfile
 import threading
 
 import pytest
@@ -176,3 +180,53 @@ def test_a_repository_s_password_is_kept_nowhere(tare, private):
     for login in ("", "me@", "me:%s-not@" % PASSWORD, "you:%s@" % PASSWORD):
         got = tare("build", "--progress=plain", "http://%s%s" % (login, server))
         assert got.rc == 1 and "failed to fetch remote http://%s: " % server in got.err and PASSWORD not in got.err
+
+
+# ---------------------------------------------------------------- caches from elsewhere
+
+def write_blob(folder, data, name=None):
+    name = name or hashlib.sha256(data).hexdigest()
+    (folder / "blobs/sha256").mkdir(parents=True, exist_ok=True)
+    (folder / "blobs/sha256" / name).write_bytes(data)
+    return "sha256:" + name
+
+
+def write_cache(folder, **config):
+    """A directory as --cache-to writes it, that says CONFIG."""
+    config = write_blob(folder, json.dumps(config).encode())
+    manifest = {"schemaVersion": 2, "layers": [], "config": {"mediaType": "application/vnd.tare.buildcache.v1+json", "digest": config}}
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [{"digest": write_blob(folder, json.dumps(manifest).encode())}]}))
+    return folder
+
+
+def archive(**files):
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return raw.getvalue()
+
+
+def test_a_cache_gets_nothing_that_was_not_checked(tare, tmp_path):
+    """What is unpacked for the cache of a RUN is in it only when its digest was right."""
+    c = Context(tare, tmp_path / "c").write(Dockerfile="FROM busybox\nRUN --mount=type=cache,id=x,target=/p echo has $(ls /p) $(stat -c %a /p)\n")
+    bad, good = tmp_path / "bad", tmp_path / "good"
+    for folder, name in ((bad, "a" * 64), (good, None)):
+        folder.mkdir()
+        write_cache(folder, mounts=[{"id": "x", "layer": write_blob(folder, archive(evil="x"), name)}])
+    got = c.run("--network=none", "--no-cache", "--cache-from=type=local,src=%s" % bad)
+    assert got.rc == 1 and "is damaged: its digest is another" in got.err
+    assert "has 755\n" in c.build("--network=none", "--no-cache").err
+    assert "has evil 755\n" in c.build("--network=none", "--no-cache", "--cache-from=type=local,src=%s" % good).err
+
+
+@pytest.mark.parametrize("field", [{"uid": -1}, {"uid": 2**32 - 1}, {"gid": 2**40}, {"mode": 0o100755}, {"mode": "7"}, {"mode": -1}])
+def test_numbers_of_a_cache_are_not_cut_off(tare, tmp_path, field):
+    folder = tmp_path / "k"
+    folder.mkdir()
+    write_cache(folder, mounts=[dict({"id": "x", "layer": write_blob(folder, archive(x="x"))}, **field)])
+    c = Context(tare, tmp_path / "c").write(Dockerfile="FROM busybox\nRUN --mount=type=cache,id=x,target=/p ls /p\n")
+    got = c.run("--network=none", "--cache-from=type=local,src=%s" % folder)
+    assert got.rc == 1 and list(field)[0] in got.err and not list(tare.root.glob("caches/*/*/data/x"))
