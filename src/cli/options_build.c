@@ -130,7 +130,7 @@ const struct option build_options[] = {
 	{"provenance", 0, OPT_CALL, AT(unused.text), provenance_option_set, "string",
 	 "Accepted for docker's sake when \"false\": attestations are not made"},
 	{"pull", 0, OPT_BOOL, REQUEST(pull), NULL, NULL,
-	 "Always attempt to pull all referenced images"},
+	 "Accepted: there are no registries to pull from yet"},
 	{"push", 0, OPT_BOOL, AT(unused.flag), NULL, NULL,
 	 "Shorthand for \"--output=type=registry,unpack=false\"", NULL,
 	 "there is no access to registries"},
