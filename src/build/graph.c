@@ -157,37 +157,57 @@ static int make_platforms(struct graph_make *m, struct err *err)
 
 /* ---- checks ---- */
 
-static const struct graph_image *find_image(const struct graph_make *m, const char *ref)
+/* Of the images that were found by one name, that for the platform WANTED, else the first. */
+static const struct graph_image *find_image(const struct graph_make *m, const char *ref,
+					    const char *wanted)
 {
 	const struct graph_context *context = graph_context_find(m, ref, &m->target);
+	const struct graph_image *found = NULL;
 
 	if (context && !context->image)
 		return NULL;
 	if (context)
 		ref = context->image;
-	for (size_t i = 0; i < m->n_images; i++)
-		if (strcmp(m->images[i]->ref, ref) == 0)
+	for (size_t i = 0; i < m->n_images; i++) {
+		if (strcmp(m->images[i]->ref, ref) != 0)
+			continue;
+		if (strcmp(m->images[i]->platform, wanted) == 0)
 			return m->images[i];
-	return NULL;
+		found = found ? found : m->images[i];
+	}
+	return found;
 }
 
-static const char *get_platform(void *ctx, const char *ref)
+static const struct graph_image *find_target_image(const struct graph_make *m, const char *ref)
 {
-	const struct graph_image *image = find_image(ctx, ref);
+	char text[PLATFORM_LEN];
 
+	return find_image(m, ref, platform_format(&m->target, text));
+}
+
+static const char *get_platform(void *ctx, const char *ref, const char *wanted)
+{
+	const struct graph_image *image = NULL;
+	struct platform platform = {};
+	struct err ignored = ERR_INIT;
+	char text[PLATFORM_LEN] = "";
+
+	if (platform_parse(wanted, &platform, &ignored) == 0)
+		platform_format(&platform, text);
+	image = find_image(ctx, ref, text);
 	return image ? image->real_platform : NULL;
 }
 
 static const struct strv *get_env(void *ctx, const char *ref)
 {
-	const struct graph_image *image = find_image(ctx, ref);
+	const struct graph_image *image = find_target_image(ctx, ref);
 
 	return image ? &image->config.run.env : NULL;
 }
 
 static const struct strv *get_shell(void *ctx, const char *ref)
 {
-	const struct graph_image *image = find_image(ctx, ref);
+	const struct graph_image *image = find_target_image(ctx, ref);
 
 	return image ? &image->config.run.shell : NULL;
 }

@@ -245,7 +245,7 @@ int graph_apply_workdir(struct graph_make *m, struct graph_stage *s,
 	if (graph_expand(m, &s->vars, i->text.text, &typed, err) < 0)
 		return -err->code;
 	dir = graph_join_typed(before && *before ? before : "/", typed);
-	clean = graph_join("/", dir);
+	clean = str_clean_path("/", dir);
 	str_replace(&s->config.run.working_dir, dir);
 	str_replace(&s->dir, dir);
 	shown = graph_expand_shown(m, &s->vars, i->syntax->original, false);

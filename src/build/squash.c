@@ -24,6 +24,7 @@ struct squash {
 	struct snapshot_info info;
 	char name[64];	    /* in the staging directory */
 	struct strv layers; /* directories, bottom first */
+	size_t n_merged;
 };
 
 static void add_key(struct sha256 *hash, const char *key)
@@ -121,7 +122,7 @@ static void rewrite_history(struct squash *s)
 		config->history[i].empty_layer = true;
 	last = image_config_add_history(config);
 	last->created_by = str_dup("squash");
-	last->comment = str_printf("merge %zu layers", s->image->n_snapshots);
+	last->comment = str_printf("merge %zu layers", s->n_merged);
 	last->empty_layer = s->image->squashed.info.is_empty;
 }
 
@@ -158,6 +159,9 @@ int squash_image(struct build *b, struct built_image *image, struct err *err)
 	if (image->n_snapshots == 0 && !s.is_all)
 		return 0;
 	snprintf(s.name, sizeof(s.name), "squash-%zu", image->result->step);
+	for (size_t i = 0; i < image->n_snapshots; i++)
+		s.n_merged += !image->snapshots[i]->info.is_empty;
+	s.n_merged += s.is_all ? image->base_diffs.n : 0;
 	make_key(&s);
 	rc = ensure(&s, err);
 	strv_done(&s.layers);

@@ -187,14 +187,18 @@ static int finish_security_option(struct strv *out, const char *text, struct err
 	return 0;
 }
 
-static int finish_security(struct run_request *r, struct err *err)
+int security_options_finish(const struct strv *typed, struct strv *ret, struct err *err)
 {
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < r->security_options.n; i++)
-		rc = finish_security_option(&r->spec.security_options, r->security_options.items[i],
-					    err);
+	for (size_t i = 0; rc == 0 && i < typed->n; i++)
+		rc = finish_security_option(ret, typed->items[i], err);
 	return rc;
+}
+
+static int finish_security(struct run_request *r, struct err *err)
+{
+	return security_options_finish(&r->security_options, &r->spec.security_options, err);
 }
 
 int run_request_finish(struct run_request *r, const struct strv *args, struct err *err)

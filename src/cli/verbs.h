@@ -144,7 +144,7 @@ struct build_options {
 	struct container_spec limits; /* ulimits, as the setters of run's take them */
 	struct strv build_args, build_arg_files, secrets, ssh, outputs, cache_from, cache_to;
 	char *progress, *call, *on_error, *timestamp;
-	bool check;
+	bool check, quiet;
 	enum explain_mode explain;
 	/* Options that are known and refused, or that mean nothing here, land in these. */
 	struct {
@@ -453,6 +453,9 @@ int build_request_finish(struct cli *cli, struct build_options *o, struct err *e
  * volumes, ports, devices, security options, restart and pull policies, then spec_validate. Reads
  * the named files, changes nothing. 0 or -code with docker's text. */
 int run_request_finish(struct run_request *r, const struct strv *args, struct err *err);
+/* Appends what --security-opt was given to RET as a specification has it: a seccomp profile by its
+ * content. 0 or -ERR_INVALID with docker's words. */
+int security_options_finish(const struct strv *typed, struct strv *ret, struct err *err);
 
 /* The verbs' own work, one for each row of the table of commands. O is the family's member of the
  * union, filled and checked by the dispatcher, which frees it; the words after the options stand in

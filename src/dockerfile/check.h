@@ -30,10 +30,10 @@ struct check_input {
 	const char *target;	       /* stage; NULL: the last */
 	bool all_stages;	       /* look into those that the target does not need, too */
 	/* What is known of the base image IMAGE (as FROM has it, expanded): its platform
-	 * ("linux/amd64") as it really is, its environment ("K=V"), the SHELL in its configuration;
-	 * NULL when unknown. Each function may be NULL: nobody knows. Without its environment no
-	 * variable of a stage counts as undefined. */
-	const char *(*get_platform)(void *ctx, const char *image);
+	 * ("linux/amd64") as it really is when WANTED was asked for, its environment ("K=V"), the
+	 * SHELL in its configuration; NULL when unknown. Each function may be NULL: nobody knows.
+	 * Without its environment no variable of a stage counts as undefined. */
+	const char *(*get_platform)(void *ctx, const char *image, const char *wanted);
 	const struct strv *(*get_env)(void *ctx, const char *image);
 	const struct strv *(*get_shell)(void *ctx, const char *image);
 	void *ctx;

@@ -269,8 +269,8 @@ static char *dup_expected_platform(const struct check *c, const struct instructi
 static void check_image_platform(struct check *c, const struct instruction *from, const char *image)
 {
 	const struct check_input *in = c->in;
-	const char *actual = in->get_platform ? in->get_platform(in->ctx, image) : NULL;
 	cleanup_free char *expected = dup_expected_platform(c, from);
+	const char *actual = in->get_platform ? in->get_platform(in->ctx, image, expected) : NULL;
 	char actual_text[PLATFORM_LEN], expected_text[PLATFORM_LEN];
 	struct platform have, want;
 	struct err ignored = ERR_INIT;

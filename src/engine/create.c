@@ -13,6 +13,7 @@
 #include "engine/describe.h"
 #include "engine/event.h"
 #include "engine/host_files.h"
+#include "engine/image_platform.h"
 #include "engine/log_setup.h"
 #include "engine/names.h"
 #include "engine/peers.h"
@@ -434,6 +435,24 @@ static int build(struct create_ctx *c, struct err *err)
 	return rc;
 }
 
+/* With --platform, of several that came under one name that one; prepare() judges it. */
+static int find_image(struct create_ctx *c, engine_notice_fn notice, struct err *err)
+{
+	const struct container_spec *spec = c->spec;
+	struct platform want = {};
+	struct err ignored = ERR_INIT;
+
+	if (engine_find_image(c->engine, spec->image, spec->pull, notice, &c->image, err) < 0)
+		return -err->code;
+	if (!spec->platform || platform_parse(spec->platform, &want, &ignored) < 0)
+		return 0;
+	if (engine_choose_platform(c->engine, spec->image, &want, &c->image, err) < 0 &&
+	    err->code != ERR_NOT_FOUND)
+		return -err->code;
+	err_clear(err);
+	return 0;
+}
+
 int engine_create(struct engine *engine, struct container_spec *spec, engine_notice_fn notice,
 		  struct container_made *ret, struct strv *warnings, struct err *err)
 {
@@ -442,7 +461,7 @@ int engine_create(struct engine *engine, struct container_spec *spec, engine_not
 
 	*ret = (struct container_made){.pending_fd = -1, .laps[MADE_BEGAN] = clock_mono_ns()};
 	pending_sweep(engine);
-	rc = engine_find_image(engine, spec->image, spec->pull, notice, &c.image, err);
+	rc = find_image(&c, notice, err);
 	ret->laps[MADE_IMAGE] = clock_mono_ns();
 	if (rc == 0)
 		rc = prepare(&c, err);

@@ -75,6 +75,34 @@ static bool is_os(const char *word)
 	return false;
 }
 
+static bool is_arch(const char *word)
+{
+	static const char *const names[] = {
+		"386",	 "amd64",   "arm",    "armbe",	  "arm64", "arm64be", "loong64",
+		"mips",	 "mipsle",  "mips64", "mips64le", "ppc",   "ppc64",   "ppc64le",
+		"riscv", "riscv64", "s390",   "s390x",	  "sparc", "sparc64", "wasm",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(word, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* One word is an operating system or a machine. */
+static int parse_word(const char *word, struct platform *ret, struct err *err)
+{
+	if (is_os(word)) {
+		platform_set(ret, word, layout_host_arch(), NULL);
+		return 0;
+	}
+	platform_set(ret, "linux", word, NULL);
+	if (is_arch(ret->arch))
+		return 0;
+	return err_set(err, ERR_INVALID,
+		       "\"%s\": unknown operating system or architecture: invalid argument", word);
+}
+
 int platform_parse(const char *text, struct platform *ret, struct err *err)
 {
 	cleanup_strv struct strv parts = STRV_INIT;
@@ -90,13 +118,9 @@ int platform_parse(const char *text, struct platform *ret, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "\"%s\" is an invalid platform: it is not os[/arch[/variant]]",
 			       text);
-	if (parts.n > 1)
-		platform_set(ret, parts.items[0], parts.items[1],
-			     parts.n > 2 ? parts.items[2] : NULL);
-	else if (is_os(parts.items[0]))
-		platform_set(ret, parts.items[0], layout_host_arch(), NULL);
-	else
-		platform_set(ret, "linux", parts.items[0], NULL);
+	if (parts.n == 1)
+		return parse_word(parts.items[0], ret, err);
+	platform_set(ret, parts.items[0], parts.items[1], parts.n > 2 ? parts.items[2] : NULL);
 	return 0;
 }
 

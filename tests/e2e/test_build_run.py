@@ -122,7 +122,7 @@ def test_limits(steps, tare):
     for folder, _, _ in os.walk("/sys/fs/cgroup"):
         if folder.endswith("/tare-test-parent"):
             os.rmdir(folder)
-    assert not list((tare.root / "containers").iterdir())
+    assert not list((tare.root / "containers").glob("*"))
 
 
 def test_program_of_a_heredoc(steps):
@@ -652,3 +652,25 @@ def test_mounts_leave_nothing_in_an_image(project, tare):
         """)
     project.build()
     assert tare.ok("run", "--rm", "im", "sh", "-c", "cat /x /y; ls -d /home /etc/new /gone /var/cache/mine 2>/dev/null; true") == "x\na\ns"
+
+
+@pytest.mark.parametrize("flags, shown", [
+    (["--security-opt", "seccomp=unconfined"], "Seccomp:\t0"), (["--security-opt", "no-new-privileges"], "NoNewPrivs:\t1"),
+    (["--security-opt", "seccomp=profile.json"], "Seccomp:\t2"), (["--ulimit", "nofile=77:88"], "files 77 88"), (["--network", "none"], "links 1"),
+    (["--add-host", "there:1.2.3.4"], "1.2.3.4\tthere"), (["-v", "%s:/host:ro"], "cannot write"), (["--shm-size", "1m"], "shm 1024"),
+    (["--cgroup-parent", "/tare-test-build"], "Seccomp:\t2"), (["--build-arg", "BUILDKIT_SANDBOX_HOSTNAME=mine"], "name mine")])
+def test_options_of_the_build(project, tare, tmp_path, flags, shown):
+    """What is said to build holds for its steps."""
+    (tmp_path / "profile.json").write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')
+    project.write(Dockerfile="""\
+        FROM busybox
+        RUN grep -E 'Seccomp:|NoNew' /proc/self/status; echo files $(ulimit -Sn) $(ulimit -Hn); echo links $(ls /sys/class/net | wc -l); \\
+            cat /etc/hosts; touch /host/x 2>/dev/null || echo cannot write; echo shm $(df -k /dev/shm | awk 'NR > 1 {print $2}'); echo name $(hostname)
+        """)
+    got = project.build(*[f.replace("%s", str(tmp_path)) for f in flags], cwd=tmp_path)
+    lines = [line.split(" ", 2)[-1] for line in got.err.splitlines()]
+    assert shown in lines, got.err
+    assert not list((tare.root / "containers").glob("*"))
+    for folder, _, _ in os.walk("/sys/fs/cgroup"):
+        if folder.endswith("/tare-test-build"):
+            os.rmdir(folder)

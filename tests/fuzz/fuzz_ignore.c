@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ignore files: the input up to the first NUL is one, the rest is a path. Whatever they are, the
- * file is refused or gives one answer, whether the directories are asked one after the other or the
- * path alone; and what is left is not in a directory that a walk would not enter.
+ * file is refused or gives an answer, and what is left is not in a directory that a walk would not
+ * enter. (A path asked for alone may be answered otherwise than one that was walked to: docker
+ * passes over a pattern that would change nothing for a directory, and then it does not hold below
+ * it.)
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,12 +34,11 @@ static void walk(const struct ignore *ig, const char *path)
 		struct ignore_state next = {};
 
 		is_cut |= ignore_match(ig, dir, &state, &next) && !ignore_may_take_back(ig, dir);
-		require(ignore_is_empty(ig) || next.excluded == ignore_match(ig, dir, NULL, NULL));
 		ignore_state_done(&state);
 		state = next;
 	}
 	excluded = ignore_match(ig, path, &state, NULL);
-	require(excluded == ignore_match(ig, path, NULL, NULL));
+	ignore_match(ig, path, NULL, NULL);
 	require(!is_cut || excluded);
 	ignore_state_done(&state);
 }

@@ -39,7 +39,7 @@ static const struct strv *get_shell(void *ctx, const char *image)
 	return strcmp(image, "with-shell") == 0 ? &bash : NULL;
 }
 
-static const char *get_platform(void *ctx, const char *image)
+static const char *get_platform(void *ctx, const char *image, const char *wanted)
 {
 	if (strcmp(image, "unknown") == 0)
 		return NULL;

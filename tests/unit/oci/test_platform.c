@@ -24,6 +24,8 @@ static void parses(void **state)
 		{"linux/arm/v6", "linux/arm/v6"},
 		{"linux", host},
 		{"windows/amd64", "windows/amd64"},
+		{"s390x", "linux/s390x"},
+		{"toaster", NULL},
 		{"", NULL},
 		{"/", NULL},
 		{"linux/", NULL},
