@@ -174,8 +174,7 @@ static int apply_expose(struct change *c, struct err *err)
 	strv_foreach (i, &specs)
 		if (expose_ports_parse(specs.items[i], &ports, err) < 0)
 			return -err->code;
-	strv_foreach (i, &ports)
-		image_set_add(&c->run->exposed_ports, ports.items[i]);
+	image_set_add_all(&c->run->exposed_ports, &ports);
 	return 0;
 }
 

@@ -230,3 +230,51 @@ def test_numbers_of_a_cache_are_not_cut_off(tare, tmp_path, field):
     c = Context(tare, tmp_path / "c").write(Dockerfile="FROM busybox\nRUN --mount=type=cache,id=x,target=/p ls /p\n")
     got = c.run("--network=none", "--cache-from=type=local,src=%s" % folder)
     assert got.rc == 1 and list(field)[0] in got.err and not list(tare.root.glob("caches/*/*/data/x"))
+
+
+# ---------------------------------------------------------------- redirects, bombs
+
+class Redirect(http.server.BaseHTTPRequestHandler):
+    """/own is a file, everything else leads to `target`. `asked` is what came."""
+    target, asked = "", []
+
+    def log_message(self, *args):
+        pass
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        self.send_response(200 if self.path == "/own" else 302)
+        self.send_header("Location", self.target)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"own\n")
+
+
+def test_the_world_does_not_redirect_into_this_host(tare, tmp_path):
+    """Nor to its metadata service or another private address; whom one asks for oneself is one's own affair."""
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for address in ("203.0.113.1/32", "203.0.113.2/32", "169.254.169.254/32", "10.9.8.7/32"):
+        subprocess.run(["ip", "address", "add", address, "dev", "lo"], check=True)
+    handler = type("Handler", (Redirect,), {"asked": []})
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    c = Context(tare, tmp_path / "c")
+    try:
+        for host, ok in (("127.0.0.1", False), ("localhost", False), ("169.254.169.254", False), ("10.9.8.7", False), ("0.0.0.0", False),
+                         ("203.0.113.2", True)):
+            handler.target = "http://%s:%d/own" % (host, server.server_port)
+            c.write(Dockerfile="FROM scratch\nADD http://203.0.113.1:%d/%s /\n" % (server.server_port, host))
+            got = c.run("--no-cache")
+            assert (got.rc == 0) == ok and (ok or "redirected to an address of a private network" in got.err), (host, got.err)
+        assert handler.asked.count("/own") == 1
+        handler.target = "http://10.9.8.7:%d/own" % server.server_port
+        c.write(Dockerfile="FROM scratch\nADD http://127.0.0.1:%d/x /\n" % server.server_port).build("--no-cache")
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_all_ports_again_and_again(tare, tmp_path):
+    c = Context(tare, tmp_path / "c").write(Dockerfile="FROM busybox\n" + "EXPOSE 1-65535 1-65535/udp 9/tcp\n" * 20)
+    got = tare("build", "--check", str(c.folder), timeout=20)
+    assert got.rc == 0, got.err
