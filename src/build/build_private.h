@@ -195,7 +195,6 @@ struct built_image {
 	char *config;	   /* owned: the text */
 	char id[DIGEST_HEX_LEN + 1];
 	struct snapshot squashed; /* what takes the place of all others with --squash */
-	bool was_there;		  /* the store had it already */
 };
 
 /* Everything that a build's outputs share; images are made by the first that needs them. */
@@ -206,6 +205,7 @@ struct output {
 	size_t n;
 	bool is_made;			 /* the images are in the store */
 	bool is_kept;			 /* and are to stay there */
+	int n_again;			 /* how often that was made so again */
 	char target[DIGEST_HEX_LEN + 1]; /* of the manifest or index; "" until somebody asks */
 	int64_t target_size;		 /* of the index */
 };
@@ -219,6 +219,9 @@ int output_write_text(const char *path, const char *text, size_t len, struct err
 int build_output(struct build *b, struct err *err);
 /* Ensures that all images are in the store. Writes nothing when they are. */
 int output_make_images(struct output *o, struct err *err);
+/* After a step of an output that ended with RC: whether an image is gone because somebody removed
+ * it meanwhile. It is there again then. */
+bool output_is_gone(struct output *o, int rc, struct err *err);
 /* Gives them the names; several platforms are joined in an index. */
 int output_name_images(struct output *o, struct err *err);
 /* Whether NAME leads to image ID already, with the manifest or index TARGET ("": whatever). */

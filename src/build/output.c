@@ -68,11 +68,15 @@ static int get_names(const struct build_request *r, struct strv *ret, struct err
 
 static int output_image(struct output *o, const struct build_attributes *a, struct err *err)
 {
+	int rc = 0;
+
 	(void)a;
-	o->is_kept = true;
 	if (output_make_images(o, err) < 0)
 		return -err->code;
-	return output_name_images(o, err);
+	rc = output_name_images(o, err);
+	while (output_is_gone(o, rc, err))
+		rc = output_name_images(o, err);
+	return rc;
 }
 
 static int output_docker(struct output *o, const struct build_attributes *a, struct err *err)
@@ -181,6 +185,21 @@ int output_write_text(const char *path, const char *text, size_t len, struct err
 	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
 }
 
+/* Whether one of the outputs leaves the images in the store. */
+static bool keeps_images(const struct build_request *r)
+{
+	bool is_kept = r->n_outputs == 0 || r->load;
+
+	for (size_t i = 0; i < r->n_outputs; i++) {
+		const struct build_attributes *a = &r->outputs[i];
+		const struct output_kind *kind = find_kind(a->type);
+
+		is_kept |= kind->fn == output_image ||
+			   (kind->fn == output_docker && !build_attributes_get(a, "dest"));
+	}
+	return is_kept;
+}
+
 /* ---- the end ---- */
 
 static int write_iidfile(const struct output *o, struct err *err)
@@ -212,18 +231,13 @@ static void fill_outcome(const struct output *o)
 	}
 }
 
-/* An image that was only made to be written somewhere else. */
+/* Images that were only made to be written somewhere else. */
 static void remove_passing(const struct output *o)
 {
-	struct image_removal how = {.force = false};
 	struct err ignored = ERR_INIT;
 
-	for (size_t i = 0; o->is_made && !o->is_kept && i < o->n; i++) {
-		cleanup_free char *ref = str_printf(DIGEST_PREFIX "%s", o->images[i].id);
-
-		if (!o->images[i].was_there)
-			image_remove(o->b->engine->store, ref, &how, NULL, &ignored);
-	}
+	for (size_t i = 0; o->is_made && !o->is_kept && i < o->n; i++)
+		image_remove_passing(o->b->engine->store, o->images[i].id, &ignored);
 }
 
 static void output_done(struct output *o)
@@ -255,7 +269,7 @@ static int run_outputs(struct output *o, struct err *err)
 
 int build_output(struct build *b, struct err *err)
 {
-	cleanup_with(output_done) struct output o = {.b = b};
+	cleanup_with(output_done) struct output o = {.b = b, .is_kept = keeps_images(b->request)};
 
 	if (get_names(b->request, &o.names, err) < 0 || run_outputs(&o, err) < 0 ||
 	    write_iidfile(&o, err) < 0 || metadata_write(&o, err) < 0)

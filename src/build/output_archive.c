@@ -88,9 +88,17 @@ static int open_source(struct output *o, const struct build_attributes *a, struc
 {
 	cleanup_free char *id = str_printf(DIGEST_PREFIX "%s", o->images[0].id);
 
-	ret->store = o->b->engine->store;
-	if (source_open_store(id, ret, err) < 0)
-		return -err->code;
+	int rc = 0;
+
+	do {
+		source_done(ret);
+		*ret = (struct source)SOURCE_INIT;
+		ret->store = o->b->engine->store;
+		ret->finds_passing = true;
+		rc = source_open_store(id, ret, err);
+	} while (output_is_gone(o, rc, err));
+	if (rc < 0)
+		return rc;
 	return strcmp(a->type, "oci") == 0 ? output_set_index(o, get_format(o, a), ret, err) : 0;
 }
 

@@ -15,6 +15,7 @@
 #include "storage/incoming.h"
 
 #define EXPORT_NAME "exporting to image"
+#define MAX_AGAIN   20 /* times that somebody removes the image before it has its name */
 
 /* ---- what it is made of ---- */
 
@@ -124,7 +125,7 @@ static int add_layers(struct build *b, struct built_image *image, struct incomin
 {
 	const struct build_step *base = &b->graph.steps[image->base];
 
-	if (image->has_base && incoming_set_base(in, base->base.image.id, err) < 0)
+	if (image->has_base && incoming_set_base_held(in, &base->base.image, err) < 0)
 		return -err->code;
 	if (image->n_snapshots == 0)
 		return 0;
@@ -136,6 +137,9 @@ static int bring_in(struct output *o, struct built_image *image, bool is_named, 
 {
 	cleanup_incoming struct incoming *in = NULL;
 
+	/* If we are killed, our directory has the next command look for what was passing. */
+	if (!o->is_kept && build_ensure_staging(o->b, err) < 0)
+		return -err->code;
 	if (incoming_begin(o->b->engine->store, &in, err) < 0 ||
 	    add_layers(o->b, image, in, err) < 0)
 		return -err->code;
@@ -144,6 +148,8 @@ static int bring_in(struct output *o, struct built_image *image, bool is_named, 
 		return -err->code;
 	/* Lists show when it was made here, whatever date it bears. */
 	incoming_set_made(in, clock_real_ns());
+	if (!o->is_kept)
+		incoming_set_passing(in);
 	for (size_t i = 0; is_named && i < o->names.n; i++)
 		incoming_add_name(in, o->names.items[i]);
 	if (incoming_commit(in, err) < 0)
@@ -167,7 +173,6 @@ static int make_image(struct output *o, struct built_image *image, struct err *e
 	if (add_known_diffs(image)) {
 		write_config(o->b, image);
 		rc = is_there(o->b, image, err);
-		image->was_there = rc > 0;
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
 		begin_diffs(image);
@@ -215,6 +220,20 @@ int output_make_images(struct output *o, struct err *err)
 		tell(o->b, vertex, "naming to ", o->names.items[i]);
 	vertex_end(o->b, vertex, EXPORT_NAME, BUILD_EVENT_STEP_DONE, NULL);
 	return 0;
+}
+
+bool output_is_gone(struct output *o, int rc, struct err *err)
+{
+	if (rc >= 0 || err->code != ERR_NOT_FOUND || o->n_again == MAX_AGAIN)
+		return false;
+	o->n_again++;
+	err_clear(err);
+	for (size_t i = 0; i < o->n; i++) {
+		begin_diffs(&o->images[i]);
+		if (bring_in(o, &o->images[i], o->n == 1 && o->is_kept, err) < 0)
+			return false;
+	}
+	return true;
 }
 
 /* ---- names ---- */

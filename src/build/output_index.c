@@ -310,6 +310,7 @@ int output_describe(struct output *o, struct descriptor *ret, struct err *err)
 	cleanup_free char *ref = str_printf(DIGEST_PREFIX "%s", o->images[0].id);
 
 	source.store = o->b->engine->store;
+	source.finds_passing = true;
 	if (source_open_store(ref, &source, err) < 0 ||
 	    (!*source.images[0].target.hex &&
 	     source_describe(&source, &source.images[0], NULL, err) < 0))

@@ -15,6 +15,7 @@
 #include "oci/reference.h"
 
 #define LAYOUT_PREFIX "oci-layout://"
+#define MAX_AGAIN     3
 
 static void ignore_notice(const char *text)
 {
@@ -28,6 +29,19 @@ static int no_match(const char *ref, const char *platform, struct err *err)
 		       platform);
 }
 
+/* One that came just now may be gone again before it is found: others prune. */
+static int find_or_pull(struct build *b, const char *ref, struct image *ret, struct err *err)
+{
+	enum pull_policy how = b->request->pull ? PULL_ALWAYS : PULL_MISSING;
+	int rc = engine_find_image(b->engine, ref, how, ignore_notice, ret, err);
+
+	for (int i = 0; i < MAX_AGAIN && rc < 0 && err->code == ERR_NOT_FOUND; i++) {
+		err_clear(err);
+		rc = engine_find_image(b->engine, ref, how, ignore_notice, ret, err);
+	}
+	return rc;
+}
+
 static int find(struct build *b, const char *ref, const char *platform, struct image *ret,
 		struct err *err)
 {
@@ -38,8 +52,7 @@ static int find(struct build *b, const char *ref, const char *platform, struct i
 	if (str_has_prefix(ref, LAYOUT_PREFIX))
 		return layout_find_image(b->engine->store, ref + strlen(LAYOUT_PREFIX), &want, ret,
 					 err);
-	if (engine_find_image(b->engine, ref, b->request->pull ? PULL_ALWAYS : PULL_MISSING,
-			      ignore_notice, ret, err) < 0)
+	if (find_or_pull(b, ref, ret, err) < 0)
 		return -err->code;
 	/* What came alone is taken as it is, as BuildKit does; a check says that it is for another
 	 * platform. */

@@ -126,8 +126,12 @@ static int start(struct node *n, struct err *err)
 static int claim(struct node *n, struct err *err)
 {
 	int fd = -1;
-	int rc = snapshot_claim(n->build->engine->store, n->key, &fd, err);
+	int rc = 0;
 
+	/* If we are killed, our directory has the next command look for claims, too. */
+	if (build_ensure_staging(n->build, err) < 0)
+		return -err->code;
+	rc = snapshot_claim(n->build->engine->store, n->key, &fd, err);
 	if (rc < 0)
 		return rc;
 	if (rc == 0) {

@@ -23,6 +23,7 @@
 #include "base/rand.h"
 #include "oci/digest.h"
 #include "storage/db.h"
+#include "storage/image.h"
 #include "storage/layer.h"
 #include "storage/names.h"
 #include "storage/snapshot_private.h"
@@ -237,12 +238,12 @@ static int list_digests(int dir_fd, struct strv *ret, struct err *err)
 	return 0;
 }
 
-/* Removes all that the index does not name: 1, or 0 when somebody imports at this moment. TRIES as
- * lock_layers. */
-static int collect_unnamed(struct store *store, int tries, struct err *err)
+/* Removes all that the index does not name, by way of TRASH: 1, or 0 when somebody imports at this
+ * moment. TRIES as lock_layers. */
+static int collect_unnamed(struct store *store, int tries, const struct staging *trash,
+			   struct err *err)
 {
 	cleanup_collector struct collector c = COLLECTOR_INIT(store);
-	cleanup_staging struct staging trash = STAGING_INIT;
 	/* All that the index does not name is looked for below. */
 	cleanup_garbage struct garbage garbage = GARBAGE_INIT;
 	cleanup_strv struct strv layers = STRV_INIT;
@@ -250,29 +251,40 @@ static int collect_unnamed(struct store *store, int tries, struct err *err)
 
 	if (collector_begin(&c, err) < 0)
 		return -err->code;
-	if (staging_create(store, &trash, err) < 0) {
-		log_debug("collect: %s", err->msg);
-		err_clear(err);
-	}
-	c.trash_fd = trash.fd;
+	c.trash_fd = trash->fd;
 	if (!lock_layers(&c, tries))
 		return 0;
-	if (snapshot_collect(store, c.trash_fd, &garbage, err) < 0 ||
+	if (image_forget_passing(store, &garbage, err) < 0 ||
+	    snapshot_collect(store, c.trash_fd, &garbage, err) < 0 ||
 	    list_digests(c.layers_fd, &layers, err) < 0 ||
 	    list_digests(c.blobs_fd, &blobs, err) < 0 || remove_all(&c, &layers, &blobs, err) < 0)
 		return -err->code;
 	return 1;
 }
 
+static void make_trash(struct store *store, struct staging *ret)
+{
+	struct err err = ERR_INIT;
+
+	if (staging_create(store, ret, &err) < 0)
+		log_debug("collect: %s", err.msg);
+}
+
 void storage_collect(struct store *store)
 {
+	cleanup_staging struct staging trash = STAGING_INIT;
 	struct err err = ERR_INIT;
 	bool had_dead = staging_has_dead(store);
 	int rc = 0;
 
+	/* What says that something is left goes first: until all is done, our own directory says
+	 * so. On a full disk there may be room for it only afterwards. */
+	make_trash(store, &trash);
 	staging_collect(store);
+	if (trash.fd < 0)
+		make_trash(store, &trash);
 	/* Where something is known to be left, two who end at once must not both give up. */
-	rc = collect_unnamed(store, had_dead ? LOCK_TRIES : 1, &err);
+	rc = collect_unnamed(store, had_dead ? LOCK_TRIES : 1, &trash, &err);
 	if (rc < 0)
 		log_debug("collect: %s", err.msg);
 	/* What could not be looked at now stays marked for later. */

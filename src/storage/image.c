@@ -215,6 +215,13 @@ int image_find(struct store *store, const char *ref, struct image *ret, struct e
 	return err_set(err, ERR_NOT_FOUND, "No such image: %s", shown ? shown : ref);
 }
 
+int image_find_passing(struct store *store, const char *id, struct image *ret, struct err *err)
+{
+	int rc = lookup_where(store, IMAGE_SELECT "WHERE i.id=?", id, NULL, ret, err);
+
+	return rc != 0 ? rc : err_set(err, ERR_NOT_FOUND, "No such image: " DIGEST_PREFIX "%s", id);
+}
+
 void image_get_lower_dirs(const struct store *store, const struct image *image, struct strv *ret)
 {
 	for (size_t i = image->chain_ids.n; i > 0; i--)

@@ -40,6 +40,8 @@ int image_lookup(struct store *store, const char *ref, struct image *ret, struct
 int image_list_made_from(struct store *store, const char *id, struct strv *ret, struct err *err);
 /* The same; absent is ERR_NOT_FOUND "No such image: busybox:latest". */
 int image_find(struct store *store, const char *ref, struct image *ret, struct err *err);
+/* The image of ID, 64 digits, though it be a passing one (incoming_set_passing). ERR_NOT_FOUND. */
+int image_find_passing(struct store *store, const char *id, struct image *ret, struct err *err);
 
 /* The owned paths of the image's layers for overlayfs, topmost first, appended to RET. */
 void image_get_lower_dirs(const struct store *store, const struct image *image, struct strv *ret);
@@ -105,6 +107,14 @@ int64_t image_count_with_layer(struct store *store, const char *chain_id, struct
 
 /* Whether the container with this id runs now. */
 typedef bool (*image_running_fn)(const char *container_id, void *data);
+
+struct garbage;
+
+/* Takes an image away that was only passing (incoming_set_passing), with its layers, unless
+ * somebody has made it one of his own meanwhile. ID is 64 digits. */
+int image_remove_passing(struct store *store, const char *id, struct err *err);
+/* Forgets those whose makers are dead. The caller holds the lock of the layers alone. */
+int image_forget_passing(struct store *store, struct garbage *garbage, struct err *err);
 
 struct image_removal {
 	bool force;

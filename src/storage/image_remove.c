@@ -327,6 +327,67 @@ int image_remove(struct store *store, const char *ref, const struct image_remova
 	return 0;
 }
 
+/* ---- images that were only made to be written somewhere else ---- */
+
+#define IS_PASSING                                                                                 \
+	" hidden=1 AND NOT EXISTS(SELECT 1 FROM container c WHERE c.image_id=i.id) AND NOT EXISTS" \
+	"(SELECT 1 FROM mount_use m WHERE m.object='image:'||i.id)"
+
+/* Those that SQL finds. */
+static int delete_passing(struct store *store, const char *sql, const char *id,
+			  struct garbage *garbage, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	cleanup_strv struct strv ids = STRV_INIT;
+	int rc = db_prepare(store, &stmt, err, sql, id ? "t" : "", id);
+
+	while (rc >= 0 && (rc = db_step(store, stmt, err)) > 0)
+		strv_add(&ids, db_text(stmt, 0));
+	for (size_t i = 0; rc >= 0 && i < ids.n; i++)
+		rc = image_delete_rows(store, ids.items[i], garbage, err);
+	return rc;
+}
+
+int image_remove_passing(struct store *store, const char *id, struct err *err)
+{
+	cleanup_transaction struct store *tx = NULL;
+	cleanup_garbage struct garbage garbage = GARBAGE_INIT;
+
+	if (db_begin(store, false, err) < 0)
+		return -err->code;
+	tx = store;
+	if (delete_passing(store, "SELECT id FROM image i WHERE id=? AND" IS_PASSING, id, &garbage,
+			   err) < 0)
+		return -err->code;
+	/* Who builds holds the lock of the layers, so now it could not be had anyhow. */
+	storage_mark_leftovers(store);
+	return db_commit(store, err);
+}
+
+static int has_passing(struct store *store, struct err *err)
+{
+	cleanup_stmt sqlite3_stmt *stmt = NULL;
+	int rc = db_prepare(store, &stmt, err, "SELECT 1 FROM image i WHERE" IS_PASSING, "");
+
+	return rc < 0 ? rc : db_step(store, stmt, err);
+}
+
+int image_forget_passing(struct store *store, struct garbage *garbage, struct err *err)
+{
+	cleanup_transaction struct store *tx = NULL;
+	int rc = has_passing(store, err);
+
+	if (rc <= 0)
+		return rc;
+	if (db_begin(store, false, err) < 0)
+		return -err->code;
+	tx = store;
+	if (delete_passing(store, "SELECT id FROM image i WHERE" IS_PASSING, NULL, garbage, err) <
+	    0)
+		return -err->code;
+	return db_commit(store, err);
+}
+
 struct prune {
 	struct strv refs; /* what to remove: names, or ids of nameless images */
 	bool all;

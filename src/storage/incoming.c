@@ -100,6 +100,32 @@ int incoming_set_base(struct incoming *in, const char *image_id, struct err *err
 	return 0;
 }
 
+int incoming_set_base_held(struct incoming *in, const struct image *image, struct err *err)
+{
+	cleanup_free char *ref = str_printf(DIGEST_PREFIX "%s", image->id);
+	cleanup_image struct image now = IMAGE_INIT;
+	int rc = 0;
+
+	in->layers = mem_realloc_array(in->layers, image->chain_ids.n, sizeof(*in->layers));
+	strv_foreach (i, &image->chain_ids) {
+		struct incoming_layer *l = &in->layers[in->n_layers];
+
+		*l = (struct incoming_layer){.state = LAYER_THERE};
+		if (incoming_find_held(in, image->chain_ids.items[i], &l->info, err) < 0)
+			return -err->code;
+		in->n_layers++;
+	}
+	rc = image_lookup(in->store, ref, &now, err);
+	if (rc > 0)
+		memcpy(in->parent, image->id, sizeof(in->parent));
+	return rc < 0 ? rc : 0;
+}
+
+void incoming_set_passing(struct incoming *in)
+{
+	in->is_passing = true;
+}
+
 void incoming_set_made(struct incoming *in, int64_t made_ns)
 {
 	in->made_ns = made_ns;

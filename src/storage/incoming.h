@@ -47,8 +47,17 @@ void incoming_cleanup(struct incoming **in);
 int incoming_set_base(struct incoming *in, const char *image_id, struct err *err);
 /* The same without making it the parent: for another name of an image that has one already. */
 int incoming_set_base_layers(struct incoming *in, const char *image_id, struct err *err);
+struct image;
+/* The same as incoming_set_base for an image that was found while the lock of the layers was held
+ * (storage_hold), as it still is: whoever has removed it since has only made the index forget it.
+ */
+int incoming_set_base_held(struct incoming *in, const struct image *image, struct err *err);
 /* When the image was made, for lists; without it, what its configuration says. */
 void incoming_set_made(struct incoming *in, int64_t made_ns);
+/* The image is only made to be written somewhere else: nobody sees it, image_remove_passing takes
+ * it away, and where its maker dies first the next collection does. One that is there already stays
+ * as it is. No names. */
+void incoming_set_passing(struct incoming *in);
 
 /* The image's configuration, LEN bytes of JSON whose digest becomes the image's id. When the layers
  * were added before, its diff IDs must be theirs. ERR_INVALID for what image_config_parse refuses

@@ -66,6 +66,7 @@ struct incoming {
 	size_t n_snapshots;
 	struct strv durable; /* names of snapshots that will be on the disk with this image */
 	int64_t made_ns;     /* 0: as the configuration says */
+	bool is_passing;     /* hidden, unless somebody else has it */
 };
 
 /* Creates NAME in the staging directory; a descriptor for writing. */
@@ -77,6 +78,9 @@ void incoming_remember_blob(struct incoming *in, const char *hex, int64_t size, 
 int incoming_write_records(struct incoming *in, struct err *err);
 /* After the sync: names for all of them. */
 int incoming_publish_layers(struct incoming *in, struct err *err);
+/* A layer that is there as long as the lock of the layers is held: by its row, or its record. */
+int incoming_find_held(struct incoming *in, const char *chain_hex, struct layer_info *ret,
+		       struct err *err);
 /* What becomes durable with the sync that follows; moves one snapshot to the layers: 1, or 0 when
  * there is such a layer already; notes in the transaction what has become of them; releases them.
  */

@@ -43,9 +43,10 @@ static int insert_image(const struct incoming *in, struct err *err)
 		size += in->layers[i].info.size;
 	return db_run(in->store, err,
 		      "INSERT INTO image(id,created_ns,size,hidden,config,parent,made_ns)"
-		      " VALUES(?,?,?,0,?,?,nullif(?,0)) ON CONFLICT(id) DO UPDATE SET hidden=0",
-		      "tiitti", in->id, created_ns, size, in->config_text, or_null(in->parent),
-		      in->made_ns);
+		      " VALUES(?,?,?,?,?,?,nullif(?,0)) ON CONFLICT(id) DO UPDATE SET"
+		      " hidden=min(hidden,excluded.hidden)",
+		      "tiiitti", in->id, created_ns, size, (int64_t)in->is_passing, in->config_text,
+		      or_null(in->parent), in->made_ns);
 }
 
 static int insert_target(const struct incoming *in, struct err *err)

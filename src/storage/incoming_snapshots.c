@@ -319,17 +319,30 @@ static int add_copy(struct incoming *in, const struct layer_info *info, struct e
 	return incoming_add_layers(in, &source, 1, NULL, NULL, NULL, err);
 }
 
+int incoming_find_held(struct incoming *in, const char *chain_hex, struct layer_info *ret,
+		       struct err *err)
+{
+	int rc = layer_info_lookup(in->store, chain_hex, ret, err);
+
+	if (rc == 0)
+		rc = layer_read_record(in->layers_fd, chain_hex, ret, err);
+	return rc < 0 ? rc : 0;
+}
+
+/* It is locked, so it is there; its row may be gone. */
 static int add_layer(struct incoming *in, const char *chain_hex, struct err *err)
 {
 	char wanted[DIGEST_HEX_LEN + 1];
 	struct layer_info info = {};
-	int rc = layer_info_lookup(in->store, chain_hex, &info, err);
+	int rc = incoming_find_held(in, chain_hex, &info, err);
 
-	if (rc == 0)
-		return err_set(err, ERR_CONFLICT, "layer %.12s was removed", chain_hex);
 	if (rc < 0)
 		return rc;
 	chain_on_top(in, info.diff_hex, wanted);
+	if (strcmp(wanted, chain_hex) == 0 && has_blob(in, &info)) {
+		*push_layer(in) = (struct incoming_layer){.info = info, .state = LAYER_THERE};
+		return 0;
+	}
 	rc = take_layer(in, wanted, err);
 	return rc != 0 ? rc : add_copy(in, &info, err);
 }
@@ -457,8 +470,9 @@ int incoming_name_snapshots(struct incoming *in, struct err *err)
 	return 0;
 }
 
-/* Where the layer was there already the snapshot's own directory is garbage, and who uses it goes
- * on with the layer. */
+/* Where the layer was there already the snapshot's own directory is garbage, and we go on with the
+ * layer; when others use it, it goes after them. (To ask for the lock alone would lose ours where
+ * others have it: flock(2) gives up the old one first.) */
 static bool exchange(struct incoming *in, struct incoming_snapshot *s)
 {
 	cleanup_close int fd = openat(in->layers_fd, s->chain_hex,
@@ -466,8 +480,7 @@ static bool exchange(struct incoming *in, struct incoming_snapshot *s)
 	struct err ignored = ERR_INIT;
 	struct snapshot *user = s->snapshot;
 
-	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0 ||
-	    flock(user->lock_fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
 		return false;
 	fd_cleanup_close(&s->diff_fd);
 	fd_cleanup_close(&user->lock_fd);

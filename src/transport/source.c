@@ -32,6 +32,7 @@ void source_done(struct source *source)
 	folder_done(&source->folder);
 	docker_archive_done(&source->docker);
 	free(source->layers);
+	free(source->stored_config);
 	storage_release(source->store, &source->hold_fd);
 	*source = (struct source)SOURCE_INIT;
 }

@@ -52,10 +52,14 @@ struct source {
 	size_t n_images;
 	struct source_blob *made;
 	size_t n_made;
+	bool finds_passing; /* an image of the store may be one of those */
 	struct folder folder;
 	struct docker_archive docker; /* of docker's archives */
-	struct layer_info *layers;    /* of an image of the store */
+	/* Of an image of the store, as it was when it was opened: somebody may remove it since. */
+	struct layer_info *layers;
 	size_t n_layers;
+	char *stored_config;
+	char stored_id[DIGEST_HEX_LEN + 1];
 	int hold_fd; /* of the store: keeps what is read from being removed */
 };
 
@@ -110,7 +114,8 @@ int source_open_layout(struct source *ret, struct err *err); /* of ret->folder *
 int source_open_dir(struct source *ret, struct err *err);    /* skopeo's, of ret->folder */
 int source_open_docker(struct source *ret, struct err *err); /* of ret->folder */
 int source_open_archive(struct source *ret, struct err *err);
-/* The image NAME of ret->store, as it came in or as it would be handed out now. */
+/* The image NAME of ret->store, as it came in or as it would be handed out now. With
+ * ret->finds_passing, NAME may also be "sha256:..." of a passing one (storage/incoming.h). */
 int source_open_store(const char *name, struct source *ret, struct err *err);
 
 #endif

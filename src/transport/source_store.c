@@ -90,13 +90,10 @@ static int get_layer(struct source *source, size_t i, struct part_layer *layer, 
 static int get_parts(struct source *source, const struct source_image *image,
 		     const struct platform *want, struct image_parts *ret, struct err *err)
 {
-	cleanup_image struct image found = IMAGE_INIT;
 	cleanup_str struct str text = STR_INIT;
 	struct err other = ERR_INIT;
 
-	if (image_find(source->store, image->names.items[0], &found, err) < 0)
-		return -err->code;
-	str_add(&text, found.config);
+	str_add(&text, source->stored_config);
 	if (image_parts_set_config(ret, &text, source->n_layers, want, &other) < 0) {
 		*err = other;
 		/* Another platform may be in the index that came with it. */
@@ -105,7 +102,7 @@ static int get_parts(struct source *source, const struct source_image *image,
 		image_parts_done(ret);
 		return 1;
 	}
-	if (strcmp(ret->id, found.id) != 0)
+	if (strcmp(ret->id, source->stored_id) != 0)
 		return err_set(err, ERR_INVALID, "the configuration is damaged");
 	for (size_t i = 0; i < source->n_layers; i++)
 		if (get_layer(source, i, &ret->layers[i], err) < 0)
@@ -198,6 +195,22 @@ static int set_target(struct source *source, const char *hex, struct descriptor 
 	return 0;
 }
 
+static int find_image(const struct source *source, const char *name, struct image *ret,
+		      struct err *err)
+{
+	if (source->finds_passing && digest_is_valid(name))
+		return image_find_passing(source->store, name + strlen(DIGEST_PREFIX), ret, err);
+	return image_find(source->store, name, ret, err);
+}
+
+/* Rows of an image go together: if it is there still, all of them were. */
+static int is_there_still(const struct source *source, const char *name, struct err *err)
+{
+	cleanup_image struct image found = IMAGE_INIT;
+
+	return find_image(source, name, &found, err);
+}
+
 int source_open_store(const char *name, struct source *ret, struct err *err)
 {
 	cleanup_image struct image found = IMAGE_INIT;
@@ -206,14 +219,17 @@ int source_open_store(const char *name, struct source *ret, struct err *err)
 
 	ret->ops = &store_ops;
 	ret->hold_fd = storage_hold(ret->store, err);
-	if (ret->hold_fd < 0 || image_find(ret->store, name, &found, err) < 0 ||
+	if (ret->hold_fd < 0 || find_image(ret, name, &found, err) < 0 ||
 	    image_get_target(ret->store, &found, target, err) < 0 ||
-	    layer_info_list(ret->store, found.id, &ret->layers, &ret->n_layers, err) < 0)
+	    layer_info_list(ret->store, found.id, &ret->layers, &ret->n_layers, err) < 0 ||
+	    is_there_still(ret, name, err) < 0)
 		return -err->code;
 	image = source_add_image(ret);
 	if (found.reference)
 		strv_add(&image->names, found.reference);
 	else
 		strv_addf(&image->names, DIGEST_PREFIX "%s", found.id);
+	ret->stored_config = take_ptr(found.config);
+	memcpy(ret->stored_id, found.id, sizeof(ret->stored_id));
 	return *target ? set_target(ret, target, &image->target, err) : 0;
 }
