@@ -91,9 +91,9 @@ struct build_run_op {
 	/* What comes on top and is not part of the key: proxy variables. */
 	struct strv unkeyed_env;
 	char *user, *workdir;
-	char *network; /* "default", "none", "host" */
-	bool insecure; /* --security=insecure, allowed */
-	struct strv devices; /* paths of the host or names of CDI, allowed */
+	char *network;		    /* "default", "none", "host" */
+	bool insecure;		    /* --security=insecure, allowed */
+	struct strv devices;	    /* paths of the host or names of CDI, allowed */
 	struct build_mount *mounts; /* owned array */
 	size_t n_mounts;
 };

@@ -11,9 +11,9 @@
 #include "cli/verbs.h"
 #include "engine/engine.h"
 #include "engine/network.h"
-#include "json/pattern.h"
 #include "plan/plan.h"
 #include "json/format.h"
+#include "json/pattern.h"
 #include "json/value.h"
 
 #include <stdio.h>

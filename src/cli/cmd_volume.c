@@ -9,11 +9,11 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
-#include "json/pattern.h"
 #include "engine/volume.h"
 #include "engine/volume_content.h"
 #include "transport/new_file.h"
 #include "json/format.h"
+#include "json/pattern.h"
 #include "json/value.h"
 
 #include <signal.h>

@@ -16,7 +16,6 @@
 #include "engine/commit_config.h"
 #include "engine/engine.h"
 #include "engine/event.h"
-#include "sys/feeder.h"
 #include "engine/lifecycle.h"
 #include "engine/view.h"
 #include "oci/image_config.h"
@@ -26,6 +25,7 @@
 #include "storage/image.h"
 #include "storage/incoming.h"
 #include "storage/layer_write.h"
+#include "sys/feeder.h"
 #include "json/value.h"
 
 #include <errno.h>

@@ -16,10 +16,10 @@
 #include "engine/engine.h"
 #include "engine/network.h"
 #include "engine/network_plan.h"
-#include "json/pattern.h"
 #include "engine/port_text.h"
 #include "network/live.h"
 #include "storage/container.h"
+#include "json/pattern.h"
 #include "json/value.h"
 
 #define MAX_STORED ((size_t)8 << 20)

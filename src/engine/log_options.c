@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "json/pattern.h"
 #include "monitor/log_remote.h"
+#include "json/pattern.h"
 #include "json/template.h"
 
 #include <errno.h>

@@ -11,9 +11,9 @@
 #include "engine/create.h"
 #include "engine/engine.h"
 #include "engine/log_options.h"
-#include "json/pattern.h"
 #include "monitor/log_remote.h"
 #include "monitor/monitor.h"
+#include "json/pattern.h"
 #include "json/template.h"
 #include "json/value.h"
 

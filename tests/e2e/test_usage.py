@@ -24,7 +24,7 @@ OWN_SUMMARIES = {
     "Manage Docker": "Manage tare",
 }
 # Commands of docker's groups that are not there.
-NOT_THERE = {"container": set(), "image": {"build", "push"}, "system": set(), "volume": {"update"}}
+NOT_THERE = {"container": set(), "image": {"push"}, "system": set(), "volume": {"update"}}
 
 
 def load(name):

@@ -6,9 +6,9 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "engine/list.h"
-#include "json/pattern.h"
 #include "engine/state.h"
 #include "storage/container.h"
+#include "json/pattern.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
