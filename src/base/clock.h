@@ -15,6 +15,8 @@ struct err;
 uint64_t clock_mono_ns(void);
 /* Nanoseconds since 1970 (negative before). */
 int64_t clock_real_ns(void);
+/* The same as file systems take it: what is changed from now on has no earlier time. */
+int64_t clock_coarse_ns(void);
 
 /* "2006-01-02T15:04:05.999999999Z" as Go's RFC3339Nano prints UTC (trailing zeros cut). */
 #define CLOCK_RFC3339_LEN 40

@@ -58,6 +58,7 @@ struct node {
 	size_t vertex; /* 0: not shown yet */
 	bool is_told;  /* that it has failed */
 	uint64_t began_ns;
+	int64_t began_real_ns; /* as times of files have it */
 };
 
 struct build {
@@ -141,6 +142,8 @@ bool node_want_files(struct build *b, size_t step);
 bool node_has_files(const struct build *b, size_t step);
 /* Appends the directories of the files after STEP, uppermost first; with the lease held. */
 int node_add_lowers(struct build *b, size_t step, struct strv *ret, struct err *err);
+/* Has the files of the step, which is READY, the times that they have with the build's epoch. */
+int node_retime(struct node *n, struct err *err);
 /* Makes the directory in which a step works. */
 int node_prepare_dir(struct node *n, struct err *err);
 void node_get_place(struct node *n, const struct strv *lowers, const char *id,

@@ -47,6 +47,7 @@ int copy_place_open(const struct build_place *place, bool with_lowers, int64_t e
 	cleanup_place struct copy_place p = COPY_PLACE_INIT;
 
 	p.epoch_s = epoch_s;
+	p.settled_s = place->settled_s;
 	/* First what moves this process to other mounts: between two of them nothing is renamed. */
 	if (with_lowers && open_below(place, &p, err) < 0)
 		return -err->code;

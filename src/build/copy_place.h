@@ -20,6 +20,7 @@ struct copy_place {
 	int upper_fd; /* owned */
 	int lower_fd; /* owned; -1: nothing is below */
 	int64_t epoch_s;
+	int64_t settled_s;	      /* see struct build_place */
 	struct owner owner;	      /* of directories that are made */
 	struct copy_touched *touched; /* owned array: directories whose times are due */
 	size_t n_touched, cap_touched;

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 struct round {
@@ -73,9 +74,21 @@ static int copy_xattrs(const struct select_source *source, size_t i, int from, i
 {
 	const struct select_node *node = &source->nodes[i];
 
-	if (!source->tree || (node->is_known && !node->xattrs))
+	/* Of a step's files it is never known that there is nothing to be noted of their times. */
+	if (!source->tree || (source->tree->is_context && node->is_known && !node->xattrs))
 		return 0;
 	return copy_xattr_copy(from, to);
+}
+
+/* The time that the file shall have: what is not copied of one is of now. */
+static struct timespec time_of(const struct round *r, const struct stat *st)
+{
+	struct timespec now;
+
+	if (r->source->tree)
+		return copy_place_clamp(r->writer->place, st->st_mtim);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return copy_place_clamp(r->writer->place, now);
 }
 
 /* Owned path of node I where it goes. */
@@ -131,7 +144,7 @@ static int set_dir(const struct round *r, size_t i, const char *path, bool only_
 		return fchmod(to, node->st.st_mode & 07777) < 0 ? -errno : 0;
 	rc = set_owner_and_mode(to, owner_of(w, r->source, &node->st),
 				mode_of(w, r->source, &node->st));
-	if (rc < 0 || (node->is_known && !node->xattrs))
+	if (rc < 0 || (r->source->tree->is_context && node->is_known && !node->xattrs))
 		return rc;
 	from = select_open(r->source, i, NULL, &err);
 	return from < 0 ? -ESTALE : copy_xattrs(r->source, i, from, to);
@@ -156,7 +169,7 @@ static int set_small(const struct round *r, const struct select_node *node, int 
 		     const char *name)
 {
 	struct owner owner = owner_of(r->writer, r->source, &node->st);
-	struct timespec t = copy_place_clamp(r->writer->place, node->st.st_mtim);
+	struct timespec t = time_of(r, &node->st);
 	const struct timespec times[2] = {t, t};
 
 	if (fchownat(dir_fd, name, owner.uid, owner.gid, AT_SYMLINK_NOFOLLOW) < 0)
@@ -166,6 +179,29 @@ static int set_small(const struct round *r, const struct select_node *node, int 
 	    fchmodat(dir_fd, name, mode_of(r->writer, r->source, &node->st), 0) < 0)
 		return -errno;
 	return utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+/* What is known of the time of something in another step, and cannot be opened. */
+static int copy_note(const struct round *r, size_t i, int to_dir, const char *name)
+{
+	const struct select_source *source = r->source;
+	const struct timespec *t = &source->nodes[i].st.st_mtim;
+	cleanup_str struct str path = STR_INIT;
+	cleanup_free char *dir = NULL;
+	cleanup_close int from_dir = -1;
+
+	if (!source->tree || source->tree->is_context || t->tv_nsec ||
+	    t->tv_sec != r->writer->place->settled_s)
+		return 0;
+	str_add(&path, source->path);
+	if (i != 0 && path.len)
+		str_add_char(&path, '/');
+	select_add_path(source, i, &path);
+	dir = copy_dir_of(str_get(&path));
+	from_dir = path_open_no_links(source->tree->root_fd, *dir ? dir : "/",
+				      O_PATH | O_DIRECTORY);
+	return from_dir < 0 ? from_dir
+			    : copy_xattr_note(from_dir, copy_base(str_get(&path)), to_dir, name);
 }
 
 static int write_small(struct round *r, size_t i, const char *path, struct err *err)
@@ -183,6 +219,8 @@ static int write_small(struct round *r, size_t i, const char *path, struct err *
 		rc = mknodat(fd, name, node->st.st_mode, node->st.st_rdev) < 0 ? -errno : 0;
 	if (rc >= 0)
 		rc = set_small(r, node, fd, name);
+	if (rc >= 0)
+		rc = copy_note(r, i, fd, name);
 	return rc < 0 ? write_failed(rc, path, err) : 0;
 }
 
@@ -228,7 +266,7 @@ static int fill_inline(const struct round *r, int to)
 
 static int set_time(const struct round *r, int fd, const struct stat *st)
 {
-	struct timespec t = copy_place_clamp(r->writer->place, st->st_mtim);
+	struct timespec t = time_of(r, st);
 	const struct timespec times[2] = {t, t};
 
 	return futimens(fd, times) < 0 ? -errno : 0;

@@ -3,11 +3,13 @@
 #include "build/copy_xattr.h"
 
 #include "base/mem.h"
+#include "storage/snapshot.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
 
@@ -69,8 +71,12 @@ void copy_xattr_describe(int fd, struct str *ret)
 	qsort(names.items, names.n, sizeof(names.items[0]), compare_texts);
 	strv_foreach (i, &names) {
 		size_t len = 0;
-		cleanup_free char *value = read_value(fd, names.items[i], &len);
+		cleanup_free char *value = NULL;
 
+		/* Times do not count. */
+		if (strcmp(names.items[i], SNAPSHOT_TIME_NOTE) == 0)
+			continue;
+		value = read_value(fd, names.items[i], &len);
 		if (!value)
 			continue;
 		str_addf(ret, "%s=%zu:", names.items[i], len);
@@ -93,4 +99,19 @@ int copy_xattr_copy(int from, int to)
 			return -errno;
 	}
 	return 0;
+}
+
+/* Attributes of links can be reached by paths alone. */
+int copy_xattr_note(int from_dir, const char *from, int to_dir, const char *to)
+{
+	char path[PATH_MAX];
+	char value[64];
+	ssize_t len = 0;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", from_dir, from);
+	len = lgetxattr(path, SNAPSHOT_TIME_NOTE, value, sizeof(value));
+	if (len < 0)
+		return errno == ENODATA || errno == ENOTSUP ? 0 : -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", to_dir, to);
+	return lsetxattr(path, SNAPSHOT_TIME_NOTE, value, (size_t)len, 0) < 0 ? -errno : 0;
 }

@@ -107,7 +107,8 @@ static void set_ready(struct node *n, enum build_event_type how)
 
 int node_lookup(struct node *n, const char *key, struct err *err)
 {
-	int rc = snapshot_open(n->build->engine->store, key, &n->snapshot, err);
+	struct build *b = n->build;
+	int rc = snapshot_open_for(b->engine->store, key, b->graph.epoch_s, &n->snapshot, err);
 
 	if (rc > 0)
 		set_ready(n, BUILD_EVENT_STEP_CACHED);
@@ -138,12 +139,28 @@ int node_add_alias(struct node *n, struct err *err)
 
 /* ---- directories ---- */
 
+int node_retime(struct node *n, struct err *err)
+{
+	struct build *b = n->build;
+	char name[64];
+
+	if (snapshot_fits(&n->snapshot.info, b->graph.epoch_s))
+		return 0;
+	if (build_ensure_staging(b, err) < 0)
+		return -err->code;
+	snprintf(name, sizeof(name), "retimed-%zu", n->number);
+	return snapshot_retime(b->engine->store, &b->staging, name, b->graph.epoch_s, &n->snapshot,
+			       err);
+}
+
 /* Another build may have made a layer of it meanwhile. */
 static int add_snapshot(struct node *n, struct strv *ret, struct err *err)
 {
 	if (n->snapshot.info.is_empty)
 		return 0;
-	if (snapshot_locate(n->build->engine->store, &n->snapshot, err) < 0)
+	/* What is made on top of it, or copied from it, sees the times of this build. */
+	if (node_retime(n, err) < 0 ||
+	    snapshot_locate(n->build->engine->store, &n->snapshot, err) < 0)
 		return -err->code;
 	strv_add(ret, n->snapshot.dir);
 	return 0;
@@ -218,6 +235,7 @@ static int publish(struct node *n, struct err *err)
 		.parent = is_linked || !*b->nodes[s->parent].key ? NULL : b->nodes[s->parent].key,
 		.replaces = node_skips_cache(n),
 		.epoch_s = b->graph.epoch_s,
+		.began_ns = n->began_real_ns,
 	};
 	char name[64];
 
@@ -232,7 +250,8 @@ int node_publish(struct node *n, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	rc = snapshot_open(n->build->engine->store, n->key, &n->snapshot, err);
+	rc = snapshot_open_for(n->build->engine->store, n->key, n->build->graph.epoch_s,
+			       &n->snapshot, err);
 	if (rc == 0)
 		return err_set(err, ERR_SYSTEM, "the result of step %s is gone",
 			       node_step(n)->name);

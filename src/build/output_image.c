@@ -43,6 +43,16 @@ static void begin_diffs(struct built_image *image)
 		strv_add_all(&image->diffs, &image->base_diffs);
 }
 
+/* What came from the cache may have had another epoch. */
+static int retime(struct build *b, const struct built_image *image, struct err *err)
+{
+	for (size_t step = image->result->step; step != image->base;
+	     step = b->graph.steps[step].parent)
+		if (node_retime(&b->nodes[step], err) < 0)
+			return -err->code;
+	return 0;
+}
+
 /* The digests of the archives, when all of them are known. */
 static bool add_known_diffs(struct built_image *image)
 {
@@ -80,9 +90,9 @@ static void write_config(struct build *b, struct built_image *image)
 	strv_add_all(&config->diff_ids, &image->diffs);
 	if (cache_is_inline(b) && !b->request->squash && !b->request->squash_all) {
 		free(config->build_cache);
-		config->build_cache = snapshot_describe_inline(image->snapshots, image->n_snapshots,
-							       image->has_base ? image->base_diffs.n
-									       : 0);
+		config->build_cache = snapshot_describe_inline(
+			image->snapshots, image->n_snapshots,
+			image->has_base ? image->base_diffs.n : 0, b->graph.epoch_s);
 	}
 	free(image->config);
 	image->config = image_config_format(config);
@@ -129,8 +139,8 @@ static int add_layers(struct build *b, struct built_image *image, struct incomin
 		return -err->code;
 	if (image->n_snapshots == 0)
 		return 0;
-	return incoming_add_snapshots(in, image->snapshots, image->n_snapshots, b->graph.epoch_s,
-				      get_compression(b), &image->diffs, err);
+	return incoming_add_snapshots(in, image->snapshots, image->n_snapshots, get_compression(b),
+				      &image->diffs, err);
 }
 
 static int bring_in(struct output *o, struct built_image *image, bool is_named, struct err *err)
@@ -166,6 +176,8 @@ static int make_image(struct output *o, struct built_image *image, struct err *e
 	int rc = 0;
 
 	list_snapshots(o->b, image);
+	if (retime(o->b, image, err) < 0)
+		return -err->code;
 	if ((o->b->request->squash || o->b->request->squash_all) &&
 	    squash_image(o->b, image, err) < 0)
 		return -err->code;

@@ -13,6 +13,8 @@ struct build_place {
 	const char *dir;	   /* of the step, absolute: holds `upper` and `work`, both empty */
 	const char *id;		   /* 64 hex digits: of the step's container */
 	const char *platform;
+	int64_t settled_s; /* the epoch's: a file of another step that has this time may have had a
+			      later one */
 };
 
 #endif

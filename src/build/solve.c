@@ -109,6 +109,7 @@ static int start(struct node *n, struct err *err)
 	if (rc < 0)
 		return rc;
 	n->phase = NODE_BUSY;
+	n->began_real_ns = clock_coarse_ns();
 	n->build->n_busy++;
 	node_begin(n);
 	if (node_step(n)->kind == BUILD_STEP_RUN)

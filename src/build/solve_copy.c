@@ -152,7 +152,9 @@ static int copy_work(int fd, void *data, struct err *err)
 		return 0;
 	rand_hex(ID_LEN / 2, id);
 	node_get_place(n, &job->lowers, id, &place);
-	return build_copy(&node_step(n)->copy, n->selection, &place, n->build->graph.epoch_s, err);
+	place.settled_s = n->build->graph.epoch_s;
+	/* Times stay: when it becomes a snapshot it is noted what they were. */
+	return build_copy(&node_step(n)->copy, n->selection, &place, SNAPSHOT_NO_EPOCH, err);
 }
 
 /* worker_fn */
@@ -167,7 +169,7 @@ static int workdir_work(int fd, void *data, struct err *err)
 	close_claims(n->build);
 	rand_hex(ID_LEN / 2, id);
 	node_get_place(n, &job->lowers, id, &place);
-	return build_workdir(&node_step(n)->workdir, &place, n->build->graph.epoch_s, err);
+	return build_workdir(&node_step(n)->workdir, &place, SNAPSHOT_NO_EPOCH, err);
 }
 
 /* ---- its words ---- */

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -37,9 +38,13 @@ static void make_key(struct squash *s)
 {
 	unsigned char digest[SHA256_LEN];
 	struct sha256 hash;
+	char epoch[32];
 
 	sha256_init(&hash);
 	add_key(&hash, s->is_all ? "squash-all" : "squash");
+	/* It is made of files that have this build's times. */
+	snprintf(epoch, sizeof(epoch), "%" PRId64, s->info.epoch_s);
+	add_key(&hash, epoch);
 	add_key(&hash, s->b->nodes[s->image->base].result);
 	for (size_t i = 0; i < s->image->n_snapshots; i++)
 		add_key(&hash, s->image->snapshots[i]->info.result);
@@ -129,7 +134,7 @@ static void rewrite_history(struct squash *s)
 static int ensure(struct squash *s, struct err *err)
 {
 	struct store *store = s->b->engine->store;
-	int rc = snapshot_open(store, s->info.key, &s->image->squashed, err);
+	int rc = snapshot_open_for(store, s->info.key, s->info.epoch_s, &s->image->squashed, err);
 	cleanup_close int lease = -1;
 
 	if (rc != 0)
@@ -139,7 +144,7 @@ static int ensure(struct squash *s, struct err *err)
 	lease = snapshot_lease(store, err);
 	if (lease < 0 || make(s, err) < 0)
 		return -err->code;
-	rc = snapshot_open(store, s->info.key, &s->image->squashed, err);
+	rc = snapshot_open_for(store, s->info.key, s->info.epoch_s, &s->image->squashed, err);
 	return rc == 0 ? err_set(err, ERR_SYSTEM, "the squashed layer is gone") : rc < 0 ? rc : 0;
 }
 

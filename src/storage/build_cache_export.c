@@ -196,6 +196,26 @@ static void add_layer(struct exporter *x, json_t *owner, const struct packed *p)
 	json_object_set_new(owner, "size", json_integer(p->size));
 }
 
+/* With what epoch it was settled, and what times were before. */
+static int add_times(const struct snapshot *s, json_t *step, struct err *err)
+{
+	cleanup_close int fd = -1;
+	json_t *list = NULL;
+
+	if (s->info.epoch_s == SNAPSHOT_NO_EPOCH)
+		return 0;
+	json_object_set_new(step, "epoch", json_integer(s->info.epoch_s));
+	if (s->info.late == SNAPSHOT_LATE_UNKNOWN)
+		return 0;
+	fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "open %s", s->dir);
+	list = snapshot_notes_list(fd, s->info.epoch_s);
+	if (list)
+		json_object_set_new(step, "times", list);
+	return 0;
+}
+
 /* The blob of a snapshot: that of its layer, or one that is made now. */
 static int add_files(struct exporter *x, const struct snapshot *s, json_t *step, struct err *err)
 {
@@ -231,7 +251,9 @@ static int add_step(struct exporter *x, const struct snapshot *s, struct err *er
 	json_object_set_new(step, "description", json_string_nocheck(s->info.description));
 	if (s->info.parent)
 		json_object_set_new(step, "parent", json_string(s->info.parent));
-	return s->info.is_empty ? 0 : add_files(x, s, step, err);
+	if (s->info.is_empty)
+		return 0;
+	return add_times(s, step, err) < 0 ? -err->code : add_files(x, s, step, err);
 }
 
 static int add_key(struct exporter *x, const char *key, struct err *err)

@@ -28,6 +28,7 @@ enum { BATCH = 32, MAX_STEPS = 100000 };
 /* Something with files that is to be made here. */
 struct wanted {
 	struct snapshot_info info; /* of a step */
+	const json_t *times;	   /* borrowed: notes for its files; NULL: none came along */
 	struct cache_mount mount;  /* of a cache; lock_fd -1: it is a step */
 	char hex[DIGEST_HEX_LEN + 1];
 	char dir[32]; /* in the staging directory */
@@ -176,6 +177,14 @@ static int fill_job(const struct wanted *w, struct unpack_job *job, struct err *
 	return 0;
 }
 
+/* Without notes it serves the one epoch. */
+static void note_times(struct wanted *w)
+{
+	if (!w->mount.dir &&
+	    (!w->times || !snapshot_notes_write(w->dir_fd, w->info.epoch_s, w->times)))
+		w->info.late = SNAPSHOT_LATE_UNKNOWN;
+}
+
 /* The files of a cache take the place of its empty directory, whose owner and mode stay. */
 static int publish_mount(struct importer *m, const struct wanted *w, struct err *err)
 {
@@ -214,6 +223,8 @@ static int flush(struct importer *m, struct err *err)
 				       "blob %s is damaged: its digest is another",
 				       m->items[i].hex);
 	for (size_t i = 0; i < m->n; i++)
+		note_times(&m->items[i]);
+	for (size_t i = 0; i < m->n; i++)
 		if (publish(m, &m->items[i], err) < 0)
 			return -err->code;
 	forget_items(m);
@@ -233,17 +244,19 @@ static struct wanted *push(struct importer *m, struct err *err)
 static int parse_step(const json_t *object, struct snapshot_info *ret, struct err *err)
 {
 	const char *description = NULL, *parent = NULL;
-	json_int_t kind = 0;
+	json_int_t kind = 0, epoch_s = SNAPSHOT_NO_EPOCH;
 
 	if (get_hex(object, "key", ret->key, err) < 0 ||
 	    get_hex(object, "result", ret->result, err) < 0 ||
 	    document_get_string(object, "description", &description, err) < 0 ||
 	    document_get_string(object, "parent", &parent, err) < 0 ||
-	    document_get_int(object, "kind", &kind, err) < 0)
+	    document_get_int(object, "kind", &kind, err) < 0 ||
+	    document_get_int(object, "epoch", &epoch_s, err) < 0)
 		return -err->code;
 	if (kind < SNAPSHOT_RUN || kind > SNAPSHOT_OTHER)
 		return err_set(err, ERR_INVALID, "a step of kind %lld", (long long)kind);
 	ret->kind = (enum snapshot_kind)kind;
+	ret->epoch_s = epoch_s;
 	ret->description = str_dup(description ? description : "");
 	ret->parent = parent && hex_is_valid(parent, DIGEST_HEX_LEN) ? str_dup(parent) : NULL;
 	return 0;
@@ -285,8 +298,14 @@ static int import_step(struct importer *m, const json_t *object, struct err *err
 	w = push(m, err);
 	if (!w || parse_step(object, &w->info, err) < 0 || make_dir(m, w, err) < 0)
 		return -err->code;
-	if (json_object_get(object, "layer"))
+	if (json_object_get(object, "layer")) {
+		json_t *times = NULL;
+
+		if (document_get_object(object, "times", &times, err) < 0)
+			return -err->code;
+		w->times = times;
 		return open_input(m, w, object, err);
+	}
 	/* It changed nothing. */
 	rc = snapshot_publish(m->store, &m->staging, w->dir, &w->info, err);
 	snapshot_info_done(&w->info);

@@ -17,7 +17,16 @@
 
 enum { MAX_STEPS = 2000 };
 
-char *snapshot_describe_inline(struct snapshot *const *snapshots, size_t n, size_t n_below)
+/* Nothing that the cache knows may show in an image's configuration, but what follows from the
+ * layer: what its times were is noted at files of the cache alone. */
+static void add_times(json_t *step, const struct snapshot_info *info, int64_t epoch_s)
+{
+	json_object_set_new(step, "epoch", json_integer(epoch_s));
+	json_object_set_new(step, "latest", json_integer(info->latest_s));
+}
+
+char *snapshot_describe_inline(struct snapshot *const *snapshots, size_t n, size_t n_below,
+			       int64_t epoch_s)
 {
 	cleanup_json json_t *steps = json_array();
 	size_t layer = n_below;
@@ -33,8 +42,10 @@ char *snapshot_describe_inline(struct snapshot *const *snapshots, size_t n, size
 		json_object_set_new(step, "description", json_string_nocheck(info->description));
 		if (info->parent)
 			json_object_set_new(step, "parent", json_string(info->parent));
-		if (!info->is_empty)
+		if (!info->is_empty) {
 			json_object_set_new(step, "layer", json_integer((json_int_t)layer++));
+			add_times(step, info, epoch_s);
+		}
 		json_array_append_new(steps, step);
 	}
 	return json_dumps(steps, JSON_COMPACT);
@@ -42,7 +53,7 @@ char *snapshot_describe_inline(struct snapshot *const *snapshots, size_t n, size
 
 struct step {
 	const char *key, *result, *description, *parent; /* borrowed */
-	json_int_t kind;
+	json_int_t kind, epoch_s, latest_s;
 	const char *chain; /* NULL: it changed nothing */
 	int64_t size;
 };
@@ -63,8 +74,12 @@ static int parse_step(const json_t *object, const struct image *image, struct st
 	    document_get_string(object, "description", &ret->description, err) < 0 ||
 	    document_get_string(object, "parent", &ret->parent, err) < 0 ||
 	    document_get_int(object, "kind", &ret->kind, err) < 0 ||
-	    document_get_int(object, "layer", &layer, err) < 0)
+	    document_get_int(object, "layer", &layer, err) < 0 ||
+	    document_get_int(object, "epoch", &ret->epoch_s, err) < 0 ||
+	    document_get_int(object, "latest", &ret->latest_s, err) < 0)
 		return -err->code;
+	if (!json_object_get(object, "epoch"))
+		ret->epoch_s = SNAPSHOT_NO_EPOCH;
 	if (!is_key(ret->key) || (ret->result && !is_key(ret->result)) || ret->kind < 0 ||
 	    ret->kind > SNAPSHOT_OTHER || layer < 0 || (size_t)layer >= image->chain_ids.n)
 		return err_set(err, ERR_INVALID, "the build cache in image %.12s is damaged",
@@ -78,14 +93,18 @@ static int parse_step(const json_t *object, const struct image *image, struct st
 static int insert_step(struct store *store, const struct step *s, struct err *err)
 {
 	int64_t now_ns = clock_real_ns();
-	int rc = db_run(store, err,
-			"INSERT OR IGNORE INTO snapshot(key,chain,kind,description,parent,size,"
-			"created_ns,result) SELECT ?1,?2,?3,?4,?5,ifnull((SELECT size FROM layer"
-			" WHERE chain_id=?2),0),?6,?7 WHERE ?2 IS NULL OR EXISTS(SELECT 1 FROM"
-			" layer WHERE chain_id=?2)",
-			"ttittit", s->key, s->chain, (int64_t)s->kind,
-			s->description ? s->description : "", is_key(s->parent) ? s->parent : NULL,
-			now_ns, s->result);
+	int rc = db_run(
+		store, err,
+		"INSERT OR IGNORE INTO snapshot(key,chain,kind,description,parent,size,"
+		"created_ns,result,epoch,late,latest) SELECT ?1,?2,?3,?4,?5,ifnull((SELECT"
+		" size FROM layer WHERE chain_id=?2),0),?6,?7,nullif(?8,"
+		"9223372036854775807),?9,?10 WHERE ?2 IS NULL OR EXISTS(SELECT 1 FROM"
+		" layer WHERE chain_id=?2)",
+		"ttittitiii", s->key, s->chain, (int64_t)s->kind,
+		s->description ? s->description : "", is_key(s->parent) ? s->parent : NULL, now_ns,
+		s->result, (int64_t)s->epoch_s,
+		(int64_t)(s->latest_s >= s->epoch_s ? SNAPSHOT_LATE_UNKNOWN : SNAPSHOT_LATE_NONE),
+		(int64_t)s->latest_s);
 
 	if (rc <= 0)
 		return rc;

@@ -202,7 +202,7 @@ static int upgrade(struct store *store, int version, struct err *err)
 {
 	static const char *const upgrades[] = {
 		[0] = db_schema,	 [1] = db_upgrade_from_1, [2] = db_upgrade_from_2,
-		[3] = db_upgrade_from_3, [4] = db_upgrade_from_4,
+		[3] = db_upgrade_from_3, [4] = db_upgrade_from_4, [5] = db_upgrade_from_5,
 	};
 
 	if (version == 0)

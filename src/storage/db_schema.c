@@ -46,6 +46,16 @@
 	"n_uses INTEGER NOT NULL);"                                                        \
 	"CREATE TABLE snapshot_alias(key TEXT PRIMARY KEY,target TEXT NOT NULL)WITHOUT ROWID;"
 
+/* EPOCH: no time in the files is later than that second. LATE: whether times became it, and whether
+ * what they were is noted at the files (enum snapshot_late). LATEST: no time is later than that
+ * second. VARIANT_OF: the key of the same result with another epoch. */
+#define SNAPSHOT_EPOCHS                                    \
+	"ALTER TABLE snapshot ADD COLUMN epoch INTEGER;"   \
+	"ALTER TABLE snapshot ADD COLUMN late INTEGER;"    \
+	"ALTER TABLE snapshot ADD COLUMN latest INTEGER;"  \
+	"ALTER TABLE snapshot ADD COLUMN variant_of TEXT;" \
+	"PRAGMA user_version=6;"
+
 /*
  * container: what lists need, small rows; container_json: what one container's inspect and start
  * need. seq grows with each container, so the newest are at the end without a sort. A hidden image
@@ -78,7 +88,7 @@ const char db_schema[] =
 	" network_mode TEXT, mounts TEXT, n_uses INTEGER NOT NULL DEFAULT 0,"
 	" n_volumes INTEGER NOT NULL DEFAULT 0, networks TEXT);"
 	"CREATE TABLE container_json(seq INTEGER PRIMARY KEY, config TEXT, host TEXT, extra "
-	"TEXT);" VOLUME_TABLES NETWORK_TABLE SNAPSHOT_TABLES "PRAGMA user_version=5;";
+	"TEXT);" VOLUME_TABLES NETWORK_TABLE SNAPSHOT_TABLES SNAPSHOT_EPOCHS;
 
 /* Version 1 kept no blobs of layers, no targets and no parents. */
 const char db_upgrade_from_1[] =
@@ -100,3 +110,6 @@ const char db_upgrade_from_3[] = "ALTER TABLE container ADD COLUMN networks TEXT
 /* Version 4 had no cache of builds. */
 const char db_upgrade_from_4[] = "ALTER TABLE image ADD COLUMN made_ns INTEGER;" SNAPSHOT_TABLES
 				 "PRAGMA user_version=5;";
+
+/* Version 5 did not know with which epoch a snapshot was settled. */
+const char db_upgrade_from_5[] = SNAPSHOT_EPOCHS;

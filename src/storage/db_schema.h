@@ -3,7 +3,7 @@
 #define STORAGE_DB_SCHEMA_H
 /* The tables of the index. For db.c alone. */
 
-#define DB_SCHEMA_VERSION 5
+#define DB_SCHEMA_VERSION 6
 
 /* Statements that make an empty database one of this version. */
 extern const char db_schema[];
@@ -13,5 +13,6 @@ extern const char db_upgrade_from_1[];
 extern const char db_upgrade_from_2[];
 extern const char db_upgrade_from_3[];
 extern const char db_upgrade_from_4[];
+extern const char db_upgrade_from_5[];
 
 #endif

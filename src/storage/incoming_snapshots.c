@@ -37,7 +37,6 @@ struct snapshots {
 	struct incoming *in;
 	struct snapshot *const *items; /* borrowed; those that are not empty */
 	size_t n;
-	int64_t epoch_s;
 	bool wants_gzip;
 	struct reading *readings; /* owned */
 	struct unpack_job *jobs;
@@ -144,16 +143,12 @@ static int write_archive(int out_fd, void *data, struct err *err)
 {
 	const struct reading *r = data;
 	const struct snapshots *all = r->all;
-	const struct layer_write_options options = {.is_upper = true, .epoch_s = all->epoch_s};
+	const struct layer_write_options options = {.is_upper = true};
 	int fd = all->in->snapshots[r->adopted].diff_fd;
-	bool is_empty = false;
-	int64_t size = 0;
 
 	/* Else one whose reader is gone would wait for ever for who has a copy of its pipe. */
 	for (size_t i = 0; i < all->n_readings; i++)
 		fd_cleanup_close(&all->readings[i].feeder.data_fd);
-	if (snapshot_settle(fd, all->epoch_s, &size, &is_empty, err) < 0)
-		return -err->code;
 	return layer_write(fd, out_fd, &options, err);
 }
 
@@ -374,14 +369,12 @@ static int add_one(struct snapshots *s, struct snapshot *snapshot, struct err *e
 }
 
 int incoming_add_snapshots(struct incoming *in, struct snapshot *const *snapshots, size_t n,
-			   int64_t epoch_s, const char *compression, struct strv *ret_diffs,
-			   struct err *err)
+			   const char *compression, struct strv *ret_diffs, struct err *err)
 {
 	cleanup_free struct snapshot **items = mem_zalloc((n + 1) * sizeof(*items));
 	cleanup_snapshots struct snapshots s = {
 		.in = in,
 		.items = items,
-		.epoch_s = epoch_s,
 		.wants_gzip = compression && strcmp(compression, "gzip") == 0,
 	};
 	size_t first = in->n_snapshots;

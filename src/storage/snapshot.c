@@ -75,6 +75,14 @@ int snapshot_read_row(struct store *store, sqlite3_stmt *stmt, struct snapshot_r
 	ret->info.n_uses = sqlite3_column_int64(stmt, 12);
 	memcpy(ret->info.result, ret->info.key, sizeof(ret->info.result));
 	copy_digest(ret->info.result, db_text(stmt, 13));
+	ret->info.epoch_s = SNAPSHOT_NO_EPOCH;
+	ret->info.late = SNAPSHOT_LATE_UNKNOWN;
+	if (sqlite3_column_type(stmt, 14) != SQLITE_NULL) {
+		ret->info.epoch_s = sqlite3_column_int64(stmt, 14);
+		ret->info.late = (enum snapshot_late)sqlite3_column_int(stmt, 15);
+	}
+	ret->info.latest_s = sqlite3_column_int64(stmt, 16);
+	copy_digest(ret->variant_of, db_text(stmt, 17));
 	ret->info.is_empty = sqlite3_column_type(stmt, 2) == SQLITE_NULL &&
 			     sqlite3_column_type(stmt, 3) == SQLITE_NULL;
 	return 0;
@@ -182,6 +190,26 @@ int snapshot_open(struct store *store, const char *key, struct snapshot *ret, st
 			return rc;
 	}
 	return 0;
+}
+
+int snapshot_open_for(struct store *store, const char *key, int64_t epoch_s, struct snapshot *ret,
+		      struct err *err)
+{
+	struct snapshot_row row = {};
+	int rc = snapshot_open(store, key, ret, err);
+
+	if (rc <= 0 || snapshot_fits(&ret->info, epoch_s))
+		return rc;
+	/* What stands under the key has another epoch's times. */
+	rc = snapshot_find_row(store, key, &row, err);
+	snapshot_done(ret);
+	if (rc > 0)
+		rc = snapshot_open_variant(store, &row, epoch_s, ret, err);
+	if (rc == 0 && *row.info.key && row.is_believed &&
+	    snapshot_row_serves(store, &row, epoch_s))
+		rc = take(store, &row, ret);
+	snapshot_info_done(&row.info);
+	return rc;
 }
 
 int snapshot_lease(struct store *store, struct err *err)

@@ -26,6 +26,18 @@ struct strv;
 /* Of steps, and, in lists only, the caches that are mounted. */
 enum snapshot_kind { SNAPSHOT_RUN, SNAPSHOT_COPY, SNAPSHOT_OTHER, SNAPSHOT_CACHE_MOUNT };
 
+/* What became of times that were later than the epoch. */
+enum snapshot_late {
+	SNAPSHOT_LATE_NONE,   /* there were none */
+	SNAPSHOT_LATE_NOTED,  /* what they were is noted at the files */
+	SNAPSHOT_LATE_UNKNOWN /* and is not: with a later epoch the step has to be made again */
+};
+
+#define SNAPSHOT_NO_EPOCH INT64_MAX
+/* An attribute of files whose time became the epoch: what it was, nothing for what the step made.
+ */
+#define SNAPSHOT_TIME_NOTE "trusted.tare.mtime"
+
 #define SNAPSHOT_ID_LEN 25 /* digits of a key that are shown */
 
 struct snapshot_info {
@@ -40,8 +52,14 @@ struct snapshot_info {
 	/* For snapshot_publish: takes the place of one that is there (a build without the cache).
 	 */
 	bool replaces;
-	/* For snapshot_publish: file times later than this are set to it; 0 leaves them. */
+	/* No file time is later than this, in seconds; SNAPSHOT_NO_EPOCH: that is not known. For
+	 * snapshot_publish: later ones are set to it, and what they were is noted. */
 	int64_t epoch_s;
+	enum snapshot_late late; /* for snapshot_publish: LATE_UNKNOWN when it is that, else 0 */
+	int64_t latest_s;	 /* no time is later than this second */
+	/* For snapshot_publish: when the step began. Later times are of its own making and are the
+	 * epoch's whatever that is; 0: nothing is. */
+	int64_t began_ns;
 	enum snapshot_kind kind;
 	char *description; /* owned: "[2/3] RUN make" */
 	char *parent;	   /* owned: key of the step below; NULL */
@@ -69,6 +87,18 @@ void snapshot_done(struct snapshot *s);
 /* Looks KEY up and takes it into use: 1, or 0 when there is none, none that can be believed, or its
  * files are gone. Also looks an alias up. */
 int snapshot_open(struct store *store, const char *key, struct snapshot *ret, struct err *err);
+/* The same for a build with EPOCH_S: also 0 when its times can be no others than those of another
+ * epoch. When they can be, but are not yet, snapshot_fits says so, and snapshot_retime makes them.
+ */
+int snapshot_open_for(struct store *store, const char *key, int64_t epoch_s, struct snapshot *ret,
+		      struct err *err);
+/* Whether the times of its files are those that they have with the epoch EPOCH_S. */
+bool snapshot_fits(const struct snapshot_info *info, int64_t epoch_s);
+/* Has S, which does not fit, be what its step leaves with EPOCH_S: a copy of the files (blocks are
+ * shared where the file system can) in the directory DIR of STAGING, that does not exist yet, is
+ * published. What there was stays, as one of a few of other epochs, for whoever needs it again. */
+int snapshot_retime(struct store *store, const struct staging *staging, const char *dir,
+		    int64_t epoch_s, struct snapshot *s, struct err *err);
 /* Where it is now. While the lease is held no snapshot moves: take it, locate, mount, release. */
 int snapshot_locate(struct store *store, struct snapshot *s, struct err *err);
 int snapshot_lease(struct store *store, struct err *err); /* a descriptor to close, or -code */
@@ -95,12 +125,11 @@ int snapshot_touch(struct store *store, const char *const *keys, size_t n, struc
 
 /* Adds the N snapshots, bottom first, on top of what IN has; empty ones add no layer. They stay in
  * use until IN is freed, and nobody here may hold a lease from now to then. Those that are no
- * layers yet are read once, all processors at work: digest, listing, blob; times later than EPOCH_S
- * in them are set to it, in the archive and on the disk. COMPRESSION of new blobs is "gzip", else
+ * layers yet are read once, all processors at work: digest, listing, blob. All of them fit the
+ * epoch (snapshot_fits). COMPRESSION of new blobs is "gzip", else
  * zstd. RET_DIFFS gets "sha256:..." for each that adds a layer, in order. */
 int incoming_add_snapshots(struct incoming *in, struct snapshot *const *snapshots, size_t n,
-			   int64_t epoch_s, const char *compression, struct strv *ret_diffs,
-			   struct err *err);
+			   const char *compression, struct strv *ret_diffs, struct err *err);
 
 /* ---- looking after it ---- */
 
@@ -154,8 +183,9 @@ int snapshot_export(struct store *store, const char *const *keys, size_t n, cons
 int snapshot_import(struct store *store, const char *source, struct err *err);
 
 /* The same within an image: an owned text for image_config.build_cache that says which of its
- * layers come of the N snapshots, above N_BELOW others. */
-char *snapshot_describe_inline(struct snapshot *const *snapshots, size_t n, size_t n_below);
+ * layers come of the N snapshots, above N_BELOW others, with the times of EPOCH_S. */
+char *snapshot_describe_inline(struct snapshot *const *snapshots, size_t n, size_t n_below,
+			       int64_t epoch_s);
 /* Makes the layers of the image REF known to the cache, as it says itself. ERR_NOT_FOUND when there
  * is no such image, or nothing of that in it. */
 int snapshot_import_inline(struct store *store, const char *ref, struct err *err);

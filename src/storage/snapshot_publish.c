@@ -28,9 +28,11 @@ struct publication {
 	const char *dir;
 	const struct snapshot_info *info;
 	char name[SNAPSHOT_NAME_LEN + 1]; /* "" when there is nothing in it */
-	int64_t size;
+	struct snapshot_times times;
 	int snapshots_fd, lock_fd;
 	bool is_moved;
+	int64_t was_s; /* the epoch of the files before; SNAPSHOT_NO_EPOCH: they are a step's */
+	bool is_aside; /* what has the key was made anew: it gets a key beside it */
 	struct snapshot_row old; /* what had the key; seq 0: nothing */
 	struct garbage garbage;
 };
@@ -56,13 +58,17 @@ static int settle(struct publication *p, struct err *err)
 	cleanup_free char *upper = str_printf("%s/upper", p->dir);
 	cleanup_close int fd = openat(p->staging->fd, upper,
 				      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool is_empty = false;
 
 	if (fd < 0)
 		return err_sys(err, errno, "open staging/%s/%s", p->staging->name, upper);
-	if (snapshot_settle(fd, p->info->epoch_s, &p->size, &is_empty, err) < 0)
+	p->times.epoch_s = p->info->epoch_s;
+	p->times.was_s = p->was_s;
+	p->times.began_ns = p->info->began_ns;
+	if (snapshot_settle(fd, &p->times, err) < 0)
 		return -err->code;
-	if (!is_empty)
+	if (p->times.late == SNAPSHOT_LATE_NOTED && p->info->late == SNAPSHOT_LATE_UNKNOWN)
+		p->times.late = SNAPSHOT_LATE_UNKNOWN;
+	if (!p->times.is_empty)
 		rand_hex(SNAPSHOT_NAME_LEN / 2, p->name);
 	return 0;
 }
@@ -107,7 +113,14 @@ static bool is_usable(struct store *store, const struct snapshot_row *row)
 		faccessat(store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
 }
 
-/* 1 when what is there is to stay. */
+/* Whether what has the key comes of the same run of its step. */
+static bool is_same_run(const struct publication *p)
+{
+	return p->old.info.created_ns == p->info->created_ns &&
+	       strcmp(p->old.info.result, p->info->result) == 0;
+}
+
+/* 1 when what is there is to stay: it is usable, with another epoch, too. */
 static int look_at_old(struct publication *p, struct err *err)
 {
 	cleanup_stmt sqlite3_stmt *stmt = NULL;
@@ -120,33 +133,79 @@ static int look_at_old(struct publication *p, struct err *err)
 		return rc;
 	if (snapshot_read_row(p->store, stmt, &p->old, err) < 0)
 		return -err->code;
-	return !p->info->replaces && is_usable(p->store, &p->old);
+	if (p->was_s != SNAPSHOT_NO_EPOCH)
+		return snapshot_fits(&p->old.info, p->info->epoch_s) && is_same_run(p);
+	return !p->info->replaces && is_usable(p->store, &p->old) &&
+	       snapshot_row_serves(p->store, &p->old, p->info->epoch_s);
+}
+
+/* The row's key, and whose variant it is (NULL). */
+static const char *choose_key(const struct publication *p, char ret[static DIGEST_HEX_LEN + 1])
+{
+	struct snapshot_row row = {.info = *p->info};
+
+	memcpy(ret, p->info->key, DIGEST_HEX_LEN + 1);
+	if (!p->is_aside)
+		return NULL;
+	snapshot_variant_key(&row, p->info->epoch_s, ret);
+	return p->info->key;
+}
+
+static const char *choose_result(const struct publication *p,
+				 char another[static DIGEST_HEX_LEN + 1])
+{
+	if (p->was_s == SNAPSHOT_NO_EPOCH && p->old.seq && p->info->replaces) {
+		rand_hex(DIGEST_HEX_LEN / 2, another);
+		return another;
+	}
+	return *p->info->result ? p->info->result : NULL;
+}
+
+static int insert_row(struct publication *p, int64_t now_ns, struct err *err)
+{
+	const struct snapshot_info *info = p->info;
+	const char *boot_id = NULL;
+	char another[DIGEST_HEX_LEN + 1];
+	char key[DIGEST_HEX_LEN + 1];
+	const char *variant_of = choose_key(p, key);
+	const char *result = choose_result(p, another);
+	bool is_retimed = p->was_s != SNAPSHOT_NO_EPOCH;
+
+	if (store_get_boot_id(p->store, &boot_id, err) < 0)
+		return -err->code;
+	return db_run(p->store, err,
+		      "INSERT INTO snapshot(key,dir,boot,kind,description,parent,size,created_ns,"
+		      "result,epoch,late,latest,variant_of)"
+		      " VALUES(?,?,?,?,?,?,?,?,?,nullif(?,9223372036854775807),?,?,?)",
+		      "tttittiitiiit", key, *p->name ? p->name : NULL, *p->name ? boot_id : NULL,
+		      (int64_t)info->kind, info->description ? info->description : "", info->parent,
+		      p->times.size, is_retimed ? info->created_ns : now_ns, result, info->epoch_s,
+		      (int64_t)p->times.late, p->times.latest_s, variant_of);
 }
 
 static int insert(struct publication *p, struct err *err)
 {
-	const struct snapshot_info *info = p->info;
-	const char *boot_id = NULL;
 	int64_t now_ns = clock_real_ns();
-	char another[DIGEST_HEX_LEN + 1];
-	const char *result = *info->result ? info->result : NULL;
 
-	rand_hex(DIGEST_HEX_LEN / 2, another);
-	if (p->old.seq && info->replaces)
-		result = another;
-
-	if (store_get_boot_id(p->store, &boot_id, err) < 0 ||
-	    db_run(p->store, err,
-		   "INSERT INTO snapshot(key,dir,boot,kind,description,parent,size,created_ns,"
-		   "result) VALUES(?,?,?,?,?,?,?,?,?)",
-		   "tttittiit", info->key, *p->name ? p->name : NULL, *p->name ? boot_id : NULL,
-		   (int64_t)info->kind, info->description ? info->description : "", info->parent,
-		   p->size, now_ns, result) < 0)
+	if (insert_row(p, now_ns, err) < 0)
 		return -err->code;
 	return db_run(p->store, err,
 		      "INSERT OR REPLACE INTO snapshot_use(seq,used_ns,n_uses)"
 		      " VALUES(last_insert_rowid(),?,1)",
 		      "i", now_ns);
+}
+
+/* What has the key goes, or, when it is the same with another epoch, gets another key. */
+static int make_room(struct publication *p, struct err *err)
+{
+	bool is_retimed = p->was_s != SNAPSHOT_NO_EPOCH;
+
+	if (is_retimed && p->old.seq && is_same_run(p))
+		return snapshot_set_aside(p->store, &p->old, &p->garbage, err);
+	p->is_aside = is_retimed;
+	if (is_retimed || !p->old.seq)
+		return 0;
+	return snapshot_delete_row(p->store, &p->old, &p->garbage, err);
 }
 
 /* 1 when it is ours that has the key now. */
@@ -161,8 +220,7 @@ static int publish(struct publication *p, struct err *err)
 	rc = look_at_old(p, err);
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
-	if ((p->old.seq && snapshot_delete_row(p->store, &p->old, &p->garbage, err) < 0) ||
-	    (*p->name && move(p, err) < 0) || insert(p, err) < 0)
+	if (make_room(p, err) < 0 || (*p->name && move(p, err) < 0) || insert(p, err) < 0)
 		return -err->code;
 	garbage_prepare(p->store, &p->garbage);
 	if (db_commit(p->store, err) < 0)
@@ -171,30 +229,44 @@ static int publish(struct publication *p, struct err *err)
 	return 1;
 }
 
-int snapshot_publish(struct store *store, const struct staging *staging, const char *dir,
-		     const struct snapshot_info *info, struct err *err)
+static int publish_all(struct publication *p, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+	int rc = 0;
+
+	assert(hex_is_valid(p->info->key, DIGEST_HEX_LEN));
+	if (settle(p, err) < 0)
+		return -err->code;
+	rc = publish(p, err);
+	if (rc <= 0)
+		return rc;
+	storage_remove_garbage(p->store, &p->garbage);
+	/* Somebody may have what was replaced mounted: then it goes later. */
+	if (p->was_s == SNAPSHOT_NO_EPOCH && *p->old.dir &&
+	    snapshot_remove_dir(p->store, p->old.dir, p->staging->fd, &ignored) <= 0)
+		storage_mark_leftovers(p->store);
+	return 0;
+}
+
+int snapshot_publish_retimed(struct store *store, const struct staging *staging, const char *dir,
+			     const struct snapshot_info *info, int64_t was_s, struct err *err)
 {
 	cleanup_publication struct publication p = {.store = store,
 						    .staging = staging,
 						    .dir = dir,
 						    .info = info,
+						    .was_s = was_s,
 						    .snapshots_fd = -1,
 						    .lock_fd = -1,
 						    .garbage = GARBAGE_INIT};
-	struct err ignored = ERR_INIT;
-	int rc = 0;
 
-	assert(hex_is_valid(info->key, DIGEST_HEX_LEN));
-	if (settle(&p, err) < 0)
-		return -err->code;
-	rc = publish(&p, err);
-	if (rc <= 0)
-		return rc;
-	storage_remove_garbage(store, &p.garbage);
-	/* Somebody may have what was replaced mounted: then it goes later. */
-	if (*p.old.dir && snapshot_remove_dir(store, p.old.dir, staging->fd, &ignored) <= 0)
-		storage_mark_leftovers(store);
-	return 0;
+	return publish_all(&p, err);
+}
+
+int snapshot_publish(struct store *store, const struct staging *staging, const char *dir,
+		     const struct snapshot_info *info, struct err *err)
+{
+	return snapshot_publish_retimed(store, staging, dir, info, SNAPSHOT_NO_EPOCH, err);
 }
 
 /* ---- removal ---- */
@@ -227,7 +299,10 @@ int snapshot_delete_row(struct store *store, const struct snapshot_row *row,
 	if (db_run(store, err, "DELETE FROM snapshot WHERE seq=?", "i", row->seq) < 0 ||
 	    db_run(store, err, "DELETE FROM snapshot_use WHERE seq=?", "i", row->seq) < 0)
 		return -err->code;
-	return *row->info.chain_hex ? delete_layer(store, row->info.chain_hex, garbage, err) : 0;
+	if (*row->info.chain_hex && delete_layer(store, row->info.chain_hex, garbage, err) < 0)
+		return -err->code;
+	/* Nobody finds the same with other epochs any more. */
+	return *row->variant_of ? 0 : snapshot_drop_variants(store, row->info.key, 0, garbage, err);
 }
 
 int snapshot_lock_alone(struct store *store, const char *name, int *ret_fd)

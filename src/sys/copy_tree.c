@@ -33,6 +33,7 @@
 #define MAX_DEPTH      1000
 #define COPY_CHUNK     ((size_t)1 << 30)
 #define READ_CHUNK     65536
+#define MARK_MAX       256
 #define XATTR_MAX      65536 /* XATTR_LIST_MAX and XATTR_SIZE_MAX of limits.h */
 
 struct link {
@@ -299,6 +300,22 @@ static int link_again(struct copy *c, int to_dir, const char *name, const struct
 
 /* ---- everything else ---- */
 
+/* Attributes of what cannot be opened are reached by paths alone. */
+static int copy_mark(const struct copy *c, int from_dir, int to_dir, const char *name)
+{
+	char path[PATH_FD_LEN + NAME_MAX + 2], value[MARK_MAX];
+	ssize_t len = 0;
+
+	if (!c->how.mark)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", from_dir, name);
+	len = lgetxattr(path, c->how.mark, value, sizeof(value));
+	if (len < 0)
+		return errno == ENODATA || errno == ENOTSUP ? 0 : -errno;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", to_dir, name);
+	return lsetxattr(path, c->how.mark, value, (size_t)len, 0) < 0 ? -errno : 0;
+}
+
 static int copy_link(const struct copy *c, int from_dir, int to_dir, const char *name,
 		     const struct stat *st)
 {
@@ -314,11 +331,16 @@ static int copy_link(const struct copy *c, int from_dir, int to_dir, const char 
 	if (!c->how.is_mine &&
 	    fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	return utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return copy_mark(c, from_dir, to_dir, name);
 }
 
-static int copy_node(const struct copy *c, int to_dir, const char *name, const struct stat *st)
+static int copy_node(const struct copy *c, int from_dir, int to_dir, const char *name,
+		     const struct stat *st)
 {
+	const struct timespec times[2] = {st->st_atim, st->st_mtim};
+
 	if (mknodat(to_dir, name, (st->st_mode & S_IFMT) | 0600, st->st_rdev) < 0)
 		return errno == EEXIST ? 0 : -errno;
 	/* Never through a link that took its place. */
@@ -331,7 +353,10 @@ static int copy_node(const struct copy *c, int to_dir, const char *name, const s
 
 	if (fd < 0 || fstat(fd, &now) < 0 || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT))
 		return -EAGAIN;
-	return chmod(path_of_fd(fd, path), st->st_mode & 07777) < 0 ? -errno : 0;
+	if (chmod(path_of_fd(fd, path), st->st_mode & 07777) < 0 ||
+	    utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return copy_mark(c, from_dir, to_dir, name);
 }
 
 /* ---- in the place of what is there ---- */
@@ -406,7 +431,7 @@ static int copy_entry(struct copy *c, int from_dir, int to_dir, const char *name
 	else if (S_ISLNK(st.st_mode))
 		rc = copy_link(c, from_dir, to_dir, name, &st);
 	else if (!S_ISSOCK(st.st_mode)) /* a socket is nothing without its process */
-		rc = copy_node(c, to_dir, name, &st);
+		rc = copy_node(c, from_dir, to_dir, name, &st);
 	if (rc == 0 && st.st_nlink > 1)
 		remember_link(c, &st, name);
 	return rc;

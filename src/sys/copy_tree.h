@@ -27,7 +27,9 @@ struct copy_tree_options {
 	bool is_layer;
 	/* Then: and these marks are copied, for what is below TO_FD. */
 	bool keeps_marks;
-	bool is_mine;	  /* everything belongs to who copies */
+	bool is_mine; /* everything belongs to who copies */
+	/* An attribute that is copied of links and special files, too; NULL. */
+	const char *mark;
 	bool leaves_root; /* attributes of TO_FD itself stay */
 };
 /* The same in other ways. */

@@ -156,7 +156,7 @@ static int adopt(int argc, char **argv, struct err *err)
 	if (n > MAX_KEYS || open_all(argv + 3, n, items, pointers, err) < 0 ||
 	    incoming_begin(store, &in, err) < 0 || add_base(in, argv[2], err) < 0)
 		return -err->code;
-	rc = incoming_add_snapshots(in, pointers, n, EPOCH, argv[1], &diffs, err);
+	rc = incoming_add_snapshots(in, pointers, n, argv[1], &diffs, err);
 	if (rc == 0)
 		rc = set_config(in, argv[2], &diffs, err);
 	incoming_set_made(in, clock_real_ns());

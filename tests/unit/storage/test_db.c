@@ -225,6 +225,7 @@ static void version_4_is_upgraded(void **state)
 	static const char *const statements[] = {
 		"UPDATE image SET made_ns=NULL",
 		"INSERT INTO snapshot(key,kind,description,size,created_ns) VALUES('k',0,'',0,0)",
+		"UPDATE snapshot SET epoch=1,late=0,latest=1,variant_of=NULL",
 		"INSERT INTO snapshot_use(seq,used_ns,n_uses) VALUES(1,0,0)",
 		"INSERT INTO snapshot_alias(key,target) VALUES('l','k')",
 	};

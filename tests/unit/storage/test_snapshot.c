@@ -229,6 +229,40 @@ static void one_makes_a_key_at_a_time(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* Which epochs find the times that are there: the same one; a later one when nothing was changed
+ * for this one; an earlier one when nothing would be. */
+static void times_fit_epochs(void **state)
+{
+	static const struct {
+		int64_t epoch_s;
+		enum snapshot_late late;
+		int64_t latest_s, wanted_s;
+		bool is_empty, fits;
+	} cases[] = {
+		{100, SNAPSHOT_LATE_NOTED, 100, 100, false, true},
+		{100, SNAPSHOT_LATE_NOTED, 100, 101, false, false},
+		{100, SNAPSHOT_LATE_NOTED, 100, 99, false, false},
+		{100, SNAPSHOT_LATE_UNKNOWN, 100, 100, false, true},
+		{100, SNAPSHOT_LATE_UNKNOWN, 100, 101, false, false},
+		{100, SNAPSHOT_LATE_NONE, 50, 101, false, true},
+		{100, SNAPSHOT_LATE_NONE, 50, 50, false, true},
+		{100, SNAPSHOT_LATE_NONE, 50, 49, false, false},
+		{0, SNAPSHOT_LATE_NOTED, 0, 0, false, true},
+		{SNAPSHOT_NO_EPOCH, SNAPSHOT_LATE_UNKNOWN, 0, 100, false, false},
+		{SNAPSHOT_NO_EPOCH, SNAPSHOT_LATE_UNKNOWN, 0, 100, true, true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct snapshot_info info = {.epoch_s = cases[i].epoch_s,
+						   .late = cases[i].late,
+						   .latest_s = cases[i].latest_s,
+						   .is_empty = cases[i].is_empty};
+
+		if (snapshot_fits(&info, cases[i].wanted_s) != cases[i].fits)
+			fail_msg("case %zu", i);
+	}
+}
+
 /* No archive can hold a socket: what it hid stays hidden. */
 static void a_socket_becomes_what_hides(void **state)
 {
@@ -275,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_cannot_be_believed_is_not_there, set_up_cache,
 						tear_down),
 		cmocka_unit_test_setup_teardown(one_makes_a_key_at_a_time, set_up_cache, tear_down),
+		cmocka_unit_test(times_fit_epochs),
 		cmocka_unit_test_setup_teardown(a_socket_becomes_what_hides, set_up_cache,
 						tear_down),
 	};
