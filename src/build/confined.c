@@ -177,13 +177,6 @@ static _Noreturn void run_child(const struct confined *how, const struct child *
 
 /* ---- after it ---- */
 
-static int read_back(int fd, struct str *ret)
-{
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	return fd_read_all(fd, MAX_OUTPUT, ret);
-}
-
 /* What a program says at its end matters: "fatal: ..." */
 static const char *last_line(struct str *text)
 {
@@ -206,13 +199,13 @@ static int finish(const struct confined *how, const struct child *c, pid_t pid, 
 	if (rc < 0)
 		return err_sys(err, -rc, "wait for %s", how->program);
 	if (status == 0) {
-		rc = ret ? read_back(c->out_fd, ret) : 0;
+		rc = ret ? fd_read_back(c->out_fd, MAX_OUTPUT, ret) : 0;
 		return rc < 0 ? err_sys(err, -rc, "read what %s printed", how->program) : 0;
 	}
 	if (WIFSIGNALED(status))
 		return err_set(err, ERR_UNAVAILABLE, "%s was killed by signal %d", how->program,
 			       WTERMSIG(status));
-	if (read_back(c->err_fd, &text) < 0 || !text.len)
+	if (fd_read_back(c->err_fd, MAX_OUTPUT, &text) < 0 || !text.len)
 		return err_set(err, ERR_UNAVAILABLE, "%s failed: exit status %d", how->program,
 			       WEXITSTATUS(status));
 	return err_set(err, ERR_UNAVAILABLE, "%s", last_line(&text));

@@ -109,7 +109,7 @@ static void set_environment(const struct graph_make *m, const struct graph_stage
 	strv_add_all(&op->env, &s->vars);
 	graph_args_add_proxies(m, &s->vars, &op->unkeyed_env);
 	op->user = user && *user ? str_dup(user) : NULL;
-	op->workdir = graph_join("/", s->dir);
+	op->workdir = str_clean_path("/", s->dir);
 }
 
 /* "RUN |1 V=x /bin/sh -c make # buildkit" */

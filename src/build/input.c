@@ -127,14 +127,6 @@ static int read_stdin(struct build_input *in, struct err *err)
 	return 0;
 }
 
-static void take_inline(struct build_input *in, const char *inline_text)
-{
-	cleanup_str struct str text = STR_INIT;
-
-	str_add(&text, inline_text);
-	take_text(in, DEFAULT_NAME, &text);
-}
-
 /* ---- ignore files ---- */
 
 /* --ignorefile: a file of the host's, which must be there. */
@@ -222,10 +214,6 @@ static int read_elsewhere(const struct opening *o, struct err *err)
 {
 	const char *file = o->request->file;
 
-	if (o->request->inline_file) {
-		take_inline(o->in, o->request->inline_file);
-		return 1;
-	}
 	if (!file)
 		return 0;
 	if (strcmp(file, "-") == 0)

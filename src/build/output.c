@@ -66,13 +66,6 @@ static int get_names(const struct build_request *r, struct strv *ret, struct err
 
 /* ---- the kinds ---- */
 
-static bool is_true(const struct build_attributes *a, const char *key)
-{
-	const char *value = build_attributes_get(a, key);
-
-	return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
-}
-
 static int output_image(struct output *o, const struct build_attributes *a, struct err *err)
 {
 	(void)a;
@@ -132,7 +125,7 @@ static int check_output(const struct build_attributes *a, struct err *err)
 {
 	const struct output_kind *kind = find_kind(a->type);
 
-	if ((a->type && strcmp(a->type, "registry") == 0) || is_true(a, "push"))
+	if ((a->type && strcmp(a->type, "registry") == 0) || build_attributes_is_true(a, "push"))
 		return no_registry(err);
 	if (!kind)
 		return err_set(err, ERR_INVALID, "exporter \"%s\" could not be found",
@@ -146,10 +139,6 @@ int build_output_check(const struct build_request *request, struct err *err)
 {
 	cleanup_strv struct strv names = STRV_INIT;
 
-	if (request->push)
-		return no_registry(err);
-	if (check_compression(request->compression, err) < 0)
-		return -err->code;
 	for (size_t i = 0; i < request->n_outputs; i++)
 		if (check_output(&request->outputs[i], err) < 0)
 			return -err->code;

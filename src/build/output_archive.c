@@ -77,7 +77,6 @@ static const char *get_format(const struct output *o, const struct build_attribu
 {
 	const char *how = build_attributes_get(a, "compression");
 
-	how = how ? how : o->b->request->compression;
 	if (!how)
 		return o->n > 1 ? NULL : "plain";
 	return strcmp(how, "uncompressed") == 0 ? "plain" : how;
@@ -95,11 +94,6 @@ static int open_source(struct output *o, const struct build_attributes *a, struc
 	return strcmp(a->type, "oci") == 0 ? output_set_index(o, get_format(o, a), ret, err) : 0;
 }
 
-static bool is_true(const char *text)
-{
-	return text && (strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
-}
-
 static int write_archive(struct output *o, const struct build_attributes *a, struct err *err)
 {
 	struct archive_job job = {.o = o, .source = SOURCE_INIT};
@@ -113,7 +107,8 @@ static int write_archive(struct output *o, const struct build_attributes *a, str
 		job.path = STDOUT_PATH;
 	}
 	if (rc == 0)
-		rc = is_oci ? write_oci(&job, tar && !is_true(tar), err) : write_docker(&job, err);
+		rc = is_oci ? write_oci(&job, tar && !build_attributes_is_true(a, "tar"), err)
+			    : write_docker(&job, err);
 	source_done(&job.source);
 	return rc;
 }

@@ -85,7 +85,7 @@ int cmd_build(struct cli *cli, union verb_options *options, struct err *err)
 	cleanup_build_outcome struct build_outcome outcome = {};
 	int rc = build_request_finish(cli, o, err);
 
-	if (rc < 0 || build_show_open(o->progress, o->request.quiet, &show, err) < 0 ||
+	if (rc < 0 || build_show_open(o->progress, o->quiet, &show, err) < 0 ||
 	    engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
 	rc = build_run_request(&engine, &o->request, &show.progress, &outcome, err);
@@ -103,7 +103,7 @@ int cmd_build(struct cli *cli, union verb_options *options, struct err *err)
 	}
 	if (!show.is_quiet)
 		print_warnings(&outcome);
-	if (o->request.quiet && outcome.image_id)
+	if (o->quiet && outcome.image_id)
 		puts(outcome.image_id);
 	return 0;
 }

@@ -273,7 +273,7 @@ static int load(struct df *df, struct err *err)
 	if (usage_load(df->engine->store, &df->usage, err) < 0 ||
 	    list_containers(df->engine, &all, NULL, add_container, df, err) < 0 ||
 	    volume_list(df->engine->store, add_volume, df, err) < 0 ||
-	    snapshot_list(df->engine->store, add_cache, df, err) < 0)
+	    snapshot_list(df->engine->store, NULL, add_cache, df, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < u->n_images; i++) {
 		if (u->images[i].is_parent)

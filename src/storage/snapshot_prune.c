@@ -127,21 +127,6 @@ static int load(struct inventory *v, struct err *err)
 	return 0;
 }
 
-int snapshot_list(struct store *store, snapshot_fn fn, void *data, struct err *err)
-{
-	cleanup_inventory struct inventory v = {.store = store};
-
-	if (load(&v, err) < 0)
-		return -err->code;
-	for (size_t i = 0; i < v.n; i++) {
-		const struct item *item = &v.items[i];
-
-		if (fn(&item->row.info, item->in_use, item->is_shared, data, err) < 0)
-			return -err->code;
-	}
-	return 0;
-}
-
 /* ---- conditions ---- */
 
 static const char *type_of(const struct item *item)
@@ -218,6 +203,25 @@ static int matches_all(const struct item *item, const struct strv *filters, stru
 	return 1;
 }
 
+int snapshot_list(struct store *store, const struct strv *filters, snapshot_fn fn, void *data,
+		  struct err *err)
+{
+	cleanup_inventory struct inventory v = {.store = store};
+
+	if (load(&v, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < v.n; i++) {
+		const struct item *item = &v.items[i];
+		int rc = matches_all(item, filters, err);
+
+		if (rc > 0)
+			rc = fn(&item->row.info, item->in_use, item->is_shared, data, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 /* ---- removal ---- */
 
 struct pruning {
@@ -245,8 +249,12 @@ static int64_t size_alone(const struct item *item)
 
 static void tell(struct pruning *p, const struct item *item)
 {
+	const struct snapshot_info *info = &item->row.info;
+	bool has_more = p->how->is_verbose && info->description;
+
 	if (p->lines)
-		strv_addf(p->lines, "%.*s", SNAPSHOT_ID_LEN, item->row.info.key);
+		strv_addf(p->lines, "%.*s%s%s", SNAPSHOT_ID_LEN, info->key, has_more ? "\t" : "",
+			  has_more ? info->description : "");
 }
 
 static int prune_mount(struct pruning *p, const struct item *item, struct err *err)
@@ -363,7 +371,8 @@ static int is_wanted(const struct pruning *p, const struct item *item, struct er
 	       item->row.info.used_ns < p->how->until_ns && (p->limit < 0 || p->left > p->limit);
 }
 
-/* Whether the layer of ITEM is locked already: steps of different builds may have left the same one.
+/* Whether the layer of ITEM is locked already: steps of different builds may have left the same
+ * one.
  */
 static bool has_layer_of(const struct batch *b, const struct item *item)
 {

@@ -182,7 +182,7 @@ static int print_one(const struct snapshot_info *info, bool in_use, bool shared,
 
 static int list(int argc, char **argv, struct err *err)
 {
-	return snapshot_list(store, print_one, NULL, err);
+	return snapshot_list(store, NULL, print_one, NULL, err);
 }
 
 static int prune(int argc, char **argv, struct err *err)

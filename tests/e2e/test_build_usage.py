@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """build on the command line: what is refused before anything is made, and images that stand on others."""
+import json
 import re
 
 import pytest
@@ -93,6 +94,33 @@ def test_the_cache_has_no_share_in_df(tare, context):
     context.write(Dockerfile="FROM busybox AS fat\nRUN %s\nFROM scratch\nCOPY --from=fat /etc/passwd /\n" % MIB).build()
     row = tare.ok("system", "df", "--format", "{{.Type}}|{{.TotalCount}}|{{.Active}}|{{.Size}}|{{.Reclaimable}}").split("\n")[3]
     assert re.fullmatch(r"Build Cache\|\d\|0\|(1\.\d+MB)\|\1", row)
+
+
+def test_du_filters_and_formats(tare, context):
+    context.write(Dockerfile="FROM busybox\nRUN --mount=type=cache,target=/c echo 1 >/f\nRUN rm /f\n").build()
+    rows = [json.loads(line) for line in tare.ok("builder", "du", "--format", "json").split("\n")]
+    assert sorted((r["Type"], r["Mutable"], r["Reclaimable"]) for r in rows) == [
+        ("exec.cachemount", True, True), ("regular", False, True), ("regular", False, True)]
+    described = [r["Description"] for r in rows if r["Parents"]]
+    assert len(described) == 1 and described[0].endswith("RUN rm /f")
+    assert tare.ok("builder", "du", "--filter", "type=exec.cachemount", "--format", "{{.Type}}|{{.UsageCount}}") == "exec.cachemount|1"
+    assert len(tare.ok("builder", "du", "--filter", "description~=rm", "--format", "{{.ID}}").split("\n")) == 1
+    assert tare.ok("builder", "du", "--filter", "until=1h", "--format", "{{.ID}}") == ""
+    assert "Total:\t\t0B" in tare.ok("builder", "du", "--filter", "until=1h")
+    assert tare("builder", "du", "--filter", "nosuch=1").rc == 1
+    removed = tare.ok("builder", "prune", "-af", "--verbose")
+    assert re.search(r"^[0-9a-z]{25}\t.*RUN rm /f$", removed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("options, said", [
+    (["--annotation", "a=b"], "--label"),
+    (["--cache-to", "type=local,dest=/nonexistent,compression=lz4"], "unsupported layer compression type: lz4"),
+    (["-o", "type=oci,dest=/nonexistent/x,compression=lz4"], "unsupported layer compression type: lz4"),
+    (["--push"], "there is no access to registries"),
+])
+def test_what_would_have_no_effect_is_refused(context, options, said):
+    got = context.write(Dockerfile="FROM busybox\nRUN false\n").run(*options)
+    assert got.rc != 0 and said in got.err and "RUN false" not in got.err
 
 
 @pytest.mark.parametrize("options", [[], ["-a"]])
