@@ -71,6 +71,9 @@ static void fill_network(struct build_run *run)
 		spec_add_network(&run->spec, &endpoint);
 	}
 	strv_add_all(&run->spec.extra_hosts, &r->extra_hosts);
+	/* Without an address of its own a command would not find itself by its name. */
+	if (network && (strcmp(network, "none") == 0 || strcmp(network, "host") == 0))
+		strv_addf(&run->spec.extra_hosts, "%s:127.0.0.1", run->spec.hostname);
 	strv_add_all(&run->spec.dns, &r->dns);
 	strv_add_all(&run->spec.dns_search, &r->dns_search);
 	strv_add_all(&run->spec.dns_options, &r->dns_options);

@@ -165,3 +165,11 @@ def test_the_id_into_a_pipe(tare, context, tmp_path, option):
     link.symlink_to("/dev/stdout")
     got = tare("build", "--progress=plain", option, link, context.folder)
     assert got.rc == 0 and "sha256:" in got.out and link.is_symlink()
+
+
+# ---------------------------------------------------------------- what a command finds
+
+@pytest.mark.parametrize("network", ["default", "none", "host"])
+def test_a_command_finds_itself_by_its_name(context, network):
+    context.write(Dockerfile="FROM busybox\nRUN --network=%s ping -c 1 $(hostname) | head -n 1\n" % network)
+    assert "PING buildkitsandbox (" in context.build("--allow", "network.host").err
