@@ -117,7 +117,7 @@ static const char *get_compression(const struct build *b)
 	for (size_t i = 0; i < r->n_outputs; i++)
 		if (build_attributes_get(&r->outputs[i], "compression"))
 			return build_attributes_get(&r->outputs[i], "compression");
-	return r->compression ? r->compression : "zstd";
+	return "zstd";
 }
 
 static int add_layers(struct build *b, struct built_image *image, struct incoming *in,
