@@ -28,6 +28,8 @@ python3 "$here/../tests/e2e/hostile_driver.py" archives --program "$TARE" --coun
 python3 "$here/../tests/e2e/hostile_driver.py" images --program "$TARE" --count 2000 || fail=1
 python3 "$tests/fault_points.py" || fail=1
 python3 "$tests/cache_points.py" || fail=1
+python3 "$tests/build_points.py" || fail=1
+python3 "$tests/build_hands.py" || fail=1
 python3 "$tests/many_hands.py" || fail=1
 python3 "$tests/thousand.py" || fail=1
 python3 "$tests/cycles.py" || fail=1

@@ -149,6 +149,21 @@ int build_output_check(const struct build_request *request, struct err *err)
 	return get_names(request, &names, err);
 }
 
+/* Whether one of the outputs leaves the images in the store. */
+static bool keeps_images(const struct build_request *r)
+{
+	bool is_kept = r->n_outputs == 0 || r->load;
+
+	for (size_t i = 0; i < r->n_outputs; i++) {
+		const struct build_attributes *a = &r->outputs[i];
+		const struct output_kind *kind = find_kind(a->type);
+
+		is_kept |= kind->fn == output_image ||
+			   (kind->fn == output_docker && !build_attributes_get(a, "dest"));
+	}
+	return is_kept;
+}
+
 /* ---- files about the result ---- */
 
 /* A pipe, a device or a directory, also behind a link ("/dev/stdout"). */
@@ -183,21 +198,6 @@ int output_write_text(const char *path, const char *text, size_t len, struct err
 		rc = fd_replace_file_at(AT_FDCWD, path, text, len, 0644, false);
 	}
 	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
-}
-
-/* Whether one of the outputs leaves the images in the store. */
-static bool keeps_images(const struct build_request *r)
-{
-	bool is_kept = r->n_outputs == 0 || r->load;
-
-	for (size_t i = 0; i < r->n_outputs; i++) {
-		const struct build_attributes *a = &r->outputs[i];
-		const struct output_kind *kind = find_kind(a->type);
-
-		is_kept |= kind->fn == output_image ||
-			   (kind->fn == output_docker && !build_attributes_get(a, "dest"));
-	}
-	return is_kept;
 }
 
 /* ---- the end ---- */

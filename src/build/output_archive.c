@@ -87,7 +87,6 @@ static int open_source(struct output *o, const struct build_attributes *a, struc
 		       struct err *err)
 {
 	cleanup_free char *id = str_printf(DIGEST_PREFIX "%s", o->images[0].id);
-
 	int rc = 0;
 
 	do {

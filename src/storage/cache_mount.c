@@ -134,6 +134,10 @@ static int try_number(const struct request *r, int n, struct cache_mount *ret, s
 	char name[16];
 	int rc = 0;
 
+	if (cache_fd < 0 && err->errnum == ENOENT) {
+		err_clear(err);
+		return 2;
+	}
 	if (cache_fd < 0)
 		return -err->code;
 	snprintf(name, sizeof(name), "%d", n);

@@ -4,13 +4,15 @@
 
     power_cut.py [--images N] [--seconds S] [--disk ext4|xfs]... [--seed S]
 
-Images come and go (import, load, commit, rmi in seeded order) on a CrashDisk (disks.py), N pictures of which are
+Images come and go (import, load, commit, build, rmi in seeded order) on a CrashDisk (disks.py), N pictures of which are
 taken meanwhile, half of them with each filesystem. In each picture:
 - every image that was acknowledged before the picture was begun, and whose removal was not begun before it was
   complete, is listed;
 - every listed image is whole, whatever was acknowledged of it: its layers are compared file by file with what they
   were; `system check --full` agrees; the newest runs. That includes images whose removal was acknowledged, and
   which the cut brought back;
+- what was built last comes out the same again, with what the build cache still has of it: of an earlier boot only what
+  an image made durable is believed;
 - the next commands work, after an import nothing is left of what was cut short, and `system check --full` is content.
 
 The control: files written beside without any sync. In some picture at least one must be missing or empty, else the
@@ -18,10 +20,12 @@ pictures prove nothing.
 """
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import random
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -35,11 +39,11 @@ KEEP = 6  # images at most, so that a look is quick
 
 
 class Life:
-    """When an image was acknowledged, and when its removal was begun; its layers' hashes."""
+    """When an image was acknowledged, and when its removal was begun; the hashes of its layers, and what it was built of."""
 
     def __init__(self):
         self.acknowledged = self.removal = None
-        self.hashes = None
+        self.hashes = self.context = None
 
 
 class Workload(threading.Thread):
@@ -80,6 +84,21 @@ class Workload(threading.Thread):
         self.state.ok("commit", ident, name)
         self.state.ok("rm", ident)
 
+    def by_build(self, name):
+        """Half of the time the steps were there before; then their directories become layers."""
+        context = self.state.folder.parent / "contexts" / name.replace(":", "-")
+        context.mkdir(parents=True)
+        for i in range(4):
+            (context / ("data-%d" % i)).write_bytes(self.rng.randbytes(self.rng.randint(0, 60000)))
+        (context / "Dockerfile").write_text("FROM busybox\nCOPY . /data/\nRUN --network=none cp /data/data-0 /copy && rm /data/data-1\n"
+                                            "RUN --network=none --mount=type=cache,target=/c cat /copy >>/c/x && echo %s >/name\n" % name)
+        if self.rng.random() < 0.5:
+            self.state.ok("build", "-q", "-o", "type=cacheonly", str(context))
+            if self.rng.random() < 0.5:
+                self.somebody_syncs()
+        self.state.ok("build", "-q", "-t", name, str(context))
+        self.lives[name].context = context
+
     def remove(self, name, then_sync):
         self.lives[name].removal = time.monotonic()
         self.state.ok("rmi", name)
@@ -97,7 +116,7 @@ class Workload(threading.Thread):
         time.sleep(0.06)
 
     def make(self, n):
-        how = self.rng.choice([self.by_import, self.by_load, self.by_commit])
+        how = self.rng.choice([self.by_import, self.by_load, self.by_commit, self.by_build, self.by_build])
         name = "p%d:1" % n
         self.lives[name] = Life()
         how(name)
@@ -163,18 +182,39 @@ def look_at_images(state, view, picture, lives):
     return bad, len(promised)
 
 
+def another_boot(state):
+    """What rows of the build cache say of the boot in which they were made is of another one now."""
+    if (state.root / "tare.db").exists():
+        with contextlib.closing(sqlite3.connect(state.root / "tare.db")) as db, db:
+            db.execute("UPDATE snapshot SET boot='00000000-0000-4000-8000-000000000000' WHERE boot IS NOT NULL")
+
+
+def build_again(state, view, lives):
+    """With what the cache still has of it, the image is what it was."""
+    built = [life for life in lives.values() if life.context and life.hashes]
+    bad = []
+    for life in built[-3:]:
+        state.ok("build", "-q", "-t", "again:1", str(life.context))
+        if view.hashes("again:1") != life.hashes:
+            bad.append("built again, it is another: %s" % life.context.name)
+        state.ok("rmi", "again:1")
+    return bad
+
+
 def look(disk, work, number, picture, workload):
     """(what is wrong in one picture, loose files lost, images looked for)"""
     mounted = disk.mount_picture(picture.path, work / ("look-%d" % number))
     bad, lost, promised = [], 0, 0
     state = State(work / ("after-%d" % number), mounted.where / "root")
     try:
+        another_boot(state)
         bad, promised = look_at_images(state, StoreView(state), picture, workload.lives)
         for name in picture.loose:
             path = mounted.where / name
             lost += not path.exists() or path.stat().st_size == 0
         state.ok("import", str(work / "next.tar"), "next:1")
         state.ok("run", "--rm", "next:1", "/bin/true")
+        bad += build_again(state, StoreView(state), workload.lives)
         bad += check_full(state, ("container ",))
         staging = state.root / "staging"
         bad += ["staging is not empty: %s" % p.name for p in staging.iterdir()] if staging.is_dir() else []
