@@ -14,9 +14,9 @@ set -eu
 build="gcc libc6-dev make meson ninja-build pkg-config python3 busybox-static
 	libjansson-dev libsqlite3-dev libisal-dev zlib1g-dev libzstd-dev liblzma-dev libbz2-dev libssl-dev libseccomp-dev libcmocka-dev
 	libcurl4-openssl-dev"
-run="iproute2 util-linux"
+run="iproute2 util-linux git"
 test="clang clang-format clang-tidy cppcheck libclang-rt-14-dev python3-pytest python3-pytest-xdist python3-pyte
-	shellcheck zsh fish mandoc strace tmux xfsprogs e2fsprogs mmdebstrap zstd xz-utils procps
+	openssh-client shellcheck zsh fish mandoc strace tmux xfsprogs e2fsprogs mmdebstrap zstd xz-utils procps
 	qemu-system-x86 qemu-system-common cpio kmod
 	podman docker.io skopeo buildah umoci runc crun libcap2-bin
 	nftables iptables bind9-dnsutils netcat-openbsd iperf3 containernetworking-plugins"

@@ -102,6 +102,11 @@ int fd_read_all(int fd, size_t limit, struct str *ret)
 	}
 }
 
+int fd_read_back(int fd, size_t limit, struct str *ret)
+{
+	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd_read_all(fd, limit, ret);
+}
+
 int fd_read_file_at(int dirfd, const char *path, size_t limit, struct str *ret)
 {
 	cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

@@ -33,6 +33,8 @@ int fd_pwrite_full(int fd, const void *buf, size_t len, uint64_t offset);
 
 /* Appends everything up to end of file to RET; -EFBIG once more than LIMIT bytes came. */
 int fd_read_all(int fd, size_t limit, struct str *ret);
+/* The same from the file's beginning, wherever it stands: what was written to a memory file. */
+int fd_read_back(int fd, size_t limit, struct str *ret);
 /* The whole regular file PATH under DIRFD. Never follows a final symlink, never blocks on a FIFO
  * (-EINVAL when it is not a regular file). */
 int fd_read_file_at(int dirfd, const char *path, size_t limit, struct str *ret);

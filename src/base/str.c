@@ -230,3 +230,26 @@ void str_add_shell(struct str *s, const char *word)
 	}
 	str_add_char(s, '\'');
 }
+
+char *str_clean_path(const char *dir, const char *path)
+{
+	cleanup_free char *joined = str_printf("%s/%s", *path == '/' ? "" : dir, path);
+	cleanup_strv struct strv parts = STRV_INIT;
+	struct str clean = STR_INIT;
+
+	strv_split(&parts, joined, '/');
+	strv_foreach (i, &parts) {
+		const char *part = parts.items[i];
+
+		if (strcmp(part, "..") == 0) {
+			const char *slash = clean.len ? strrchr(clean.buf, '/') : NULL;
+
+			str_truncate(&clean, slash ? (size_t)(slash - clean.buf) : 0);
+		} else if (*part && strcmp(part, ".") != 0) {
+			str_addf(&clean, "/%s", part);
+		}
+	}
+	if (!clean.len)
+		str_add(&clean, "/");
+	return str_take(&clean);
+}

@@ -68,6 +68,10 @@ bool str_is_equal(const char *a, const char *b); /* NULL equals only NULL */
 /* In place; returns the trimmed start inside S. White space as isspace(3) in the C locale. */
 char *str_trim(char *s);
 
+/* Owned, absolute: PATH, below DIR (absolute, or "") when it is relative, without ".", ".." and
+ * double slashes. A name only: nothing is looked up. */
+char *str_clean_path(const char *dir, const char *path);
+
 /* Shell words: S quoted so that sh reads it back as one word; plain where no quoting is needed. */
 void str_add_shell(struct str *s, const char *word);
 

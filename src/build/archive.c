@@ -7,6 +7,8 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "build/interrupt.h"
+#include "build/worker.h"
 #include "engine/engine.h"
 #include "storage/unpack.h"
 #include "sys/path.h"
@@ -69,13 +71,16 @@ bool input_is_archive(const unsigned char *head, size_t len)
 static int wait_for_head(int fd)
 {
 	const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000L};
-	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	struct pollfd poll_fd = {.fd = fd};
 	int n = 0;
 
 	for (;;) {
-		if (poll(&poll_fd, 1, -1) < 0 && errno != EINTR)
-			return -errno;
-		if (ioctl(fd, FIONREAD, &n) < 0)
+		int rc = interrupt_wait(fd);
+
+		if (rc < 0)
+			return rc;
+		/* Nobody writes any more, whether there is something or not. */
+		if (poll(&poll_fd, 1, 0) < 0 || ioctl(fd, FIONREAD, &n) < 0)
 			return -errno;
 		if (n >= INPUT_HEAD_LEN || (poll_fd.revents & (POLLHUP | POLLERR)))
 			return 0;
@@ -121,17 +126,47 @@ ssize_t input_peek(int fd, unsigned char head[static INPUT_HEAD_LEN])
 
 /* ---- unpacking ---- */
 
-int input_unpack(struct engine *engine, int fd, int dir_fd, struct err *err)
+struct unpacking {
+	struct engine *engine;
+	int fd, dir_fd; /* borrowed */
+};
+
+static int unpack(int fd, void *data, struct err *err)
 {
+	const struct unpacking *u = data;
 	struct unpack_job job = UNPACK_JOB_INIT;
 	struct unpack_result result;
 
-	job.in_fd = fd;
-	job.dir_fd = dir_fd;
+	job.in_fd = u->fd;
+	job.dir_fd = u->dir_fd;
 	job.is_no_layer = true;
-	if (unpack_run(engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err) < 0)
-		return err_wrap(err, "unpack the context");
-	return 0;
+	return unpack_run(u->engine->store, &job, 1, -1, NULL, NULL, &result, NULL, err);
+}
+
+/* By a worker, which can be ended with all that it has started while it waits for whoever writes
+ * the archive. */
+int input_unpack(struct engine *engine, int fd, int dir_fd, struct err *err)
+{
+	struct unpacking u = {engine, fd, dir_fd};
+	struct worker worker = WORKER_INIT;
+	struct worker_word word = {};
+	int rc = worker_start(&worker, unpack, &u, err);
+
+	if (rc < 0)
+		return rc;
+	rc = interrupt_wait(worker.fd);
+	if (rc < 0) {
+		worker_kill(&worker);
+		return err_sys(err, -rc, "unpack the context");
+	}
+	worker_read(&worker, &word);
+	worker_finish(&worker);
+	if (word.kind == WORKER_DONE)
+		return 0;
+	*err = word.err;
+	if (word.kind == WORKER_LOST)
+		err_set(err, ERR_SYSTEM, "the process that does it has died");
+	return err_wrap(err, "unpack the context");
 }
 
 int input_unpack_in_place(struct engine *engine, const char *name, int staging_fd,

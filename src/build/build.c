@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "build/build_private.h"
 #include "build/git_url.h"
+#include "build/interrupt.h"
 #include "build/resolve.h"
 #include "engine/engine.h"
 #include "engine/pending.h"
@@ -40,7 +41,6 @@ void build_outcome_done(struct build_outcome *o)
 	strv_done(&o->unused_args);
 	dockerfile_done(&o->file);
 	check_findings_done(&o->findings);
-	dockerfile_done(&o->file);
 	*o = (struct build_outcome){};
 }
 
@@ -112,6 +112,24 @@ int build_ensure_tree(struct build *b, size_t source, struct build_tree **ret, s
 }
 
 /* ---- phases ---- */
+
+/* A phase that may wait for a network or a pipe: a signal ends it, and not us, who clean up. */
+static int run_waiting(struct build *b, int (*phase)(struct build *, struct err *), struct err *err)
+{
+	sigset_t saved;
+	int rc = 0;
+
+	interrupt_block(&saved);
+	rc = phase(b, err);
+	b->caught = interrupt_get_pending();
+	if (b->caught) {
+		interrupt_ignore();
+		b->ret->signal = b->caught;
+		rc = err_set(err, ERR_UNAVAILABLE, "failed to solve: Canceled: context canceled");
+	}
+	sigprocmask(SIG_SETMASK, &saved, NULL);
+	return rc;
+}
 
 /* Only what is fetched or unpacked needs room; a directory is used where it is. */
 static int ensure_room(struct build *b, struct err *err)
@@ -249,8 +267,8 @@ static void tell_total(struct build *b)
 		b->progress->event(b->progress->ctx, &event);
 }
 
-/* Named contexts that have to be fetched, as long as an interrupt ends us at once: afterwards
- * signals are only looked at between steps. */
+/* Named contexts that have to be fetched: in the loop of the steps signals are only looked at
+ * between these. */
 static int fetch_sources(struct build *b, struct err *err)
 {
 	struct build_tree *tree = NULL;
@@ -275,7 +293,7 @@ static int fetch_sources(struct build *b, struct err *err)
 static int phase_solve(struct build *b, struct err *err)
 {
 	tell_total(b);
-	if (fetch_sources(b, err) < 0)
+	if (run_waiting(b, fetch_sources, err) < 0)
 		return -err->code;
 	if (uses_context(b)) {
 		size_t vertex = vertex_begin(b, LOAD_FILES);
@@ -317,9 +335,11 @@ static int phase_touch(struct build *b, struct err *err)
 
 static int run_phases(struct build *b, struct err *err)
 {
-	if (build_output_check(b->request, err) < 0 || cache_check(b->request, err) < 0)
+	if (build_output_check(b->request, err) < 0 || cache_check(b->request, err) < 0 ||
+	    build_output_forget(b->request, err) < 0)
 		return -err->code;
-	if (phase_input(b, err) < 0 || phase_parse(b, err) < 0 || phase_graph(b, err) < 0)
+	if (run_waiting(b, phase_input, err) < 0 || phase_parse(b, err) < 0 ||
+	    phase_graph(b, err) < 0)
 		return -err->code;
 	if (b->request->call != BUILD_CALL_BUILD)
 		return 0;

@@ -215,6 +215,10 @@ struct output {
 
 /* Before anything is done: whether the outputs and names make sense. */
 int build_output_check(const struct build_request *request, struct err *err);
+/* Removes the file of --iidfile: a build that fails must not leave an older one's ID. */
+int build_output_forget(const struct build_request *request, struct err *err);
+/* Replaces the file PATH at once; what is a pipe or a device is written to as it is. */
+int output_write_text(const char *path, const char *text, size_t len, struct err *err);
 int build_output(struct build *b, struct err *err);
 /* Ensures that all images are in the store. Writes nothing when they are. */
 int output_make_images(struct output *o, struct err *err);
@@ -225,8 +229,13 @@ int output_has_name(struct build *b, const char *name, const char *id, const cha
 		    struct err *err);
 /* Has SOURCE, which is one of the images in the store, hand out the index of all, or the only one,
  * with layers as the store keeps them. */
+struct layer_info;
 struct source;
-int output_set_index(struct output *o, struct source *source, struct err *err);
+int output_set_index(struct output *o, const char *format, struct source *source, struct err *err);
+/* Makes the archive of LAYER as FORMAT ("gzip", "zstd", "plain") says, as a blob of SOURCE that
+ * RET gets the digest and the size of. */
+int output_pack_layer(struct store *store, const struct layer_info *layer, const char *format,
+		      struct source *source, struct descriptor *ret, struct err *err);
 /* Names of an index of all images; sets o->target. */
 int output_join_images(struct output *o, struct err *err);
 /* Sets o->target of a single image: the manifest as which it would be handed out. */

@@ -29,12 +29,17 @@ static int check_from(const struct build_attributes *a, struct err *err)
 
 static int check_to(const struct build_attributes *a, struct err *err)
 {
+	const char *compression = build_attributes_get(a, "compression");
+
 	if (str_is_equal(a->type, "inline"))
 		return 0;
 	if (strcmp(a->type ? a->type : "", "local") != 0)
 		return only_local(a->type, "--cache-to", err);
 	if (!build_attributes_get(a, "dest"))
 		return err_set(err, ERR_INVALID, "dest is required for local cache exporter");
+	if (compression && strcmp(compression, "gzip") != 0 && strcmp(compression, "zstd") != 0)
+		return err_set(err, ERR_INVALID, "unsupported layer compression type: %s",
+			       compression);
 	return 0;
 }
 
@@ -84,11 +89,6 @@ int cache_import(struct build *b, struct err *err)
 	return 0;
 }
 
-static bool is_true(const char *text)
-{
-	return text && (strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
-}
-
 /* The ids of all caches that steps of the build have mounted. */
 static void list_caches(const struct build *b, struct strv *ret)
 {
@@ -121,7 +121,7 @@ static int export_one(struct build *b, const struct build_attributes *a, struct 
 	for (size_t i = 0; i < b->graph.n_steps; i++)
 		if (*b->nodes[i].snapshot.info.key)
 			keys[n++] = b->nodes[i].key;
-	if (is_true(build_attributes_get(a, "mounts")))
+	if (build_attributes_is_true(a, "mounts"))
 		list_caches(b, &mounts);
 	vertex = vertex_begin(b, EXPORT_NAME);
 	rc = snapshot_export(b->engine->store, keys, n, dest, &mounts,

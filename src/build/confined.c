@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "build/interrupt.h"
 #include "sys/caps.h"
 #include "sys/landlock.h"
 #include "sys/seccomp.h"
@@ -153,6 +154,8 @@ static _Noreturn void run_child(const struct confined *how, const struct child *
 	sigset_t none;
 	int rc = 0;
 
+	/* What it starts ends with it. */
+	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGINT, SIG_DFL);
@@ -174,13 +177,6 @@ static _Noreturn void run_child(const struct confined *how, const struct child *
 
 /* ---- after it ---- */
 
-static int read_back(int fd, struct str *ret)
-{
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	return fd_read_all(fd, MAX_OUTPUT, ret);
-}
-
 /* What a program says at its end matters: "fatal: ..." */
 static const char *last_line(struct str *text)
 {
@@ -198,19 +194,18 @@ static int finish(const struct confined *how, const struct child *c, pid_t pid, 
 {
 	cleanup_str struct str text = STR_INIT;
 	int status = 0;
-	int rc = 0;
+	int rc = interrupt_wait_child(pid, &status);
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return err_sys(err, errno, "wait for %s", how->program);
+	if (rc < 0)
+		return err_sys(err, -rc, "wait for %s", how->program);
 	if (status == 0) {
-		rc = ret ? read_back(c->out_fd, ret) : 0;
+		rc = ret ? fd_read_back(c->out_fd, MAX_OUTPUT, ret) : 0;
 		return rc < 0 ? err_sys(err, -rc, "read what %s printed", how->program) : 0;
 	}
 	if (WIFSIGNALED(status))
 		return err_set(err, ERR_UNAVAILABLE, "%s was killed by signal %d", how->program,
 			       WTERMSIG(status));
-	if (read_back(c->err_fd, &text) < 0 || !text.len)
+	if (fd_read_back(c->err_fd, MAX_OUTPUT, &text) < 0 || !text.len)
 		return err_set(err, ERR_UNAVAILABLE, "%s failed: exit status %d", how->program,
 			       WEXITSTATUS(status));
 	return err_set(err, ERR_UNAVAILABLE, "%s", last_line(&text));

@@ -81,8 +81,32 @@ static const char *const fixed[] = {
 	"GIT_SSH_COMMAND=ssh -F none -o BatchMode=yes -o StrictHostKeyChecking=yes",
 };
 
-static void make_env(struct strv *env)
+/* Asked by git for the login of one server, and told it by the environment: neither an argument nor
+ * a file ever has it. */
+#define LOGIN_HELPER                                                                            \
+	"!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' \"$TARE_GIT_USER\" " \
+	"\"$TARE_GIT_PASSWORD\"; }; f"
+
+static void add_setting(struct strv *env, size_t i, const char *key, const char *value)
 {
+	strv_addf(env, "GIT_CONFIG_KEY_%zu=%s", i, key);
+	strv_addf(env, "GIT_CONFIG_VALUE_%zu=%s", i, value);
+}
+
+static void add_login(struct strv *env, size_t i, const struct git_url *url)
+{
+	cleanup_free char *origin = git_url_origin(url);
+	cleanup_free char *key = str_printf("credential.%s.helper", origin);
+
+	add_setting(env, i, key, LOGIN_HELPER);
+	strv_addf(env, "TARE_GIT_USER=%s", url->user);
+	strv_addf(env, "TARE_GIT_PASSWORD=%s", url->password);
+}
+
+static void make_env(const struct git_url *url, struct strv *env)
+{
+	size_t n = ARRAY_LEN(settings);
+
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		strv_add(env, fixed[i]);
 	for (size_t i = 0; i < ARRAY_LEN(passed); i++)
@@ -91,11 +115,11 @@ static void make_env(struct strv *env)
 	/* git's own library may not know the variable that others do. */
 	if (getenv("SSL_CERT_FILE") && !getenv("GIT_SSL_CAINFO"))
 		strv_addf(env, "GIT_SSL_CAINFO=%s", getenv("SSL_CERT_FILE"));
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-		strv_addf(env, "GIT_CONFIG_KEY_%zu=%s", i, settings[i][0]);
-		strv_addf(env, "GIT_CONFIG_VALUE_%zu=%s", i, settings[i][1]);
-	}
-	strv_addf(env, "GIT_CONFIG_COUNT=%zu", ARRAY_LEN(settings));
+	for (size_t i = 0; i < n; i++)
+		add_setting(env, i, settings[i][0], settings[i][1]);
+	if (url->user)
+		add_login(env, n++, url);
+	strv_addf(env, "GIT_CONFIG_COUNT=%zu", n);
 }
 
 /* Keys of ssh are the user's; nothing else of his is read. */
@@ -267,17 +291,15 @@ static int set_commit_times(const struct git *g, const struct build_tree *tree, 
 	return build_tree_walk(tree, "", set_time, &time_s, err);
 }
 
-/* What is kept must not tell where it came from with whose password. */
-static int forget_origin(const struct git *g, struct err *err)
+/* What the last fetch was is no part of a repository. */
+static int forget_fetch(const struct git *g, struct err *err)
 {
 	cleanup_close int git_fd = path_open_no_links(g->dir_fd, ".git", O_RDONLY | O_DIRECTORY);
 
 	if (git_fd < 0)
 		return err_sys(err, -git_fd, "open .git");
 	unlinkat(git_fd, "FETCH_HEAD", 0);
-	if (!g->url->has_secret)
-		return 0;
-	return GIT(g, NULL, err, "config", "--unset", "remote.origin.url");
+	return 0;
 }
 
 /* The directory of the tree that is meant, which is in it. */
@@ -303,7 +325,7 @@ static int make_tree(const struct git *g, bool keeps_git, struct build_tree *ret
 
 	if (set_commit_times(g, &whole, err) < 0)
 		return -err->code;
-	if (keeps_git ? forget_origin(g, err) < 0
+	if (keeps_git ? forget_fetch(g, err) < 0
 		      : build_tree_walk(&whole, "", remove_git_dir, NULL, err) < 0)
 		return -err->code;
 	fd = open_subdir(g, err);
@@ -337,7 +359,7 @@ static int open_url(struct git_url *url, bool keeps_git, int staging_fd, struct 
 
 	if (dir_fd < 0)
 		return dir_fd;
-	make_env(&g.env);
+	make_env(url, &g.env);
 	rc = fetch_and_check_out(&g, ret_revision, err);
 	if (rc == 0)
 		rc = make_tree(&g, keeps_git, ret, err);
@@ -360,8 +382,7 @@ int git_open(const struct build_source *source, int staging_fd, struct build_tre
 	if (url.keep_git_dir >= 0)
 		keeps_git = url.keep_git_dir;
 	if (open_url(&url, keeps_git, staging_fd, ret, &revision, err) < 0)
-		return err_wrap(err, "failed to fetch remote %s",
-				url.has_secret ? "repository" : url.remote);
+		return err_wrap(err, "failed to fetch remote %s", url.remote);
 	if (ret_revision)
 		*ret_revision = take_ptr(revision);
 	return 0;

@@ -269,11 +269,37 @@ static bool is_git(const char *text, size_t len)
 	return str_has_prefix(text, "github.com/") || is_scp_like(text);
 }
 
-static bool has_password(const char *remote)
+/* The login goes another way than the address: git hands that to its programs as an argument, and
+ * writes it into the configuration of each module. */
+static int take_login(struct git_url *url, struct err *err)
 {
-	size_t start = url_is_http(remote) ? strcspn(remote, "/") + 2 : 0;
+	size_t start = url_is_http(url->remote) ? strcspn(url->remote, "/") + 2 : 0;
+	const char *login = url->remote + start;
+	const char *at = start ? memrchr(login, '@', strcspn(login, "/")) : NULL;
+	size_t user_len = 0;
 
-	return start && memchr(remote + start, '@', strcspn(remote + start, "/"));
+	if (!at)
+		return 0;
+	user_len = strcspn(login, ":@");
+	url->user = decode(login, user_len);
+	url->password = login[user_len] == ':' && login + user_len < at
+				? decode(login + user_len + 1, (size_t)(at - login) - user_len - 1)
+				: str_dup("");
+	memmove(url->remote + start, at + 1, strlen(at + 1) + 1);
+	for (const char *s = url->user; *s; s++)
+		if ((unsigned char)*s < ' ')
+			return err_set(err, ERR_INVALID, "invalid user of a git repository");
+	for (const char *s = url->password; *s; s++)
+		if ((unsigned char)*s < ' ')
+			return err_set(err, ERR_INVALID, "invalid password of a git repository");
+	return 0;
+}
+
+char *git_url_origin(const struct git_url *url)
+{
+	size_t start = strcspn(url->remote, "/") + 2;
+
+	return str_ndup(url->remote, start + strcspn(url->remote + start, "/"));
 }
 
 static int fill(struct git_url *url, const char *text, size_t len, struct err *err)
@@ -284,8 +310,9 @@ static int fill(struct git_url *url, const char *text, size_t len, struct err *e
 	url->remote = str_printf("%s%.*s", str_has_prefix(text, "github.com/") ? "https://" : "",
 				 (int)len, text);
 	url->is_ssh = strncasecmp(text, "ssh://", 6) == 0 || is_scp_like(text);
-	url->has_secret = has_password(url->remote);
 	url->keep_git_dir = -1;
+	if (take_login(url, err) < 0)
+		return -err->code;
 	if (query_len > 1 && parse_query(url, text + len + 1, query_len - 1, err) < 0)
 		return -err->code;
 	if (*fragment == '#' && parse_fragment(url, fragment + 1, err) < 0)
@@ -313,5 +340,7 @@ void git_url_done(struct git_url *url)
 	free(url->ref);
 	free(url->subdir);
 	free(url->checksum);
+	free(url->user);
+	free(url->password);
 	*url = (struct git_url){};
 }

@@ -14,12 +14,13 @@
 #include <stdbool.h>
 
 struct git_url {
-	char *remote;	/* for git: the URL without query and fragment */
+	char *remote;	/* for git: the URL without query, fragment and login */
 	char *ref;	/* branch, tag or commit; NULL: the repository's own choice */
 	char *subdir;	/* NULL: all of it */
 	char *checksum; /* what the commit's name begins with; NULL */
+	char *user;	/* who an http server is to take us for; NULL */
+	char *password; /* "" with a user and none */
 	bool is_ssh;
-	bool has_secret;  /* `remote` carries a password */
 	int keep_git_dir; /* -1: not said */
 	bool no_submodules;
 	bool commit_times; /* files get the time of the commit */
@@ -31,6 +32,9 @@ int git_url_parse(const char *text, struct git_url *ret, struct err *err);
 /* Frees what it owns. */
 void git_url_done(struct git_url *url);
 #define cleanup_git_url __attribute__((cleanup(git_url_done)))
+
+/* Owned: whom URL's login is for, "https://host:port". */
+char *git_url_origin(const struct git_url *url);
 
 /* Whether TEXT is a URL of HTTP. */
 bool url_is_http(const char *text);

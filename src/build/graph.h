@@ -93,7 +93,7 @@ struct build_run_op {
 	char *user, *workdir;
 	char *network; /* "default", "none", "host" */
 	bool insecure; /* --security=insecure, allowed */
-	struct strv devices;
+	struct strv devices; /* paths of the host or names of CDI, allowed */
 	struct build_mount *mounts; /* owned array */
 	size_t n_mounts;
 };

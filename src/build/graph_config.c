@@ -151,8 +151,7 @@ static int apply_expose(struct graph_make *m, struct graph_stage *s, const struc
 	strv_foreach (k, &words)
 		if (expose_ports_parse(words.items[k], &ports, err) < 0)
 			return -err->code;
-	strv_foreach (k, &ports)
-		image_set_add(&s->config.run.exposed_ports, ports.items[k]);
+	image_set_add_all(&s->config.run.exposed_ports, &ports);
 	str_add(&line, "EXPOSE ");
 	graph_add_plain_list(&line, &ports);
 	note(m, s, &line);
@@ -246,7 +245,7 @@ int graph_apply_workdir(struct graph_make *m, struct graph_stage *s,
 	if (graph_expand(m, &s->vars, i->text.text, &typed, err) < 0)
 		return -err->code;
 	dir = graph_join_typed(before && *before ? before : "/", typed);
-	clean = graph_join("/", dir);
+	clean = str_clean_path("/", dir);
 	str_replace(&s->config.run.working_dir, dir);
 	str_replace(&s->dir, dir);
 	shown = graph_expand_shown(m, &s->vars, i->syntax->original, false);

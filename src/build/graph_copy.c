@@ -143,7 +143,7 @@ static int expand_flag(struct graph_make *m, struct graph_stage *s, const char *
 /* "/dir/x", with the "/" at the end that makes it a directory. */
 static char *make_target(const struct graph_stage *s, const char *typed)
 {
-	cleanup_free char *clean = graph_join(s->dir, typed);
+	cleanup_free char *clean = str_clean_path(s->dir, typed);
 	bool is_dir = !*typed || strcmp(typed, ".") == 0 || str_has_suffix(typed, "/") ||
 		      str_has_suffix(typed, "/.");
 

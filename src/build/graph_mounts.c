@@ -95,7 +95,7 @@ static const char *base_name(const char *path)
 static int set_target(const struct graph_stage *s, struct run_mount *mount, const char *target,
 		      struct err *err)
 {
-	char *clean = graph_join(s->dir, target);
+	char *clean = str_clean_path(s->dir, target);
 
 	free(mount->target);
 	mount->target = clean;
@@ -147,7 +147,7 @@ static void name_cache(const struct graph_make *m, struct run_mount *mount, cons
 	char *id = mount->id;
 
 	if (!id)
-		id = *target == '/' ? graph_join("/", target) : str_dup(target);
+		id = *target == '/' ? str_clean_path("/", target) : str_dup(target);
 	mount->id = ns && *ns ? str_printf("%s/%s", ns, id) : str_dup(id);
 	free(id);
 }

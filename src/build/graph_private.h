@@ -281,9 +281,7 @@ void graph_add_shell(const struct graph_stage *s, const char *text, struct strv 
 /* ["a" "b"], as Go's %q has a list; [a b], as %v has it. Appended. */
 void graph_add_quoted_list(struct str *s, const struct strv *list);
 void graph_add_plain_list(struct str *s, const struct strv *list);
-/* PATH joined to DIR when it is relative, without ".", ".." and double slashes. Owned. */
-char *graph_join(const char *dir, const char *path);
-/* The same; an absolute PATH stays as it is written. */
+/* str_clean_path, but an absolute PATH stays as it is written. Owned. */
 char *graph_join_typed(const char *dir, const char *path);
 /* " (did you mean build?)" for the stage of a name like WORD, else "". Owned. */
 char *graph_suggest_stage(const struct graph_make *m, const char *word);

@@ -70,6 +70,19 @@ static int require(const struct graph_make *m, const char *entitlement, struct e
 	return err_hint(err, "say --allow %s if that is meant", entitlement);
 }
 
+/* "[name=]NAME[,required]": a device of the host, which takes "--allow device", or
+ * "device=NAME" for it alone. */
+static int add_device(const struct graph_make *m, const char *text, struct strv *ret,
+		      struct err *err)
+{
+	const char *start = str_has_prefix(text, "name=") ? text + strlen("name=") : text;
+	cleanup_free char *name = str_ndup(start, strcspn(start, ","));
+	cleanup_free char *entitlement = str_printf("device=%s", name);
+
+	strv_add(ret, name);
+	return is_allowed(m, "device") ? 0 : require(m, entitlement, err);
+}
+
 static int set_limits(const struct graph_make *m, const struct run_instruction *run,
 		      struct build_run_op *op, struct err *err)
 {
@@ -78,7 +91,9 @@ static int set_limits(const struct graph_make *m, const struct run_instruction *
 
 	op->network = str_dup(says_network ? run->network : general);
 	op->insecure = run->security && strcmp(run->security, "insecure") == 0;
-	strv_add_all(&op->devices, &run->devices);
+	strv_foreach (i, &run->devices)
+		if (add_device(m, run->devices.items[i], &op->devices, err) < 0)
+			return -err->code;
 	/* What the command line asks for is allowed by that. */
 	if (strcmp(op->network, "host") == 0 && strcmp(general, "host") != 0 &&
 	    require(m, "network.host", err) < 0)
@@ -94,7 +109,7 @@ static void set_environment(const struct graph_make *m, const struct graph_stage
 	strv_add_all(&op->env, &s->vars);
 	graph_args_add_proxies(m, &s->vars, &op->unkeyed_env);
 	op->user = user && *user ? str_dup(user) : NULL;
-	op->workdir = graph_join("/", s->dir);
+	op->workdir = str_clean_path("/", s->dir);
 }
 
 /* "RUN |1 V=x /bin/sh -c make # buildkit" */

@@ -27,32 +27,9 @@ void graph_add_plain_list(struct str *s, const struct strv *list)
 	str_addf(s, "[%s]", joined);
 }
 
-char *graph_join(const char *dir, const char *path)
-{
-	cleanup_free char *joined = str_printf("%s/%s", *path == '/' ? "" : dir, path);
-	cleanup_strv struct strv parts = STRV_INIT;
-	struct str clean = STR_INIT;
-
-	strv_split(&parts, joined, '/');
-	strv_foreach (i, &parts) {
-		const char *part = parts.items[i];
-
-		if (strcmp(part, "..") == 0) {
-			const char *slash = clean.len ? strrchr(clean.buf, '/') : NULL;
-
-			str_truncate(&clean, slash ? (size_t)(slash - clean.buf) : 0);
-		} else if (*part && strcmp(part, ".") != 0) {
-			str_addf(&clean, "/%s", part);
-		}
-	}
-	if (!clean.len)
-		str_add(&clean, "/");
-	return str_take(&clean);
-}
-
 char *graph_join_typed(const char *dir, const char *path)
 {
-	return *path == '/' ? str_dup(path) : graph_join(dir, path);
+	return *path == '/' ? str_dup(path) : str_clean_path(dir, path);
 }
 
 char *graph_suggest_stage(const struct graph_make *m, const char *word)

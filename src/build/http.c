@@ -13,6 +13,7 @@
 #include "build/git_url.h"
 #include "build/graph.h"
 #include "build/input_private.h"
+#include "build/interrupt.h"
 #include "engine/engine.h"
 #include "oci/digest.h"
 
@@ -81,20 +82,12 @@ static int spawn(const char *path, char *const *argv, char *const *env, const in
 	return rc;
 }
 
-static int read_back(int fd, struct str *ret)
-{
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	return fd_read_all(fd, MAX_TEXT, ret);
-}
-
 static int wait_status(pid_t pid)
 {
 	int status = 0;
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
+	if (interrupt_wait_child(pid, &status) < 0)
+		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -141,7 +134,7 @@ static int run_helper(const char *path, const char *url, const int fds[3], struc
 		return err_hint(err, "is tare installed completely?");
 	}
 	status = wait_status(pid);
-	rc = read_back(fds[status == 0 ? 0 : 1], &text);
+	rc = fd_read_back(fds[status == 0 ? 0 : 1], MAX_TEXT, &text);
 	if (rc < 0)
 		return err_sys(err, -rc, "read what " HELPER " printed");
 	if (status != 0)

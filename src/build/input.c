@@ -15,6 +15,7 @@
 #include "build/graph.h"
 #include "build/http.h"
 #include "build/input_private.h"
+#include "build/interrupt.h"
 #include "dockerfile/ignore.h"
 #include "sys/path.h"
 
@@ -93,24 +94,37 @@ static int read_dockerfile(struct build_input *in, struct place *place, struct e
 	return 0;
 }
 
+/* All of standard input, for whose writer an interrupted build does not wait. */
+static int read_all_stdin(struct str *ret)
+{
+	char bytes[16 << 10];
+	ssize_t n = 0;
+
+	do {
+		int rc = interrupt_wait(STDIN_FILENO);
+
+		if (rc < 0)
+			return rc;
+		n = read(STDIN_FILENO, bytes, sizeof(bytes));
+		if (n < 0)
+			return -errno;
+		str_add_bytes(ret, bytes, (size_t)n);
+		if (ret->len > INPUT_MAX_DOCKERFILE)
+			return -EFBIG;
+	} while (n > 0);
+	return 0;
+}
+
 /* The same from standard input. */
 static int read_stdin(struct build_input *in, struct err *err)
 {
 	cleanup_str struct str text = STR_INIT;
-	int rc = fd_read_all(STDIN_FILENO, INPUT_MAX_DOCKERFILE, &text);
+	int rc = read_all_stdin(&text);
 
 	if (rc < 0)
 		return cannot_read(DEFAULT_NAME, rc, err);
 	take_text(in, DEFAULT_NAME, &text);
 	return 0;
-}
-
-static void take_inline(struct build_input *in, const char *inline_text)
-{
-	cleanup_str struct str text = STR_INIT;
-
-	str_add(&text, inline_text);
-	take_text(in, DEFAULT_NAME, &text);
 }
 
 /* ---- ignore files ---- */
@@ -200,10 +214,6 @@ static int read_elsewhere(const struct opening *o, struct err *err)
 {
 	const char *file = o->request->file;
 
-	if (o->request->inline_file) {
-		take_inline(o->in, o->request->inline_file);
-		return 1;
-	}
 	if (!file)
 		return 0;
 	if (strcmp(file, "-") == 0)
@@ -379,6 +389,10 @@ static int open_context(const struct opening *o, struct err *err)
 		return is_git < 0 ? is_git : open_git(o, err);
 	if (url_is_http(context))
 		return open_download(o, err);
+	if (dir_fd == -ENOTDIR)
+		return err_set(err, ERR_INVALID,
+			       "unable to prepare context: context must be a directory: %s",
+			       context);
 	return err_set(err, ERR_NOT_FOUND, "unable to prepare context: path \"%s\" not found",
 		       context);
 }

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* --metadata-file: what was made, as buildx writes it: members sorted, two blanks for a level. */
-#include "base/fd.h"
 #include "base/mem.h"
 #include "build/build_private.h"
 #include "oci/manifest.h"
 #include "json/dump.h"
 #include "json/value.h"
-
-#include <fcntl.h>
 
 static void set_digest(json_t *doc, const char *key, const char *hex)
 {
@@ -51,7 +48,6 @@ int metadata_write(struct output *o, struct err *err)
 	const char *path = o->b->request->metadata_file;
 	cleanup_json json_t *doc = NULL;
 	cleanup_str struct str text = STR_INIT;
-	int rc = 0;
 
 	if (!path)
 		return 0;
@@ -60,6 +56,5 @@ int metadata_write(struct output *o, struct err *err)
 		return -err->code;
 	json_dump_docker(&text, doc, NULL, 2, JSON_DUMP_SORT);
 	str_add_char(&text, '\n');
-	rc = fd_replace_file_at(AT_FDCWD, path, str_get(&text), text.len, 0644, false);
-	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
+	return output_write_text(path, str_get(&text), text.len, err);
 }

@@ -58,10 +58,7 @@ bool node_has_files(const struct build *b, size_t step)
 
 bool node_skips_cache(const struct node *n)
 {
-	const struct build_request *r = n->build->request;
-	const struct build_step *s = node_step(n);
-
-	return s->no_cache || r->no_cache || (s->stage && strv_has(&r->no_cache_filter, s->stage));
+	return node_step(n)->no_cache;
 }
 
 /* ---- the cache ---- */

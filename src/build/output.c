@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef int (*output_fn)(struct output *o, const struct build_attributes *a, struct err *err);
@@ -65,13 +66,6 @@ static int get_names(const struct build_request *r, struct strv *ret, struct err
 
 /* ---- the kinds ---- */
 
-static bool is_true(const struct build_attributes *a, const char *key)
-{
-	const char *value = build_attributes_get(a, key);
-
-	return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
-}
-
 static int output_image(struct output *o, const struct build_attributes *a, struct err *err)
 {
 	(void)a;
@@ -119,30 +113,72 @@ static int no_registry(struct err *err)
 		       "pushing is not possible: there are no registries yet");
 }
 
+static int check_compression(const char *how, struct err *err)
+{
+	if (!how || strcmp(how, "gzip") == 0 || strcmp(how, "zstd") == 0 ||
+	    strcmp(how, "uncompressed") == 0)
+		return 0;
+	return err_set(err, ERR_INVALID, "unsupported layer compression type: %s", how);
+}
+
 static int check_output(const struct build_attributes *a, struct err *err)
 {
 	const struct output_kind *kind = find_kind(a->type);
 
-	if ((a->type && strcmp(a->type, "registry") == 0) || is_true(a, "push"))
+	if ((a->type && strcmp(a->type, "registry") == 0) || build_attributes_is_true(a, "push"))
 		return no_registry(err);
 	if (!kind)
 		return err_set(err, ERR_INVALID, "exporter \"%s\" could not be found",
 			       a->type ? a->type : "");
 	if (kind->needs_dest && !build_attributes_get(a, "dest"))
 		return err_set(err, ERR_INVALID, "dest is required for %s exporter", kind->name);
-	return 0;
+	return check_compression(build_attributes_get(a, "compression"), err);
 }
 
 int build_output_check(const struct build_request *request, struct err *err)
 {
 	cleanup_strv struct strv names = STRV_INIT;
 
-	if (request->push)
-		return no_registry(err);
 	for (size_t i = 0; i < request->n_outputs; i++)
 		if (check_output(&request->outputs[i], err) < 0)
 			return -err->code;
 	return get_names(request, &names, err);
+}
+
+/* ---- files about the result ---- */
+
+/* A pipe, a device or a directory, also behind a link ("/dev/stdout"). */
+static bool is_no_file(const char *path)
+{
+	struct stat st;
+
+	/* lint: what the user typed */
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+int build_output_forget(const struct build_request *request, struct err *err)
+{
+	const char *path = request->iidfile;
+
+	/* lint: what the user typed */
+	if (!path || is_no_file(path) || unlink(path) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return err_sys(err, errno, "removing image ID file: remove %s", path);
+}
+
+int output_write_text(const char *path, const char *text, size_t len, struct err *err)
+{
+	cleanup_close int fd = -1;
+	int rc = 0;
+
+	if (is_no_file(path)) {
+		/* lint: what the user typed */
+		fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+		rc = fd < 0 ? -errno : fd_write_full(fd, text, len);
+	} else {
+		rc = fd_replace_file_at(AT_FDCWD, path, text, len, 0644, false);
+	}
+	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
 }
 
 /* ---- the end ---- */
@@ -151,13 +187,11 @@ static int write_iidfile(const struct output *o, struct err *err)
 {
 	const char *path = o->b->request->iidfile;
 	cleanup_free char *text = NULL;
-	int rc = 0;
 
 	if (!path || o->n == 0 || !o->is_made)
 		return 0;
 	text = str_printf(DIGEST_PREFIX "%s", o->images[0].id);
-	rc = fd_replace_file_at(AT_FDCWD, path, text, strlen(text), 0644, false);
-	return rc < 0 ? err_sys(err, -rc, "write %s", path) : 0;
+	return output_write_text(path, text, strlen(text), err);
 }
 
 static void fill_outcome(const struct output *o)

@@ -71,14 +71,15 @@ static int write_docker(struct archive_job *job, struct err *err)
 	return new_file_commit(&file, false, err);
 }
 
-/* Layers that the store keeps with zstd go out plain, which every reader takes, unless it is said.
- */
-static bool wants_zstd(const struct output *o, const struct build_attributes *a)
+/* Layers go out plain, which every reader takes, unless something is said. Several platforms are
+ * handed out as the store has them then. */
+static const char *get_format(const struct output *o, const struct build_attributes *a)
 {
 	const char *how = build_attributes_get(a, "compression");
 
-	how = how ? how : o->b->request->compression;
-	return how && strcmp(how, "zstd") == 0 && strcmp(a->type, "oci") == 0;
+	if (!how)
+		return o->n > 1 ? NULL : "plain";
+	return strcmp(how, "uncompressed") == 0 ? "plain" : how;
 }
 
 /* An image of the store; for several platforms, the index of all of them in its place. */
@@ -90,12 +91,7 @@ static int open_source(struct output *o, const struct build_attributes *a, struc
 	ret->store = o->b->engine->store;
 	if (source_open_store(id, ret, err) < 0)
 		return -err->code;
-	return o->n > 1 || wants_zstd(o, a) ? output_set_index(o, ret, err) : 0;
-}
-
-static bool is_true(const char *text)
-{
-	return text && (strcmp(text, "true") == 0 || strcmp(text, "1") == 0);
+	return strcmp(a->type, "oci") == 0 ? output_set_index(o, get_format(o, a), ret, err) : 0;
 }
 
 static int write_archive(struct output *o, const struct build_attributes *a, struct err *err)
@@ -111,7 +107,8 @@ static int write_archive(struct output *o, const struct build_attributes *a, str
 		job.path = STDOUT_PATH;
 	}
 	if (rc == 0)
-		rc = is_oci ? write_oci(&job, tar && !is_true(tar), err) : write_docker(&job, err);
+		rc = is_oci ? write_oci(&job, tar && !build_attributes_is_true(a, "tar"), err)
+			    : write_docker(&job, err);
 	source_done(&job.source);
 	return rc;
 }

@@ -126,7 +126,7 @@ static const char *get_compression(const struct build *b)
 	for (size_t i = 0; i < r->n_outputs; i++)
 		if (build_attributes_get(&r->outputs[i], "compression"))
 			return build_attributes_get(&r->outputs[i], "compression");
-	return r->compression ? r->compression : "zstd";
+	return "zstd";
 }
 
 static int add_layers(struct build *b, struct built_image *image, struct incoming *in,
@@ -134,7 +134,7 @@ static int add_layers(struct build *b, struct built_image *image, struct incomin
 {
 	const struct build_step *base = &b->graph.steps[image->base];
 
-	if (image->has_base && incoming_set_base_layers(in, base->base.image.id, err) < 0)
+	if (image->has_base && incoming_set_base(in, base->base.image.id, err) < 0)
 		return -err->code;
 	if (image->n_snapshots == 0)
 		return 0;

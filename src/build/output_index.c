@@ -40,24 +40,56 @@ static void members_done(struct member *members, size_t n)
 
 /* ---- manifests ---- */
 
-static const char *layer_suffix(const struct layer_info *layer)
+static const char *layer_suffix(const char *format)
 {
-	if (strcmp(layer->blob_format, "plain") == 0)
+	if (strcmp(format, "plain") == 0)
 		return "";
-	return strcmp(layer->blob_format, "gzip") == 0 ? "+gzip" : "+zstd";
+	return strcmp(format, "gzip") == 0 ? "+gzip" : "+zstd";
 }
 
-static int describe_layers(const struct member *m, struct descriptor *ret, struct err *err)
+/* How layers are to be in an archive; without a format, and in the store itself, as they are kept.
+ */
+struct packing {
+	const char *format; /* "gzip", "zstd", "plain"; NULL */
+	struct source *source;
+	bool is_single; /* the source inflates layers of the one image itself */
+};
+
+static void describe_plain(const struct layer_info *layer, struct descriptor *ret)
+{
+	memcpy(ret->hex, layer->diff_hex, sizeof(ret->hex));
+	ret->size = layer->plain_size;
+	ret->media_type = str_dup(MEDIA_LAYER);
+}
+
+static int describe_layer(struct store *store, const struct layer_info *layer,
+			  const struct packing *packing, struct descriptor *ret, struct err *err)
+{
+	const char *format = packing->format;
+
+	if (format && strcmp(format, "plain") == 0 && packing->is_single && layer->plain_size > 0) {
+		describe_plain(layer, ret);
+		return 0;
+	}
+	if (format && strcmp(format, layer->blob_format) != 0) {
+		ret->media_type = str_printf(MEDIA_LAYER "%s", layer_suffix(format));
+		return output_pack_layer(store, layer, format, packing->source, ret, err);
+	}
+	memcpy(ret->hex, layer->blob_hex, sizeof(ret->hex));
+	ret->size = layer->blob_size;
+	ret->media_type = str_printf(MEDIA_LAYER "%s", layer_suffix(layer->blob_format));
+	return 0;
+}
+
+static int describe_layers(struct store *store, const struct member *m,
+			   const struct packing *packing, struct descriptor *ret, struct err *err)
 {
 	for (size_t i = 0; i < m->n_layers; i++) {
-		const struct layer_info *layer = &m->layers[i];
-
-		if (!*layer->blob_hex)
+		if (!*m->layers[i].blob_hex)
 			return err_set(err, ERR_NOT_FOUND,
 				       "the archive of layer %zu is not in the store", i);
-		memcpy(ret[i].hex, layer->blob_hex, sizeof(ret[i].hex));
-		ret[i].size = layer->blob_size;
-		ret[i].media_type = str_printf(MEDIA_LAYER "%s", layer_suffix(layer));
+		if (describe_layer(store, &m->layers[i], packing, &ret[i], err) < 0)
+			return -err->code;
 	}
 	return 0;
 }
@@ -70,8 +102,8 @@ static void set_platform(const struct built_image *image, struct member *m)
 	platform_set(&m->d.platform, c->os, c->architecture, c->variant);
 }
 
-static int make_member(struct output *o, const struct built_image *image, struct member *m,
-		       struct err *err)
+static int make_member(struct output *o, const struct built_image *image,
+		       const struct packing *packing, struct member *m, struct err *err)
 {
 	struct descriptor config = DESCRIPTOR_INIT;
 	struct manifest layers = MANIFEST_INIT;
@@ -84,7 +116,7 @@ static int make_member(struct output *o, const struct built_image *image, struct
 	memcpy(config.hex, image->id, sizeof(config.hex));
 	config.size = (int64_t)strlen(image->config);
 	config.media_type = str_dup(MEDIA_CONFIG);
-	rc = describe_layers(m, layers.entries, err);
+	rc = describe_layers(o->b->engine->store, m, packing, layers.entries, err);
 	if (rc == 0)
 		m->manifest = manifest_format(&config, layers.entries, m->n_layers);
 	descriptor_done(&config);
@@ -174,12 +206,13 @@ static int is_joined(struct output *o, size_t chosen, struct err *err)
 }
 
 /* The text of the index; owned. */
-static int make_index(struct output *o, struct member *members, char **ret, struct err *err)
+static int make_index(struct output *o, const struct packing *packing, struct member *members,
+		      char **ret, struct err *err)
 {
 	struct descriptor entries[MAX_IMAGES];
 
 	for (size_t i = 0; i < o->n; i++) {
-		if (make_member(o, &o->images[i], &members[i], err) < 0)
+		if (make_member(o, &o->images[i], packing, &members[i], err) < 0)
 			return -err->code;
 		entries[i] = members[i].d;
 	}
@@ -193,7 +226,8 @@ static int join(struct output *o, struct member *members, struct err *err)
 {
 	cleanup_free char *index = NULL;
 	size_t chosen = choose_host(o);
-	int rc = make_index(o, members, &index, err);
+	const struct packing as_kept = {};
+	int rc = make_index(o, &as_kept, members, &index, err);
 
 	if (rc == 0)
 		rc = is_joined(o, chosen, err);
@@ -231,13 +265,14 @@ static void set_target(struct source *source, const char *hex, const char *text,
 	str_replace(&target->media_type, media_type);
 }
 
-static int set_index(struct output *o, struct member *members, struct source *source,
+static int set_index(struct output *o, const struct packing *packing, struct member *members,
 		     struct err *err)
 {
 	cleanup_free char *index = NULL;
 	char hex[DIGEST_HEX_LEN + 1];
+	struct source *source = packing->source;
 
-	if (make_index(o, members, &index, err) < 0)
+	if (make_index(o, packing, members, &index, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < o->n; i++) {
 		assert(members[i].manifest);
@@ -253,15 +288,16 @@ static int set_index(struct output *o, struct member *members, struct source *so
 	return 0;
 }
 
-int output_set_index(struct output *o, struct source *source, struct err *err)
+int output_set_index(struct output *o, const char *format, struct source *source, struct err *err)
 {
+	const struct packing packing = {.format = format, .source = source, .is_single = o->n == 1};
 	struct member *members = NULL;
 	int rc = check_number(o, err);
 
 	if (rc < 0)
 		return rc;
 	members = mem_zalloc(o->n * sizeof(*members));
-	rc = set_index(o, members, source, err);
+	rc = set_index(o, &packing, members, err);
 	members_done(members, o->n);
 	return rc;
 }

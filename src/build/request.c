@@ -45,15 +45,13 @@ static void arrays_done(struct build_request *r)
 
 void build_request_done(struct build_request *r)
 {
-	char *const texts[] = {r->context,     r->file,	   r->ignorefile,    r->inline_file,
-			       r->target,      r->network, r->cgroup_parent, r->cpuset_cpus,
-			       r->cpuset_mems, r->iidfile, r->metadata_file, r->epoch,
-			       r->compression};
+	char *const texts[] = {r->context, r->file,	     r->ignorefile,  r->target,
+			       r->network, r->cgroup_parent, r->cpuset_cpus, r->cpuset_mems,
+			       r->iidfile, r->metadata_file, r->epoch};
 	struct strv *const lists[] = {&r->tags,
 				      &r->build_args,
 				      &r->contexts,
 				      &r->labels,
-				      &r->annotations,
 				      &r->platforms,
 				      &r->no_cache_filter,
 				      &r->extra_hosts,
@@ -80,4 +78,11 @@ const char *build_attributes_get(const struct build_attributes *a, const char *k
 		if (strcmp(a->keys.items[i], key) == 0)
 			return a->values.items[i];
 	return NULL;
+}
+
+bool build_attributes_is_true(const struct build_attributes *a, const char *key)
+{
+	const char *value = build_attributes_get(a, key);
+
+	return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
 }

@@ -19,6 +19,8 @@ struct build_attributes {
 	struct strv keys, values; /* without type */
 };
 
+#define BUILD_SECRET_MAX (500 << 10) /* BuildKit's */
+
 struct build_secret {
 	char *id;
 	char *source; /* file; NULL */
@@ -31,17 +33,16 @@ struct build_ssh {
 };
 
 struct build_request {
-	char *context;	   /* directory, "-", URL, git */
-	char *file;	   /* -f as typed; "-" is stdin; NULL */
-	char *ignorefile;  /* --ignorefile; NULL */
-	char *inline_file; /* text of a Dockerfile instead of a file; NULL */
+	char *context;	  /* directory, "-", URL, git */
+	char *file;	  /* -f as typed; "-" is stdin; NULL */
+	char *ignorefile; /* --ignorefile; NULL */
 	struct strv tags;
-	struct strv build_args;		 /* "K=V"; a bare "K" was looked up already or left out */
-	struct strv contexts;		 /* "name=where" of --build-context */
-	struct strv labels, annotations; /* "K=V" */
+	struct strv build_args; /* "K=V"; a bare "K" was looked up already or left out */
+	struct strv contexts;	/* "name=where" of --build-context */
+	struct strv labels;	/* "K=V" */
 	char *target;
 	struct strv platforms;
-	bool no_cache, pull, quiet;
+	bool no_cache, pull;
 	struct strv no_cache_filter;  /* stages */
 	struct build_secret *secrets; /* owned arrays */
 	size_t n_secrets;
@@ -49,7 +50,7 @@ struct build_request {
 	size_t n_ssh;
 	struct build_attributes *outputs, *cache_from, *cache_to;
 	size_t n_outputs, n_cache_from, n_cache_to;
-	bool load, push;
+	bool load;
 	char *network; /* of RUN: "default", "none", "host", or a network; NULL */
 	struct strv extra_hosts, allow, volumes; /* --add-host, --allow, -v */
 	struct strv dns, dns_search, dns_options;
@@ -67,7 +68,6 @@ struct build_request {
 	bool error_shell; /* --on-error=shell */
 	bool explain;
 	enum build_call call;
-	char *compression; /* "gzip", "zstd", "uncompressed"; NULL */
 };
 
 /* Nothing said. */
@@ -78,5 +78,7 @@ void build_request_done(struct build_request *r);
 
 /* Borrowed value of KEY; NULL. */
 const char *build_attributes_get(const struct build_attributes *a, const char *key);
+/* Whether KEY was said, and is "true" or "1". */
+bool build_attributes_is_true(const struct build_attributes *a, const char *key);
 
 #endif

@@ -5,7 +5,9 @@
  * the socket mounted itself a step would decide who may have it.
  *
  * A step may open any number of connections and say anything: there are MAX_PAIRS at a time, each
- * message is passed on as it comes, and who does not read for some seconds is cut off.
+ * message is passed on as it comes, and who does not read for some seconds is cut off. What a step
+ * may ask for is what keys there are, and a signature. To add and remove keys, to lock the agent or
+ * to have it load a library (CVE-2023-38408) is for the user alone.
  */
 #include "build/run_agent.h"
 
@@ -17,6 +19,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/param.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -27,9 +31,23 @@
 #define MAX_PAIRS     32
 #define WRITE_LIMIT_S 5
 #define CHUNK	      16384
+#define HEADER	      5 /* a length, big-endian, and the kind, which it counts */
+#define MAX_MESSAGE   (256u << 10)
+
+/* draft-miller-ssh-agent */
+enum { AGENT_FAILURE = 5, REQUEST_IDENTITIES = 11, SIGN_REQUEST = 13 };
+
+/* Where in a message of the step we are. */
+struct reader {
+	unsigned char header[HEADER];
+	size_t n_header;
+	uint32_t left; /* of what follows the header */
+	bool is_refused;
+};
 
 struct pair {
 	int ends[2]; /* the step's, the agent's */
+	struct reader reader;
 };
 
 struct relay {
@@ -58,7 +76,7 @@ static void take_connection(struct relay *r)
 		return;
 	setsockopt(step, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	setsockopt(agent, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	r->pairs[r->n++] = (struct pair){{take_fd(step), take_fd(agent)}};
+	r->pairs[r->n++] = (struct pair){.ends = {take_fd(step), take_fd(agent)}};
 }
 
 static void drop(struct relay *r, size_t i)
@@ -68,15 +86,81 @@ static void drop(struct relay *r, size_t i)
 	r->pairs[i] = r->pairs[--r->n];
 }
 
-/* Hands on what end FROM of PAIR has said; false at its end. */
-static bool pass_on(const struct pair *pair, int from)
+/* Takes bytes of a header; how many, -1 when what it says is no message. */
+static ssize_t read_header(struct reader *m, const unsigned char *bytes, size_t n)
 {
-	char buf[CHUNK];
+	uint32_t len = 0;
+
+	n = MIN(n, HEADER - m->n_header);
+	memcpy(m->header + m->n_header, bytes, n);
+	m->n_header += n;
+	if (m->n_header < HEADER)
+		return (ssize_t)n;
+	for (int i = 0; i < 4; i++)
+		len = len << 8 | m->header[i];
+	if (len == 0 || len > MAX_MESSAGE)
+		return -1;
+	m->left = len - 1;
+	m->is_refused = m->header[4] != REQUEST_IDENTITIES && m->header[4] != SIGN_REQUEST;
+	return (ssize_t)n;
+}
+
+/* The header is whole: it goes on. At the message's end the next header comes. */
+static bool pass_body(struct pair *pair, const unsigned char *bytes, size_t n)
+{
+	static const unsigned char failure[] = {0, 0, 0, 1, AGENT_FAILURE};
+	struct reader *m = &pair->reader;
+
+	if (!m->is_refused && fd_write_full(pair->ends[1], bytes, n) < 0)
+		return false;
+	m->left -= (uint32_t)n;
+	if (m->left > 0)
+		return true;
+	m->n_header = 0;
+	return !m->is_refused || fd_write_full(pair->ends[0], failure, sizeof(failure)) == 0;
+}
+
+/* What the step has said; false when it is cut off. */
+static bool filter(struct pair *pair, const unsigned char *bytes, size_t n)
+{
+	struct reader *m = &pair->reader;
+
+	while (n > 0) {
+		size_t n_body = 0;
+
+		if (m->n_header < HEADER) {
+			ssize_t taken = read_header(m, bytes, n);
+
+			if (taken < 0)
+				return false;
+			bytes += taken;
+			n -= (size_t)taken;
+			if (m->n_header < HEADER)
+				return true;
+			if (!m->is_refused && fd_write_full(pair->ends[1], m->header, HEADER) < 0)
+				return false;
+		}
+		n_body = MIN(n, m->left);
+		if (!pass_body(pair, bytes, n_body))
+			return false;
+		bytes += n_body;
+		n -= n_body;
+	}
+	return true;
+}
+
+/* Hands on what end FROM of PAIR has said; false at its end. */
+static bool pass_on(struct pair *pair, int from)
+{
+	unsigned char buf[CHUNK];
 	ssize_t n = recv(pair->ends[from], buf, sizeof(buf), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	return n > 0 && fd_write_full(pair->ends[!from], buf, (size_t)n) == 0;
+	if (n <= 0)
+		return false;
+	return from == 0 ? filter(pair, buf, (size_t)n)
+			 : fd_write_full(pair->ends[0], buf, (size_t)n) == 0;
 }
 
 static void serve_pairs(struct relay *r, const struct pollfd *fds)

@@ -19,8 +19,6 @@
 #include "runtime/container_plan.h"
 #include "storage/snapshot.h"
 
-#define RUN_SECRET_MAX (500 << 10) /* BuildKit's */
-
 /* One mount of the operation. What the child alone sets and uses means nothing in the builder. */
 struct run_place {
 	struct build_run *run;

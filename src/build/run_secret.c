@@ -50,19 +50,19 @@ static int not_found(const struct run_mount *m, struct err *err)
 /* A name ends up as another's memory if the string grows: it is read into one block of its size. */
 static int read_secret(struct run_place *p, int fd, const char *path, struct err *err)
 {
-	char *content = mem_zalloc(RUN_SECRET_MAX + 2);
-	ssize_t n = fd_read_full(fd, content, RUN_SECRET_MAX + 1);
+	char *content = mem_zalloc(BUILD_SECRET_MAX + 2);
+	ssize_t n = fd_read_full(fd, content, BUILD_SECRET_MAX + 1);
 
-	if (n >= 0 && n <= RUN_SECRET_MAX) {
+	if (n >= 0 && n <= BUILD_SECRET_MAX) {
 		p->content = content;
 		p->content_len = (size_t)n;
 		return 0;
 	}
-	run_secret_forget(content, RUN_SECRET_MAX + 2);
+	run_secret_forget(content, BUILD_SECRET_MAX + 2);
 	if (n < 0)
 		return err_sys(err, (int)-n, "read secret %s from %s", p->mount->mount.id, path);
 	return err_set(err, ERR_INVALID, "invalid secret size: %s is larger than %d bytes", path,
-		       RUN_SECRET_MAX);
+		       BUILD_SECRET_MAX);
 }
 
 static int read_source(struct run_place *p, const char *path, struct err *err)

@@ -159,9 +159,8 @@ static int add_volume(struct container_spec *spec, const char *text, struct err 
 }
 
 /* "VENDOR/CLASS=NAME" is one of CDI, a path one of the host's, as with `run --device`. */
-static void add_device(struct container_spec *spec, const char *text)
+static void add_device(struct container_spec *spec, const char *name)
 {
-	cleanup_free char *name = str_ndup(text, strcspn(text, ","));
 	struct device_request request = {};
 	struct device_spec device = {};
 
@@ -173,7 +172,7 @@ static void add_device(struct container_spec *spec, const char *text)
 		return;
 	}
 	request.driver = str_dup("cdi");
-	strv_add(&request.ids, str_has_prefix(name, "name=") ? name + strlen("name=") : name);
+	strv_add(&request.ids, name);
 	spec_add_request(spec, &request);
 }
 

@@ -141,30 +141,36 @@ static bool is_covered(const char *target)
 	return false;
 }
 
+/* A place to mount on: 0 or -errno. */
+static int ensure_place(int root, const char *path, bool is_dir, mode_t mode)
+{
+	cleanup_close int fd = is_dir ? path_ensure_dir(root, path, mode, 0, 0)
+				      : path_ensure_file(root, path, mode);
+
+	return fd < 0 ? fd : 0;
+}
+
 static int ensure_target(int root, const struct run_place *p, struct err *err)
 {
 	bool is_dir = p->mount->mount.type == RUN_MOUNT_TMPFS || p->is_dir;
-	cleanup_close int fd = -1;
+	int rc = 0;
 
 	if (!run_place_is_mounted(p) || is_covered(p->target))
 		return 0;
-	fd = is_dir ? path_ensure_dir(root, p->target, 0755, 0, 0)
-		    : path_ensure_file(root, p->target, 0644);
+	rc = ensure_place(root, p->target, is_dir, is_dir ? 0755 : 0644);
 	/* What is in the way of one that another mount brings is said when it is attached. */
-	if (fd >= 0 || fd == -ENOTDIR || fd == -EEXIST)
+	if (rc == 0 || rc == -ENOTDIR || rc == -EEXIST)
 		return 0;
-	return err_sys(err, -fd, "create mount point %s", p->target);
+	return err_sys(err, -rc, "create mount point %s", p->target);
 }
 
 /* What cannot be made here is said when it is mounted on. */
 static void ensure_defaults(int root)
 {
-	for (size_t i = 0; i < ARRAY_LEN(default_dirs); i++) {
-		cleanup_close int fd = path_ensure_dir(root, default_dirs[i], 0755, 0, 0);
-	}
-	for (size_t i = 0; i < ARRAY_LEN(default_files); i++) {
-		cleanup_close int fd = path_ensure_file(root, default_files[i], 0644);
-	}
+	for (size_t i = 0; i < ARRAY_LEN(default_dirs); i++)
+		ensure_place(root, default_dirs[i], true, 0755);
+	for (size_t i = 0; i < ARRAY_LEN(default_files); i++)
+		ensure_place(root, default_files[i], false, 0644);
 }
 
 /* The same for build -v. */
@@ -173,9 +179,9 @@ static void ensure_host_target(int root, const struct mount_spec *m)
 	struct stat st;
 	/* lint: named by the user of the command line, on the host */
 	bool is_dir = stat(m->source, &st) == 0 && S_ISDIR(st.st_mode);
-	cleanup_close int fd = is_covered(m->target) ? -1
-			       : is_dir		     ? path_ensure_dir(root, m->target, 0755, 0, 0)
-						     : path_ensure_file(root, m->target, 0755);
+
+	if (!is_covered(m->target))
+		ensure_place(root, m->target, is_dir, 0755);
 }
 
 static int run_stub(struct plan_run *unused, const struct step *step, struct err *err)

@@ -14,25 +14,11 @@
 #include <limits.h>
 #include <unistd.h>
 
-/* Whether PATH is excluded, level by level from the top. RET_MAY: something in it may not be. */
+/* Whether PATH is excluded. RET_MAY: something in it may not be. */
 static bool is_excluded(const struct ignore *ig, const char *path, bool *ret_may)
 {
-	struct ignore_state state = {};
-	bool excluded = false;
-	bool is_first = true;
+	bool excluded = ignore_match_way(ig, path, NULL);
 
-	for (const char *end = path; *end; end += *end == '/') {
-		cleanup_free char *prefix = NULL;
-		struct ignore_state next = {};
-
-		end += strcspn(end, "/");
-		prefix = str_ndup(path, (size_t)(end - path));
-		excluded = ignore_match(ig, prefix, is_first ? NULL : &state, &next);
-		ignore_state_done(&state);
-		state = next;
-		is_first = false;
-	}
-	ignore_state_done(&state);
 	*ret_may = excluded && ignore_may_take_back(ig, path);
 	return excluded;
 }

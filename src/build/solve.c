@@ -15,18 +15,16 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "build/build_private.h"
+#include "build/interrupt.h"
 #include "engine/engine.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/file.h>
 
 #define QUEUE_POLL_MS 10 /* nobody tells when a lock is free */
 #define RETRY_NS      (30 * 1000 * 1000)
 #define MIN_JOBS      4 /* commands wait for networks and disks, too */
-
-static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
 static bool want_key(struct build *b, size_t step)
 {
@@ -348,9 +346,7 @@ static int watch_signals(struct build *b, struct err *err)
 	sigset_t set;
 	int rc = loop_init(&b->loop);
 
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(ending_signals); i++)
-		sigaddset(&set, ending_signals[i]);
+	interrupt_fill(&set);
 	if (rc == 0)
 		rc = loop_signals_add(&b->loop, &b->signals, &set, on_signal, b);
 	return rc < 0 ? err_sys(err, -rc, "watch the steps of the build") : 0;
@@ -364,9 +360,8 @@ int solve(struct build *b, struct err *err)
 	if (rc == 0)
 		rc = run_loop(b, err);
 	nodes_kill(b, NULL);
-	/* What is left to do is to clean up. */
-	for (size_t i = 0; b->caught && i < ARRAY_LEN(ending_signals); i++)
-		signal(ending_signals[i], SIG_IGN);
+	if (b->caught)
+		interrupt_ignore();
 	loop_signals_remove(&b->loop, &b->signals);
 	loop_done(&b->loop);
 	if (rc < 0)

@@ -228,24 +228,6 @@ static int walk_level(struct walk *w, struct level *level, struct err *err)
 	return 0;
 }
 
-/* What the ignore file says of each directory down to PATH. */
-static void match_way(const struct ignore *ig, const char *path, struct ignore_state *ret)
-{
-	bool is_first = true;
-
-	for (const char *end = path; *end; end += *end == '/') {
-		cleanup_free char *prefix = NULL;
-		struct ignore_state next = {};
-
-		end += strcspn(end, "/");
-		prefix = str_ndup(path, (size_t)(end - path));
-		ignore_match(ig, prefix, is_first ? NULL : ret, &next);
-		ignore_state_done(ret);
-		*ret = next;
-		is_first = false;
-	}
-}
-
 int build_tree_walk(const struct build_tree *t, const char *dir, build_tree_fn fn, void *data,
 		    struct err *err)
 {
@@ -257,7 +239,7 @@ int build_tree_walk(const struct build_tree *t, const char *dir, build_tree_fn f
 	if (top.fd < 0)
 		return err_sys(err, -top.fd, "open /%s", dir);
 	if (t->ignore)
-		match_way(t->ignore, dir, &top.state);
+		ignore_match_way(t->ignore, dir, &top.state);
 	str_add(&w.path, dir);
 	top.path_len = w.path.len;
 	rc = walk_level(&w, &top, err);

@@ -12,8 +12,10 @@
 #include "cli/parse_mount.h"
 #include "cli/verbs.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* "key=value" apart; NULL and false when there is no "=". */
 static bool split_pair(const char *field, char **ret_key, const char **ret_value)
@@ -116,6 +118,22 @@ static int set_secret_field(struct build_secret *s, const char *field, bool *ret
 	return 0;
 }
 
+/* Before anything is built: a step that does not use it would not notice. */
+static int check_secret_file(const struct build_secret *s, struct err *err)
+{
+	struct stat st;
+
+	/* lint: what the user typed */
+	if (stat(s->source, &st) < 0)
+		return err_sys(err, errno, "failed to stat %s", s->source);
+	if (S_ISDIR(st.st_mode))
+		return err_sys(err, EISDIR, "read %s", s->source);
+	if (S_ISREG(st.st_mode) && st.st_size > BUILD_SECRET_MAX)
+		return err_set(err, ERR_INVALID, "secret %s too big. max size %dKB", s->id,
+			       BUILD_SECRET_MAX >> 10);
+	return 0;
+}
+
 static int parse_secret(const char *text, struct build_secret *s, struct err *err)
 {
 	cleanup_strv struct strv fields = STRV_INIT;
@@ -127,24 +145,39 @@ static int parse_secret(const char *text, struct build_secret *s, struct err *er
 		if (set_secret_field(s, fields.items[i], &is_env, err) < 0)
 			return -err->code;
 	if (!s->id || !*s->id)
-		return err_set(err, ERR_INVALID, "secret id is required, in \"%s\"", text);
+		return err_set(err, ERR_INVALID, "secret missing ID");
 	/* "type=env,src=NAME" and a lone id that names a variable mean the environment. */
 	if (!s->env && (is_env || (!s->source && getenv(s->id)))) {
 		s->env = str_dup(s->source ? s->source : s->id);
 		str_replace(&s->source, NULL);
 	}
-	if (!s->env && !s->source)
+	if (s->env)
+		return 0;
+	if (!s->source)
 		s->source = str_dup(s->id);
-	return 0;
+	return check_secret_file(s, err);
 }
 
-static void parse_ssh(const char *text, struct build_ssh *s)
+static int parse_ssh(const char *text, struct build_ssh *s, struct err *err)
 {
 	const char *eq = strchr(text, '=');
+	const char *agent = getenv("SSH_AUTH_SOCK");
 
 	s->id = eq ? str_ndup(text, (size_t)(eq - text)) : str_dup(text);
 	if (eq)
 		strv_split(&s->paths, eq + 1, ',');
+	if (!s->paths.n && (!agent || !*agent))
+		return err_set(err, ERR_INVALID,
+			       "invalid empty ssh agent socket, make sure SSH_AUTH_SOCK is set");
+	return 0;
+}
+
+/* With what was typed, as docker has it. */
+static int wrap_typed(const char *what, const struct strv *typed, struct err *err)
+{
+	cleanup_free char *list = strv_join(typed, " ");
+
+	return err_wrap(err, "could not parse %s: [%s]", what, list);
 }
 
 static int parse_secrets(struct build_options *o, struct err *err)
@@ -155,11 +188,12 @@ static int parse_secrets(struct build_options *o, struct err *err)
 	r->n_secrets = o->secrets.n;
 	strv_foreach (i, &o->secrets)
 		if (parse_secret(o->secrets.items[i], &r->secrets[i], err) < 0)
-			return -err->code;
+			return wrap_typed("secrets", &o->secrets, err);
 	r->ssh = mem_zalloc((o->ssh.n + 1) * sizeof(*r->ssh));
 	r->n_ssh = o->ssh.n;
 	strv_foreach (i, &o->ssh)
-		parse_ssh(o->ssh.items[i], &r->ssh[i]);
+		if (parse_ssh(o->ssh.items[i], &r->ssh[i], err) < 0)
+			return wrap_typed("ssh", &o->ssh, err);
 	return 0;
 }
 

@@ -14,7 +14,7 @@ struct build_show {
 	/* Shows what is left, gives the terminal back and frees `data`. */
 	void (*close)(void *data);
 	void *data;
-	bool is_quiet; /* errors are shown without the step's log */
+	bool is_quiet; /* nothing is shown of the way, nor are warnings */
 };
 
 /* MODE as typed after --progress; NULL or "auto" is tty where standard error is a terminal, else

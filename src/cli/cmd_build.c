@@ -16,9 +16,10 @@
 
 /* ---- what went wrong ---- */
 
-static void print_failure(const struct build_failure *f, const struct err *err, bool is_quiet)
+/* Also of a quiet build: it is all there is to learn of why. */
+static void print_failure(const struct build_failure *f, const struct err *err)
 {
-	if (f->step && f->log && !is_quiet)
+	if (f->step && f->log)
 		fprintf(stderr, "------\n > %s:\n%s%s------\n", f->step, f->log,
 			*f->log && f->log[strlen(f->log) - 1] != '\n' ? "\n" : "");
 	if (f->excerpt)
@@ -84,13 +85,13 @@ int cmd_build(struct cli *cli, union verb_options *options, struct err *err)
 	cleanup_build_outcome struct build_outcome outcome = {};
 	int rc = build_request_finish(cli, o, err);
 
-	if (rc < 0 || build_show_open(o->progress, o->request.quiet, &show, err) < 0 ||
+	if (rc < 0 || build_show_open(o->progress, o->quiet, &show, err) < 0 ||
 	    engine_open(&engine, cli->root, cli->runroot, err) < 0)
 		return -err->code;
 	rc = build_run_request(&engine, &o->request, &show.progress, &outcome, err);
 	build_show_close(&show);
 	if (rc < 0) {
-		print_failure(&outcome.failure, err, show.is_quiet);
+		print_failure(&outcome.failure, err);
 		return outcome.signal ? 128 + outcome.signal : 1;
 	}
 	fputs(str_get(&outcome.explanation), stdout);
@@ -102,7 +103,7 @@ int cmd_build(struct cli *cli, union verb_options *options, struct err *err)
 	}
 	if (!show.is_quiet)
 		print_warnings(&outcome);
-	if (o->request.quiet && outcome.image_id)
+	if (o->quiet && outcome.image_id)
 		puts(outcome.image_id);
 	return 0;
 }

@@ -131,7 +131,8 @@ static void add_summary(struct df *df, const char *type, int64_t total, int64_t 
 	num_format_size((double)reclaimable, SIZE_DIGITS, size, sizeof(size));
 	set_number(row, "Active", active);
 	set_number(row, "Bytes", bytes);
-	if (bytes > 0)
+	/* docker has no share of the cache's. */
+	if (bytes > 0 && strcmp(type, "Build Cache") != 0)
 		json_set_text_take(
 			row, "Reclaimable",
 			str_printf("%s (%" PRId64 "%%)", size, reclaimable * 100 / bytes));
@@ -272,7 +273,7 @@ static int load(struct df *df, struct err *err)
 	if (usage_load(df->engine->store, &df->usage, err) < 0 ||
 	    list_containers(df->engine, &all, NULL, add_container, df, err) < 0 ||
 	    volume_list(df->engine->store, add_volume, df, err) < 0 ||
-	    snapshot_list(df->engine->store, add_cache, df, err) < 0)
+	    snapshot_list(df->engine->store, NULL, add_cache, df, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < u->n_images; i++) {
 		if (u->images[i].is_parent)

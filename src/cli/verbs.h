@@ -144,7 +144,7 @@ struct build_options {
 	struct container_spec limits; /* ulimits, as the setters of run's take them */
 	struct strv build_args, build_arg_files, secrets, ssh, outputs, cache_from, cache_to;
 	char *progress, *call, *on_error, *timestamp;
-	bool check;
+	bool check, quiet;
 	enum explain_mode explain;
 	/* Options that are known and refused, or that mean nothing here, land in these. */
 	struct {

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -22,8 +21,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#define NOBODY 65534
 
 #if defined(__x86_64__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
@@ -98,22 +95,6 @@ const struct sock_filter *confine_filter(size_t *ret_len)
 	return filter;
 }
 
-/* In a user namespace without that user it stays who it is, with no capabilities. */
-static int become_nobody(void)
-{
-	int rc = caps_drop_bounding(0);
-
-	if (rc < 0)
-		return rc;
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
-		return -errno;
-	if ((setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0) &&
-	    errno != EINVAL)
-		return -errno;
-	rc = caps_clear_ambient();
-	return rc < 0 ? rc : caps_set(0, 0, 0);
-}
-
 /* Each container has four descriptors, each question that is asked elsewhere one. */
 static void raise_limit(void)
 {
@@ -144,7 +125,7 @@ int confine(int networks_fd)
 	int rc = 0;
 
 	raise_limit();
-	rc = become_nobody();
+	rc = caps_become_nobody();
 	if (rc < 0)
 		return rc;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

@@ -16,54 +16,12 @@ static bool is_remote(const char *source)
 	return false;
 }
 
-/* PATH relative to the context: without slashes around it, "." and "..". Owned; "" is the context
- * itself. */
-static char *clean_source(const char *path)
-{
-	cleanup_strv struct strv parts = STRV_INIT;
-	cleanup_strv struct strv kept = STRV_INIT;
-
-	strv_split(&parts, path, '/');
-	strv_foreach (i, &parts) {
-		const char *part = parts.items[i];
-
-		if (strcmp(part, "..") == 0) {
-			if (kept.n)
-				strv_remove(&kept, kept.n - 1);
-		} else if (*part && strcmp(part, ".") != 0) {
-			strv_add(&kept, part);
-		}
-	}
-	return strv_join(&kept, "/");
-}
-
-/* Whether PATH or one of its directories is excluded. */
-static bool is_excluded(const struct ignore *ig, const char *path)
-{
-	struct ignore_state above = {}, own = {};
-	bool has_above = false, is_out = false;
-
-	for (size_t len = strcspn(path, "/");; len += 1 + strcspn(path + len + 1, "/")) {
-		cleanup_free char *part = str_ndup(path, len);
-
-		own = (struct ignore_state){};
-		is_out = ignore_match(ig, part, has_above ? &above : NULL, &own);
-		if (has_above)
-			ignore_state_done(&above);
-		above = own;
-		has_above = true;
-		if (!path[len])
-			break;
-	}
-	ignore_state_done(&above);
-	return is_out;
-}
-
 static void check_source(struct check *c, const struct instruction *i, const char *source)
 {
-	cleanup_free char *path = clean_source(source);
+	cleanup_free char *clean = str_clean_path("", source);
+	const char *path = clean + 1; /* relative to the context; "" is the context itself */
 
-	if (!*path || is_remote(source) || !is_excluded(c->in->ignore, path) ||
+	if (!*path || is_remote(source) || !ignore_match_way(c->in->ignore, path, NULL) ||
 	    ignore_may_take_back(c->in->ignore, path))
 		return;
 	dockerfile_report(c, RULE_COPY_IGNORED_FILE, i->syntax,

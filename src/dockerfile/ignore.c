@@ -349,6 +349,30 @@ bool ignore_match(const struct ignore *ig, const char *path, const struct ignore
 	return excluded;
 }
 
+bool ignore_match_way(const struct ignore *ig, const char *path, struct ignore_state *ret)
+{
+	struct ignore_state state = {};
+	bool is_first = true;
+	bool excluded = false;
+
+	for (const char *end = path; *end; end += *end == '/') {
+		cleanup_free char *prefix = NULL;
+		struct ignore_state next = {};
+
+		end += strcspn(end, "/");
+		prefix = str_ndup(path, (size_t)(end - path));
+		excluded = ignore_match(ig, prefix, is_first ? NULL : &state, &next);
+		ignore_state_done(&state);
+		state = next;
+		is_first = false;
+	}
+	if (ret)
+		*ret = state;
+	else
+		ignore_state_done(&state);
+	return excluded;
+}
+
 void ignore_state_done(struct ignore_state *state)
 {
 	free(state->matched);

@@ -32,10 +32,12 @@ struct ignore_state {
 /* Whether PATH (relative, clean, no leading slash) is excluded. PARENT is the state of its
  * directory, NULL at the top, or for a path alone, whose directories are then asked one by one (as
  * docker does, with its differences: "a/b", "!a" leaves a/b out of a walk). RET (may be NULL, for
- * files) becomes PATH's own, freed by
- * ignore_state_done. */
+ * files) becomes PATH's own, freed by ignore_state_done. */
 bool ignore_match(const struct ignore *ig, const char *path, const struct ignore_state *parent,
 		  struct ignore_state *ret);
+/* The same of PATH alone, level by level from the top, as a walk comes to it. RET (may be NULL)
+ * becomes its state; nothing is known of "". */
+bool ignore_match_way(const struct ignore *ig, const char *path, struct ignore_state *ret);
 void ignore_state_done(struct ignore_state *state);
 /* Whether something below the excluded directory PATH may be taken back, so that it has to be
  * looked into. */

@@ -174,8 +174,7 @@ static int apply_expose(struct change *c, struct err *err)
 	strv_foreach (i, &specs)
 		if (expose_ports_parse(specs.items[i], &ports, err) < 0)
 			return -err->code;
-	strv_foreach (i, &ports)
-		image_set_add(&c->run->exposed_ports, ports.items[i]);
+	image_set_add_all(&c->run->exposed_ports, &ports);
 	return 0;
 }
 
@@ -216,29 +215,6 @@ static int apply_stopsignal(struct change *c, struct err *err)
 	return 0;
 }
 
-/* Joins with what was there before and removes ".", ".." and double slashes, as a name only. */
-static char *clean_path(const char *base, const char *path)
-{
-	cleanup_free char *joined = *path == '/' ? str_dup(path)
-						 : str_printf("%s/%s", base ? base : "", path);
-	cleanup_strv struct strv parts = STRV_INIT;
-	cleanup_str struct str clean = STR_INIT;
-
-	strv_split(&parts, joined, '/');
-	strv_foreach (i, &parts) {
-		const char *part = parts.items[i];
-
-		if (strcmp(part, "..") == 0) {
-			const char *slash = clean.len ? strrchr(clean.buf, '/') : NULL;
-
-			str_truncate(&clean, slash ? (size_t)(slash - clean.buf) : 0);
-		} else if (*part && strcmp(part, ".") != 0) {
-			str_addf(&clean, "/%s", part);
-		}
-	}
-	return clean.len ? str_take(&clean) : str_dup("/");
-}
-
 static int apply_workdir(struct change *c, struct err *err)
 {
 	cleanup_free char *path = NULL;
@@ -246,7 +222,7 @@ static int apply_workdir(struct change *c, struct err *err)
 
 	if (expand_text(c, &path, err) < 0)
 		return -err->code;
-	clean = clean_path(c->run->working_dir, path);
+	clean = str_clean_path(c->run->working_dir ? c->run->working_dir : "", path);
 	str_replace(&c->run->working_dir, clean);
 	return 0;
 }

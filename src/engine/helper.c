@@ -17,13 +17,6 @@
 
 #define MAX_TEXT 4096
 
-static int read_back(int fd, size_t limit, struct str *ret)
-{
-	if (lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	return fd_read_all(fd, limit, ret);
-}
-
 static int wait_status(pid_t pid)
 {
 	int status = 0;
@@ -61,10 +54,10 @@ int helper_run(char *const *argv, const void *input, size_t len, size_t limit, s
 		return err_hint(err, "is tare installed completely?");
 	}
 	if (wait_status(pid) == 0) {
-		rc = read_back(out, limit, ret);
+		rc = fd_read_back(out, limit, ret);
 		return rc < 0 ? err_sys(err, -rc, "read what %s printed", argv[0]) : 0;
 	}
-	if (read_back(text, MAX_TEXT, &message) < 0 || !message.len)
+	if (fd_read_back(text, MAX_TEXT, &message) < 0 || !message.len)
 		return err_set(err, ERR_SYSTEM, "%s failed", argv[0]);
 	return err_set(err, ERR_INVALID, "%.*s", (int)strcspn(message.buf, "\n"), message.buf);
 }

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Several images may have come under one name, as the manifests of an OCI index. The name leads to
+ * the one for this machine; the others are still there as blobs, and become images of the store
+ * when somebody wants them.
+ */
 #include "engine/image_platform.h"
 
 #include "base/mem.h"

@@ -77,7 +77,7 @@ static bool parse_line(char *line, uint64_t *ret_namespace, struct ip_prefix *re
 
 static int read_all(int lock_fd, struct str *ret)
 {
-	return lseek(lock_fd, 0, SEEK_SET) < 0 ? -errno : fd_read_all(lock_fd, MAX_REGISTRY, ret);
+	return fd_read_back(lock_fd, MAX_REGISTRY, ret);
 }
 
 void registry_read(int lock_fd, const char *root, registry_fn fn, void *data)

@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -25,7 +24,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { NOBODY = 65534, MAX_FDS = 256 };
+enum { MAX_FDS = 256 };
 
 #define ALLOW SECCOMP_RET_ALLOW, 0, 0, 0
 #define KILL  SECCOMP_RET_KILL_PROCESS, 0, 0, 0
@@ -182,22 +181,6 @@ static int confine_files(void)
 	return rc == -ENOSYS || rc == -EOPNOTSUPP ? 0 : rc;
 }
 
-/* In a user namespace without that user it stays who it is, with no capabilities. */
-static int become_nobody(void)
-{
-	int rc = caps_drop_bounding(0);
-
-	if (rc < 0)
-		return rc;
-	if (setgroups(0, NULL) < 0 && errno != EPERM)
-		return -errno;
-	if ((setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0) &&
-	    errno != EINVAL)
-		return -errno;
-	rc = caps_clear_ambient();
-	return rc < 0 ? rc : caps_set(0, 0, 0);
-}
-
 static int filter_calls(void)
 {
 	cleanup_seccomp struct sock_fprog prog = {};
@@ -217,7 +200,7 @@ int confine(pid_t parent, struct err *err)
 	if (rc == 0)
 		rc = confine_files();
 	if (rc == 0)
-		rc = become_nobody();
+		rc = caps_become_nobody();
 	/* After the change of user, at which the kernel takes both back. */
 	if (rc == 0 && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
 			prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0))

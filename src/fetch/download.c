@@ -9,9 +9,11 @@
 #include "base/mem.h"
 #include "storage/space.h"
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,9 +28,70 @@ struct transfer {
 	struct download *d;
 	struct space space;
 	struct err err;
+	CURL *curl;
+	bool is_private; /* the first server is one of our own networks */
 };
 
 static struct str certificates;
+
+/* ---- whom a redirect may lead to ---- */
+
+/* Of this host, its links and private networks (RFC 1122, 1918, 3927, 6598). */
+static bool is_private_v4(uint32_t address)
+{
+	static const struct {
+		uint32_t net, mask;
+	} nets[] = {
+		{0x00000000, 0xff000000}, {0x0a000000, 0xff000000}, {0x64400000, 0xffc00000},
+		{0x7f000000, 0xff000000}, {0xa9fe0000, 0xffff0000}, {0xac100000, 0xfff00000},
+		{0xc0a80000, 0xffff0000},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(nets); i++)
+		if ((address & nets[i].mask) == nets[i].net)
+			return true;
+	return false;
+}
+
+static bool is_private_v6(const struct in6_addr *address)
+{
+	const unsigned char *bytes = address->s6_addr;
+	uint32_t last = 0;
+
+	for (size_t i = 12; i < 16; i++)
+		last = last << 8 | bytes[i];
+	if (IN6_IS_ADDR_V4MAPPED(address) || IN6_IS_ADDR_V4COMPAT(address))
+		return is_private_v4(last);
+	return IN6_IS_ADDR_LOOPBACK(address) || IN6_IS_ADDR_UNSPECIFIED(address) ||
+	       IN6_IS_ADDR_LINKLOCAL(address) || (bytes[0] & 0xfe) == 0xfc;
+}
+
+static bool is_private(const struct sockaddr *addr)
+{
+	if (addr->sa_family == AF_INET)
+		return is_private_v4(ntohl(((const struct sockaddr_in *)addr)->sin_addr.s_addr));
+	return addr->sa_family != AF_INET6 ||
+	       is_private_v6(&((const struct sockaddr_in6 *)addr)->sin6_addr);
+}
+
+/* A server of the world does not send us to what only we can reach. A proxy of ours is asked again
+ * and decides itself. */
+static curl_socket_t open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	struct transfer *t = data;
+	long n_redirects = 0;
+
+	curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_COUNT, &n_redirects);
+	if (n_redirects == 0)
+		t->is_private = is_private(&addr->addr);
+	else if (!t->is_private && is_private(&addr->addr)) {
+		err_set(&t->err, ERR_DENIED, "redirected to an address of a private network");
+		return CURL_SOCKET_BAD;
+	}
+	return socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
+}
+
+/* ---- the transfer ---- */
 
 int download_prepare(struct err *err)
 {
@@ -96,6 +159,8 @@ static void set_options(CURL *curl, struct transfer *t, char *message)
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "tare");
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, t);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
@@ -135,6 +200,7 @@ int download_run(struct download *d, struct err *err)
 
 	if (!curl)
 		return err_set(err, ERR_UNSUPPORTED, "libcurl cannot be used");
+	t.curl = curl;
 	set_options(curl, &t, message);
 	code = curl_easy_perform(curl);
 	if (code != CURLE_OK)

@@ -6,6 +6,7 @@
  */
 #include "oci/image_config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -90,19 +91,23 @@ static int get_healthcheck(const json_t *doc, struct image_healthcheck *to, stru
 	return document_get_strings(check, "Test", &to->test, err);
 }
 
+/* In the order in which they are kept: each goes to the end. */
 static int get_labels(const json_t *doc, struct image_run *run, struct err *err)
 {
+	cleanup_strv struct strv keys = STRV_INIT;
 	json_t *labels = NULL;
-	const char *key = NULL;
-	json_t *value = NULL;
 
-	if (document_get_object(doc, "Labels", &labels, err) < 0)
+	if (document_get_object(doc, "Labels", &labels, err) < 0 ||
+	    document_get_keys(doc, "Labels", &keys, err) < 0)
 		return -err->code;
-	json_object_foreach (labels, key, value) {
-		if (!json_is_string(value))
+	strv_foreach (i, &keys) {
+		const char *key = keys.items[i];
+		const char *value = json_string_value(json_object_get(labels, key));
+
+		if (!value)
 			return err_set(err, ERR_INVALID, "label \"%s\" is not a string", key);
 		if (!str_has_prefix(key, IMAGE_RESERVED_LABEL))
-			image_run_set_label(run, key, json_string_value(value));
+			image_run_set_label(run, key, value);
 	}
 	return 0;
 }
@@ -296,12 +301,22 @@ void image_run_set_env(struct image_run *run, const char *name, const char *valu
 /* Where ITEM is or belongs in a sorted SET. */
 static size_t find_place(const struct strv *set, const char *item, bool *ret_found)
 {
-	size_t i = 0;
+	size_t first = 0;
+	size_t end = set->n;
 
-	while (i < set->n && strcmp(set->items[i], item) < 0)
-		i++;
-	*ret_found = i < set->n && strcmp(set->items[i], item) == 0;
-	return i;
+	/* Most come in order. */
+	if (end > 0 && strcmp(set->items[end - 1], item) < 0)
+		first = end;
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (strcmp(set->items[middle], item) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	*ret_found = first < set->n && strcmp(set->items[first], item) == 0;
+	return first;
 }
 
 /* Inserts a copy of ITEM before place I. */
@@ -322,6 +337,38 @@ void image_set_add(struct strv *set, const char *item)
 
 	if (!found)
 		insert_at(set, i, item);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void image_set_add_all(struct strv *set, const struct strv *items)
+{
+	struct strv old = {.items = set->items, .n = set->n};
+	size_t n = 0;
+
+	strv_foreach (i, items) {
+		bool found = false;
+
+		find_place(&old, items->items[i], &found);
+		if (!found)
+			strv_add(set, items->items[i]);
+		old.items = set->items;
+	}
+	if (set->n == old.n)
+		return;
+	qsort(set->items, set->n, sizeof(char *), compare_texts);
+	/* What ITEMS has twice. */
+	for (size_t i = 0; i < set->n; i++) {
+		if (n > 0 && strcmp(set->items[n - 1], set->items[i]) == 0)
+			free(set->items[i]);
+		else
+			set->items[n++] = set->items[i];
+	}
+	set->n = n;
+	set->items[n] = NULL;
 }
 
 void image_run_set_label(struct image_run *run, const char *key, const char *value)

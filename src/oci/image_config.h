@@ -105,6 +105,8 @@ void image_run_set_env(struct image_run *run, const char *name, const char *valu
 void image_run_set_label(struct image_run *run, const char *key, const char *value);
 /* Adds ITEM to a sorted set such as exposed_ports or volumes. */
 void image_set_add(struct strv *set, const char *item);
+/* The same with many, in any order: what EXPOSE 1-65535 comes to. */
+void image_set_add_all(struct strv *set, const struct strv *items);
 /* Appends an empty history entry. */
 struct image_history *image_config_add_history(struct image_config *config);
 

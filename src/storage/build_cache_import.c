@@ -31,7 +31,7 @@ struct wanted {
 	const json_t *times;	   /* borrowed: notes for its files; NULL: none came along */
 	struct cache_mount mount;  /* of a cache; lock_fd -1: it is a step */
 	char hex[DIGEST_HEX_LEN + 1];
-	char dir[32]; /* of a step, in the staging directory */
+	char dir[32]; /* in the staging directory */
 	int in_fd, dir_fd;
 };
 
@@ -180,11 +180,33 @@ static int fill_job(const struct wanted *w, struct unpack_job *job, struct err *
 /* Without notes it serves the one epoch. */
 static void note_times(struct wanted *w)
 {
-	if (*w->dir && (!w->times || !snapshot_notes_write(w->dir_fd, w->info.epoch_s, w->times)))
+	if (!w->times || !snapshot_notes_write(w->dir_fd, w->info.epoch_s, w->times))
 		w->info.late = SNAPSHOT_LATE_UNKNOWN;
 }
 
-/* Unpacks all that was collected, and publishes what are steps. */
+/* The files of a cache take the place of its empty directory, whose owner and mode stay. */
+static int publish_mount(struct importer *m, const struct wanted *w, struct err *err)
+{
+	cleanup_free char *upper = str_printf("%s/upper", w->dir);
+	struct stat st;
+
+	/* lint: the store's own directory of the cache, which is locked */
+	if (lstat(w->mount.dir, &st) < 0 || fchown(w->dir_fd, st.st_uid, st.st_gid) < 0 ||
+	    fchmod(w->dir_fd, st.st_mode & 07777) < 0 ||
+	    renameat(m->staging.fd, upper, AT_FDCWD, w->mount.dir) < 0)
+		return err_sys(err, errno, "fill the cache %s", w->mount.dir);
+	return 0;
+}
+
+static int publish(struct importer *m, struct wanted *w, struct err *err)
+{
+	if (w->mount.dir)
+		return publish_mount(m, w, err);
+	note_times(w);
+	return snapshot_publish(m->store, &m->staging, w->dir, &w->info, err);
+}
+
+/* Unpacks all that was collected, and publishes it when all of it is what it should be. */
 static int flush(struct importer *m, struct err *err)
 {
 	struct unpack_job jobs[BATCH];
@@ -202,10 +224,7 @@ static int flush(struct importer *m, struct err *err)
 				       "blob %s is damaged: its digest is another",
 				       m->items[i].hex);
 	for (size_t i = 0; i < m->n; i++)
-		note_times(&m->items[i]);
-	for (size_t i = 0; i < m->n; i++)
-		if (*m->items[i].dir && snapshot_publish(m->store, &m->staging, m->items[i].dir,
-							 &m->items[i].info, err) < 0)
+		if (publish(m, &m->items[i], err) < 0)
 			return -err->code;
 	forget_items(m);
 	return 0;
@@ -310,17 +329,37 @@ static int import_alias(struct importer *m, const json_t *object, struct err *er
 
 /* ---- caches ---- */
 
+static int get_number(const json_t *object, const char *key, uint32_t limit, uint32_t *ret,
+		      struct err *err)
+{
+	json_int_t n = *ret;
+
+	if (json_object_get(object, key) && document_get_int(object, key, &n, err) < 0)
+		return -err->code;
+	if (n < 0 || n > limit)
+		return err_set(err, ERR_INVALID, "%s %lld of a cache", key, (long long)n);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
 static int open_mount(struct importer *m, const json_t *object, const char *id, struct wanted *w,
 		      struct err *err)
 {
-	json_int_t mode = 0755, uid = 0, gid = 0;
+	uint32_t mode = 0755, uid = 0, gid = 0;
 
-	if (document_get_int(object, "mode", &mode, err) < 0 ||
-	    document_get_int(object, "uid", &uid, err) < 0 ||
-	    document_get_int(object, "gid", &gid, err) < 0)
+	if (get_number(object, "mode", 07777, &mode, err) < 0 ||
+	    get_number(object, "uid", UINT32_MAX - 1, &uid, err) < 0 ||
+	    get_number(object, "gid", UINT32_MAX - 1, &gid, err) < 0)
 		return -err->code;
-	return cache_mount_open(m->store, id, true, false, (uint32_t)mode & 07777, (uint32_t)uid,
-				(uint32_t)gid, &w->mount, err);
+	return cache_mount_open(m->store, id, true, false, mode, uid, gid, &w->mount, err);
+}
+
+static int is_empty_mount(const struct wanted *w, const char *id, struct err *err)
+{
+	/* lint: the store's own directory of the cache, which is locked */
+	cleanup_close int fd = open(w->mount.dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_sys(err, errno, "open the cache %s", id) : cache_mount_is_empty(fd);
 }
 
 /* Fills a cache that is empty, or not here at all; one that somebody uses has its own content. */
@@ -338,15 +377,11 @@ static int import_mount(struct importer *m, const json_t *object, struct err *er
 	if (!w)
 		return -err->code;
 	rc = open_mount(m, object, id, w, err);
-	if (rc == 0 && w->mount.dir) {
-		w->dir_fd = open(w->mount.dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		rc = w->dir_fd < 0 ? err_sys(err, errno, "open the cache %s", id)
-				   : !cache_mount_is_empty(w->dir_fd);
-	}
 	if (rc == 0)
-		return open_input(m, w, object, err);
+		rc = is_empty_mount(w, id, err);
+	if (rc > 0 && w->mount.dir)
+		return make_dir(m, w, err) < 0 ? -err->code : open_input(m, w, object, err);
 	cache_mount_done(&w->mount);
-	fd_cleanup_close(&w->dir_fd);
 	m->n--;
 	return rc < 0 ? rc : 0;
 }

@@ -45,8 +45,7 @@ void incoming_cleanup(struct incoming **in);
 /* Begins above the layers of an image in the store (64 digits), which becomes the parent. Before
  * any other layer. ERR_NOT_FOUND. */
 int incoming_set_base(struct incoming *in, const char *image_id, struct err *err);
-/* The same without making it the parent: an image that was built needs the layers below its own,
- * not the image. */
+/* The same without making it the parent: for another name of an image that has one already. */
 int incoming_set_base_layers(struct incoming *in, const char *image_id, struct err *err);
 /* When the image was made, for lists; without it, what its configuration says. */
 void incoming_set_made(struct incoming *in, int64_t made_ns);

@@ -65,8 +65,8 @@ static void list_marker(struct lister *l, const struct tar_entry *e, size_t pare
 	if (is_opaque) {
 		str_truncate(&l->path, parent_len ? parent_len - 1 : 0);
 	} else {
-		memmove(name, name + prefix_len, strlen(name + prefix_len) + 1);
 		l->path.len -= prefix_len;
+		memmove(name, name + prefix_len, l->path.len - parent_len + 1);
 	}
 	tree_list_add(&l->lines, is_opaque ? 'o' : 'w', str_get(&l->path), NULL, e, 0);
 }

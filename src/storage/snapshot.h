@@ -135,14 +135,21 @@ int incoming_add_snapshots(struct incoming *in, struct snapshot *const *snapshot
 
 typedef int (*snapshot_fn)(const struct snapshot_info *info, bool in_use, bool shared, void *data,
 			   struct err *err);
-/* Every snapshot and cache mount, oldest use first. `shared`: it is a layer of an image. */
-int snapshot_list(struct store *store, snapshot_fn fn, void *data, struct err *err);
+/* Every snapshot and cache mount that FILTERS (NULL: none; as in struct snapshot_prune) let pass,
+ * oldest use first. `shared`: it is a layer of an image. */
+int snapshot_list(struct store *store, const struct strv *filters, snapshot_fn fn, void *data,
+		  struct err *err);
 
 struct snapshot_prune {
-	bool all;		    /* also what is younger than a moment or in the way of others */
-	int64_t until_ns;	    /* used before this; INT64_MAX any */
-	int64_t keep_bytes;	    /* so much may stay, the most recently used */
+	bool all;	  /* also what is younger than a moment or in the way of others */
+	int64_t until_ns; /* used before this; INT64_MAX any */
+	/* 0: not said; with any of them the most recently used may stay. What images have does not
+	 * count: it takes its room with or without the cache. */
+	int64_t max_bytes;	    /* the most that may stay */
+	int64_t min_free_bytes;	    /* of the disk, what shall be free */
+	int64_t reserved_bytes;	    /* so much may stay, whatever the others say */
 	const struct strv *filters; /* "type=...", "id=..." */
+	bool is_verbose;	    /* lines say what it was, too */
 };
 /* Removes what may go and nobody uses, the least recently used first. RET_LINES gets the ids of
  * what went (NULL: nobody wants to know), RET_RECLAIMED the bytes that are free now. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -126,21 +127,6 @@ static int load(struct inventory *v, struct err *err)
 	return 0;
 }
 
-int snapshot_list(struct store *store, snapshot_fn fn, void *data, struct err *err)
-{
-	cleanup_inventory struct inventory v = {.store = store};
-
-	if (load(&v, err) < 0)
-		return -err->code;
-	for (size_t i = 0; i < v.n; i++) {
-		const struct item *item = &v.items[i];
-
-		if (fn(&item->row.info, item->in_use, item->is_shared, data, err) < 0)
-			return -err->code;
-	}
-	return 0;
-}
-
 /* ---- conditions ---- */
 
 static const char *type_of(const struct item *item)
@@ -217,6 +203,25 @@ static int matches_all(const struct item *item, const struct strv *filters, stru
 	return 1;
 }
 
+int snapshot_list(struct store *store, const struct strv *filters, snapshot_fn fn, void *data,
+		  struct err *err)
+{
+	cleanup_inventory struct inventory v = {.store = store};
+
+	if (load(&v, err) < 0)
+		return -err->code;
+	for (size_t i = 0; i < v.n; i++) {
+		const struct item *item = &v.items[i];
+		int rc = matches_all(item, filters, err);
+
+		if (rc > 0)
+			rc = fn(&item->row.info, item->in_use, item->is_shared, data, err);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
 /* ---- removal ---- */
 
 struct pruning {
@@ -225,7 +230,8 @@ struct pruning {
 	struct staging trash; /* none on a disk too full for it */
 	struct reclaim reclaim;
 	struct strv *lines;
-	int64_t left; /* bytes of what stays, as far as we are */
+	int64_t left;  /* bytes of what stays, as far as we are; without what images have */
+	int64_t limit; /* so much may stay; -1: whatever is wanted goes */
 };
 
 static void pruning_done(struct pruning *p)
@@ -235,10 +241,20 @@ static void pruning_done(struct pruning *p)
 }
 #define cleanup_pruning __attribute__((cleanup(pruning_done)))
 
+/* What its removal gives back. */
+static int64_t size_alone(const struct item *item)
+{
+	return item->is_shared ? 0 : item->row.info.size;
+}
+
 static void tell(struct pruning *p, const struct item *item)
 {
+	const struct snapshot_info *info = &item->row.info;
+	bool has_more = p->how->is_verbose && info->description;
+
 	if (p->lines)
-		strv_addf(p->lines, "%.*s", SNAPSHOT_ID_LEN, item->row.info.key);
+		strv_addf(p->lines, "%.*s%s%s", SNAPSHOT_ID_LEN, info->key, has_more ? "\t" : "",
+			  has_more ? info->description : "");
 }
 
 static int prune_mount(struct pruning *p, const struct item *item, struct err *err)
@@ -321,7 +337,7 @@ static int remove_dirs(struct pruning *p, struct batch *b, struct err *err)
 				return -err->code;
 		}
 		fd_cleanup_close(&b->fds[i]);
-		p->left -= row->info.size;
+		p->left -= size_alone(b->items[i]);
 		tell(p, b->items[i]);
 	}
 	return 0;
@@ -352,22 +368,33 @@ static int is_wanted(const struct pruning *p, const struct item *item, struct er
 	if (rc <= 0)
 		return rc;
 	return !item->in_use && (p->how->all || !item->is_shared) &&
-	       item->row.info.used_ns < p->how->until_ns &&
-	       (!p->how->keep_bytes || p->left > p->how->keep_bytes);
+	       item->row.info.used_ns < p->how->until_ns && (p->limit < 0 || p->left > p->limit);
+}
+
+/* Whether the layer of ITEM is locked already: steps of different builds may have left the same
+ * one.
+ */
+static bool has_layer_of(const struct batch *b, const struct item *item)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (*item->row.info.chain_hex &&
+		    strcmp(b->items[i]->row.info.chain_hex, item->row.info.chain_hex) == 0)
+			return true;
+	return false;
 }
 
 static int add_to_batch(struct pruning *p, struct batch *b, const struct item *item,
 			struct err *err)
 {
 	bool is_used = false;
-	int fd = lock_alone(p->store, &item->row, &is_used);
+	int fd = has_layer_of(b, item) ? -1 : lock_alone(p->store, &item->row, &is_used);
 
 	if (is_used)
 		return 0;
 	b->items[b->n] = item;
 	b->fds[b->n++] = fd;
 	/* What stays is counted as it goes. */
-	return b->n == BATCH || p->how->keep_bytes ? run_batch(p, b, err) : 0;
+	return b->n == BATCH || p->limit >= 0 ? run_batch(p, b, err) : 0;
 }
 
 static int prune_all(struct pruning *p, const struct inventory *v, struct err *err)
@@ -387,6 +414,31 @@ static int prune_all(struct pruning *p, const struct inventory *v, struct err *e
 	return run_batch(p, &b, err);
 }
 
+static int64_t free_bytes(const struct store *store)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(store->root_fd, &fs) < 0)
+		return INT64_MAX;
+	return (int64_t)(fs.f_bavail * fs.f_frsize);
+}
+
+/* How much of TOTAL may stay, as BuildKit reckons; -1 when nothing was said of it. */
+static int64_t find_limit(const struct store *store, const struct snapshot_prune *how,
+			  int64_t total)
+{
+	int64_t missing = how->min_free_bytes ? how->min_free_bytes - free_bytes(store) : 0;
+	int64_t limit = how->max_bytes;
+
+	if (!how->max_bytes && !how->min_free_bytes && !how->reserved_bytes)
+		return -1;
+	if (!limit && how->min_free_bytes)
+		limit = total;
+	if (missing > 0 && limit > total - missing)
+		limit = total > missing ? total - missing : 0;
+	return limit > how->reserved_bytes ? limit : how->reserved_bytes;
+}
+
 static int prune(struct store *store, const struct snapshot_prune *how, struct strv *ret_lines,
 		 int64_t *ret_reclaimed, struct err *err)
 {
@@ -401,7 +453,8 @@ static int prune(struct store *store, const struct snapshot_prune *how, struct s
 	if (load(&v, err) < 0)
 		return -err->code;
 	for (size_t i = 0; i < v.n; i++)
-		p.left += v.items[i].row.info.size;
+		p.left += size_alone(&v.items[i]);
+	p.limit = find_limit(store, how, p.left);
 	if (v.n && staging_create(store, &p.trash, &ignored) < 0)
 		p.trash.fd = -1;
 	if (prune_all(&p, &v, err) < 0)

@@ -15,6 +15,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define NOBODY	   65534
 #define PREFIX	   "CAP_"
 #define PREFIX_LEN (sizeof(PREFIX) - 1)
 
@@ -246,4 +248,20 @@ int caps_lower(uint64_t mask)
 int caps_clear_ambient(void)
 {
 	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int caps_become_nobody(void)
+{
+	int rc = caps_drop_bounding(0);
+
+	if (rc < 0)
+		return rc;
+	/* EPERM and EINVAL are a user namespace's. */
+	if (setgroups(0, NULL) < 0 && errno != EPERM)
+		return -errno;
+	if ((setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0) &&
+	    errno != EINVAL)
+		return -errno;
+	rc = caps_clear_ambient();
+	return rc < 0 ? rc : caps_set(0, 0, 0);
 }

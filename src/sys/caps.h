@@ -61,5 +61,9 @@ int caps_raise(uint64_t mask);
 int caps_lower(uint64_t mask);
 /* Empties the ambient set; 0 or -errno. */
 int caps_clear_ambient(void);
+/* The process becomes user and group nobody (65534) with no other groups, and loses all
+ * capabilities, also from the bounding set. In a user namespace without that user it stays who it
+ * is. 0 or -errno. */
+int caps_become_nobody(void);
 
 #endif

@@ -5,8 +5,11 @@
  */
 #include "transport/source.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/mem.h"
 #include "oci/document.h"
 #include "oci/reference.h"
@@ -22,6 +25,7 @@ void source_done(struct source *source)
 	free(source->images);
 	for (size_t i = 0; i < source->n_made; i++) {
 		free(source->made[i].member);
+		fd_cleanup_close(&source->made[i].fd);
 		str_done(&source->made[i].text);
 	}
 	free(source->made);
@@ -51,7 +55,7 @@ static struct source_blob *add_made(struct source *source)
 
 	source->made = mem_realloc_array(source->made, source->n_made + 1, sizeof(*source->made));
 	made = &source->made[source->n_made++];
-	*made = (struct source_blob){};
+	*made = (struct source_blob){.fd = -1};
 	return made;
 }
 
@@ -73,6 +77,24 @@ void source_add_member(struct source *source, const char *hex, const char *membe
 	made->member = str_dup(member);
 }
 
+void source_add_file(struct source *source, const char *hex, int fd, int64_t size)
+{
+	struct source_blob *made = add_made(source);
+
+	memcpy(made->hex, hex, sizeof(made->hex));
+	made->fd = fd;
+	made->size = size;
+}
+
+static int open_file(const struct source_blob *made, struct blob_at *ret, struct err *err)
+{
+	ret->fd = fcntl(made->fd, F_DUPFD_CLOEXEC, 3);
+	if (ret->fd < 0)
+		return err_sys(err, errno, "open the archive of a layer");
+	ret->size = (uint64_t)made->size;
+	return 1;
+}
+
 int source_open_made(struct source *source, const struct descriptor *d, struct blob_at *ret,
 		     struct err *err)
 {
@@ -84,6 +106,8 @@ int source_open_made(struct source *source, const struct descriptor *d, struct b
 		if (made->member)
 			return folder_find(&source->folder, made->member, ret, err) < 0 ? -err->code
 											: 1;
+		if (made->fd >= 0)
+			return open_file(made, ret, err);
 		str_add_bytes(&ret->text, str_get(&made->text), made->text.len);
 		return 1;
 	}

@@ -39,7 +39,9 @@ struct source_ops {
 /* A blob that the source made or knows by another name than its digest. */
 struct source_blob {
 	char hex[DIGEST_HEX_LEN + 1];
-	char *member;	 /* owned name of a file in the folder; NULL */
+	char *member; /* owned name of a file in the folder; NULL */
+	int fd;	      /* owned file that has SIZE bytes; -1 */
+	int64_t size;
 	struct str text; /* else the bytes */
 };
 
@@ -95,6 +97,8 @@ int source_find_manifest(struct source *source, const struct descriptor *target,
  * give its digest. */
 void source_add_text(struct source *source, const char *text, size_t len,
 		     char ret_hex[static DIGEST_HEX_LEN + 1]);
+/* A blob in a file of its own, which becomes the source's. */
+void source_add_file(struct source *source, const char *hex, int fd, int64_t size);
 void source_add_member(struct source *source, const char *hex, const char *member);
 /* The made blob of that digest: 1, 0, or -code. */
 int source_open_made(struct source *source, const struct descriptor *d, struct blob_at *ret,

@@ -182,7 +182,7 @@ static int print_one(const struct snapshot_info *info, bool in_use, bool shared,
 
 static int list(int argc, char **argv, struct err *err)
 {
-	return snapshot_list(store, print_one, NULL, err);
+	return snapshot_list(store, NULL, print_one, NULL, err);
 }
 
 static int prune(int argc, char **argv, struct err *err)
@@ -193,7 +193,7 @@ static int prune(int argc, char **argv, struct err *err)
 		.all = strcmp(argv[0], "all") == 0, .until_ns = INT64_MAX, .filters = &filters};
 	int64_t bytes = 0;
 
-	if (num_parse_i64(argv[1], &how.keep_bytes) < 0)
+	if (num_parse_i64(argv[1], &how.max_bytes) < 0)
 		return err_set(err, ERR_INVALID, "keep?");
 	for (int i = 2; i < argc; i++)
 		strv_add(&filters, argv[i]);

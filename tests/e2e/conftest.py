@@ -38,6 +38,8 @@ from outside import internet, outside  # noqa: F401 (fixtures)
 REPO = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("TARE") or str(pathlib.Path(os.environ.get("TARE_BUILD", REPO / "build")).resolve() / "tare")
 DEADLINE = 30
+# What the stores of a test marked "big" come to.
+BIG = 3 << 30
 
 Result = collections.namedtuple("Result", "rc out err")
 
@@ -52,6 +54,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "damages: the test damages its store on purpose and leaves it so")
+    config.addinivalue_line("markers", "big: the stores of the test hold gigabytes")
 
 
 def tare_cgroups():
@@ -339,6 +342,16 @@ def network(request):
         pytest.fail("left behind:\n  " + "\n  ".join(left[:20]), pytrace=False)
 
 
+def place_of(node):
+    """Where the test's states are: on a disk. Gigabytes take a minute to be written and removed there, on one
+    that discards blocks more; they are put into memory where that has room for them three times."""
+    if not node.get_closest_marker("big") or not os.path.ismount("/dev/shm"):
+        return "/var/tmp"
+    room = os.statvfs("/dev/shm")
+    free = int(re.search(r"MemAvailable: +(\d+)", pathlib.Path("/proc/meminfo").read_text()).group(1)) << 10
+    return "/dev/shm" if min(room.f_bavail * room.f_frsize, free) > 3 * BIG else "/var/tmp"
+
+
 @pytest.fixture
 def tare_factory(request, network):
     """Makes any number of separate states in one test; each is checked for leaks, and its store for
@@ -346,7 +359,7 @@ def tare_factory(request, network):
     made = []
 
     def make():
-        made.append(Tare(pathlib.Path(tempfile.mkdtemp(prefix="tare-e2e-", dir="/var/tmp"))))
+        made.append(Tare(pathlib.Path(tempfile.mkdtemp(prefix="tare-e2e-", dir=place_of(request.node)))))
         return made[-1]
 
     yield make

@@ -291,6 +291,16 @@ def test_prune_leaves_what_images_need_and_what_is_used(cache, tare):
     assert len(names(tare, "layers")) == 1
 
 
+def test_prune_of_steps_that_became_one_layer(cache, tare):
+    """Different steps that left the same files share a layer, and all of them go at once."""
+    for key in ("one", "other"):
+        cache.publish(key, same="1")
+        cache("adopt", key + ":1", "zstd", "busybox", key)
+    *ids, _ = cache("prune", "all", 0)
+    assert len(ids) == 2 and not cache("list")
+    check(tare)
+
+
 def test_prune_keeps_the_most_recently_used(cache):
     for i in range(4):
         cache.publish("k%d" % i, f=str(i) * 100000)

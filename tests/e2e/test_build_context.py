@@ -104,7 +104,7 @@ def test_ignored_files_are_not_there(build, tmp_path):
 
 @pytest.mark.parametrize("args, expected", [
     (["nosuch"], 'unable to prepare context: path "nosuch" not found'),
-    (["c/a"], 'unable to prepare context: path "c/a" not found'),
+    (["c/a"], "unable to prepare context: context must be a directory: c/a"),
     (["c"], "failed to read dockerfile: open Dockerfile: no such file or directory"),
     (["-f", "c/x", "c"], "failed to read dockerfile: open x: no such file or directory"),
     (["-f", "nosuch/x", "c"], "failed to read dockerfile: open x: no such file or directory"),

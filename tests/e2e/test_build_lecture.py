@@ -108,6 +108,7 @@ ENTRYPOINT ["/hello"]
 
 
 # One test, because the compilers are one long step; no image needs it as a layer, so it is never packed.
+@pytest.mark.big
 def test_compiled_in_a_fat_stage(debian, context, internet):  # noqa: F811
     check_c(debian, context)
     check_go(debian, context)

@@ -101,14 +101,17 @@ def test_a_base_of_two(tare, context, bases, tmp_path):
     assert got.rc == 1 and got.err.count("no match for platform in manifest") >= 1
 
 
-def test_an_archive_of_two(context, bases, tmp_path, skopeo):  # noqa: F811
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "uncompressed"])
+def test_an_archive_of_two(context, bases, tmp_path, skopeo, compression):  # noqa: F811
     context.write(Dockerfile=DOCKERFILE, common="for all\n")
     path = tmp_path / "app.tar"
-    context.build("--platform", BOTH, "-o", "type=oci,dest=%s" % path, tag="app")
+    context.build("--platform", BOTH, "-o", "type=oci,dest=%s,compression=%s" % (path, compression), tag="app")
     with tarfile.open(path) as tar:
         tar.extractall(tmp_path / "seen")
     index = skopeo("inspect", "--raw", "oci:%s" % (tmp_path / "seen"))
     assert [m["platform"]["architecture"] for m in json.loads(index)["manifests"]] == ["amd64", "arm64"]
+    for arch in ("amd64", "arm64"):
+        skopeo("--override-arch", arch, "copy", "-q", "oci:%s" % (tmp_path / "seen"), "dir:%s" % (tmp_path / arch))
     got = context.run("--platform", BOTH, "-o", "type=docker,dest=%s" % path)
     assert got.rc == 1 and "docker exporter does not currently support exporting manifest lists" in got.err
 

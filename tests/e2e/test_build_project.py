@@ -5,7 +5,7 @@ developer with a clone of the project and an exported cache does not make it at 
 
 The packages come by the network; the base is the tree that test_postgres.py has made.
 """
-
+import pytest
 
 from builds import Context
 from conftest import wait_until
@@ -137,6 +137,7 @@ def stop(tare):
 
 
 # One test: the packages are installed once for everything that it shows.
+@pytest.mark.big
 def test_three_services_and_a_second_developer(tare_factory, tmp_path, postgres_tar, internet):  # noqa: F811
     one, two, cache = tare_factory(), tare_factory(), tmp_path / "cache"
     for name, text in FILES.items():

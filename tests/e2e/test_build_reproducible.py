@@ -110,6 +110,28 @@ def test_two_builds_are_the_same_bytes(tare_factory, tmp_path, compression):
         check_archive(tar, compression)
 
 
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "uncompressed", None])
+def test_an_archive_does_not_depend_on_what_was_built_before(tare_factory, tmp_path, compression):
+    """The store keeps a layer as the first build of it packed it; an archive has it as it is asked for."""
+    write_project(tmp_path / "p")
+    digests = set()
+    for i, before in enumerate([None, "gzip", "zstd"]):
+        tare, out = tare_factory(), tmp_path / ("%d.tar" % i)
+        if before:
+            build(tare, tmp_path / "p", "-o", "type=image,compression=" + before)
+        how = ",compression=" + compression if compression else ""
+        build(tare, tmp_path / "p", "-o", "type=oci,dest=%s%s" % (out, how))
+        digests.add(digest(out))
+    assert len(digests) == 1
+
+
+def test_a_compression_that_is_none(tare, tmp_path):
+    write_project(tmp_path / "p")
+    got = tare("build", "-o", "type=oci,dest=x.tar,compression=bzip9", tmp_path / "p", cwd=tmp_path)
+    assert got.rc == 1 and "unsupported layer compression type: bzip9" in got.err
+    assert not (tmp_path / "x.tar").exists()
+
+
 def check_archive(tar, compression):
     index = json.load(tar.extractfile("index.json"))
     blob = lambda d: json.load(tar.extractfile("blobs/sha256/" + d["digest"].split(":")[1]))  # noqa: E731

@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -432,11 +433,18 @@ def test_secrets_are_nowhere_else(steps, tare, secret):
 
 # ---------------------------------------------------------------- agents
 
+LIST, SIGN, ANSWER, FAILURE = 11, 13, 14, 5
+
+
+def frame(kind, data):
+    return struct.pack(">IB", len(data) + 1, kind) + data
+
+
 class Agent:
-    """Says each line that it was told, backwards: enough to know who answers."""
+    """Answers each message with its text, backwards: enough to know who answers. `heard` are all that came."""
 
     def __init__(self, path):
-        self.path, self.seen = str(path), []
+        self.path, self.seen, self.heard = str(path), [], []
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(self.path)
         self.server.listen(8)
@@ -452,26 +460,31 @@ class Agent:
             threading.Thread(target=self.answer, args=(client,), daemon=True).start()
 
     def answer(self, client):
-        line = b""
         while True:
-            data = client.recv(65536)
-            if not data:
+            kind, data = receive(client)
+            if kind is None:
                 return
-            line += data
-            if line.endswith(b"\n"):
-                client.sendall(line[-2::-1] + b"\n")
-                line = b""
+            self.heard.append(kind)
+            client.sendall(frame(ANSWER, data[::-1]))
 
 
-def ask(path, data):
+def receive(s):
+    """A message: (kind, data); (None, b"") at the end."""
+    head = s.recv(5, socket.MSG_WAITALL)
+    if len(head) < 5:
+        return None, b""
+    size, kind = struct.unpack(">IB", head)
+    return kind, s.recv(size - 1, socket.MSG_WAITALL) if size > 1 else b""
+
+
+def ask(path, data, kind=SIGN, answer=ANSWER):
     with socket.socket(socket.AF_UNIX) as s:
         s.settimeout(10)
         s.connect(path)
-        s.sendall(data + b"\n")
-        got = b""
-        while not got.endswith(b"\n"):
-            got += s.recv(65536)
-        return got[:-1]
+        s.sendall(frame(kind, data))
+        got, data = receive(s)
+        assert got == answer, (got, data)
+        return data
 
 
 def first_process(steps):
@@ -496,6 +509,7 @@ def test_agent(steps, tmp_path):
     root = "/proc/%d/root" % first_process(steps)
     assert ask(root + "/run/buildkit/ssh_agent.0", b"hello") == b"olleh"
     assert ask(root + "/a/sock", b"x" * 50000 + b"y") == b"y" + b"x" * 50000
+    assert set(agent.heard) == {SIGN} and ask(root + "/a/sock", b"", LIST) == b"" and agent.heard[-1] == LIST
     # More at a time than there are places for wait, and are served.
     many = [socket.socket(socket.AF_UNIX) for _ in range(40)]
     for s in many:

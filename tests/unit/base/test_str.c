@@ -47,12 +47,28 @@ static void shell_words(void **state)
 	}
 }
 
+static void clean_paths(void **state)
+{
+	static const char *const rows[][3] = {
+		{"/a", "b", "/a/b"},	      {"/a", "/b", "/b"},	{"", "b/./c//d/", "/b/c/d"},
+		{"/a/b", "../../../c", "/c"}, {"/a", "..", "/"},	{"/", "", "/"},
+		{"/a", "...", "/a/..."},      {"", "/../x/../y", "/y"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_free char *clean = str_clean_path(rows[i][0], rows[i][1]);
+
+		assert_string_equal(clean, rows[i][2]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grows_and_terminates),
 		cmocka_unit_test(vectors_are_null_terminated),
 		cmocka_unit_test(shell_words),
+		cmocka_unit_test(clean_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,8 @@ static void knows_what_is_git(void **state)
 struct parts {
 	const char *text, *remote, *ref, *subdir, *checksum;
 	int keep_git_dir;
-	bool no_submodules, commit_times, is_ssh, has_secret;
+	bool no_submodules, commit_times, is_ssh;
+	const char *user, *password, *origin;
 };
 
 static void takes_it_apart(void **state)
@@ -65,8 +66,14 @@ static void takes_it_apart(void **state)
 		{"git://h/r#v1:", "git://h/r", "v1", .keep_git_dir = -1},
 		{"git@h:u/r.git#v1", "git@h:u/r.git", "v1", .is_ssh = true, .keep_git_dir = -1},
 		{"ssh://git@h/r", "ssh://git@h/r", .is_ssh = true, .keep_git_dir = -1},
-		{"https://u:p@h/r.git", "https://u:p@h/r.git", .has_secret = true,
-		 .keep_git_dir = -1},
+		{"http://me@h:1/r.git", "http://h:1/r.git", .user = "me", .password = "",
+		 .origin = "http://h:1", .keep_git_dir = -1},
+		{"https://u%40x:p:%2f@q@h/r.git", "https://h/r.git", .user = "u@x",
+		 .password = "p:/@q", .origin = "https://h", .keep_git_dir = -1},
+		{"https://:p@h/r.git", "https://h/r.git", .user = "", .password = "p",
+		 .origin = "https://h", .keep_git_dir = -1},
+		{"https://u:p@h/r.git", "https://h/r.git", .user = "u", .password = "p",
+		 .origin = "https://h", .keep_git_dir = -1},
 		{"https://h/r.git?branch=b&subdir=c%2Fd", "https://h/r.git", "refs/heads/b", "c/d",
 		 .keep_git_dir = -1},
 		{"https://h/r.git?tag=t&checksum=abcd&submodules=false&keep-git-dir=1&mtime=commit",
@@ -92,7 +99,13 @@ static void takes_it_apart(void **state)
 		assert_int_equal(url.no_submodules, p->no_submodules);
 		assert_int_equal(url.commit_times, p->commit_times);
 		assert_int_equal(url.is_ssh, p->is_ssh);
-		assert_int_equal(url.has_secret, p->has_secret);
+		assert_true(str_is_equal(url.user, p->user));
+		assert_true(str_is_equal(url.password, p->password));
+		if (p->origin) {
+			cleanup_free char *origin = git_url_origin(&url);
+
+			assert_string_equal(origin, p->origin);
+		}
 	}
 }
 

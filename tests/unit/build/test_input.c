@@ -143,7 +143,7 @@ static void knows_contexts(void **state)
 	static const char *const rows[][2] = {
 		{"", "unable to prepare context: path \"\" not found"},
 		{"/nonexistent", "unable to prepare context: path \"/nonexistent\" not found"},
-		{"/etc/passwd", "unable to prepare context: path \"/etc/passwd\" not found"},
+		{"/etc/passwd", "unable to prepare context: context must be a directory: /etc/passwd"},
 		{"git://h/r#-x", "invalid git ref \"-x\""},
 	};
 

@@ -151,7 +151,7 @@ static void test_devices_and_limits(void **state)
 	begin(&f);
 	f.op.insecure = true;
 	strv_add(&f.op.devices, "/dev/fuse");
-	strv_add(&f.op.devices, "vendor.com/gpu=all,required");
+	strv_add(&f.op.devices, "vendor.com/gpu=all");
 	f.request.memory = 1 << 20;
 	f.request.cpu_quota = 5000;
 	f.request.ulimits = limits;

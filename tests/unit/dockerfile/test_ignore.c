@@ -118,6 +118,32 @@ static void answers_for_paths_alone(void **state)
 	}
 }
 
+/* As a walk would come to them: each directory's answer holds for what is in it. */
+static void answers_for_the_way_to_a_path(void **state)
+{
+	static const struct {
+		const char *text, *path;
+		bool expected;
+	} rows[] = {
+		{"d/e\n", "d/e/f", true},
+		{"d/e\n", "d/f", false},
+		{"d\n!d/e\n", "d/e/f", false},
+		{"d/e\n!d\n", "d/e/f", true},
+		{"a\n", "", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		cleanup_ignore struct ignore *ig = parse(rows[i].text);
+		struct ignore_state state_of_path = {};
+
+		assert_int_equal(ignore_match_way(ig, rows[i].path, NULL), rows[i].expected);
+		assert_int_equal(ignore_match_way(ig, rows[i].path, &state_of_path),
+				 rows[i].expected);
+		assert_int_equal(state_of_path.excluded, rows[i].expected);
+		ignore_state_done(&state_of_path);
+	}
+}
+
 static void refuses_bad_patterns(void **state)
 {
 	static const struct {
@@ -234,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(leaves_what_docker_leaves),
 		cmocka_unit_test(answers_for_paths_alone),
+		cmocka_unit_test(answers_for_the_way_to_a_path),
 		cmocka_unit_test(refuses_bad_patterns),
 		cmocka_unit_test(lines_have_limits),
 		cmocka_unit_test(patterns_are_no_lines),
