@@ -180,8 +180,7 @@ static int fill_job(const struct wanted *w, struct unpack_job *job, struct err *
 /* Without notes it serves the one epoch. */
 static void note_times(struct wanted *w)
 {
-	if (!w->mount.dir &&
-	    (!w->times || !snapshot_notes_write(w->dir_fd, w->info.epoch_s, w->times)))
+	if (!w->times || !snapshot_notes_write(w->dir_fd, w->info.epoch_s, w->times))
 		w->info.late = SNAPSHOT_LATE_UNKNOWN;
 }
 
@@ -201,8 +200,10 @@ static int publish_mount(struct importer *m, const struct wanted *w, struct err 
 
 static int publish(struct importer *m, struct wanted *w, struct err *err)
 {
-	return w->mount.dir ? publish_mount(m, w, err)
-			    : snapshot_publish(m->store, &m->staging, w->dir, &w->info, err);
+	if (w->mount.dir)
+		return publish_mount(m, w, err);
+	note_times(w);
+	return snapshot_publish(m->store, &m->staging, w->dir, &w->info, err);
 }
 
 /* Unpacks all that was collected, and publishes it when all of it is what it should be. */
@@ -222,8 +223,6 @@ static int flush(struct importer *m, struct err *err)
 			return err_set(err, ERR_INVALID,
 				       "blob %s is damaged: its digest is another",
 				       m->items[i].hex);
-	for (size_t i = 0; i < m->n; i++)
-		note_times(&m->items[i]);
 	for (size_t i = 0; i < m->n; i++)
 		if (publish(m, &m->items[i], err) < 0)
 			return -err->code;
