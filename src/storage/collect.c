@@ -277,6 +277,11 @@ void storage_collect(struct store *store)
 	bool had_dead = staging_has_dead(store);
 	int rc = 0;
 
+	/* What this process does not see in the index may be there for the next one. */
+	if (store->is_commit_unsure) {
+		storage_mark_leftovers(store);
+		return;
+	}
 	/* What says that something is left goes first: until all is done, our own directory says
 	 * so. On a full disk there may be room for it only afterwards. */
 	make_trash(store, &trash);

@@ -576,6 +576,8 @@ int db_commit(struct store *store, struct err *err)
 {
 	int rc = exec_sql(store, "COMMIT", err);
 
+	/* A log that could not be synced may hold the transaction all the same. */
+	store->is_commit_unsure = rc < 0;
 	if (rc < 0) {
 		db_rollback(store);
 		return rc;

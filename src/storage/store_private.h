@@ -32,6 +32,8 @@ struct store {
 	sqlite3_stmt *kept[N_DB_KEPT];
 	int db_sync; /* what PRAGMA synchronous was last set to; -1 never */
 	bool in_transaction;
+	/* The last commit failed: whether it stands is known when the index is opened again. */
+	bool is_commit_unsure;
 	char boot_id[STORE_BOOT_ID_LEN + 1]; /* "" until somebody asked */
 	const char
 		*db_name; /* of an index that is being made, which may be new; NULL: STORE_INDEX */

@@ -479,7 +479,9 @@ def test_an_engine_from_before_networks(tare):
     """An index of version 3 gets its table, and containers of it run on as they were asked for."""
     tare.ok("create", "--name", "c1", "--network", "none", "busybox", "true")
     with sqlite3.connect(tare.root / "tare.db") as db:
-        db.executescript("DROP TABLE network; ALTER TABLE container DROP COLUMN networks; PRAGMA user_version=3")
+        db.executescript("DROP TABLE network; ALTER TABLE container DROP COLUMN networks; DROP TABLE snapshot;"
+                         "DROP TABLE snapshot_use; DROP TABLE snapshot_alias; ALTER TABLE image DROP COLUMN made_ns;"
+                         "PRAGMA user_version=3")
     assert tare.ok("start", "-a", "c1") == ""
     tare.ok("network", "create", "shop")
     assert tare.ok("network", "ls", "--format", "{{.Name}}").split() == ["bridge", "host", "none", "shop"]
