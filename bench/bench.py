@@ -368,6 +368,17 @@ def print_table(name, what, rows):
     sys.stdout.flush()
 
 
+def fetch_trees(names):
+    """Packages come over the network, which the benchmarks do not have; whoever wants the tree says what is missing."""
+    trees = {"import": debian_tar, "build-stages": dockerfiles.gcc_tar,
+             **{name: images.debian_tar for name in images.BENCHMARKS}}
+    for make in {trees[name] for name in names if name in trees}:
+        try:
+            make()
+        except (Failed, OSError, subprocess.CalledProcessError) as e:
+            print("no tree: %s" % e, file=sys.stderr)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--build", default=str(REPO / "build"))
@@ -379,6 +390,7 @@ def main():
     args = ap.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench.py makes containers and needs root")
+    fetch_trees(args.only or BENCHMARKS)
     # Bridges, rules and the switch for forwarding: none of them is this machine's.
     netns.unshare()
     # Stopped from outside it still takes its daemons and directories away.
