@@ -377,7 +377,7 @@ static int import_mount(struct importer *m, const json_t *object, struct err *er
 	if (!w)
 		return -err->code;
 	rc = open_mount(m, object, id, w, err);
-	if (rc == 0)
+	if (rc == 0 && w->mount.dir)
 		rc = is_empty_mount(w, id, err);
 	if (rc > 0 && w->mount.dir)
 		return make_dir(m, w, err) < 0 ? -err->code : open_input(m, w, object, err);

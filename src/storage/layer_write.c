@@ -104,9 +104,10 @@ static int in_entry(const struct walk *w, struct err *err)
 
 static struct timespec time_of(const struct walk *w, const struct stat *st)
 {
+	const struct timespec epoch = {.tv_sec = w->epoch_s};
 	bool is_late = w->epoch_s && st->st_mtim.tv_sec >= w->epoch_s;
 
-	return is_late ? (struct timespec){.tv_sec = w->epoch_s} : st->st_mtim;
+	return is_late ? epoch : st->st_mtim;
 }
 
 static struct tar_entry entry_of(const struct walk *w, enum tar_type type, const struct stat *st)
